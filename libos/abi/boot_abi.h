@@ -1,0 +1,77 @@
+/*
+ * The boot ABI: everything that the host and the guest tell each other.
+ *
+ * Owns: the image note, the boot module (host -> guest, once, at start), and the channel records (both ways, while
+ * the machine runs). Its twin on the host is boot/abi/; a test holds the two together. All integers little-endian.
+ *
+ * Entry is by PVH (Xen's docs/misc/pvh.pandoc, xen/include/public/arch-x86/hvm/start_info.h): 32-bit protected mode,
+ * %ebx = physical address of hvm_start_info. The boot module is the first PVH module (QEMU: -initrd).
+ */
+#ifndef HULL_ABI_BOOT_ABI_H
+#define HULL_ABI_BOOT_ABI_H
+
+#define HULL_ABI_VERSION 1
+
+/* ---- Image note: ELF note, name "hull", in a PT_NOTE segment. Survives strip. ---- */
+#define HULL_NOTE_IMAGE 1
+/* desc: u32 abi_version, u32 features (HULL_FEATURE_*), u64 least_memory (bytes: image + what it needs to start). */
+#define HULL_FEATURE_UART (1u << 0)     /* channel on the first 16550 (0x3f8) */
+#define HULL_FEATURE_VIRTIO_CONSOLE (1u << 1) /* channel on a virtio console; preferred when both are set */
+#define HULL_FEATURE_INPUT (1u << 2)    /* the guest reads the channel (stdin) */
+#define HULL_FEATURE_SIGNALS (1u << 3)  /* the guest acts on HULL_RECORD_SIGNAL; else the host ends it itself */
+#define HULL_FEATURE_BINARY (1u << 4)   /* runs an unmodified Linux executable (else: linked) */
+
+/* ---- Boot module. Header, then `count` records, each: u32 type, u32 size, size bytes, zero padding to 8. ---- */
+#define HULL_MODULE_MAGIC 0x314d4c48u /* "HLM1" */
+/* header: u32 magic, u16 version (HULL_ABI_VERSION), u16 count, u32 total_size (with the header), u32 flags */
+#define HULL_FLAG_FRAMED (1u << 0)     /* write channel records; without it (booted by hand) plain text goes out */
+#define HULL_FLAG_DEBUG_EXIT (1u << 1) /* isa-debug-exit at port 0xf4 ends the machine */
+#define HULL_FLAG_STDIN (1u << 2)      /* stdin is connected; without it, reads give end of file */
+#define HULL_FLAG_TTY (1u << 3)        /* fds 0..2 are one terminal */
+#define HULL_FLAG_TRACE (1u << 4)      /* log each system call */
+
+#define HULL_MODULE_ARGV 1      /* strings, each ended by NUL; argv[0] first */
+#define HULL_MODULE_ENV 2       /* strings NAME=VALUE, each ended by NUL */
+#define HULL_MODULE_CWD 3       /* absolute path, no NUL needed */
+#define HULL_MODULE_HOSTNAME 4
+#define HULL_MODULE_ENTROPY 5   /* 32 bytes from the host's CSPRNG, fresh for each boot */
+#define HULL_MODULE_REALTIME 6  /* u64: ns since 1970 when the launcher wrote the module */
+#define HULL_MODULE_TSC_KHZ 7   /* u64: measured by the accelerator probe; absent when unknown */
+#define HULL_MODULE_USER 8      /* u32 uid, u32 gid, then u32 supplementary gids */
+#define HULL_MODULE_WINSIZE 9   /* u16 rows, u16 columns */
+#define HULL_MODULE_ROOTFS 10   /* u64 offset of an EROFS image in the module file, page-aligned, u64 size */
+#define HULL_MODULE_EXEC 11     /* path of the program to start in the root file system (binary images) */
+
+/* ---- Program blob (binary images): the unmodified executable, embedded page-aligned by the linker. ---- */
+/* Linker-made symbols: hull_program_start, hull_program_end (its bytes), hull_program_path (NUL-ended). */
+
+/* ---- Channel records, both directions: a 16-byte header, then `length` bytes. ---- */
+#define HULL_RECORD_MAGIC 0xb5
+#define HULL_RECORD_MAX 65520 /* most payload bytes of one record */
+#ifndef __ASSEMBLER__
+#include <stdint.h>
+struct hull_record {
+    uint8_t magic;    /* HULL_RECORD_MAGIC */
+    uint8_t type;     /* HULL_RECORD_* */
+    uint16_t length;  /* payload bytes that follow */
+    uint32_t reserved; /* 0 */
+    uint64_t time;    /* ns since 1970; 0 where the image has no clock */
+};
+#endif
+/* guest -> host */
+#define HULL_RECORD_STDOUT 1
+#define HULL_RECORD_STDERR 2
+#define HULL_RECORD_LOG 3     /* a line of the libOS; "[<hex>]" is a link-time address that the host may name,
+                                 "{<hex>}" an address of the embedded program's own file (its p_vaddr space) */
+#define HULL_RECORD_EXIT 4    /* u32: wait status as wait(2) has it: code << 8, or the signal number */
+#define HULL_RECORD_CREDIT 5  /* u32: this many more bytes of stdin may be sent; none before the first */
+#define HULL_RECORD_READY 6   /* u64 features: the guest now reads the channel */
+#define HULL_RECORD_PANIC 7   /* text of an unrecoverable libOS fault; the machine ends after it */
+#define HULL_RECORD_CLOCK 8   /* u64 measured TSC kHz (the probe guest's answer) */
+/* host -> guest */
+#define HULL_RECORD_STDIN 32
+#define HULL_RECORD_STDIN_EOF 33
+#define HULL_RECORD_SIGNAL 34 /* u32 signal number, for the first process */
+#define HULL_RECORD_RESIZE 35 /* u16 rows, u16 columns */
+
+#endif

@@ -1,0 +1,42 @@
+/*
+ * Open files and descriptor tables. Owns struct file (reference-counted) and struct file_table (belongs to a process).
+ * Anything that a descriptor can name (console, pipe, socket, regular file, epoll …) is a file_ops.
+ */
+#ifndef HULL_FILE_FILE_H
+#define HULL_FILE_FILE_H
+#include <stddef.h>
+#include <stdint.h>
+#include "wait/wait.h"
+
+struct file;
+struct iovec { void *base; size_t length; };
+struct linux_stat; struct linux_statx; struct dirent_sink; struct vm_area;
+struct file_ops {
+    const char *kind; /* "console", "pipe", … as /proc/self/fd shows it */
+    /* Kernel-checked program memory in iov. Return bytes, 0 at end of file, -errno. May sleep unless O_NONBLOCK. position < 0: the file's own. */
+    long (*read)(struct file *, const struct iovec *iov, int count, int64_t position);
+    long (*write)(struct file *, const struct iovec *iov, int count, int64_t position);
+    long (*ioctl)(struct file *, unsigned long request, unsigned long argument); /* absent: -ENOTTY */
+    int64_t (*seek)(struct file *, int64_t offset, int whence);                  /* absent: -ESPIPE */
+    int (*stat)(struct file *, struct linux_stat *out);
+    /* POLLIN|… ready now; when a wait is given, also queues it so that a change wakes it. absent: always ready. */
+    unsigned (*poll)(struct file *, struct poll_wait *wait);
+    void (*close)(struct file *); /* last reference gone */
+    int (*mmap)(struct file *, struct vm_area *area); /* absent: -ENODEV */
+};
+struct file {
+    const struct file_ops *ops;
+    uint32_t references;
+    uint32_t flags;    /* O_* as opened, changed by F_SETFL */
+    int64_t position;
+    void *data;        /* the ops' own */
+};
+#define FILE_MAX_DESCRIPTORS 1024
+struct file_table { uint32_t references; uint32_t size; struct file **files; uint8_t *close_on_exec; struct file *first[16]; uint8_t first_cloexec[16]; };
+
+struct file *file_create(const struct file_ops *ops, uint32_t flags, void *data); /* one reference; NULL: out of memory */
+void file_get(struct file *);
+void file_put(struct file *);
+struct file *file_lookup(int descriptor); /* borrowed from the current process's table; NULL: bad descriptor */
+int file_install(struct file *, int least, int cloexec); /* takes the reference; descriptor or -EMFILE */
+#endif

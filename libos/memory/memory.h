@@ -1,0 +1,31 @@
+/*
+ * Physical pages and the libOS heap. Owns every byte of RAM that no one else was given.
+ * Context: not from interrupt handlers. Page descriptors count references, for copy-on-write and shared pages.
+ */
+#ifndef HULL_MEMORY_MEMORY_H
+#define HULL_MEMORY_MEMORY_H
+#include <stddef.h>
+#include <stdint.h>
+#define PAGE_SIZE 4096ul
+#define PAGE_SHIFT 12
+
+struct page { uint32_t references; uint32_t flags; }; /* one for each RAM page; the array is made lazily cheap: no boot-time loop over it */
+
+/* Boot only: memory_add gives usable ranges, memory_reserve takes out what is in use (image, module). */
+void memory_add(uint64_t start, uint64_t end);
+void memory_reserve(uint64_t start, uint64_t end);
+
+void *page_alloc(void);          /* one page, contents undefined, references = 1; direct-map address or NULL */
+void *page_alloc_zeroed(void);
+void *pages_alloc(unsigned count); /* physically contiguous; NULL when none; free with pages_free */
+void pages_free(void *pages, unsigned count);
+struct page *page_of(uint64_t phys); /* NULL when phys is not RAM of ours (device, image) */
+void page_get(uint64_t phys);
+void page_put(uint64_t phys);    /* frees at zero; pages outside RAM of ours are left alone */
+uint64_t memory_total(void);     /* bytes */
+uint64_t memory_free(void);
+
+void *kmalloc(size_t size);      /* 16-byte aligned; NULL when out of memory */
+void *kzalloc(size_t size);
+void kfree(void *p);
+#endif

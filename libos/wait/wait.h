@@ -1,0 +1,24 @@
+/*
+ * Sleeping. A wait queue is a list of waiters. Without the scheduler component the only thread idles in arch_idle();
+ * with it, another runs. The same source serves both: sched_switch_away is a weak reference.
+ */
+#ifndef HULL_WAIT_WAIT_H
+#define HULL_WAIT_WAIT_H
+#include <stdbool.h>
+#include <stdint.h>
+struct thread;
+struct waiter { struct waiter *next, *previous; struct thread *thread; void (*wake)(struct waiter *); };
+struct wait_queue { struct waiter *first; };
+struct poll_wait; /* collects queues: poll_wait_add(queue) */
+void poll_wait_add(struct poll_wait *, struct wait_queue *);
+
+void wait_queue_wake(struct wait_queue *, int count); /* count < 0: all. From bottom halves and calls. */
+/* Sleeps until condition(argument) holds. deadline_ns: clock_monotonic_ns() time, 0 for none.
+ * 0, -ETIMEDOUT, or -EINTR when a signal is to be delivered (only with `interruptible`). */
+int wait_until(struct wait_queue *, bool (*condition)(void *), void *argument, uint64_t deadline_ns, bool interruptible);
+
+/* Deferred work (bottom halves). An entry is raised by interrupt handlers and run once at the next safe point. */
+struct deferred { void (*run)(struct deferred *); struct deferred *next; bool raised; };
+void deferred_raise(struct deferred *); /* any context */
+void run_deferred(void);                /* safe points only */
+#endif
