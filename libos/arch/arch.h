@@ -23,6 +23,8 @@ bool arch_random64(uint64_t *out);       /* RDSEED, RDRAND, RNDR; false when the
 /* Interrupt lines. gsi: global system interrupt (IO-APIC input). Handler runs with interrupts off, on the interrupt stack. */
 typedef void (*irq_handler)(void *arg);
 int arch_irq_register(unsigned gsi, irq_handler handler, void *arg);
+/* Message-signalled: a vector of its own; the device raises it by writing `data` to `address` (PCI MSI-X). 0 or -ENOSPC. */
+int arch_irq_register_message(irq_handler handler, void *arg, uint64_t *address, uint32_t *data);
 
 /* One-shot timer: one interrupt (calls timer_fired(), in the clock component) at or after `deadline_ns` of clock_monotonic_ns(). */
 void arch_timer_arm(uint64_t deadline_ns);

@@ -13,7 +13,7 @@ struct iovec { void *base; size_t length; };
 struct linux_stat; struct linux_statx; struct dirent_sink; struct vm_area;
 struct file_ops {
     const char *kind; /* "console", "pipe", … as /proc/self/fd shows it */
-    /* Kernel-checked program memory in iov. Return bytes, 0 at end of file, -errno. May sleep unless O_NONBLOCK. position < 0: the file's own. */
+    /* iov (itself libOS memory) points at unchecked program memory: use user_copy_*. count <= FILE_MAX_IOVECS, sum fits a long. Return bytes, 0 at end of file, -errno. May sleep unless O_NONBLOCK. position < 0: the file's own. */
     long (*read)(struct file *, const struct iovec *iov, int count, int64_t position);
     long (*write)(struct file *, const struct iovec *iov, int count, int64_t position);
     long (*ioctl)(struct file *, unsigned long request, unsigned long argument); /* absent: -ENOTTY */
@@ -22,7 +22,10 @@ struct file_ops {
     /* POLLIN|… ready now; when a wait is given, also queues it so that a change wakes it. absent: always ready. */
     unsigned (*poll)(struct file *, struct poll_wait *wait);
     void (*close)(struct file *); /* last reference gone */
-    int (*mmap)(struct file *, struct vm_area *area); /* absent: -ENODEV */
+    int (*mmap)(struct file *, struct vm_area *area); /* absent: -ENODEV unless get_page is there */
+    /* The physical page that holds bytes index * PAGE_SIZE…, with a reference for the caller (page_put). Beyond the end: -ENXIO
+     * (the caller's SIGBUS); `create`: a hole gets a page of its own (shared writable mappings). Private mappings copy it on write. */
+    int (*get_page)(struct file *, uint64_t index, int create, uint64_t *physical);
 };
 struct file {
     const struct file_ops *ops;
@@ -31,8 +34,15 @@ struct file {
     int64_t position;
     void *data;        /* the ops' own */
 };
+#define FILE_MAX_IOVECS 1024
 #define FILE_MAX_DESCRIPTORS 1024
+/* files == NULL means `first` and `first_cloexec` are in use (so that a static table needs no relocation and no start code). */
 struct file_table { uint32_t references; uint32_t size; struct file **files; uint8_t *close_on_exec; struct file *first[16]; uint8_t first_cloexec[16]; };
+extern struct file_table first_file_table; /* the first process's: 0, 1, 2 are the console */
+/* fork: a copy, each file once more referenced; NULL: out of memory. exec: closes what is marked. exit: drops the table. */
+struct file_table *file_table_copy(const struct file_table *);
+void file_table_close_on_exec(struct file_table *);
+void file_table_put(struct file_table *);
 
 struct file *file_create(const struct file_ops *ops, uint32_t flags, void *data); /* one reference; NULL: out of memory */
 void file_get(struct file *);

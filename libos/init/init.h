@@ -14,6 +14,10 @@
 struct init_hook { void (*start)(void); };
 #define HULL_INIT(order, function) HULL_REGISTER(init, order, struct init_hook, init_hook_##function) = { function }
 
+/* Inside a function: whoever can reach it also needs `symbol`'s component (which the function itself only meets by a weak
+ * reference or a table). Makes the symbol's address, so that section garbage collection sees the edge. */
+#define HULL_NEEDS(symbol) __asm__ volatile("" : : "r"(&(symbol)))
+
 /* Panic: an invariant broke. Form: "component: expectation, value". printf-like subset of lib/format.h. */
 [[noreturn]] void panic(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
@@ -21,6 +25,7 @@ struct init_hook { void (*start)(void); };
 #include <stddef.h>
 #include <stdint.h>
 const void *boot_module_find(uint32_t type, size_t *size);
+const char *boot_command_line(void);             /* the PVH command line; "" without one */
 uint32_t boot_flags(void);                       /* HULL_FLAG_*; 0 without a module */
 
 /* Started last, by whichever of the components `exec` (binary) and `linked` is in the image. Runs the program. */

@@ -9,8 +9,14 @@
 struct thread;
 struct waiter { struct waiter *next, *previous; struct thread *thread; void (*wake)(struct waiter *); };
 struct wait_queue { struct waiter *first; };
-struct poll_wait; /* collects queues: poll_wait_add(queue) */
-void poll_wait_add(struct poll_wait *, struct wait_queue *);
+/* A caller's own waiter: wake is called (bottom half or call context) at each wake until the waiter is removed. */
+void wait_queue_add(struct wait_queue *, struct waiter *);
+void wait_queue_remove(struct wait_queue *, struct waiter *);
+/* Who polls a file gives it one of these; the file names the queues whose wake means "look again". poll and epoll each have their own add. */
+struct poll_wait { void (*add)(struct poll_wait *, struct wait_queue *); };
+static inline void poll_wait_add(struct poll_wait *wait, struct wait_queue *queue) {
+    if (wait) wait->add(wait, queue);
+}
 
 void wait_queue_wake(struct wait_queue *, int count); /* count < 0: all. From bottom halves and calls. */
 /* Sleeps until condition(argument) holds. deadline_ns: clock_monotonic_ns() time, 0 for none.
