@@ -17,6 +17,7 @@ struct file_ops {
     long (*read)(struct file *, const struct iovec *iov, int count, int64_t position);
     long (*write)(struct file *, const struct iovec *iov, int count, int64_t position);
     long (*ioctl)(struct file *, unsigned long request, unsigned long argument); /* absent: -ENOTTY */
+    long (*fcntl)(struct file *, unsigned command, unsigned long argument);      /* commands of its own; absent: -EINVAL */
     int64_t (*seek)(struct file *, int64_t offset, int whence);                  /* absent: -ESPIPE */
     int (*stat)(struct file *, struct linux_stat *out);
     /* POLLIN|… ready now; when a wait is given, also queues it so that a change wakes it. absent: always ready. */
@@ -33,6 +34,7 @@ struct file {
     uint32_t flags;    /* O_* as opened, changed by F_SETFL */
     int64_t position;
     void *data;        /* the ops' own */
+    void (*release)(struct file *); /* frees the struct itself; NULL for static ones (keeps the heap out of small images) */
 };
 #define FILE_MAX_IOVECS 1024
 #define FILE_MAX_DESCRIPTORS 1024
