@@ -11,6 +11,8 @@
 struct file;
 struct iovec { void *base; size_t length; };
 struct linux_stat; struct linux_statx; struct dirent_sink; struct vm_area;
+/* How get_page gets a page: CREATE: a hole gets a page of its own (shared mappings); AT_HAND: only what needs no waiting, else -EAGAIN. */
+enum { FILE_PAGE_AT_HAND = -1, FILE_PAGE_READ = 0, FILE_PAGE_CREATE = 1 };
 struct file_ops {
     const char *kind; /* "console", "pipe", … as /proc/self/fd shows it */
     /* iov (itself libOS memory) points at unchecked program memory: use user_copy_*. count <= FILE_MAX_IOVECS, sum fits a long. Return bytes, 0 at end of file, -errno. May sleep unless O_NONBLOCK. position < 0: the file's own. */
@@ -25,8 +27,8 @@ struct file_ops {
     void (*close)(struct file *); /* last reference gone */
     int (*mmap)(struct file *, struct vm_area *area); /* absent: -ENODEV unless get_page is there */
     /* The physical page that holds bytes index * PAGE_SIZE…, with a reference for the caller (page_put). Beyond the end: -ENXIO
-     * (the caller's SIGBUS); `create`: a hole gets a page of its own (shared writable mappings). Private mappings copy it on write. */
-    int (*get_page)(struct file *, uint64_t index, int create, uint64_t *physical);
+     * (the caller's SIGBUS). how: FILE_PAGE_*. Private mappings copy the page on write. */
+    int (*get_page)(struct file *, uint64_t index, int how, uint64_t *physical);
 };
 struct file {
     const struct file_ops *ops;
