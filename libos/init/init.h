@@ -19,7 +19,7 @@ struct init_hook { void (*start)(void); };
 #define HULL_NEEDS(symbol) __asm__ volatile("" : : "r"(&(symbol)))
 
 /* Panic: an invariant broke. Form: "component: expectation, value". printf-like subset of lib/format.h. */
-[[noreturn]] void panic(const char *format, ...) __attribute__((format(printf, 1, 2)));
+_Noreturn void panic(const char *format, ...) __attribute__((format(printf, 1, 2)));
 
 /* The parsed boot module (see abi/boot_abi.h). find: payload of the first record of that type, or NULL. */
 #include <stddef.h>
@@ -29,7 +29,7 @@ const char *boot_command_line(void);             /* the PVH command line; "" wit
 uint32_t boot_flags(void);                       /* HULL_FLAG_*; 0 without a module */
 
 /* Started last, by whichever of the components `exec` (binary) and `linked` is in the image. Runs the program. */
-[[noreturn]] void program_start(void);
+_Noreturn void program_start(void);
 /* End of the first process: flushes the channel, reports the status (wait(2) form), ends the machine. */
-[[noreturn]] void machine_exit(uint32_t wait_status);
+_Noreturn void machine_exit(uint32_t wait_status);
 #endif
