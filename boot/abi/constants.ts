@@ -1,0 +1,42 @@
+/**
+ * The numbers of the boot ABI. Owns: the host's copy of libos/abi/boot_abi.h. Rule: a name here is the name there without
+ * HULL_; test/boot/abi.test.ts reads the header and compares each one, so neither side changes alone.
+ */
+export const ABI_VERSION = 1;
+
+export const NOTE_IMAGE = 1;
+export const FEATURE = { UART: 1 << 0, VIRTIO_CONSOLE: 1 << 1, INPUT: 1 << 2, SIGNALS: 1 << 3, BINARY: 1 << 4 } as const;
+
+export const MODULE_MAGIC = 0x314d4c48;
+export const FLAG = { FRAMED: 1 << 0, DEBUG_EXIT: 1 << 1, STDIN: 1 << 2, TTY: 1 << 3, TRACE: 1 << 4 } as const;
+export const MODULE = {
+  ARGV: 1,
+  ENV: 2,
+  CWD: 3,
+  HOSTNAME: 4,
+  ENTROPY: 5,
+  REALTIME: 6,
+  TSC_KHZ: 7,
+  USER: 8,
+  WINSIZE: 9,
+  ROOTFS: 10,
+  EXEC: 11,
+} as const;
+
+export const RECORD_MAGIC = 0xb5;
+export const RECORD_MAX = 65520;
+export const RECORD_HEADER_SIZE = 16;
+export const RECORD = {
+  STDOUT: 1,
+  STDERR: 2,
+  LOG: 3,
+  EXIT: 4,
+  CREDIT: 5,
+  READY: 6,
+  PANIC: 7,
+  CLOCK: 8,
+  STDIN: 32,
+  STDIN_EOF: 33,
+  SIGNAL: 34,
+  RESIZE: 35,
+} as const;

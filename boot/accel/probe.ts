@@ -1,0 +1,107 @@
+/**
+ * Boots the probe guest under one accelerator. Owns: the deadlines and the sentence that says why one is of no use. Rule: the
+ * probe's QEMU is gone when the answer is there.
+ */
+import { spawn } from 'node:child_process';
+import { accessSync, closeSync, constants } from 'node:fs';
+import type { Duplex, Readable } from 'node:stream';
+import type { Accelerator, Qemu } from '../qemu/index.ts';
+import { makeQemuArguments } from '../qemu/arguments.ts';
+import { wrapLaunch } from '../qemu/launch.ts';
+import { writeUnlinkedFile } from '../qemu/scratch.ts';
+import { makeProbeImage, readProbeAnswer } from './probe-image.ts';
+
+export interface ProbeResult {
+  readonly accelerator: Accelerator;
+  readonly isUsable: boolean;
+  /** Why not, as a clause; empty when usable. */
+  readonly reason: string;
+  readonly milliseconds: number;
+  readonly tscKhz?: number | undefined;
+}
+
+export interface ProbeHost {
+  readonly qemu: Qemu;
+  readonly dist: string;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/** From the spawn to 'S', when the guest begins. TCG is the last resort: it gets the time of a machine under full load. */
+const START_MS: Record<Accelerator, number> = { kvm: 500, hvf: 500, tcg: 20_000 };
+/** From 'S' to 'R', for two million instructions: 1 ms natively, 5 under TCG, a second where ring 0 is interpreted. */
+const LOOP_MS: Record<Accelerator, number> = { kvm: 250, hvf: 250, tcg: 20_000 };
+/** From the 'R' to the two measurements. They are of use, not needed. */
+const MEASURE_MS = 300;
+
+function findObstacle(accelerator: Accelerator): string | undefined {
+  if (accelerator === 'hvf') return process.platform === 'darwin' ? undefined : 'only on macOS';
+  if (accelerator === 'tcg') return undefined;
+  if (process.platform !== 'linux') return 'only on Linux';
+  if (process.arch !== 'x64') return `the host is ${process.arch}, the image x86-64`;
+  try {
+    accessSync('/dev/kvm', constants.R_OK | constants.W_OK);
+    return undefined;
+  } catch (error) {
+    return (error as NodeJS.ErrnoException).code === 'ENOENT' ? 'no /dev/kvm' : `/dev/kvm cannot be opened (${(error as NodeJS.ErrnoException).code})`;
+  }
+}
+
+export async function probeAccelerator(host: ProbeHost, accelerator: Accelerator): Promise<ProbeResult> {
+  const obstacle = findObstacle(accelerator);
+  if (obstacle !== undefined) return { accelerator, isUsable: false, reason: obstacle, milliseconds: 0 };
+  const imageFd = writeUnlinkedFile(makeProbeImage(), host.env);
+  const started = performance.now();
+  try {
+    const args = makeQemuArguments({
+      machine: 'microvm',
+      accelerator,
+      memory: 4 << 20,
+      cpus: 1,
+      image: '/proc/self/fd/5',
+      features: 1,
+      fds: { channel: 3, qmp: 4 },
+    });
+    const launch = wrapLaunch(host.dist, host.qemu.path, args, host.env);
+    const child = spawn(launch.program, launch.args, { stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe', imageFd], detached: true, env: host.env });
+    const answer = await new Promise<{ bytes: Buffer; errors: string; why: string }>((resolve) => {
+      let bytes = Buffer.alloc(0);
+      let errors = '';
+      let why = '';
+      const give = (text: string) => () => {
+        why = text;
+        child.kill('SIGKILL');
+      };
+      let timer = setTimeout(give(`a guest did not start within ${START_MS[accelerator]} ms`), START_MS[accelerator]);
+      (child.stdio[3] as Duplex).on('data', (chunk: Buffer) => {
+        const before = bytes.length;
+        bytes = Buffer.concat([bytes, chunk]).subarray(0, 64);
+        const [limit, text] = bytes.length === 1 ? [LOOP_MS[accelerator], `a guest's loop was not done after ${LOOP_MS[accelerator]} ms`] : [MEASURE_MS, ''];
+        if (before >= 2) return;
+        clearTimeout(timer);
+        timer = setTimeout(give(text), limit);
+      });
+      (child.stdio[3] as Duplex).on('error', () => {});
+      (child.stdio[4] as Duplex).on('error', () => {}).resume();
+      (child.stdio[2] as Readable).on('data', (chunk: Buffer) => {
+        errors = (errors + chunk.toString('utf8')).slice(0, 4096);
+      });
+      child.on('error', (error) => {
+        clearTimeout(timer);
+        resolve({ bytes, errors: error.message, why });
+      });
+      child.on('close', () => {
+        clearTimeout(timer);
+        resolve({ bytes, errors, why });
+      });
+    });
+    const milliseconds = Math.round(performance.now() - started);
+    if (answer.bytes.toString('latin1', 0, 2) === 'SR') {
+      return { accelerator, isUsable: true, reason: '', milliseconds, tscKhz: readProbeAnswer(answer.bytes) };
+    }
+    const line = answer.errors.split('\n').find((each) => each.trim() !== '' && !each.includes('warning:')) ?? '';
+    const clean = line.replace(/^.*?qemu-system-\w+: /, '').trim();
+    return { accelerator, isUsable: false, reason: answer.why || clean || 'QEMU ended without an answer', milliseconds };
+  } finally {
+    closeSync(imageFd);
+  }
+}
