@@ -1,0 +1,35 @@
+/*
+ * Programs from ELF files: checks a file, maps its segments into an address space, builds the first stack.
+ * program_start() (init.h) does so with the executable that the image carries; execve can do the same with any file and space.
+ * Every header field is hostile until checked. Specification: System V gABI, chapters 4 and 5; x86-64 psABI, 3.4.
+ */
+#ifndef HULL_EXEC_EXEC_H
+#define HULL_EXEC_EXEC_H
+#include <stddef.h>
+#include <stdint.h>
+#include "file/file.h"
+#include "vm/vm.h"
+
+struct exec_image {
+    uintptr_t base;               /* what was added to the file's addresses; 0 for fixed ones */
+    uintptr_t entry, headers;     /* AT_ENTRY, AT_PHDR (0 when no segment holds them) */
+    uint32_t header_count;
+    uintptr_t end;                /* of the highest segment */
+    char interpreter[256];        /* PT_INTERP; empty for static programs */
+};
+/* Strings, each ended by NUL, one after the other. */
+struct exec_strings { const char *bytes; size_t size; };
+struct exec_arguments { const char *path; struct exec_strings argv, environment; };
+
+/* Maps the file's segments. 0, or -ENOEXEC, -ENOMEM … with *why (a sentence without subject) set. */
+int exec_load(struct address_space *, struct file *, uint64_t file_size, struct exec_image *out, const char **why);
+/* Maps the stack and writes argc, argv, envp and auxv. The stack pointer, or 0: too large or no memory. */
+uintptr_t exec_build_stack(struct address_space *, const struct exec_image *, const struct exec_arguments *);
+/* Heap after the image, at a random distance. */
+void exec_place_heap(struct address_space *, const struct exec_image *);
+
+/* What the CPU tells programs; arch/<isa>/program_abi.c. */
+struct program_abi { uint64_t hwcap, hwcap2, signal_stack; const char *platform; };
+void arch_program_abi(struct program_abi *out);
+extern const uint16_t arch_elf_machine;
+#endif

@@ -1,0 +1,64 @@
+/*
+ * program_start() of binary images: the executable that is embedded in the image becomes the first process.
+ * A file that cannot run ends the machine with status 126, as a shell's does, and one line that says why.
+ */
+#include "exec/exec.h"
+#include "abi/boot_abi.h"
+#include "channel/channel.h"
+#include "init/init.h"
+#include "memory/memory.h"
+#include "syscall/errno.h"
+#include "task/task.h"
+
+const char exec_binary_program = 1; /* see user/user.c */
+
+extern const char hull_program_start[], hull_program_end[], hull_program_path[];
+
+static int program_page(struct file *file, uint64_t index, int how, uint64_t *physical) {
+    (void)file, (void)how;
+    if (index >= ((uint64_t)(hull_program_end - hull_program_start) + PAGE_SIZE - 1) >> PAGE_SHIFT) return -ENXIO;
+    *physical = virt_to_phys(hull_program_start) + (index << PAGE_SHIFT);
+    return 0;
+}
+
+static const struct file_ops program_ops = {.kind = "program", .get_page = program_page};
+static struct file program_file = {.references = 1};
+
+static struct exec_strings module_strings(uint32_t type) {
+    struct exec_strings strings = {NULL, 0};
+    strings.bytes = boot_module_find(type, &strings.size);
+    if (!strings.bytes) strings.size = 0;
+    return strings;
+}
+
+static void set_name(const char *path) {
+    const char *name = path;
+    for (const char *p = path; *p; p++)
+        if (*p == '/') name = p + 1;
+    for (size_t i = 0; i < sizeof first_process.name - 1 && name[i]; i++) first_process.name[i] = name[i];
+}
+
+_Noreturn static void refuse(const char *why) {
+    log_line("Cannot run \"%s\": it %s, expected a static x86-64 Linux executable", hull_program_path, why);
+    machine_exit(126 << 8);
+}
+
+_Noreturn void program_start(void) {
+    struct address_space *space = vm_space_first();
+    struct exec_image image;
+    const char *why;
+    space->linked = false;
+    program_file.ops = &program_ops;
+    set_name(hull_program_path);
+    if (exec_load(space, &program_file, (uint64_t)(hull_program_end - hull_program_start), &image, &why)) refuse(why);
+    if (image.interpreter[0]) {
+        log_line("Cannot run \"%s\": it needs the interpreter %s from a root file system, expected a static executable",
+                 hull_program_path, image.interpreter);
+        machine_exit(126 << 8);
+    }
+    exec_place_heap(space, &image);
+    struct exec_arguments arguments = {hull_program_path, module_strings(HULL_MODULE_ARGV), module_strings(HULL_MODULE_ENV)};
+    uintptr_t stack = exec_build_stack(space, &image, &arguments);
+    if (!stack) refuse("has more arguments and environment than fit on its stack");
+    arch_thread_enter_program(image.entry, stack);
+}

@@ -1,0 +1,49 @@
+/*
+ * Private to vm. Overcommit rule: a fresh writable private mapping (malloc's) must fit in what is free now and, with all that
+ * was promised before, in what there is: so malloc ends in NULL, not in death. Turning a piece of one's own reservation writable
+ * (MAP_FIXED, mprotect) may promise four times what there is, since runtimes that reserve map ahead of use. MAP_NORESERVE promises nothing.
+ */
+#ifndef HULL_VM_INTERNAL_H
+#define HULL_VM_INTERNAL_H
+#include "file/file.h"
+#include "init/init.h"
+#include "memory/memory.h"
+#include "syscall/errno.h"
+#include "syscall/syscall.h"
+#include "task/task.h"
+#include "vm/vm.h"
+
+/* Files exist only where the file component does. */
+extern __typeof(file_get) file_get __attribute__((weak));
+extern __typeof(file_put) file_put __attribute__((weak));
+extern __typeof(file_lookup) file_lookup __attribute__((weak));
+extern __typeof(file_create) file_create __attribute__((weak));
+/* Shared anonymous memory exists only where the component shared-memory does. */
+struct file *shared_memory_create(void) __attribute__((weak));
+
+enum { MAP_SHARED = 1, MAP_PRIVATE = 2, MAP_SHARED_VALIDATE = 3, MAP_TYPE = 15, MAP_FIXED = 0x10, MAP_ANONYMOUS = 0x20,
+       MAP_GROWSDOWN = 0x100, MAP_LOCKED = 0x2000, MAP_NORESERVE = 0x4000, MAP_POPULATE = 0x8000, MAP_FIXED_NOREPLACE = 0x100000 };
+
+static inline struct address_space *current_space(void) { return current_process()->space; }
+static inline uintptr_t page_up(uintptr_t n) { return (n + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1); }
+static inline uintptr_t page_down(uintptr_t n) { return n & ~(PAGE_SIZE - 1); }
+static inline bool page_aligned(uintptr_t n) { return !(n & (PAGE_SIZE - 1)); }
+/* x86 and Arm page tables alike cannot map memory that may be written or run but not read. */
+static inline unsigned table_protection(unsigned protection) { return protection ? protection | MAP_READ : 0; }
+
+/* Is [start, start + size) inside the program's half? */
+static inline bool in_range(uintptr_t start, size_t size) {
+    return start >= VM_LOWEST && start <= VM_HIGHEST && size <= VM_HIGHEST - start;
+}
+/* Makes areas begin and end at the range's edges, so that only whole areas lie inside. 0 or -ENOMEM, nothing changed. */
+int vm_cut(struct address_space *, uintptr_t start, uintptr_t end);
+void vm_join_around(struct address_space *, uintptr_t start, uintptr_t end); /* merges neighbours that became alike */
+void vm_drop_pages(struct address_space *, uintptr_t start, uintptr_t end);  /* page table entries only */
+struct vm_area *vm_area_add(struct address_space *, struct vm_area like, uintptr_t start, uintptr_t end); /* NULL: no memory */
+int vm_charge(struct address_space *, size_t size, bool reserved); /* promise memory: 0 or -ENOMEM */
+void vm_recharge(struct address_space *, size_t size);             /* ... that cannot fail */
+void vm_uncharge(struct address_space *, size_t size);
+/* Every page of the range mapped by an area? */
+bool vm_covered(struct address_space *, uintptr_t start, uintptr_t end);
+int vm_populate(struct address_space *, uintptr_t start, uintptr_t end);
+#endif

@@ -1,0 +1,228 @@
+/*
+ * The calls on a program's memory: mmap, munmap, mprotect, mremap, brk. Behaviour as Linux's manual pages (section 2) have it.
+ */
+#include "vm/internal.h"
+
+enum { O_ACCMODE = 3, O_RDONLY = 0, O_WRONLY = 1 };
+enum { MREMAP_MAYMOVE = 1, MREMAP_FIXED = 2, MREMAP_DONTUNMAP = 4 };
+
+/* Is all of the range the program's own reservation (mapped already)? Then turning it writable is not a fresh demand. */
+static bool is_reservation(struct address_space *space, uintptr_t start, size_t size) {
+    return vm_covered(space, start, start + size);
+}
+
+/* The file behind the mapping, referenced, or NULL for anonymous memory. */
+static long mapping_file(int type, unsigned protection, unsigned flags, int descriptor, struct file **out) {
+    *out = NULL;
+    if (flags & MAP_ANONYMOUS) {
+        if (type == MAP_PRIVATE) return 0;
+        return shared_memory_create && (*out = shared_memory_create()) ? 0 : -ENOMEM;
+    }
+    struct file *file = file_lookup ? file_lookup(descriptor) : NULL;
+    if (!file) return -EBADF;
+    unsigned mode = file->flags & O_ACCMODE;
+    if (mode == O_WRONLY || (type != MAP_PRIVATE && protection & PROT_WRITE && mode == O_RDONLY)) return -EACCES;
+    if (!file->ops->get_page) return -ENODEV;
+    file_get(file);
+    *out = file;
+    return 0;
+}
+
+/* Where the mapping goes, or -errno. */
+static long place(struct address_space *space, uintptr_t hint, size_t size, unsigned flags) {
+    if (flags & (MAP_FIXED | MAP_FIXED_NOREPLACE)) {
+        if (!page_aligned(hint)) return -EINVAL;
+        if (!in_range(hint, size)) return hint < VM_LOWEST ? -EPERM : -ENOMEM;
+        struct vm_area *area = areas_find(&space->areas, hint);
+        if (flags & MAP_FIXED_NOREPLACE && area && area->start < hint + size) return -EEXIST;
+        return (long)hint;
+    }
+    hint = page_down(hint);
+    if (hint && in_range(hint, size)) {
+        struct vm_area *area = areas_find(&space->areas, hint);
+        if (!area || area->start >= hint + size) return (long)hint;
+    }
+    hint = vm_room(space, size);
+    return hint ? (long)hint : -ENOMEM;
+}
+
+SYSCALL_DEFINE(mmap, uintptr_t hint, size_t length, unsigned long protection, unsigned long flags, int descriptor, uint64_t offset) {
+    struct address_space *space = current_space();
+    int type = flags & MAP_TYPE;
+    if (!length || !page_aligned(offset) || type < MAP_SHARED || type > MAP_SHARED_VALIDATE) return -EINVAL;
+    size_t size = page_up(length);
+    if (!size || size > VM_HIGHEST) return -ENOMEM;
+    if (!(flags & MAP_ANONYMOUS) && offset + size < offset) return -EOVERFLOW;
+    protection &= PROT_READ | PROT_WRITE | PROT_EXEC;
+    struct file *file;
+    long at = mapping_file(type, protection, flags, descriptor, &file);
+    if (at) return at;
+    unsigned area_flags = type == MAP_PRIVATE ? 0 : VM_SHARED;
+    if (flags & MAP_NORESERVE) area_flags |= VM_NORESERVE;
+    at = place(space, hint, size, flags);
+    if (at < 0) goto out;
+    uintptr_t start = (uintptr_t)at;
+    bool promise = protection & PROT_WRITE && !(flags & MAP_NORESERVE) && (type == MAP_PRIVATE || flags & MAP_ANONYMOUS);
+    if (promise) {
+        if (vm_charge(space, size, flags & MAP_FIXED && is_reservation(space, start, size))) {
+            at = -ENOMEM;
+            goto out;
+        }
+        area_flags |= VM_CHARGED;
+    }
+    int error = vm_map(space, start, size, protection, area_flags, file, file && !(flags & MAP_ANONYMOUS) ? offset : 0);
+    if (error) {
+        if (promise) vm_uncharge(space, size);
+        at = error;
+    } else if (flags & (MAP_POPULATE | MAP_LOCKED)) {
+        vm_populate(space, start, start + size);
+    }
+out:
+    if (file) file_put(file);
+    return at;
+}
+
+SYSCALL_DEFINE(munmap, uintptr_t start, size_t length) {
+    size_t size = page_up(length);
+    if (!page_aligned(start) || !size || start > VM_HIGHEST || size > VM_HIGHEST - start) return -EINVAL;
+    return vm_unmap(current_space(), start, size);
+}
+
+/* Brings the page table entries of an area under its new protection. Writing is given back only to pages that are this mapping's own. */
+static void protect_pages(struct address_space *space, const struct vm_area *area) {
+    unsigned wanted = table_protection(area->protection);
+    for (uintptr_t at = area->start; (at = arch_next_mapped(space->root, at, area->end)) < area->end; at += PAGE_SIZE) {
+        uint64_t page;
+        unsigned old;
+        if (!arch_lookup(space->root, at, &page, &old)) continue;
+        unsigned now = wanted;
+        if (!(old & MAP_WRITE)) {
+            struct page *descriptor = page_of(page);
+            if (area->flags & VM_SHARED || !descriptor || descriptor->references != 1) now &= ~(unsigned)MAP_WRITE;
+        }
+        if (now != old) arch_protect(space->root, at, now);
+    }
+}
+
+SYSCALL_DEFINE(mprotect, uintptr_t start, size_t length, unsigned long protection) {
+    struct address_space *space = current_space();
+    size_t size = page_up(length);
+    protection &= ~0x03000000ul; /* PROT_GROWSDOWN, PROT_GROWSUP */
+    if (!page_aligned(start) || protection & ~7ul) return -EINVAL;
+    if (!length) return 0;
+    if (!in_range(start, size) || !size) return -ENOMEM;
+    uintptr_t end = start + size;
+    if (!vm_covered(space, start, end)) return -ENOMEM;
+    for (struct vm_area *area = areas_find(&space->areas, start); area && area->start < end; area = areas_find(&space->areas, area->end)) {
+        if (area->file && area->flags & VM_SHARED && protection & PROT_WRITE && (area->file->flags & O_ACCMODE) == O_RDONLY)
+            return -EACCES;
+    }
+    if (vm_cut(space, start, end)) return -ENOMEM;
+    int error = 0;
+    for (struct vm_area *area = areas_find(&space->areas, start); area && area->start < end; area = areas_find(&space->areas, area->end)) {
+        if (protection & PROT_WRITE && !(area->flags & (VM_CHARGED | VM_NORESERVE | VM_SHARED))) {
+            if ((error = vm_charge(space, area->end - area->start, true))) break;
+            area->flags |= VM_CHARGED;
+        }
+        area->protection = (uint8_t)protection;
+        protect_pages(space, area);
+    }
+    vm_join_around(space, start, end);
+    return error;
+}
+
+/* Moves page table entries. Tables for the new place are made on the way; when that fails the pages stay where they were. */
+static int move_pages(struct address_space *space, uintptr_t from, uintptr_t to, size_t size) {
+    for (uintptr_t at = from; (at = arch_next_mapped(space->root, at, from + size)) < from + size; at += PAGE_SIZE) {
+        uint64_t page;
+        unsigned protection;
+        if (!arch_lookup(space->root, at, &page, &protection)) continue;
+        if (arch_map(space->root, to + (at - from), page, protection ? protection : (unsigned)MAP_READ)) {
+            if (at > from) move_pages(space, to, from, at - from);
+            return -ENOMEM;
+        }
+        if (!protection) arch_protect(space->root, to + (at - from), 0);
+        arch_unmap(space->root, at);
+    }
+    return 0;
+}
+
+static long move(struct address_space *space, struct vm_area *area, uintptr_t start, size_t old_size, size_t size, unsigned long flags,
+                 uintptr_t target) {
+    struct vm_area like = *area;
+    like.offset += start - area->start;
+    like.start = target;
+    if (!vm_area_add(space, like, target, target + size)) return -ENOMEM;
+    if (old_size && move_pages(space, start, target, old_size < size ? old_size : size)) {
+        like.flags &= ~VM_CHARGED;
+        areas_find(&space->areas, target)->flags &= ~VM_CHARGED;
+        vm_unmap(space, target, size);
+        return -ENOMEM;
+    }
+    if (old_size && !(flags & MREMAP_DONTUNMAP)) vm_unmap(space, start, old_size);
+    vm_join_around(space, target, target + size);
+    return (long)target;
+}
+
+SYSCALL_DEFINE(mremap, uintptr_t start, size_t old_length, size_t length, unsigned long flags, uintptr_t target) {
+    struct address_space *space = current_space();
+    size_t old_size = page_up(old_length), size = page_up(length);
+    if (!page_aligned(start) || !size || flags & ~7ul || (flags & MREMAP_FIXED && !(flags & MREMAP_MAYMOVE))) return -EINVAL;
+    if (flags & MREMAP_DONTUNMAP && (!(flags & MREMAP_MAYMOVE) || old_size != size)) return -EINVAL;
+    struct vm_area *area = areas_find(&space->areas, start);
+    if (!area || area->start > start || area->flags & VM_GUARD) return -EFAULT;
+    if (!old_size && !(area->flags & VM_SHARED)) return -EINVAL;
+    if (flags & MREMAP_FIXED) {
+        if (!page_aligned(target) || !in_range(target, size)) return -EINVAL;
+        if (target < start + old_size && start < target + size) return -EINVAL;
+        if (vm_unmap(space, target, size)) return -ENOMEM;
+        area = areas_find(&space->areas, start);
+    }
+    if (!(flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && old_size >= size) {
+        if (!vm_covered(space, start, start + old_size)) return -EFAULT;
+        if (old_size > size && vm_unmap(space, start + size, old_size - size)) return -ENOMEM;
+        return (long)start;
+    }
+    if (start + old_size > area->end) return -EFAULT; /* one area only */
+    size_t extra = flags & MREMAP_DONTUNMAP || !old_size ? size : size > old_size ? size - old_size : 0;
+    bool charged = area->flags & VM_CHARGED;
+    if (charged && extra && vm_charge(space, extra, false)) return -ENOMEM;
+    struct vm_area *next = areas_find(&space->areas, area->end);
+    if (!(flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && old_size && start + old_size == area->end && in_range(start, size) &&
+        (!next || next->start >= start + size)) {
+        struct vm_area like = *area;
+        if (vm_area_add(space, like, area->end, start + size)) {
+            vm_join_around(space, start, start + size);
+            return (long)start;
+        }
+    } else if (flags & MREMAP_MAYMOVE) {
+        if (!(flags & MREMAP_FIXED)) target = vm_room(space, size);
+        /* What unmapping the old place gives back was promised for `old_size`; the new one holds `size`. */
+        if (target && !vm_cut(space, start, start + old_size)) {
+            long moved = move(space, areas_find(&space->areas, start), start, old_size, size, flags, target);
+            if (moved >= 0) {
+                if (charged && !(flags & MREMAP_DONTUNMAP) && old_size) vm_recharge(space, old_size);
+                return moved;
+            }
+        }
+    }
+    if (charged && extra) vm_uncharge(space, extra);
+    return -ENOMEM;
+}
+
+SYSCALL_DEFINE(brk, uintptr_t wanted) {
+    struct address_space *space = current_space();
+    uintptr_t old = page_up(space->brk_end), now = page_up(wanted);
+    if (wanted < space->brk_start || wanted > VM_HIGHEST) return (long)space->brk_end;
+    if (now < old && vm_unmap(space, now, old - now)) return (long)space->brk_end;
+    if (now > old) {
+        struct vm_area *next = areas_find(&space->areas, old);
+        if ((next && next->start < now + PAGE_SIZE) || vm_charge(space, now - old, false)) return (long)space->brk_end;
+        if (vm_map(space, old, now - old, PROT_READ | PROT_WRITE, VM_CHARGED, NULL, 0)) {
+            vm_uncharge(space, now - old);
+            return (long)space->brk_end;
+        }
+    }
+    space->brk_end = wanted;
+    return (long)wanted;
+}

@@ -1,0 +1,211 @@
+/*
+ * Address spaces and their areas: making, cutting, joining, mapping and unmapping them, and what fork copies.
+ * Every change first makes what may fail (area descriptors), then does what cannot.
+ */
+#include "vm/internal.h"
+#include "entropy/entropy.h"
+
+static struct address_space first_space;
+
+static uint64_t promised; /* pages, over all spaces */
+
+int vm_charge(struct address_space *space, size_t size, bool reserved) {
+    uint64_t pages = size >> PAGE_SHIFT, total = memory_total() >> PAGE_SHIFT, left = memory_free() >> PAGE_SHIFT;
+    uint64_t spare = (left >> 6) + 16; /* page tables and the libOS itself */
+    if (reserved ? promised + pages > 4 * total : pages + spare > left || promised + pages > total) return -ENOMEM;
+    promised += pages;
+    space->charged += pages;
+    return 0;
+}
+
+void vm_recharge(struct address_space *space, size_t size) {
+    promised += size >> PAGE_SHIFT;
+    space->charged += size >> PAGE_SHIFT;
+}
+
+void vm_uncharge(struct address_space *space, size_t size) {
+    promised -= size >> PAGE_SHIFT;
+    space->charged -= size >> PAGE_SHIFT;
+}
+
+static bool continues(const struct vm_area *a, const struct vm_area *b) {
+    return a->end == b->start && a->protection == b->protection && a->flags == b->flags && a->file == b->file &&
+           (!a->file || a->offset + (a->end - a->start) == b->offset);
+}
+
+struct vm_area *vm_area_add(struct address_space *space, struct vm_area like, uintptr_t start, uintptr_t end) {
+    struct vm_area *area = kmalloc(sizeof *area);
+    if (!area) return NULL;
+    *area = like;
+    if (like.file) {
+        area->offset = like.offset + (start - like.start);
+        file_get(like.file);
+    }
+    area->start = start;
+    area->end = end;
+    areas_insert(&space->areas, area);
+    return area;
+}
+
+static void area_free(struct vm_area *area) {
+    if (area->file) file_put(area->file);
+    kfree(area);
+}
+
+static void area_resize(struct address_space *space, struct vm_area *area, uintptr_t end) {
+    areas_remove(&space->areas, area);
+    area->end = end;
+    areas_insert(&space->areas, area);
+}
+
+static int cut_at(struct address_space *space, uintptr_t at) {
+    struct vm_area *area = areas_find(&space->areas, at);
+    if (!area || area->start >= at) return 0;
+    uintptr_t end = area->end;
+    area_resize(space, area, at);
+    if (vm_area_add(space, *area, at, end)) return 0;
+    area_resize(space, area, end);
+    return -ENOMEM;
+}
+
+int vm_cut(struct address_space *space, uintptr_t start, uintptr_t end) {
+    int error = cut_at(space, start);
+    return error ? error : cut_at(space, end);
+}
+
+void vm_join_around(struct address_space *space, uintptr_t start, uintptr_t end) {
+    struct vm_area *area = areas_find(&space->areas, start - 1), *next;
+    for (; area && area->start <= end; area = next) {
+        next = areas_find(&space->areas, area->end);
+        if (!next) break;
+        if (!continues(area, next)) continue;
+        uintptr_t joined = next->end;
+        areas_remove(&space->areas, next);
+        area_free(next);
+        area_resize(space, area, joined);
+        next = area;
+    }
+}
+
+void vm_drop_pages(struct address_space *space, uintptr_t start, uintptr_t end) {
+    for (uintptr_t at = start; (at = arch_next_mapped(space->root, at, end)) < end; at += PAGE_SIZE) {
+        uint64_t page = arch_unmap(space->root, at);
+        if (page) page_put(page);
+    }
+}
+
+int vm_unmap(struct address_space *space, uintptr_t start, size_t size) {
+    uintptr_t end = start + size;
+    struct vm_area *area = areas_find(&space->areas, start);
+    if (!area || area->start >= end) return 0;
+    if (vm_cut(space, start, end)) return -ENOMEM;
+    while ((area = areas_find(&space->areas, start)) && area->start < end) {
+        vm_drop_pages(space, area->start, area->end);
+        if (area->flags & VM_CHARGED) vm_uncharge(space, area->end - area->start);
+        areas_remove(&space->areas, area);
+        area_free(area);
+    }
+    return 0;
+}
+
+int vm_map(struct address_space *space, uintptr_t start, size_t size, unsigned protection, unsigned flags, struct file *file,
+           uint64_t offset) {
+    int error = vm_unmap(space, start, size);
+    if (error) return error;
+    struct vm_area like = {.start = start, .protection = (uint8_t)protection, .flags = (uint8_t)flags, .file = file, .offset = offset};
+    if (!vm_area_add(space, like, start, start + size)) return -ENOMEM;
+    vm_join_around(space, start, start + size);
+    return 0;
+}
+
+uintptr_t vm_room(struct address_space *space, size_t size) {
+    uintptr_t found = areas_room(&space->areas, size, VM_LOWEST, space->mmap_top);
+    return found ? found : areas_room(&space->areas, size, VM_LOWEST, VM_HIGHEST);
+}
+
+bool vm_covered(struct address_space *space, uintptr_t start, uintptr_t end) {
+    while (start < end) {
+        struct vm_area *area = areas_find(&space->areas, start);
+        if (!area || area->start > start) return false;
+        start = area->end;
+    }
+    return true;
+}
+
+void vm_space_randomise(struct address_space *space) {
+    uint64_t random[2];
+    entropy_fill(random, sizeof random);
+    space->areas.seed = (uint32_t)(random[1] >> 32);
+    /* As Linux: 28 bits of pages. The stack has its own place above. */
+    space->mmap_top = VM_HIGHEST - (17ul << 30) - ((random[0] & 0xfffffff) << PAGE_SHIFT);
+    space->brk_start = space->brk_end = 0x100000000ul + ((random[1] & 0xfffffff) << PAGE_SHIFT);
+}
+
+struct address_space *vm_space_first(void) {
+    return &first_space;
+}
+
+static void vm_start(void) {
+    first_space.references = 1;
+    first_space.linked = true; /* exec says otherwise */
+    first_space.root = arch_root_current();
+    vm_space_randomise(&first_space);
+    first_process.space = &first_space;
+}
+HULL_INIT(6, vm_start);
+
+struct address_space *vm_space_create(void) {
+    struct address_space *space = kzalloc(sizeof *space);
+    if (!space) return NULL;
+    space->references = 1;
+    if (!(space->root = arch_root_create())) {
+        kfree(space);
+        return NULL;
+    }
+    vm_space_randomise(space);
+    return space;
+}
+
+void vm_space_put(struct address_space *space) {
+    if (--space->references) return;
+    vm_unmap(space, 0, VM_HIGHEST);
+    if (space == &first_space) return;
+    arch_root_destroy(space->root);
+    kfree(space);
+}
+
+/* Private pages become read-only in both spaces and are copied by whoever writes first; shared ones are simply shared. */
+static int copy_pages(struct address_space *from, struct address_space *to, const struct vm_area *area) {
+    for (uintptr_t at = area->start; (at = arch_next_mapped(from->root, at, area->end)) < area->end; at += PAGE_SIZE) {
+        uint64_t page;
+        unsigned protection;
+        if (!arch_lookup(from->root, at, &page, &protection)) continue;
+        if (!(area->flags & VM_SHARED) && protection & MAP_WRITE) arch_protect(from->root, at, protection &= ~(unsigned)MAP_WRITE);
+        if (arch_map(to->root, at, page, protection ? protection : (unsigned)MAP_READ)) return -ENOMEM;
+        if (!protection) arch_protect(to->root, at, 0);
+        page_get(page);
+    }
+    return 0;
+}
+
+struct address_space *vm_space_copy(struct address_space *from) {
+    struct address_space *to = vm_space_create();
+    if (!to) return NULL;
+    to->linked = from->linked;
+    to->mmap_top = from->mmap_top;
+    to->brk_start = from->brk_start;
+    to->brk_end = from->brk_end;
+    for (struct vm_area *area = areas_find(&from->areas, 0); area; area = areas_find(&from->areas, area->end)) {
+        size_t size = area->end - area->start;
+        if (area->flags & VM_CHARGED && vm_charge(to, size, true)) goto failed;
+        if (!vm_area_add(to, *area, area->start, area->end)) {
+            if (area->flags & VM_CHARGED) vm_uncharge(to, size);
+            goto failed;
+        }
+        if (copy_pages(from, to, area)) goto failed;
+    }
+    return to;
+failed:
+    vm_space_put(to);
+    return NULL;
+}

@@ -1,0 +1,48 @@
+/*
+ * A program's memory: address spaces, the areas in them, page faults, and the program's half of the address space.
+ *
+ * An address space is an object (fork makes a second one). Areas say what may be where; page tables are filled by faults.
+ * A page that is mapped without write permission in a writable private area is shared with someone (the zero page, a file, a
+ * forked process) and is copied on the first write. Page references are counted in memory.h's descriptors; pages of the image
+ * itself have none and are never freed.
+ * Context: calls and faults, never interrupt handlers. Lock: address_space.lock (one CPU: nothing yet).
+ */
+#ifndef HULL_VM_VM_H
+#define HULL_VM_VM_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "arch/arch.h"
+#include "vm/areas.h"
+
+#define VM_LOWEST 0x10000ul          /* the null page and what small offsets from it reach stay unmapped */
+#define VM_HIGHEST 0x7ffffffff000ul  /* end of the program's half */
+
+enum { PROT_NONE = 0, PROT_READ = 1, PROT_WRITE = 2, PROT_EXEC = 4 }; /* = MAP_READ, MAP_WRITE, MAP_EXEC of arch.h */
+
+struct address_space {
+    uint32_t references;
+    bool linked;                     /* the program is part of the image: calls may pass image addresses */
+    arch_root root;
+    struct vm_areas areas;
+    uintptr_t mmap_top;              /* mmap goes down from here */
+    uintptr_t brk_start, brk_end;    /* brk_end: as the program set it, not rounded */
+    uint64_t charged;                /* pages that the program was promised */
+};
+
+struct address_space *vm_space_create(void);           /* new page tables; NULL when out of memory */
+struct address_space *vm_space_first(void);            /* the boot page tables' lower half, empty */
+void vm_space_put(struct address_space *);             /* last reference: unmaps everything, frees the tables */
+struct address_space *vm_space_copy(struct address_space *); /* fork: copy on write; NULL when out of memory */
+void vm_space_randomise(struct address_space *);       /* draws mmap_top */
+
+/* Maps [start, start + size) (replaces what is there). file may be NULL; a reference is taken. 0 or -ENOMEM. */
+int vm_map(struct address_space *, uintptr_t start, size_t size, unsigned protection, unsigned flags, struct file *file,
+           uint64_t offset);
+int vm_unmap(struct address_space *, uintptr_t start, size_t size);
+uintptr_t vm_room(struct address_space *, size_t size); /* a free range, top down; 0 when none */
+int vm_fault_in(struct address_space *, uintptr_t address, unsigned access); /* 0 or signal << 8 | si_code */
+
+/* Why the last vm_fault() (arch_inline.h) did not resolve: signal << 8 | si_code. For whoever turns it into a signal. */
+extern int vm_fault_reason;
+#endif
