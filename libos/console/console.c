@@ -1,0 +1,100 @@
+/*
+ * The standard streams, outward. Owns console_files. A write becomes records on the channel and is with the VMM when the call returns.
+ * Output processing (newline to carriage return, newline) belongs to the terminal in `input`: before HULL_RECORD_READY the
+ * host leaves its own terminal in cooked mode, which does the same.
+ */
+#include "console/console.h"
+#include "abi/boot_abi.h"
+#include "abi/linux_file.h"
+#include "channel/channel.h"
+#include "init/init.h"
+#include "memory/memory.h"
+#include "syscall/syscall.h"
+
+bool console_is_terminal(void) {
+    return boot_flags() & HULL_FLAG_TTY;
+}
+
+long console_send(unsigned descriptor, const void *program, size_t size) {
+    size_t done = 0;
+    while (done < size) {
+        const uint8_t *at = (const uint8_t *)program + done;
+        size_t piece = size - done < HULL_RECORD_MAX ? size - done : HULL_RECORD_MAX, sound = 0;
+        /* Bring each page in, so that the transport can read straight from the program's memory. */
+        while (sound < piece) {
+            uint8_t byte;
+            if (user_copy_in(&byte, at + sound, 1)) break;
+            sound += PAGE_SIZE - ((uintptr_t)(at + sound) & (PAGE_SIZE - 1));
+        }
+        if (sound == 0) return done ? (long)done : -EFAULT;
+        if (sound < piece) piece = sound;
+        channel_write(descriptor == 2 ? HULL_RECORD_STDERR : HULL_RECORD_STDOUT, at, piece);
+        done += piece;
+    }
+    return (long)done;
+}
+
+static long console_write(struct file *file, const struct iovec *vector, int count, int64_t position) {
+    (void)position;
+    unsigned descriptor = (unsigned)(uintptr_t)file->data;
+    bool terminal = console_is_terminal();
+    if (!terminal && descriptor == 0) return -EBADF;
+    long done = 0;
+    for (int i = 0; i < count; i++) {
+        if (!vector[i].length) continue;
+        long result = terminal && terminal_write ? terminal_write(descriptor, vector[i].base, vector[i].length)
+                                                 : console_send(descriptor, vector[i].base, vector[i].length);
+        if (result < 0) return done ? done : result;
+        done += result;
+        if ((size_t)result < vector[i].length) break;
+    }
+    return done;
+}
+
+static long console_ioctl(struct file *file, unsigned long request, unsigned long argument) {
+    (void)file;
+    if (terminal_ioctl) return terminal_ioctl(request, argument);
+    if (!console_is_terminal() || request != TIOCGWINSZ) return -ENOTTY;
+    struct linux_winsize size = { 0 };
+    size_t length;
+    const uint16_t *known = boot_module_find(HULL_MODULE_WINSIZE, &length);
+    if (known && length >= 4) {
+        size.rows = known[0];
+        size.columns = known[1];
+    }
+    return user_copy_out((void *)argument, &size, sizeof size);
+}
+
+static int console_stat(struct file *file, struct linux_stat *out) {
+    bool terminal = console_is_terminal();
+    out->mode = terminal ? S_IFCHR | 0620 : S_IFIFO | 0600;
+    out->rdev = terminal ? DEVICE_NUMBER(136, 0) : 0;
+    out->dev = 5;
+    out->ino = terminal ? 3 : 4 + (uint64_t)(uintptr_t)file->data;
+    out->blksize = terminal ? 1024 : 4096;
+    return 0;
+}
+
+static unsigned console_poll(struct file *file, struct poll_wait *wait) {
+    unsigned events = 0;
+    bool terminal = console_is_terminal();
+    if (terminal || file->data) events |= POLLOUT | POLLWRNORM;
+    if ((terminal || !file->data) && terminal_poll) events |= terminal_poll(wait);
+    return events;
+}
+
+const struct file_ops console_ops = {
+    .kind = "console",
+    .read = terminal_read,
+    .write = console_write,
+    .ioctl = console_ioctl,
+    .stat = console_stat,
+    .poll = console_poll,
+};
+
+/* All O_RDWR: which way a stream goes without a terminal, the operations themselves know. */
+struct file console_files[3] = {
+    { .ops = &console_ops, .references = 1, .flags = O_RDWR, .data = (void *)0 },
+    { .ops = &console_ops, .references = 1, .flags = O_RDWR, .data = (void *)1 },
+    { .ops = &console_ops, .references = 1, .flags = O_RDWR, .data = (void *)2 },
+};

@@ -1,0 +1,87 @@
+/* The calls on descriptors themselves: dup and its kind, fcntl, close_range. */
+#include "file/internal.h"
+
+static long duplicate(struct file *file, unsigned long least, bool close_on_exec) {
+    if (least >= FILE_MAX_DESCRIPTORS) return -EINVAL;
+    int descriptor = file_install(file, (int)least, close_on_exec);
+    if (descriptor >= 0) file_get(file);
+    return descriptor;
+}
+
+static long duplicate_to(struct file *file, uint32_t target, bool close_on_exec) {
+    struct file_table *table = current_process()->files;
+    if (target >= FILE_MAX_DESCRIPTORS) return -EBADF;
+    int error = file_table_grow(table, target + 1);
+    if (error) return error;
+    file_get(file);
+    struct file *old = file_table_set(table, target, file, close_on_exec);
+    if (old) file_put(old);
+    return (long)target;
+}
+
+SYSCALL_DEFINE(dup, int descriptor) {
+    struct file *file = file_lookup(descriptor);
+    return file ? duplicate(file, 0, false) : -EBADF;
+}
+
+SYSCALL_DEFINE(dup2, int descriptor, int target) {
+    struct file *file = file_lookup(descriptor);
+    if (!file) return -EBADF;
+    return descriptor == target ? target : duplicate_to(file, (uint32_t)target, false);
+}
+
+SYSCALL_DEFINE(dup3, int descriptor, int target, int flags) {
+    if (flags & ~O_CLOEXEC || descriptor == target) return -EINVAL;
+    struct file *file = file_lookup(descriptor);
+    return file ? duplicate_to(file, (uint32_t)target, flags != 0) : -EBADF;
+}
+
+#define CLOSE_RANGE_UNSHARE 2
+#define CLOSE_RANGE_CLOEXEC 4
+SYSCALL_DEFINE(close_range, unsigned first, unsigned last, unsigned flags) {
+    struct file_table *table = current_process()->files;
+    if (first > last || flags & ~(CLOSE_RANGE_UNSHARE | CLOSE_RANGE_CLOEXEC)) return -EINVAL;
+    if (flags & CLOSE_RANGE_UNSHARE && table->references > 1) {
+        struct file_table *own = file_table_copy(table);
+        if (!own) return -ENOMEM;
+        table->references--;
+        current_process()->files = table = own;
+    }
+    for (uint32_t slot = first; slot <= last && slot < table->size; slot++) {
+        if (!table_files(table)[slot]) continue;
+        if (flags & CLOSE_RANGE_CLOEXEC)
+            table_marks(table)[slot] = 1;
+        else
+            file_put(file_table_set(table, slot, NULL, false));
+    }
+    return 0;
+}
+
+/* Record locks: one process cannot conflict with itself (POSIX), so a machine without fork grants all. */
+static long record_lock(unsigned command, unsigned long argument) {
+    struct linux_flock lock;
+    if (user_copy_in(&lock, (const void *)argument, sizeof lock)) return -EFAULT;
+    if (lock.type < 0 || lock.type > F_UNLCK) return -EINVAL;
+    if (command != F_GETLK && command != F_OFD_GETLK) return 0;
+    lock.type = F_UNLCK;
+    return user_copy_out((void *)argument, &lock, sizeof lock);
+}
+
+#define CHANGEABLE (O_APPEND | O_NONBLOCK | O_ASYNC | O_DIRECT | O_NOATIME)
+SYSCALL_DEFINE(fcntl, int descriptor, unsigned command, unsigned long argument) {
+    struct file *file = file_lookup(descriptor);
+    if (!file) return -EBADF;
+    uint8_t *mark = &table_marks(current_process()->files)[descriptor];
+    switch (command) {
+    case F_DUPFD: return duplicate(file, argument, false);
+    case F_DUPFD_CLOEXEC: return duplicate(file, argument, true);
+    case F_GETFD: return *mark;
+    case F_SETFD: *mark = argument & FD_CLOEXEC; return 0;
+    case F_GETFL: return file->flags & ~(uint32_t)O_CLOEXEC;
+    case F_SETFL: file->flags = (file->flags & ~(uint32_t)CHANGEABLE) | (argument & CHANGEABLE); return 0;
+    case F_SETOWN: case F_GETOWN: return 0;
+    case F_GETLK: case F_SETLK: case F_SETLKW: case F_OFD_GETLK: case F_OFD_SETLK: case F_OFD_SETLKW:
+        return record_lock(command, argument);
+    }
+    return file->ops->fcntl ? file->ops->fcntl(file, command, argument) : -EINVAL;
+}

@@ -1,0 +1,170 @@
+/*
+ * The terminal (HULL_FLAG_TTY). Owns one line discipline, its window size and its foreground process group, and does what reads, writes
+ * and ioctls on it ask. Keys arrive as a bottom half; credits cover the line buffer's room.
+ */
+#include "input/input.h"
+#include "input/internal.h"
+#include "input/line.h"
+#include "abi/boot_abi.h"
+#include "channel/channel.h"
+#include "clock/clock.h"
+#include "console/console.h"
+#include "init/init.h"
+#include "lib/string.h"
+#include "syscall/syscall.h"
+#include "task/task.h"
+
+/* Delivers to a process group; absent where the signal component is. */
+int signal_send_group(int group, int number) __attribute__((weak));
+#define SIGWINCH 28
+
+static struct line line;
+static struct linux_winsize size_now;
+static int foreground = 1;
+
+static void echo(struct line *unused, const char *bytes, size_t size) {
+    (void)unused;
+    channel_write(HULL_RECORD_STDOUT, bytes, size);
+}
+
+static void raise_signal(struct line *unused, int number) {
+    (void)unused;
+    if (signal_send_group) signal_send_group(foreground, number);
+}
+
+void terminal_start(void) {
+    line_init(&line);
+    line.echo = echo;
+    line.signal = raise_signal;
+    size_t size;
+    const uint16_t *known = boot_module_find(HULL_MODULE_WINSIZE, &size);
+    if (known && size >= 4) {
+        size_now.rows = known[0];
+        size_now.columns = known[1];
+    }
+    input_grant(line_room(&line)); /* at once: an interrupt key must come through while nobody reads */
+}
+
+void terminal_receive(const uint8_t *bytes, size_t size) {
+    line_receive(&line, bytes, size);
+    /* Nobody reads and the buffer is full of typing: keys still get credit, so that the interrupt key works; data is dropped, as on Linux. */
+    uint32_t room = line_room(&line);
+    input_grant(room < 256 ? 256 : room);
+}
+
+static void resize(const void *payload, size_t size) {
+    uint16_t both[2];
+    if (size < sizeof both) return;
+    memcpy(both, payload, sizeof both);
+    if (both[0] == size_now.rows && both[1] == size_now.columns) return;
+    size_now.rows = both[0];
+    size_now.columns = both[1];
+    if (signal_send_group) signal_send_group(foreground, SIGWINCH);
+}
+HULL_CHANNEL_HANDLER(2, input_resize) = { HULL_RECORD_RESIZE, resize };
+
+/* Bytes that make a read return: VMIN out of canonical mode. */
+struct need { long least; };
+static bool satisfied(void *argument) {
+    long available = line_available(&line);
+    return available < 0 || available >= ((struct need *)argument)->least || input_ended;
+}
+
+long terminal_read_lines(struct file *file, const struct iovec *vector, int count) {
+    const struct linux_termios *t = &line.termios;
+    bool canonical = t->lflag & ICANON;
+    size_t wanted = 0;
+    for (int i = 0; i < count; i++) wanted += vector[i].length;
+    struct need need = { canonical ? 1 : t->cc[VMIN] };
+    if ((size_t)need.least > wanted) need.least = (long)wanted;
+    if (file->flags & O_NONBLOCK && !satisfied(&(struct need){ 1 })) return -EAGAIN;
+    if (!(file->flags & O_NONBLOCK)) {
+        uint64_t pause = canonical ? 0 : t->cc[VTIME] * 100000000ull;
+        if (pause && need.least > 0) { /* the clock runs from the first byte on */
+            int error = wait_until(&input_queue, satisfied, &(struct need){ 1 }, 0, true);
+            if (error) return error;
+        }
+        if (!need.least && pause) need.least = 1;
+        int error = need.least ? wait_until(&input_queue, satisfied, &need, pause ? clock_monotonic_ns() + pause : 0, true) : 0;
+        if (error && error != -ETIMEDOUT) return error;
+    }
+    long done = 0;
+    for (int i = 0; i < count; i++) {
+        uint8_t bytes[256], *to = vector[i].base;
+        size_t left = vector[i].length;
+        while (left) {
+            size_t piece = line_read(&line, bytes, left < sizeof bytes ? left : sizeof bytes);
+            if (user_copy_out(to, bytes, piece)) return done ? done : -EFAULT;
+            done += (long)piece;
+            to += piece;
+            left -= piece;
+            if (piece < sizeof bytes || (canonical && bytes[piece - 1] == '\n')) goto out;
+        }
+    }
+out:
+    input_grant(line_room(&line));
+    return done;
+}
+
+unsigned terminal_poll_lines(void) {
+    return (satisfied(&(struct need){ 1 }) ? POLLIN | POLLRDNORM : 0) | (input_ended ? POLLHUP : 0);
+}
+
+long terminal_write(unsigned descriptor, const void *program, size_t size) {
+    uint8_t in[256], out[512];
+    size_t done = 0;
+    if (!(line.termios.oflag & OPOST)) return console_send(descriptor, program, size);
+    while (done < size) {
+        size_t piece = size - done < sizeof in ? size - done : sizeof in;
+        if (user_copy_in(in, (const uint8_t *)program + done, piece)) return done ? (long)done : -EFAULT;
+        channel_write(descriptor == 2 ? HULL_RECORD_STDERR : HULL_RECORD_STDOUT, out, line_output(&line, in, piece, out));
+        done += piece;
+    }
+    return (long)done;
+}
+
+static long put(unsigned long argument, const void *from, size_t size) {
+    return user_copy_out((void *)argument, from, size);
+}
+
+static long set_modes(unsigned long argument, bool flush) {
+    struct linux_termios next;
+    if (user_copy_in(&next, (const void *)argument, sizeof next)) return -EFAULT;
+    if (flush) line_flush(&line);
+    line.termios = next;
+    wait_queue_wake(&input_queue, -1); /* what is readable may have changed */
+    return 0;
+}
+
+/* Without a terminal, stdin is a pipe: it knows FIONREAD and nothing else. */
+static long stream_ioctl(unsigned long request, unsigned long argument) {
+    int available = (int)input_stream_available();
+    return request == FIONREAD ? put(argument, &available, sizeof available) : -ENOTTY;
+}
+
+long terminal_ioctl(unsigned long request, unsigned long argument) {
+    if (!console_is_terminal()) return stream_ioctl(request, argument);
+    int number;
+    switch (request) {
+    case TCGETS: return put(argument, &line.termios, sizeof line.termios);
+    case TCSETS: case TCSETSW: return set_modes(argument, false);
+    case TCSETSF: return set_modes(argument, true);
+    case TIOCGWINSZ: return put(argument, &size_now, sizeof size_now);
+    case TIOCSWINSZ: return user_copy_in(&size_now, (const void *)argument, sizeof size_now);
+    case TIOCGPGRP: return put(argument, &foreground, sizeof foreground);
+    case TIOCGSID: return put(argument, &current_process()->session, sizeof(int));
+    case TIOCSPGRP:
+        if (user_copy_in(&number, (const void *)argument, sizeof number)) return -EFAULT;
+        if (number <= 0) return -EINVAL;
+        foreground = number;
+        return 0;
+    case FIONREAD:
+        number = (int)line_available(&line);
+        if (number < 0) number = 0;
+        return put(argument, &number, sizeof number);
+    case TIOCOUTQ: number = 0; return put(argument, &number, sizeof number);
+    case TCFLSH: if (argument != 1) line_flush(&line); return 0;
+    case TCSBRK: case TCSBRKP: case TCXONC: case TIOCSCTTY: case TIOCNOTTY: return 0;
+    }
+    return -ENOTTY;
+}
