@@ -55,7 +55,7 @@
 #define TCP_RCV_SCALE 3
 #define TCP_SND_BUF (256 * 1024)
 #define TCP_SND_QUEUELEN 1024
-#define TCP_SNDLOWAT (TCP_SND_BUF / 2)
+#define TCP_SNDLOWAT 49152 /* what lwIP takes at most */
 #define TCP_SNDQUEUELOWAT (TCP_SND_QUEUELEN / 2)
 #define TCP_QUEUE_OOSEQ 1
 #define TCP_LISTEN_BACKLOG 1

@@ -1,0 +1,37 @@
+// Builds tools/launch/launch.c -> dist/bin/hull-launch-<isa>, a static program without a C library.
+import { chmodSync, mkdirSync, renameSync, statSync } from 'node:fs';
+import { mustRun } from './process.ts';
+import { hashInputs, isCurrent, writeStamp } from './stamp.ts';
+import type { Toolchain } from './toolchain.ts';
+
+const FLAGS = [
+  '--target=x86_64-unknown-linux-gnu',
+  '-Oz',
+  '-Wall',
+  '-Wextra',
+  '-Werror',
+  '-ffreestanding',
+  '-fno-pie',
+  '-fno-stack-protector',
+  '-fno-asynchronous-unwind-tables',
+  '-fcf-protection=none',
+  '-nostdlib',
+  '-static',
+  '-fuse-ld=lld',
+  '-Wl,--build-id=none,-z,norelro,-z,noseparate-code,-z,nognustack,-s',
+];
+
+export async function buildLaunch(tools: Toolchain, isa: string): Promise<string> {
+  const source = 'tools/launch/launch.c';
+  const output = `dist/bin/hull-launch-${isa}`;
+  const stamp = `build/stamps/launch-${isa}`;
+  const hash = hashInputs([tools.version, ...FLAGS], [source]);
+  if (!isCurrent(stamp, hash, [output])) {
+    mkdirSync('dist/bin', { recursive: true });
+    await mustRun(tools.cc, [...FLAGS, '-o', `${output}.new`, source]);
+    chmodSync(`${output}.new`, 0o755);
+    renameSync(`${output}.new`, output);
+    writeStamp(stamp, hash);
+  }
+  return `${output}, ${statSync(output).size} bytes`;
+}
