@@ -14,6 +14,7 @@ struct page { uint32_t references; uint32_t flags; }; /* one for each RAM page; 
 /* Boot only: memory_add gives usable ranges, memory_reserve takes out what is in use (image, module). */
 void memory_add(uint64_t start, uint64_t end);
 void memory_reserve(uint64_t start, uint64_t end);
+void memory_ready(void); /* after the last memory_reserve, before the first page_alloc */
 
 void *page_alloc(void);          /* one page, contents undefined, references = 1; direct-map address or NULL */
 void *page_alloc_zeroed(void);

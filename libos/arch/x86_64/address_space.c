@@ -1,0 +1,92 @@
+/* arch.h's page tables. Roots share their upper halves' tables; all of those that will ever be needed exist after boot. */
+#include "internal.h"
+#include "lib/string.h"
+#include "memory/memory.h"
+
+static void flush(uintptr_t virt) { __asm__ volatile("invlpg (%0)" ::"r"(virt) : "memory"); }
+
+static uint64_t entry_flags(unsigned prot) {
+    return (prot & (MAP_READ | MAP_WRITE | MAP_EXEC) ? PTE_PRESENT : PTE_KEPT) | (prot & MAP_WRITE ? PTE_WRITE : 0) |
+           (prot & MAP_EXEC ? 0 : PTE_NX) | (prot & MAP_DEVICE ? PTE_UNCACHED : 0);
+}
+
+arch_root arch_root_current(void) {
+    arch_root root;
+    __asm__ volatile("movq %%cr3, %0" : "=r"(root));
+    return root & PTE_ADDRESS;
+}
+
+void arch_root_switch(arch_root root) { __asm__ volatile("movq %0, %%cr3" ::"r"(root) : "memory"); }
+
+arch_root arch_root_create(void) {
+    uint64_t *table = page_alloc_zeroed();
+    if (!table)
+        return 0;
+    memcpy(table + 256, (uint64_t *)phys_to_virt(arch_boot_root) + 256, 2048);
+    return virt_to_phys(table);
+}
+
+static void free_tables(uint64_t *table, unsigned level, unsigned count) {
+    for (unsigned i = 0; i < count; i++)
+        if (level && (table[i] & PTE_PRESENT) && !(table[i] & PTE_LARGE))
+            free_tables(phys_to_virt(table[i] & PTE_ADDRESS), level - 1, 512);
+    pages_free(table, 1);
+}
+
+void arch_root_destroy(arch_root root) { free_tables(phys_to_virt(root), 3, 256); }
+
+int arch_map(arch_root root, uintptr_t virt, uint64_t phys, unsigned prot) {
+    uint64_t *entry = paging_entry(root, virt, 0, true);
+    if (!entry)
+        return -12; /* ENOMEM */
+    bool was_present = *entry & PTE_PRESENT;
+    *entry = phys | entry_flags(prot);
+    if (was_present)
+        flush(virt);
+    return 0;
+}
+
+uint64_t arch_unmap(arch_root root, uintptr_t virt) {
+    uint64_t *entry = paging_entry(root, virt, 0, false);
+    if (!entry)
+        return 0;
+    uint64_t old = *entry;
+    *entry = 0;
+    if (old & PTE_PRESENT)
+        flush(virt);
+    return old & PTE_ADDRESS;
+}
+
+bool arch_lookup(arch_root root, uintptr_t virt, uint64_t *phys, unsigned *prot) {
+    for (unsigned level = 0; level < 3; level++) {
+        uint64_t *entry = paging_entry(root, virt, level, false);
+        if (!entry)
+            continue; /* a large page above, or nothing */
+        if (!(*entry & (PTE_PRESENT | PTE_KEPT)))
+            return false;
+        uint64_t inside = (PAGE_SIZE << 9 * level) - PAGE_SIZE;
+        if (phys)
+            *phys = (*entry & PTE_ADDRESS & ~inside) | (virt & inside);
+        if (prot)
+            *prot = !(*entry & PTE_PRESENT) ? 0
+                                            : (MAP_READ | (*entry & PTE_WRITE ? MAP_WRITE : 0u) |
+                                               (*entry & PTE_NX ? 0u : MAP_EXEC) | (*entry & PTE_UNCACHED ? MAP_DEVICE : 0u));
+        return true;
+    }
+    return false;
+}
+
+void arch_protect(arch_root root, uintptr_t virt, unsigned prot) {
+    uint64_t *entry = paging_entry(root, virt, 0, false);
+    if (!entry || !(*entry & (PTE_PRESENT | PTE_KEPT)))
+        return;
+    *entry = (*entry & PTE_ADDRESS) | entry_flags(prot);
+    flush(virt);
+}
+
+void *arch_map_device(uint64_t phys, size_t size) {
+    for (uint64_t at = phys & -PAGE_SIZE; at < phys + size; at += PAGE_SIZE)
+        if (arch_map(arch_boot_root, DIRECT_MAP + at, at, MAP_READ | MAP_WRITE | MAP_DEVICE))
+            return NULL;
+    return phys_to_virt(phys);
+}

@@ -1,0 +1,105 @@
+/*
+ * x86-64's part of arch.h: what must be inline, the saved register layouts, and the doors between program and libOS.
+ * Included by arch.h only.
+ */
+#ifndef HULL_ARCH_INLINE_H
+#define HULL_ARCH_INLINE_H
+#include "memory_map.h"
+
+/* Everything that a trap saves, in memory order. A system call's fast path fills r11..rax, rip, rflags and rsp only;
+ * the rest is added when someone needs the whole (arch_work_run, SYSCALL_WITH_FRAME). */
+struct trap_frame {
+    uint64_t r15, r14, r13, r12, rbp, rbx;
+    uint64_t r11, r10, r9, r8, rdi, rsi, rdx, rcx, rax;
+    uint64_t vector; /* for system calls: the call's number */
+    uint64_t error;
+    uint64_t rip, cs, rflags, rsp, ss;
+};
+
+/* A thread's part that the ISA owns. */
+struct arch_thread {
+    uintptr_t stack_bottom, stack_top; /* kernel stack: system calls, page-fault work */
+    uintptr_t saved_sp;                /* while switched away: where arch_switch left its registers */
+    uint64_t fs_base, gs_base;
+    void *fpu;                         /* XSAVE area, 64-byte aligned; needed only to switch threads */
+};
+
+static inline unsigned long arch_irq_save(void) {
+    unsigned long flags;
+    __asm__ volatile("pushfq; popq %0; cli" : "=r"(flags)::"memory");
+    return flags;
+}
+static inline void arch_irq_restore(unsigned long state) {
+    if (state & 0x200)
+        __asm__ volatile("sti" ::: "memory");
+}
+static inline void arch_pause(void) { __asm__ volatile("pause" ::: "memory"); } /* in a loop that waits for a device */
+static inline void *phys_to_virt(uint64_t phys) { return (void *)(phys + DIRECT_MAP); }
+
+extern uintptr_t arch_slide; /* the running image's address minus its link (= physical) address */
+static inline uint64_t virt_to_phys(const void *address) {
+    uintptr_t virt = (uintptr_t)address;
+    return virt >= IMAGE_WINDOW ? virt - arch_slide : virt - DIRECT_MAP;
+}
+
+static inline void port_out8(uint16_t port, uint8_t value) { __asm__ volatile("outb %0, %1" ::"a"(value), "Nd"(port)); }
+static inline void port_out16(uint16_t port, uint16_t value) { __asm__ volatile("outw %0, %1" ::"a"(value), "Nd"(port)); }
+static inline void port_out32(uint16_t port, uint32_t value) { __asm__ volatile("outl %0, %1" ::"a"(value), "Nd"(port)); }
+static inline uint8_t port_in8(uint16_t port) {
+    uint8_t value;
+    __asm__ volatile("inb %1, %0" : "=a"(value) : "Nd"(port));
+    return value;
+}
+static inline uint16_t port_in16(uint16_t port) {
+    uint16_t value;
+    __asm__ volatile("inw %1, %0" : "=a"(value) : "Nd"(port));
+    return value;
+}
+static inline uint32_t port_in32(uint16_t port) {
+    uint32_t value;
+    __asm__ volatile("inl %1, %0" : "=a"(value) : "Nd"(port));
+    return value;
+}
+static inline uint64_t msr_read(uint32_t number) {
+    uint32_t low, high;
+    __asm__ volatile("rdmsr" : "=a"(low), "=d"(high) : "c"(number));
+    return (uint64_t)high << 32 | low;
+}
+static inline void msr_write(uint32_t number, uint64_t value) {
+    __asm__ volatile("wrmsr" ::"c"(number), "a"((uint32_t)value), "d"((uint32_t)(value >> 32)) : "memory");
+}
+struct cpuid { uint32_t a, b, c, d; };
+static inline struct cpuid cpuid(uint32_t leaf, uint32_t subleaf) {
+    struct cpuid r;
+    __asm__ volatile("cpuid" : "=a"(r.a), "=b"(r.b), "=c"(r.c), "=d"(r.d) : "a"(leaf), "c"(subleaf));
+    return r;
+}
+
+/* Nonzero: the way out to the program has something to do (deferred work, a signal). Set by whoever causes it. */
+extern uint32_t arch_work;
+
+/* Runs the program at pc with its stack pointer at sp, all other registers zero, interrupts on. */
+_Noreturn void arch_thread_enter_program(uintptr_t pc, uintptr_t sp);
+/* Continues the program as the frame says, on whose kernel stack this runs. */
+_Noreturn void arch_return_to_program(struct trap_frame *frame);
+/* Saves the caller's state in `from` and continues `to` where it called this (or as arch_thread_prepare laid out). FPU state,
+ * FS and GS base move along. Interrupts off. */
+void arch_switch(struct arch_thread *from, struct arch_thread *to);
+/* Makes a thread whose first arch_switch runs entry(argument) on its kernel stack. 0 or -ENOMEM. */
+int arch_thread_prepare(struct arch_thread *thread, void (*entry)(void *), void *argument);
+void arch_thread_free(struct arch_thread *thread);
+
+/* Copies with fault recovery: bytes NOT copied (0: all). Used by user_copy_in and user_copy_out. */
+size_t arch_copy_faultable(void *to, const void *from, size_t size);
+
+/* True for addresses of libOS text (the linker keeps it apart from the program's). */
+bool arch_in_libos(uintptr_t pc);
+
+/* Hooks, weak: absent where no component of the image defines them. */
+/* Resolves a page fault of program memory. error: bit 0 present, 1 write, 4 fetch. Runs on the kernel stack, interrupts off. */
+bool vm_fault(struct trap_frame *frame, uintptr_t address, unsigned error) __attribute__((weak));
+/* Turns a fault of the program into a signal that the frame then runs; false when the program has no handler. */
+bool signal_raise_fault(struct trap_frame *frame, int signo, int code, uintptr_t address) __attribute__((weak));
+/* Delivers pending signals by changing the frame. */
+void signal_deliver(struct trap_frame *frame) __attribute__((weak));
+#endif

@@ -1,0 +1,40 @@
+/* Private to libos/arch/x86_64. */
+#ifndef HULL_ARCH_INTERNAL_H
+#define HULL_ARCH_INTERNAL_H
+#include "arch/arch.h"
+#pragma GCC visibility push(hidden)
+
+/* Page-table entries (Intel SDM volume 3, 4.5). */
+#define PTE_PRESENT 0x1ul
+#define PTE_WRITE 0x2ul
+#define PTE_UNCACHED 0x18ul /* PCD | PWT */
+#define PTE_LARGE 0x80ul
+#define PTE_KEPT 0x200ul /* software: a page with protection 0 */
+#define PTE_NX (1ul << 63)
+#define PTE_ADDRESS 0x000ffffffffff000ul
+
+/* The entry for virt at `level` (0: 4 KiB page … 3: PML4), tables made on the way when `create`. NULL: none, or no memory, or a large page. */
+uint64_t *paging_entry(arch_root root, uintptr_t virt, unsigned level, bool create);
+extern arch_root arch_boot_root;
+
+extern char arch_stacks[];
+extern uint64_t arch_gdt[];
+extern char arch_trap_stubs[];
+
+/* The CPU's own: what the entries need without looking further. One CPU today. Offsets are used in assembly. */
+struct arch_cpu {
+    uintptr_t stack_bottom, stack_top; /* of the current thread */
+    uintptr_t program_sp;              /* scratch of the system-call entry */
+};
+extern struct arch_cpu arch_cpu;
+
+void arch_gate_set(unsigned vector, const void *entry, unsigned ist);
+bool arch_random64(uint64_t *out);
+
+/* Prints the frame's registers and backtrace as log lines; pc line first. */
+void report_frame(const struct trap_frame *frame);
+
+/* Boot information that arch_boot left. */
+extern uint64_t boot_module_phys, boot_module_size, boot_command_line_phys;
+#pragma GCC visibility pop
+#endif

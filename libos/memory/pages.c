@@ -1,0 +1,185 @@
+/*
+ * The page allocator: a binary buddy system over up to MAX_REGIONS ranges of RAM. Owns the page descriptors.
+ *
+ * Lazy: in each region pages from `fresh` on were never handed out, and neither they nor their descriptors are touched before
+ * they are. Freed blocks lie on lists by order, linked through their own first bytes. A region's descriptors fill its start.
+ * Lock (for more CPUs): one, around the free lists and `fresh`; the callers' rule "not from interrupt handlers" serves as it today.
+ */
+#include "memory/memory.h"
+#include "arch/arch.h"
+#include "lib/string.h"
+
+#define MAX_REGIONS 12
+#define ORDERS 20
+#define PAGE_FREE 0x80000000u /* flags of the first page of a free block: PAGE_FREE | order */
+
+struct region {
+    uint64_t first, fresh, end; /* page numbers; [first, fresh) was handed out at least once */
+    struct page *pages;         /* descriptor of `first` */
+};
+struct free_block { struct free_block *next, **link; };
+
+static struct region regions[MAX_REGIONS];
+static unsigned region_count;
+static struct free_block *free_lists[ORDERS];
+static uint64_t total_pages, free_pages;
+
+void memory_add(uint64_t start, uint64_t end) {
+    start = (start + PAGE_SIZE - 1) >> PAGE_SHIFT;
+    end >>= PAGE_SHIFT;
+    if (start == 0)
+        start = 1; /* physical page 0 means "none" */
+    if (start < end && region_count < MAX_REGIONS)
+        regions[region_count++] = (struct region){.first = start, .end = end};
+}
+
+void memory_reserve(uint64_t start, uint64_t end) {
+    start >>= PAGE_SHIFT;
+    end = (end + PAGE_SIZE - 1) >> PAGE_SHIFT;
+    for (unsigned i = 0; i < region_count; i++) {
+        struct region *r = &regions[i];
+        if (end <= r->first || start >= r->end)
+            continue;
+        uint64_t tail = r->end;
+        if (start > r->first) {
+            r->end = start;
+            if (end < tail && region_count < MAX_REGIONS)
+                regions[region_count++] = (struct region){.first = end, .end = tail};
+        } else {
+            r->first = end < tail ? end : tail;
+        }
+    }
+}
+
+void memory_ready(void) {
+    for (unsigned i = 0; i < region_count; i++) {
+        struct region *r = &regions[i];
+        uint64_t size = r->end - r->first;
+        uint64_t table = (size * sizeof(struct page) + PAGE_SIZE - 1) >> PAGE_SHIFT;
+        if (table >= size)
+            r->first = r->end;
+        else {
+            r->pages = phys_to_virt(r->first << PAGE_SHIFT);
+            r->first += table;
+        }
+        r->fresh = r->first;
+        total_pages += size;
+        free_pages += r->end - r->first;
+    }
+}
+
+static struct region *region_of(uint64_t number) {
+    for (unsigned i = 0; i < region_count; i++)
+        if (number >= regions[i].first && number < regions[i].fresh)
+            return &regions[i];
+    return NULL;
+}
+
+struct page *page_of(uint64_t phys) {
+    struct region *r = region_of(phys >> PAGE_SHIFT);
+    return r ? r->pages + ((phys >> PAGE_SHIFT) - r->first) : NULL;
+}
+
+static void push_block(struct region *r, uint64_t number, unsigned order) {
+    struct free_block *block = phys_to_virt(number << PAGE_SHIFT);
+    r->pages[number - r->first] = (struct page){0, PAGE_FREE | order};
+    block->next = free_lists[order];
+    block->link = &free_lists[order];
+    if (block->next)
+        block->next->link = &block->next;
+    free_lists[order] = block;
+}
+
+static void unlink_block(struct free_block *block) {
+    *block->link = block->next;
+    if (block->next)
+        block->next->link = block->link;
+}
+
+/* Frees 2^order aligned pages, merging with their buddies. */
+static void free_order(struct region *r, uint64_t number, unsigned order) {
+    for (; order < ORDERS - 1; order++) {
+        uint64_t buddy = number ^ 1ul << order;
+        if (buddy < r->first || buddy >= r->fresh || r->pages[buddy - r->first].flags != (PAGE_FREE | order))
+            break;
+        unlink_block(phys_to_virt(buddy << PAGE_SHIFT));
+        r->pages[buddy - r->first].flags = 0;
+        number &= ~(1ul << order);
+    }
+    push_block(r, number, order);
+}
+
+/* Frees any run of pages, as the largest aligned blocks that it consists of. */
+static void free_run(struct region *r, uint64_t number, uint64_t count) {
+    while (count) {
+        unsigned order = 0;
+        while (order < ORDERS - 1 && !(number & 1ul << order) && count >= 2ul << order)
+            order++;
+        r->pages[number - r->first] = (struct page){0, 0};
+        free_order(r, number, order);
+        number += 1ul << order;
+        count -= 1ul << order;
+    }
+}
+
+void *pages_alloc(unsigned count) {
+    unsigned order = 0;
+    while (1ul << order < count)
+        order++;
+    struct region *r;
+    uint64_t number, got;
+    for (unsigned o = order; o < ORDERS; o++) {
+        struct free_block *block = free_lists[o];
+        if (!block)
+            continue;
+        unlink_block(block);
+        number = virt_to_phys(block) >> PAGE_SHIFT;
+        r = region_of(number);
+        got = 1ul << o;
+        goto found;
+    }
+    for (r = regions; r < regions + region_count; r++) {
+        if (r->end - r->fresh < count)
+            continue;
+        number = r->fresh;
+        got = count;
+        r->fresh += count;
+        goto found;
+    }
+    return NULL;
+found:
+    free_pages -= count;
+    for (unsigned i = 0; i < count; i++)
+        r->pages[number - r->first + i] = (struct page){1, 0};
+    if (got > count)
+        free_run(r, number + count, got - count);
+    return phys_to_virt(number << PAGE_SHIFT);
+}
+
+void *page_alloc(void) { return pages_alloc(1); }
+
+void *page_alloc_zeroed(void) {
+    void *page = pages_alloc(1);
+    return page ? memset(page, 0, PAGE_SIZE) : NULL;
+}
+
+void pages_free(void *pages, unsigned count) {
+    uint64_t number = virt_to_phys(pages) >> PAGE_SHIFT;
+    free_pages += count;
+    free_run(region_of(number), number, count);
+}
+
+void page_get(uint64_t phys) {
+    struct page *page = page_of(phys);
+    if (page)
+        page->references++;
+}
+
+void page_put(uint64_t phys) {
+    struct page *page = page_of(phys);
+    if (page && --page->references == 0)
+        pages_free(phys_to_virt(phys & ~(PAGE_SIZE - 1)), 1);
+}
+
+uint64_t memory_total(void) { return total_pages << PAGE_SHIFT; }
+uint64_t memory_free(void) { return free_pages << PAGE_SHIFT; }

@@ -1,0 +1,37 @@
+/*
+ * The first 16550 (National Semiconductor PC16550D data sheet) as the channel's transport. Output in bursts of the FIFO's 16 bytes.
+ */
+#include "arch/arch.h"
+#include "channel/channel.h"
+#include "init/init.h"
+
+#define UART 0x3f8
+#define UART_FIFO_CONTROL (UART + 2)
+#define UART_LINE_CONTROL (UART + 3)
+#define UART_LINE_STATUS (UART + 5)
+#define UART_LINE_STATUS_EMPTY 0x20
+#define UART_FIFO_SIZE 16
+
+static void send_bytes(const char *bytes, size_t size) {
+    while (size) {
+        while (!(port_in8(UART_LINE_STATUS) & UART_LINE_STATUS_EMPTY))
+            ;
+        size_t burst = size < UART_FIFO_SIZE ? size : UART_FIFO_SIZE;
+        size -= burst;
+        __asm__ volatile("rep outsb" : "+S"(bytes), "+c"(burst) : "d"(UART) : "memory");
+    }
+}
+
+static void uart_send(const void *head, size_t head_size, const void *body, size_t body_size) {
+    send_bytes(head, head_size);
+    send_bytes(body, body_size);
+}
+
+static const struct channel_transport uart = {uart_send, NULL};
+
+static void uart_start(void) {
+    port_out8(UART_LINE_CONTROL, 3); /* 8 bits, no parity */
+    port_out8(UART_FIFO_CONTROL, 7); /* FIFOs on and empty */
+    channel_attach(&uart);
+}
+HULL_INIT(1, uart_start);
