@@ -49,6 +49,8 @@ function readPointerEncoding(bytes: Uint8Array, start: number, end: number): num
   while (at < end && bytes[at] !== 0) at++;
   const letters = String.fromCharCode(...bytes.subarray(augmentation, Math.min(at, augmentation + 8)));
   at++;
+  // A signal frame's range begins before its code (unwinders look up the return address less one): no function bound.
+  if (letters.includes('S')) return encodingOmitted;
   if (!letters.startsWith('z')) return letters === '' ? encodingAbsolute : encodingOmitted;
   at = skipLeb(bytes, at, end); // code alignment
   at = skipLeb(bytes, at, end); // data alignment
@@ -58,8 +60,7 @@ function readPointerEncoding(bytes: Uint8Array, start: number, end: number): num
     if (letter === 'R') return bytes[at] ?? encodingOmitted;
     if (letter === 'L') at += 1;
     else if (letter === 'P') at += 1 + pointerSize(bytes[at] ?? encodingOmitted);
-    // A signal frame's range begins before its code (unwinders look up the return address less one): no function bound.
-    else return encodingOmitted;
+    else if (letter !== 'B') return encodingOmitted;
   }
   return encodingAbsolute;
 }

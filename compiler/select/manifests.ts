@@ -1,0 +1,79 @@
+/**
+ * component.json: what a component says of itself.
+ *
+ * Owns: reading and checking manifests. What holds after: every field has its type, every system call that is named exists, every
+ * component that is required is among them, names are unique, and each call has one component.
+ */
+import { CompilerError } from '../error.ts';
+import { syscallNumber } from './syscall-names.ts';
+
+export type Component = {
+  name: string;
+  summary: string;
+  requires: string[];
+  /** Call name -> "full" or "partial: what is missing". */
+  syscalls: Record<string, string>;
+  soft: string[];
+  drivers: string[];
+  filesystems: string[];
+  proc: string[];
+  /** Only in images of this kind; both when absent. */
+  programs?: 'binary' | 'linked';
+};
+
+/** Checks what components.json (or several component.json) held. `where` is for messages. */
+export function readManifests(values: unknown, where: string): Component[] {
+  const fail = (what: string, expected: string) =>
+    new CompilerError('bad-manifest', `Cannot read components of "${where}": ${what}, expected ${expected}`);
+  if (!Array.isArray(values)) throw fail('the file holds no list', 'a list of manifests');
+  const components: Component[] = [];
+  const owners = new Map<string, string>();
+  for (const value of values as unknown[]) {
+    if (typeof value !== 'object' || value === null) throw fail('an entry is no object', 'a manifest');
+    const fields = value as Record<string, unknown>;
+    const { name } = fields;
+    if (typeof name !== 'string' || !/^[a-z0-9][a-z0-9-]*$/.test(name)) {
+      throw fail(`an entry is named ${JSON.stringify(name)}`, 'lower-case letters, digits and hyphens');
+    }
+    const list = (field: string): string[] => {
+      const found = fields[field] ?? [];
+      if (Array.isArray(found) && found.every((item) => typeof item === 'string')) return found as string[];
+      throw fail(`"${field}" of ${name} is no list of names`, 'a list of names');
+    };
+    const syscalls = (fields['syscalls'] ?? {}) as Record<string, string>;
+    if (typeof syscalls !== 'object' || Array.isArray(syscalls)) throw fail(`"syscalls" of ${name} is no object`, 'call: level');
+    const { programs } = fields;
+    if (programs !== undefined && programs !== 'binary' && programs !== 'linked') {
+      throw fail(`"programs" of ${name} is ${JSON.stringify(programs)}`, '"binary" or "linked"');
+    }
+    if (components.some((other) => other.name === name)) throw fail(`${name} is there twice`, 'unique names');
+    components.push({
+      name,
+      summary: typeof fields['summary'] === 'string' ? fields['summary'] : '',
+      requires: list('requires'),
+      syscalls,
+      soft: list('soft'),
+      drivers: list('drivers'),
+      filesystems: list('filesystems'),
+      proc: list('proc'),
+      ...(programs === undefined ? {} : { programs }),
+    });
+  }
+  const names = new Set(components.map(({ name }) => name));
+  for (const component of components) {
+    for (const required of component.requires) {
+      if (!names.has(required)) throw fail(`${component.name} requires ${required}, which is not there`, 'every required component');
+    }
+    for (const [call, level] of Object.entries(component.syscalls)) {
+      if (syscallNumber(call) === undefined) throw fail(`${component.name} names the call ${call}`, 'a Linux x86-64 system call');
+      if (level !== 'full' && !(typeof level === 'string' && level.startsWith('partial: '))) {
+        throw fail(`${component.name} has ${call} as ${JSON.stringify(level)}`, '"full" or "partial: what is missing"');
+      }
+      const key = `${call}:${component.programs ?? ''}`;
+      const other = owners.get(key);
+      if (other !== undefined) throw fail(`${other} and ${component.name} both have ${call}`, 'one component a call');
+      owners.set(key, component.name);
+    }
+  }
+  return components;
+}

@@ -1,0 +1,193 @@
+/**
+ * System calls -> components, closed over what each requires.
+ *
+ * Owns: the choice of roots, and why each component is a candidate. The linker's marking has the final word on what gets in: a component that
+ * nothing reaches stays out, so being selected here costs nothing by itself.
+ * Rules: an unknown call means every component of that kind of image. Leaving out what is required is an error; leaving out what
+ * only calls asked for makes these calls absent (they answer ENOSYS), and that is the user's choice.
+ */
+import { CompilerError } from '../error.ts';
+import type { Component } from './manifests.ts';
+import { syscallName } from './syscall-names.ts';
+
+export type ImageKind = 'binary' | 'linked';
+
+export type SelectRequest = {
+  kind: ImageKind;
+  components: readonly Component[];
+  /** Binary: numbers that the program can make, each with a place; "all" when any call must be expected. Linked: none, the linker sees them. */
+  calls: ReadonlyMap<number, string> | 'all';
+  /** Components to add, and to leave out. */
+  add?: readonly string[];
+  leaveOut?: readonly string[];
+  /** How the machine is talked to; the default depends on the kind. */
+  drivers?: readonly string[];
+};
+
+/** Why a component is selected: for an option, as part of every image of the kind, for a call, or because another needs it. */
+export type Why =
+  | { kind: 'option' }
+  | { kind: 'profile'; text: string }
+  | { kind: 'call'; call: string; place: string }
+  | { kind: 'required'; by: string }
+  | { kind: 'unknown' };
+
+export type Selection = {
+  /** Needed in any case: the linker takes them as roots. */
+  activate: string[];
+  /** All that may get in, roots included. */
+  candidates: string[];
+  /** Names for the system-call table. */
+  calls: string[] | 'all';
+  why: Map<string, Why>;
+  /** Calls that the program can make and no candidate has. */
+  missing: { number: number; name: string; place: string; component: string | undefined }[];
+};
+
+/** What every image of a kind needs, and why. Drivers can be replaced by option. */
+const profiles: Record<ImageKind, { always: [name: string, text: string][]; drivers: string[] }> = {
+  binary: {
+    always: [
+      ['init', 'starts the machine and ends it'],
+      ['arch', 'boots the processor and takes its traps'],
+      ['exec', 'starts the program'],
+      ['vm', 'is the memory of the program'],
+      ['channel', 'carries output and exit status'],
+    ],
+    drivers: ['virtio-console', 'virtio-mmio', 'virtio-pci'],
+  },
+  linked: {
+    always: [
+      ['init', 'starts the machine and ends it'],
+      ['arch', 'boots the processor and takes its traps'],
+      ['linked', 'starts the program'],
+      ['channel', 'carries output and exit status'],
+    ],
+    drivers: ['uart-16550'],
+  },
+};
+
+export function selectComponents(request: SelectRequest): Selection {
+  const { kind } = request;
+  const leaveOut = new Set(request.leaveOut ?? []);
+  const all = new Map(request.components.map((component) => [component.name, component]));
+  const usable = new Map([...all].filter(([, { programs }]) => programs === undefined || programs === kind));
+  checkNames(all, [...(request.add ?? []), ...leaveOut, ...(request.drivers ?? [])]);
+  const why = new Map<string, Why>();
+
+  // Roots: the profile, its drivers, options. After this: everything that the image must have.
+  const profile = profiles[kind];
+  const activate = new Set<string>();
+  const root = (name: string, reason: Why) => {
+    if (!usable.has(name)) {
+      throw new CompilerError('missing-component', `Cannot select "${name}": this libOS has it not for ${kind} images, expected it there`);
+    }
+    activate.add(name);
+    if (!why.has(name)) why.set(name, reason);
+  };
+  for (const [name, text] of profile.always) root(name, { kind: 'profile', text });
+  const drivers = request.drivers ?? profile.drivers.filter((name) => !leaveOut.has(name));
+  for (const name of drivers) root(name, { kind: 'profile', text: 'drives the channel' });
+  for (const name of request.add ?? []) root(name, { kind: 'option' });
+  if (drivers.length === 0) {
+    throw new CompilerError('required-component', 'Cannot leave out all drivers: nothing would carry the output, expected one');
+  }
+  const required = new Map<string, Why>();
+  close(usable, activate, required);
+  for (const [name, reason] of required) if (!why.has(name)) why.set(name, reason);
+  for (const name of leaveOut) {
+    if (activate.has(name) || required.has(name)) throw leftOutButRequired(name, why);
+  }
+
+  // Candidates: what calls ask for. After this: closed over requirements, and nothing that is left out.
+  const candidates = new Set([...activate, ...required.keys()]);
+  const missing: Selection['missing'] = [];
+  const blocked = findBlocked(usable, leaveOut);
+  if (kind === 'linked' || request.calls === 'all') {
+    for (const name of usable.keys()) {
+      if (blocked.has(name)) continue;
+      candidates.add(name);
+      if (kind === 'binary' && !why.has(name)) why.set(name, { kind: 'unknown' });
+    }
+  }
+  if (request.calls !== 'all') {
+    for (const [number, place] of request.calls) {
+      const call = syscallName(number);
+      if (call === undefined) continue;
+      const owner = [...usable.values()].find(({ syscalls }) => Object.hasOwn(syscalls, call));
+      if (!owner || blocked.has(owner.name)) {
+        missing.push({ number, name: call, place, component: owner?.name });
+        continue;
+      }
+      candidates.add(owner.name);
+      if (!why.has(owner.name)) why.set(owner.name, { kind: 'call', call, place });
+      const more = new Map<string, Why>();
+      close(usable, new Set([owner.name]), more);
+      for (const [name, reason] of more) {
+        candidates.add(name);
+        if (!why.has(name)) why.set(name, reason);
+      }
+    }
+  }
+  const calls =
+    request.calls === 'all'
+      ? ('all' as const)
+      : [...request.calls.keys()].flatMap((number) => syscallName(number) ?? []).sort();
+  return { activate: [...activate], candidates: [...candidates].sort(), calls, why, missing };
+}
+
+/** The chain from a component to its root, as one line for people. */
+export function explainComponent(selection: Pick<Selection, 'why'>, name: string): string {
+  const parts: string[] = [];
+  const seen = new Set<string>();
+  for (let at = name; !seen.has(at); ) {
+    seen.add(at);
+    const reason = selection.why.get(at);
+    if (!reason) return parts.join(', ');
+    if (reason.kind === 'required') {
+      parts.push(`required by ${reason.by}`);
+      at = reason.by;
+      continue;
+    }
+    if (reason.kind === 'option') parts.push('asked for by option');
+    else if (reason.kind === 'profile') parts.push(reason.text);
+    else if (reason.kind === 'unknown') parts.push('the program may make any call');
+    else parts.push(`call ${reason.call} made at ${reason.place}`);
+    break;
+  }
+  return parts.join(', ');
+}
+
+function close(components: Map<string, Component>, roots: ReadonlySet<string>, into: Map<string, Why>): void {
+  const work = [...roots];
+  for (let name = work.pop(); name !== undefined; name = work.pop()) {
+    for (const required of components.get(name)?.requires ?? []) {
+      if (roots.has(required) || into.has(required)) continue;
+      into.set(required, { kind: 'required', by: name });
+      work.push(required);
+    }
+  }
+}
+
+/** Components that are left out, and those that cannot be without them. */
+function findBlocked(components: Map<string, Component>, leaveOut: ReadonlySet<string>): Set<string> {
+  const blocked = new Set(leaveOut);
+  for (let before = -1; before !== blocked.size; ) {
+    before = blocked.size;
+    for (const { name, requires } of components.values()) if (requires.some((item) => blocked.has(item))) blocked.add(name);
+  }
+  return blocked;
+}
+
+function checkNames(components: Map<string, Component>, names: readonly string[]): void {
+  for (const name of names) {
+    if (components.has(name)) continue;
+    const known = [...components.keys()].sort().join(', ');
+    throw new CompilerError('unknown-component', `Cannot select "${name}": no such component, expected one of ${known}`);
+  }
+}
+
+function leftOutButRequired(name: string, why: Map<string, Why>): CompilerError {
+  const reason = explainComponent({ why }, name);
+  return new CompilerError('required-component', `Cannot leave out "${name}": it is needed (${reason}), expected a component that is not`);
+}
