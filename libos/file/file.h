@@ -52,5 +52,6 @@ struct file *file_create(const struct file_ops *ops, uint32_t flags, void *data)
 void file_get(struct file *);
 void file_put(struct file *);
 struct file *file_lookup(int descriptor); /* borrowed from the current process's table; NULL: bad descriptor */
-int file_install(struct file *, int least, int cloexec); /* takes the reference; descriptor or -EMFILE */
+int file_install(struct file *, int least, int cloexec); /* takes the reference; descriptor, or -EMFILE, -ENOMEM (the reference stays the caller's) */
+void file_uninstall(int descriptor);                     /* closes what file_install made */
 #endif

@@ -55,6 +55,10 @@ int file_install(struct file *file, int least, int cloexec) {
     }
 }
 
+void file_uninstall(int descriptor) {
+    file_put(file_table_set(current_process()->files, (uint32_t)descriptor, NULL, false));
+}
+
 struct file_table *file_table_copy(const struct file_table *from) {
     struct file_table *copy = kzalloc(sizeof *copy), *source = (struct file_table *)from;
     if (!copy) return NULL;
