@@ -1,0 +1,183 @@
+/*
+ * Who the process is: numbers of process, group, session and thread, users and groups, capabilities. Owns nothing but the first
+ * process's user, which the boot module names. The first process is 1, its own group and session, as in a container.
+ */
+#include "abi/boot_abi.h"
+#include "init/init.h"
+#include "memory/memory.h"
+#include "syscall/errno.h"
+#include "syscall/syscall.h"
+#include "task/task.h"
+
+enum { MOST_GROUPS = 65536 };
+
+static struct credentials *who(void) { return &current_process()->credentials; }
+
+static void ids_start(void) {
+    size_t size;
+    const uint32_t *ids = boot_module_find(HULL_MODULE_USER, &size);
+    if (!ids || size < 8) return;
+    struct credentials *c = &first_process.credentials;
+    c->uid = c->euid = c->suid = ids[0];
+    c->gid = c->egid = c->sgid = ids[1];
+    uint32_t count = (uint32_t)(size / 4 - 2);
+    if (count && (c->groups = kmalloc(count * sizeof *c->groups))) {
+        __builtin_memcpy(c->groups, ids + 2, count * sizeof *c->groups);
+        c->group_count = count;
+    }
+}
+HULL_INIT(6, ids_start);
+
+SYSCALL_DEFINE(getpid, void) { return current_process()->pid; }
+SYSCALL_DEFINE(getppid, void) { return current_process()->parent_pid; }
+SYSCALL_DEFINE(gettid, void) { return current_thread()->tid; }
+SYSCALL_DEFINE(getpgrp, void) { return current_process()->group; }
+SYSCALL_DEFINE(getpgid, int pid) { return pid && pid != current_process()->pid ? -ESRCH : current_process()->group; }
+SYSCALL_DEFINE(getsid, int pid) { return pid && pid != current_process()->pid ? -ESRCH : current_process()->session; }
+
+SYSCALL_DEFINE(setpgid, int pid, int group) {
+    struct process *p = current_process();
+    if (group < 0) return -EINVAL;
+    if (pid && pid != p->pid) return -ESRCH;
+    if (p->session == p->pid || (group && group != p->pid)) return -EPERM; /* a session's leader stays where it is */
+    p->group = p->pid;
+    return 0;
+}
+
+SYSCALL_DEFINE(setsid, void) {
+    struct process *p = current_process();
+    if (p->group == p->pid) return -EPERM;
+    return p->group = p->session = p->pid;
+}
+
+SYSCALL_DEFINE(getuid, void) { return who()->uid; }
+SYSCALL_DEFINE(geteuid, void) { return who()->euid; }
+SYSCALL_DEFINE(getgid, void) { return who()->gid; }
+SYSCALL_DEFINE(getegid, void) { return who()->egid; }
+
+/* The set*id family has one rule: root may take any number, others one of those that they have. -1 leaves a number alone. */
+struct triple { uint32_t real, effective, saved; };
+
+static bool may(const struct triple *t, uint32_t id) {
+    return id == (uint32_t)-1 || !who()->euid || id == t->real || id == t->effective || id == t->saved;
+}
+
+static long set_triple(struct triple *t, uint32_t real, uint32_t effective, uint32_t saved) {
+    if (!may(t, real) || !may(t, effective) || !may(t, saved)) return -EPERM;
+    if (real != (uint32_t)-1) t->real = real;
+    if (effective != (uint32_t)-1) t->effective = effective;
+    if (saved != (uint32_t)-1) t->saved = saved;
+    return 0;
+}
+
+static long set_users(uint32_t real, uint32_t effective, uint32_t saved) {
+    struct credentials *c = who();
+    struct triple t = {c->uid, c->euid, c->suid};
+    long result = set_triple(&t, real, effective, saved);
+    c->uid = t.real, c->euid = t.effective, c->suid = t.saved;
+    return result;
+}
+
+static long set_groups(uint32_t real, uint32_t effective, uint32_t saved) {
+    struct credentials *c = who();
+    struct triple t = {c->gid, c->egid, c->sgid};
+    long result = set_triple(&t, real, effective, saved);
+    c->gid = t.real, c->egid = t.effective, c->sgid = t.saved;
+    return result;
+}
+
+SYSCALL_DEFINE(setresuid, uint32_t real, uint32_t effective, uint32_t saved) { return set_users(real, effective, saved); }
+SYSCALL_DEFINE(setresgid, uint32_t real, uint32_t effective, uint32_t saved) { return set_groups(real, effective, saved); }
+SYSCALL_DEFINE(setuid, uint32_t id) {
+    if (id == (uint32_t)-1) return -EINVAL;
+    return who()->euid ? set_users(-1u, id, -1u) : set_users(id, id, id);
+}
+SYSCALL_DEFINE(setgid, uint32_t id) {
+    if (id == (uint32_t)-1) return -EINVAL;
+    return who()->euid ? set_groups(-1u, id, -1u) : set_groups(id, id, id);
+}
+SYSCALL_DEFINE(setreuid, uint32_t real, uint32_t effective) {
+    uint32_t saved = real != -1u || (effective != -1u && effective != who()->uid) ? (effective != -1u ? effective : who()->euid) : -1u;
+    return set_users(real, effective, saved);
+}
+SYSCALL_DEFINE(setregid, uint32_t real, uint32_t effective) {
+    uint32_t saved = real != -1u || (effective != -1u && effective != who()->gid) ? (effective != -1u ? effective : who()->egid) : -1u;
+    return set_groups(real, effective, saved);
+}
+/* File system ids follow the effective ones; asking answers the current one, as Linux does on every outcome. */
+SYSCALL_DEFINE(setfsuid, uint32_t id) {
+    (void)id;
+    return who()->euid;
+}
+SYSCALL_DEFINE(setfsgid, uint32_t id) {
+    (void)id;
+    return who()->egid;
+}
+
+static long give_triple(uint32_t *a, uint32_t *b, uint32_t *c, uint32_t x, uint32_t y, uint32_t z) {
+    return user_copy_out(a, &x, 4) || user_copy_out(b, &y, 4) || user_copy_out(c, &z, 4) ? -EFAULT : 0;
+}
+SYSCALL_DEFINE(getresuid, uint32_t *real, uint32_t *effective, uint32_t *saved) {
+    return give_triple(real, effective, saved, who()->uid, who()->euid, who()->suid);
+}
+SYSCALL_DEFINE(getresgid, uint32_t *real, uint32_t *effective, uint32_t *saved) {
+    return give_triple(real, effective, saved, who()->gid, who()->egid, who()->sgid);
+}
+
+SYSCALL_DEFINE(getgroups, int room, uint32_t *list) {
+    struct credentials *c = who();
+    if (room < 0 || (room && (uint32_t)room < c->group_count)) return -EINVAL;
+    if (room && c->group_count && user_copy_out(list, c->groups, c->group_count * sizeof *list)) return -EFAULT;
+    return c->group_count;
+}
+
+SYSCALL_DEFINE(setgroups, size_t count, const uint32_t *list) {
+    struct credentials *c = who();
+    if (c->euid) return -EPERM;
+    if (count > MOST_GROUPS) return -EINVAL;
+    uint32_t *groups = NULL;
+    if (count && !(groups = kmalloc(count * sizeof *groups))) return -ENOMEM;
+    if (count && user_copy_in(groups, list, count * sizeof *groups)) {
+        kfree(groups);
+        return -EFAULT;
+    }
+    kfree(c->groups);
+    c->groups = groups;
+    c->group_count = (uint32_t)count;
+    return 0;
+}
+
+/* Capabilities: root has what a container's root has not been denied, others none. They gate nothing here. */
+struct capability_header { uint32_t version; int pid; };
+struct capability_data { uint32_t effective, permitted, inheritable; };
+enum { CAPABILITY_V1 = 0x19980330, CAPABILITY_V2 = 0x20071026, CAPABILITY_V3 = 0x20080522 };
+
+static long capability_words(struct capability_header *header, int *pid) {
+    struct capability_header h;
+    if (user_copy_in(&h, header, sizeof h)) return -EFAULT;
+    *pid = h.pid;
+    if (h.version == CAPABILITY_V1) return 1;
+    if (h.version == CAPABILITY_V2 || h.version == CAPABILITY_V3) return 2;
+    h.version = CAPABILITY_V3;
+    return user_copy_out(header, &h, sizeof h) ? -EFAULT : -EINVAL;
+}
+
+SYSCALL_DEFINE(capget, struct capability_header *header, struct capability_data *data) {
+    int pid;
+    long words = capability_words(header, &pid);
+    if (words < 0) return words == -EINVAL && !data ? 0 : words;
+    if (pid && pid != current_process()->pid) return -ESRCH;
+    uint32_t all[2] = {who()->euid ? 0 : 0xffffffff, who()->euid ? 0 : 0x1ff};
+    struct capability_data out[2] = {{all[0], all[0], 0}, {all[1], all[1], 0}};
+    return data && user_copy_out(data, out, (size_t)words * sizeof *out) ? -EFAULT : 0;
+}
+
+SYSCALL_DEFINE(capset, struct capability_header *header, const struct capability_data *data) {
+    int pid;
+    struct capability_data in[2] = {0};
+    long words = capability_words(header, &pid);
+    if (words < 0) return words;
+    if (pid && pid != current_process()->pid) return -EPERM;
+    if (user_copy_in(in, data, (size_t)words * sizeof *in)) return -EFAULT;
+    return who()->euid && (in[0].effective | in[0].permitted | in[1].effective | in[1].permitted) ? -EPERM : 0;
+}

@@ -1,0 +1,83 @@
+/*
+ * prctl, personality, getrandom.
+ */
+#include "entropy/entropy.h"
+#include "syscall/errno.h"
+#include "syscall/syscall.h"
+#include "task/task.h"
+
+enum { SET_PDEATHSIG = 1, GET_PDEATHSIG = 2, GET_DUMPABLE = 3, SET_DUMPABLE = 4, GET_KEEPCAPS = 7, SET_KEEPCAPS = 8, SET_NAME = 15,
+       GET_NAME = 16, GET_SECCOMP = 21, CAPBSET_READ = 23, CAPBSET_DROP = 24, SET_TIMERSLACK = 29, GET_TIMERSLACK = 30,
+       SET_CHILD_SUBREAPER = 36, GET_CHILD_SUBREAPER = 37, SET_NO_NEW_PRIVS = 38, GET_NO_NEW_PRIVS = 39, SET_THP_DISABLE = 41,
+       GET_THP_DISABLE = 42 };
+static struct { int death_signal, dumpable, keep_capabilities, subreaper, no_new_privileges, no_huge_pages; unsigned long slack; } state = {
+    .dumpable = 1, .slack = 50000};
+
+static long set_switch(int *where, unsigned long value) {
+    if (value > 1) return -EINVAL;
+    *where = (int)value;
+    return 0;
+}
+
+static long give(unsigned long to, int value) { return user_copy_out((void *)to, &value, sizeof value); }
+
+SYSCALL_DEFINE(prctl, int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d) {
+    (void)b, (void)c, (void)d;
+    char *name = current_process()->name;
+    switch (option) {
+    case SET_PDEATHSIG:
+        if (a > 64) return -EINVAL;
+        state.death_signal = (int)a;
+        return 0;
+    case GET_PDEATHSIG: return give(a, state.death_signal);
+    case GET_DUMPABLE: return state.dumpable;
+    case SET_DUMPABLE: return set_switch(&state.dumpable, a);
+    case GET_KEEPCAPS: return state.keep_capabilities;
+    case SET_KEEPCAPS: return set_switch(&state.keep_capabilities, a);
+    case SET_NAME: {
+        char copy[16] = {0};
+        long length = user_string_in(copy, (const char *)a, 15);
+        if (length == -EFAULT) return -EFAULT;
+        copy[15] = 0;
+        __builtin_memcpy(name, copy, sizeof copy);
+        return 0;
+    }
+    case GET_NAME: return user_copy_out((void *)a, name, 16);
+    case GET_SECCOMP: return 0;
+    case CAPBSET_READ: return a > 40 ? -EINVAL : 1;
+    case CAPBSET_DROP: return a > 40 ? -EINVAL : 0;
+    case SET_TIMERSLACK:
+        state.slack = a ? a : 50000;
+        return 0;
+    case GET_TIMERSLACK: return (long)state.slack;
+    case SET_CHILD_SUBREAPER: return set_switch(&state.subreaper, !!a);
+    case GET_CHILD_SUBREAPER: return give(a, state.subreaper);
+    case SET_NO_NEW_PRIVS:
+        if (a != 1) return -EINVAL;
+        state.no_new_privileges = 1;
+        return 0;
+    case GET_NO_NEW_PRIVS: return state.no_new_privileges;
+    case SET_THP_DISABLE: return set_switch(&state.no_huge_pages, !!a);
+    case GET_THP_DISABLE: return state.no_huge_pages;
+    default: return -EINVAL; /* SET_VMA (names of areas) as on a Linux without CONFIG_ANON_VMA_NAME */
+    }
+}
+
+SYSCALL_DEFINE(personality, unsigned persona) {
+    return persona == 0xffffffff || !persona ? 0 : persona & ~0x0040000u ? -EINVAL : 0; /* ADDR_NO_RANDOMIZE comes too late */
+}
+
+SYSCALL_DEFINE(getrandom, uint8_t *buffer, size_t size, unsigned flags) {
+    uint8_t piece[64];
+    size_t done = 0;
+    if (flags & ~7u || (flags & 6) == 6) return -EINVAL;
+    if (size > 33554431) size = 33554431;
+    while (done < size) {
+        size_t n = size - done < sizeof piece ? size - done : sizeof piece;
+        entropy_fill(piece, n);
+        if (user_copy_out(buffer + done, piece, n)) return done ? (long)done : -EFAULT;
+        done += n;
+    }
+    __builtin_memset(piece, 0, sizeof piece);
+    return (long)done;
+}
