@@ -35,8 +35,10 @@ export type Why =
 export type Selection = {
   /** Needed in any case: the linker takes them as roots. */
   activate: string[];
-  /** All that may get in, roots included. */
+  /** What the calls ask for, with what that requires, roots included. */
   candidates: string[];
+  /** Left out by option, or unable to be without what was: must not get in. */
+  excluded: string[];
   /** Names for the system-call table. */
   calls: string[] | 'all';
   why: Map<string, Why>;
@@ -133,7 +135,7 @@ export function selectComponents(request: SelectRequest): Selection {
     request.calls === 'all'
       ? ('all' as const)
       : [...request.calls.keys()].flatMap((number) => syscallName(number) ?? []).sort();
-  return { activate: [...activate], candidates: [...candidates].sort(), calls, why, missing };
+  return { activate: [...activate], candidates: [...candidates].sort(), excluded: [...blocked].sort(), calls, why, missing };
 }
 
 /** The chain from a component to its root, as one line for people. */

@@ -1,0 +1,194 @@
+/**
+ * From a program to a bootable image: analyze -> select -> link.
+ *
+ * Owns: the order of the phases and what one hands to the next; the phases own the work. The analysis goes into the image's manifest, so that
+ * an image can be explained later without the program.
+ */
+import { type Analysis, analyzeExecutable, describeExecutable } from './analyze/index.ts';
+import { loadComponents, type LoadedComponent } from './components.ts';
+import { CompilerError } from './error.ts';
+import type { AnalysisRecord } from './inspect/index.ts';
+import { type ImageManifest, type LinkInput, type LinkImageRequest, LinkError, type LinkResult, linkImage } from './link/index.ts';
+import { type Component, explainComponent, type Selection, selectComponents, syscallName } from './select/index.ts';
+
+export type ImageOptions = {
+  /** Directory of the compiled libOS: components.json and archives. */
+  libos: string;
+  /** Components to add and to leave out. */
+  add?: readonly string[];
+  leaveOut?: readonly string[];
+  /** Components that carry the channel, instead of the kind's own. */
+  drivers?: readonly string[];
+  strip?: boolean;
+};
+
+export type BuildImageRequest = ImageOptions & {
+  /** The bytes of a static executable. */
+  program: Uint8Array;
+  /** The path by which messages and the guest name it. */
+  path: string;
+};
+
+export type LinkProgramRequest = ImageOptions & {
+  /** Objects and archives in command-line order; crt files and libc among them. */
+  inputs: LinkInput[];
+  /** Linker options that pass through. */
+  keep?: string[];
+  defines?: Record<string, bigint | number>;
+  gc?: boolean;
+  unwind?: boolean;
+};
+
+export type BuiltImage = {
+  image: Uint8Array;
+  manifest: ImageManifest;
+  /** Made when first read. */
+  readonly map: string;
+  readonly symbols: string;
+  analysis: Analysis | undefined;
+  selection: Selection;
+  /** Milliseconds by phase. */
+  timings: Record<string, number>;
+};
+
+/** Makes an image for an unmodified static executable. */
+export function buildImage(request: BuildImageRequest): BuiltImage {
+  const timings: Record<string, number> = {};
+  // After this: a static x86-64 executable whose headers can be believed.
+  const executable = measure(timings, 'read', () => describeExecutable(request.program, request.path));
+  const components = measure(timings, 'components', () => loadComponents(request.libos));
+  // After this: every call that the program can make is known, or it is known that some are not.
+  const analysis = measure(timings, 'analyze', () => analyzeExecutable(executable));
+  const calls = analysis.mayMakeAnyCall ? 'all' : callPlaces(analysis);
+  // After this: roots, candidates and reasons; nothing that is required is left out.
+  const selection = measure(timings, 'select', () => select(request, 'binary', components, calls));
+  const result = measure(timings, 'link', () =>
+    link({
+      inputs: [],
+      ...linkOptions(request, selection, components),
+      program: { bytes: request.program, path: request.path },
+      syscalls: selection.calls,
+      analysis: recordAnalysis(analysis, selection, components),
+    }),
+  );
+  return finish(result, analysis, selection, timings);
+}
+
+/** Makes an image from a program's objects, in which a system call is a direct call. */
+export function linkProgram(request: LinkProgramRequest): BuiltImage {
+  const timings: Record<string, number> = {};
+  const components = measure(timings, 'components', () => loadComponents(request.libos));
+  const selection = measure(timings, 'select', () => select(request, 'linked', components, new Map()));
+  const result = measure(timings, 'link', () =>
+    link({
+      inputs: request.inputs,
+      ...linkOptions(request, selection, components),
+      ...(request.keep && { keep: request.keep }),
+      ...(request.defines && { defines: request.defines }),
+      ...(request.gc !== undefined && { gc: request.gc }),
+      ...(request.unwind !== undefined && { unwind: request.unwind }),
+    }),
+  );
+  return finish(result, undefined, selection, timings);
+}
+
+function select(
+  options: ImageOptions,
+  kind: 'binary' | 'linked',
+  components: LoadedComponent[],
+  calls: ReadonlyMap<number, string> | 'all',
+): Selection {
+  return selectComponents({
+    kind,
+    components: components.map(({ manifest }): Component => manifest),
+    calls,
+    ...(options.add && { add: options.add }),
+    ...(options.leaveOut && { leaveOut: options.leaveOut }),
+    ...(options.drivers && { drivers: options.drivers }),
+  });
+}
+
+function linkOptions(options: ImageOptions, selection: Selection, components: LoadedComponent[]) {
+  // The linker may reach a component that no call asked for; only what was left out is out of its reach.
+  const excluded = new Set(selection.excluded);
+  return {
+    components: components.filter(({ manifest }) => !excluded.has(manifest.name)),
+    activate: selection.activate,
+    ...(options.strip !== undefined && { strip: options.strip }),
+  };
+}
+
+function link(request: LinkImageRequest): LinkResult {
+  try {
+    return linkImage(request);
+  } catch (cause) {
+    if (cause instanceof LinkError) throw new CompilerError('link', cause.message, { cause });
+    throw cause;
+  }
+}
+
+function finish(
+  result: LinkResult,
+  analysis: Analysis | undefined,
+  selection: Selection,
+  timings: Record<string, number>,
+): BuiltImage {
+  return {
+    image: result.image,
+    manifest: result.manifest,
+    get map() {
+      return result.map;
+    },
+    get symbols() {
+      return result.symbols;
+    },
+    analysis,
+    selection,
+    timings,
+  };
+}
+
+function measure<T>(timings: Record<string, number>, phase: string, run: () => T): T {
+  const start = performance.now();
+  const result = run();
+  timings[phase] = performance.now() - start;
+  return result;
+}
+
+const nameOf = (address: number, name: string | undefined) => name ?? `0x${address.toString(16)}`;
+
+/** Number -> where it is made, for reasons. */
+function callPlaces(analysis: Analysis): Map<number, string> {
+  const places = new Map<number, string>();
+  for (const [number, [site]] of analysis.known) {
+    if (site) places.set(number, nameOf(site.origin, site.originFunction ?? site.function));
+  }
+  return places;
+}
+
+const mostPlaces = 3;
+
+function recordAnalysis(analysis: Analysis, selection: Selection, components: LoadedComponent[]): AnalysisRecord {
+  const provided = new Set(components.flatMap(({ manifest }) => Object.keys(manifest.syscalls)));
+  const found = [...analysis.known].sort(([a], [b]) => a - b);
+  const why: Record<string, string> = {};
+  for (const name of selection.candidates) why[name] = explainComponent(selection, name);
+  return {
+    calls: found.map(([number, sites]) => ({
+      number,
+      name: syscallName(number) ?? `call ${number}`,
+      sites: sites.length,
+      places: [...new Set(sites.map((site) => nameOf(site.origin, site.originFunction ?? site.function)))].slice(0, mostPlaces),
+    })),
+    unknown: analysis.unknown.map((site) => ({ place: nameOf(site.address, site.function), reasons: site.reasons })),
+    lacking: found.flatMap(([number]) => {
+      const name = syscallName(number);
+      return name === undefined || provided.has(name) ? [] : [name];
+    }),
+    absent: selection.missing.map(({ name }) => name),
+    mayGenerateCode: analysis.mayGenerateCode.map(({ reason, ...site }) => `${reason}, at ${nameOf(site.address, site.function)}`),
+    mayExecute: analysis.mayExecute,
+    legacyGates: analysis.legacy.map((site) => nameOf(site.address, site.function)),
+    why,
+  };
+}
