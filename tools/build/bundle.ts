@@ -62,7 +62,7 @@ interface Written {
 
 async function writeBundle(path: string, outfile: string, found: (path: string) => void): Promise<Written> {
   const isMain = outfile === 'dist/hull';
-  const fresh = `${outfile}.new`;
+  const fresh = `${outfile}.${process.pid}.new`;
   try {
     const result = await build({
       entryPoints: [path],

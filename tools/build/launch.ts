@@ -28,9 +28,10 @@ export async function buildLaunch(tools: Toolchain, isa: string): Promise<string
   const hash = hashInputs([tools.version, ...FLAGS], [source]);
   if (!isCurrent(stamp, hash, [output])) {
     mkdirSync('dist/bin', { recursive: true });
-    await mustRun(tools.cc, [...FLAGS, '-o', `${output}.new`, source]);
-    chmodSync(`${output}.new`, 0o755);
-    renameSync(`${output}.new`, output);
+    const fresh = `${output}.${process.pid}.new`;
+    await mustRun(tools.cc, [...FLAGS, '-o', fresh, source]);
+    chmodSync(fresh, 0o755);
+    renameSync(fresh, output);
     writeStamp(stamp, hash);
   }
   return `${output}, ${statSync(output).size} bytes`;

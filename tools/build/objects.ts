@@ -44,11 +44,12 @@ export async function buildArchive(tools: Toolchain, archive: string, units: Uni
   if (isCurrent(stamp, listing, [archive])) return compiled;
   mkdirSync(dirname(archive), { recursive: true });
   mkdirSync('build/tmp', { recursive: true });
-  const response = `build/tmp/${archive.replaceAll('/', '_')}.rsp`;
+  const response = `build/tmp/${archive.replaceAll("/", "_")}.${process.pid}.rsp`;
   writeFileSync(response, objects.map((object) => `"${object}"`).join('\n'));
-  const fresh = `${archive}.new`;
+  const fresh = `${archive}.${process.pid}.new`;
   rmSync(fresh, { force: true });
   await mustRun(tools.ar, ['rcsD', fresh, `@${response}`]);
+  rmSync(response);
   renameSync(fresh, archive);
   writeStamp(stamp, listing);
   return compiled;
