@@ -1,3 +1,2 @@
 /** The door of compiler/cc: `hull cc`, a C compiler driver whose executables are bootable images. */
-export { CcError, type CcErrorCode } from './error.ts';
-export { type CcRequest, runCc } from './run-cc.ts';
+export { type CcContext, compile } from './run-cc.ts';

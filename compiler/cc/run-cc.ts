@@ -4,18 +4,21 @@
 import { existsSync, lstatSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
 import { availableParallelism, tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { type ComponentInput, type ComponentManifest, type LinkInput, type LinkResult, linkImage } from '../link/index.ts';
+import { linkProgram } from '../build-image.ts';
+import { CompilerError } from '../error.ts';
+import { type LinkInput, LinkError } from '../link/index.ts';
 import { compileSource, createProcessRunner, findCompiler, nameOutput, type ProcessRunner, prepareFlags } from './compile.ts';
 import { CcError } from './error.ts';
 import { collectLinkInputs } from './link-inputs.ts';
-import { type CcOptions, type Item, parseCcOptions, type Stage } from './options.ts';
+import { type Item, parseCcOptions, type Stage } from './options.ts';
 
-export type CcRequest = {
-  args: readonly string[];
-  /** The folder that holds libos/ and sysroot/ (dist, or where the package was installed). */
-  distribution: string;
-  environment?: NodeJS.ProcessEnv;
+export type CcContext = {
+  /** The folder that holds libos/ and sysroot/. */
+  dist: string;
+  env: NodeJS.ProcessEnv;
+  /** Starts the compiler. */
   runner?: ProcessRunner;
+  /** A line for stderr. */
   log?: (line: string) => void;
 };
 
@@ -29,24 +32,6 @@ function readTextFile(path: string): string | undefined {
   } catch {
     return undefined;
   }
-}
-
-/** All components that this hull has, but for those left out by hand. */
-function readComponents(distribution: string, options: CcOptions): ComponentInput[] {
-  const folder = join(distribution, 'libos', ISA);
-  const list = readTextFile(join(folder, 'components.json'));
-  if (list === undefined) {
-    throw new CcError('missing-sysroot', `Cannot read "${join(folder, 'components.json')}": not there, expected hull's libOS (npm run build)`);
-  }
-  const manifests = JSON.parse(list) as ComponentManifest[];
-  for (const name of [...options.add, ...options.omit]) {
-    if (!manifests.some((manifest) => manifest.name === name)) {
-      throw new CcError('bad-option', `Cannot add or omit "${name}": no such component, expected one of ${manifests.map((m) => m.name).join(', ')}`);
-    }
-  }
-  return manifests
-    .filter((manifest) => !options.omit.includes(manifest.name))
-    .map((manifest) => ({ manifest, archive: readFileSync(join(folder, `${manifest.name}.a`)) }));
 }
 
 /** Writes a file whole or not at all; into a device (/dev/null) as it is. */
@@ -90,24 +75,31 @@ async function findBuiltins(compiler: string, flags: string[], runner: ProcessRu
   return existsSync(path) ? [{ name: path, bytes: readFileSync(path) }] : [];
 }
 
-function linkObjects(request: CcRequest, options: CcOptions, inputs: LinkInput[]): LinkResult {
-  return linkImage({
-    inputs,
-    components: readComponents(request.distribution, options),
-    activate: options.add,
-    gc: options.collectSections,
-    strip: options.strip,
-    keep: options.keep,
-    defines: options.defines,
-  });
+const writeLine = (line: string) => process.stderr.write(`${line}\n`);
+
+/** Runs a `hull cc` command line to its end and says on stderr what is wrong; returns the exit status that a C compiler would give. */
+export async function compile(args: readonly string[], context: CcContext): Promise<number> {
+  const log = context.log ?? writeLine;
+  try {
+    return await runCc(args, context, log);
+  } catch (error) {
+    if (error instanceof CcError) {
+      // The compiler has said it already.
+      if (error.code !== 'compile-failed') log(`hull cc: ${error.message}`);
+      return error.status;
+    }
+    if (error instanceof LinkError || error instanceof CompilerError) {
+      log(`hull cc: ${error.message}`);
+      return 1;
+    }
+    throw error;
+  }
 }
 
-/** Runs a `hull cc` command line to its end; returns the exit status, or throws CcError or LinkError. */
-export async function runCc(request: CcRequest): Promise<number> {
-  const options = parseCcOptions(request.args, readTextFile);
-  const runner = request.runner ?? createProcessRunner();
-  const log = request.log ?? ((line: string) => process.stderr.write(`${line}\n`));
-  const sysroot = join(request.distribution, 'sysroot', ISA);
+async function runCc(args: readonly string[], context: CcContext, log: (line: string) => void): Promise<number> {
+  const options = parseCcOptions(args, readTextFile);
+  const runner = context.runner ?? createProcessRunner();
+  const sysroot = join(context.dist, 'sysroot', ISA);
   const sources = options.items.filter((item): item is Source => item.kind === 'source');
   for (const source of sources) {
     if (source.path !== '-' && !existsSync(source.path)) {
@@ -115,7 +107,7 @@ export async function runCc(request: CcRequest): Promise<number> {
     }
   }
   const needsCompiler = sources.length > 0 || options.query;
-  const compiler = needsCompiler ? findCompiler(request.environment ?? process.env) : undefined;
+  const compiler = needsCompiler ? findCompiler(context.env) : undefined;
   if (compiler && !existsSync(join(sysroot, 'include/stdio.h'))) {
     throw new CcError('missing-sysroot', `Cannot read "${sysroot}": no headers there, expected hull's C library (npm run build)`);
   }
@@ -123,12 +115,12 @@ export async function runCc(request: CcRequest): Promise<number> {
   if (compiler && options.query) {
     return (await runner.run(compiler.path, [...flags.before, ...options.compilerFlags], false)).status;
   }
-  const compile: Compile = async (source, stage, output) => {
+  const compileOne: Compile = async (source, stage, output) => {
     if (compiler) await compileSource({ compiler, flags, runner, log }, options, source, stage, output);
   };
   const { stage } = options;
   if (stage !== 'image') {
-    await compileAll(sources, (source) => compile(source, stage, options.output ?? nameOutput(source.path, stage)));
+    await compileAll(sources, (source) => compileOne(source, stage, options.output ?? nameOutput(source.path, stage)));
     return 0;
   }
 
@@ -146,15 +138,24 @@ export async function runCc(request: CcRequest): Promise<number> {
   for (const name of signals) process.on(name, onSignal);
   try {
     const objects = new Map<Item, string>(sources.map((source, index) => [source, join(temporary, `${index}.o`)]));
-    await compileAll(sources, (source) => compile(source, 'object', objects.get(source)));
+    await compileAll(sources, (source) => compileOne(source, 'object', objects.get(source)));
     const inputs = collectLinkInputs(options.items, objects, options.libraryPaths, join(sysroot, 'lib'));
     if (options.standardLibraries) {
       const libc = join(sysroot, 'lib/libc.a');
       inputs.push({ name: libc, bytes: readFileSync(libc) });
-      const helper = compiler ?? findOptionalCompiler(request.environment ?? process.env);
+      const helper = compiler ?? findOptionalCompiler(context.env);
       if (helper) inputs.push(...(await findBuiltins(helper.path, helper.kind === 'clang' ? ['--target=x86_64-linux-gnu'] : [], runner)));
     }
-    const result = linkObjects(request, options, inputs);
+    const result = linkProgram({
+      libos: join(context.dist, 'libos', ISA),
+      inputs,
+      add: options.add,
+      leaveOut: options.omit,
+      strip: options.strip,
+      gc: options.collectSections,
+      keep: options.keep,
+      defines: options.defines,
+    });
     writeResult(options.output ?? 'a.out', result.image, 0o755);
     if (options.map !== undefined) writeResult(options.map, result.map, 0o644);
     if (options.symbols !== undefined) writeResult(options.symbols, result.symbols, 0o644);
