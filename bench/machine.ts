@@ -1,0 +1,32 @@
+/**
+ * What the figures were measured on, and the arithmetic on them. Owns: the description of this machine, medians, the table's text.
+ */
+import { execFileSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
+import { cpus, release, totalmem, type } from 'node:os';
+
+/** One paragraph: processor, memory, kernel, QEMU, Node, accelerator. */
+export function describeMachine(accelerator: string): string {
+  const model = cpus()[0]?.model ?? 'unknown processor';
+  const qemu = execFileSync('qemu-system-x86_64', ['--version'], { encoding: 'utf8' }).split('\n')[0];
+  const os = /^PRETTY_NAME="(.*)"$/m.exec(readFileSync('/etc/os-release', 'utf8'))?.[1] ?? type();
+  return `${model}, ${cpus().length} CPUs, ${Math.round(totalmem() / 2 ** 30)} GiB; ${os}, kernel ${release()}; ${qemu}; Node ${process.version}; accelerator ${accelerator}`;
+}
+
+/** The median of `values` (ms or bytes, any unit). */
+export function median(values: readonly number[]): number {
+  const sorted = [...values].sort((a, b) => a - b);
+  const middle = sorted.length >> 1;
+  const [low, high] = [sorted[(sorted.length - 1) >> 1], sorted[middle]];
+  if (low === undefined || high === undefined) throw new RangeError('Cannot take a median: no values, expected at least one');
+  return (low + high) / 2;
+}
+
+/** A plain-text table: the first row is the head; numbers are set to the right. */
+export function renderTable(rows: readonly (readonly string[])[]): string {
+  const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));
+  const line = (row: readonly string[]): string =>
+    row.map((cell, column) => (column === 0 ? cell.padEnd(widths[column] ?? 0) : cell.padStart(widths[column] ?? 0))).join('  ');
+  const [head, ...body] = rows.map(line);
+  return [head, widths.map((width) => '-'.repeat(width)).join('  '), ...body, ''].join('\n');
+}
