@@ -8,11 +8,6 @@
 
 static struct { uintptr_t head; size_t size; } robust; /* kept to be given back: it matters when other threads wait */
 
-SYSCALL_DEFINE(set_tid_address, int *address) {
-    current_thread()->clear_child_tid = address;
-    return current_thread()->tid;
-}
-
 SYSCALL_DEFINE(set_robust_list, uintptr_t head, size_t size) {
     if (size != 24) return -EINVAL;
     robust.head = head, robust.size = size;

@@ -1,0 +1,107 @@
+/*
+ * Delivery: on the way back to program text, by changing the frame that the program continues with.
+ */
+#include "signal/internal.h"
+#include "abi/boot_abi.h"
+#include "channel/channel.h"
+#include "init/init.h"
+#include "wait/wait.h"
+
+extern int vm_fault_reason __attribute__((weak));
+
+static void signal_start(void) {
+    first_process.signals = signal_state_first();
+}
+HULL_INIT(5, signal_start);
+
+/* From outside: `hull stop`, Ctrl-C. The default action counts even though the program is process 1: there is nobody else. */
+static void from_host(const void *payload, size_t size) {
+    uint32_t number;
+    if (size < sizeof number) return;
+    __builtin_memcpy(&number, payload, sizeof number);
+    if (number >= 1 && number <= SIGNAL_COUNT)
+        signal_send(&first_process, &(struct signal_info){.number = (int)number, .code = SI_USER});
+}
+HULL_CHANNEL_HANDLER(5, signal_from_host) = {HULL_RECORD_SIGNAL, from_host};
+
+static bool may_continue(void *argument) {
+    (void)argument;
+    return current_thread()->signal_pending & (SIGNAL_BIT(SIGCONT) | SIGNAL_BIT(SIGKILL));
+}
+
+static void stop(void) {
+    struct wait_queue nobody = {0};
+    wait_until(&nobody, may_continue, NULL, 0, false);
+}
+
+static bool run_handler(struct trap_frame *frame, const struct signal_info *info, const uintptr_t *fault_address) {
+    struct signal_state *state = signal_state();
+    struct thread *thread = current_thread();
+    struct signal_action *action = &state->actions[info->number - 1], run = *action;
+    uintptr_t sp = arch_signal_sp(frame);
+    bool on_stack = sp - state->stack.base < state->stack.size && !(state->stack.flags & (SS_DISABLE | SS_AUTODISARM));
+    bool switch_stack = run.flags & SA_ONSTACK && !(state->stack.flags & SS_DISABLE) && !on_stack;
+    uint64_t mask = state->mask_saved ? state->saved_mask : thread->signal_mask;
+    struct signal_stack reported = state->stack;
+    if (on_stack) reported.flags |= SS_ONSTACK;
+    if (!arch_signal_frame(frame, &run, info, &reported, switch_stack, mask, fault_address)) return false;
+    state->mask_saved = false;
+    if (switch_stack && state->stack.flags & SS_AUTODISARM) state->stack = (struct signal_stack){.flags = SS_DISABLE};
+    if (run.flags & SA_RESETHAND) action->handler = SIGNAL_DEFAULT;
+    uint64_t block = run.mask | (run.flags & SA_NODEFER ? 0 : SIGNAL_BIT(info->number));
+    thread->signal_mask = (thread->signal_mask | block) & ~SIGNALS_UNBLOCKABLE;
+    return true;
+}
+
+void signal_deliver(struct trap_frame *frame) {
+    struct signal_state *state = signal_state();
+    struct signal_info info;
+    bool interrupted = false;
+    while (signal_take(~current_thread()->signal_mask, &info)) {
+        const struct signal_action *action = &state->actions[info.number - 1];
+        if (action->handler == SIGNAL_IGNORE) continue;
+        if (action->handler == SIGNAL_DEFAULT) {
+            switch (signal_default(info.number)) {
+            case ACTION_END: machine_exit((uint32_t)info.number);
+            case ACTION_STOP: stop(); break;
+            default: break;
+            }
+            continue;
+        }
+        if (!interrupted) arch_signal_restart(frame, action->flags & SA_RESTART ? RESTART_ASKED : RESTART_NONE);
+        interrupted = true;
+        if (!run_handler(frame, &info, NULL)) {
+            log_line("signal %d: no room for its frame on the program's stack", info.number);
+            machine_exit(SIGSEGV);
+        }
+    }
+    if (!interrupted) {
+        arch_signal_restart(frame, RESTART_UNNOTICED);
+        if (state->mask_saved) {
+            state->mask_saved = false;
+            signal_set_mask(state->saved_mask);
+        }
+    }
+}
+
+bool signal_raise_fault(struct trap_frame *frame, int number, int code, uintptr_t address) {
+    struct signal_state *state = signal_state();
+    if ((number == SIGSEGV || number == SIGBUS) && &vm_fault_reason && frame->vector == 14 && vm_fault_reason) {
+        number = vm_fault_reason >> 8;
+        code = vm_fault_reason & 0xff;
+    }
+    uint64_t handler = state->actions[number - 1].handler;
+    if (handler == SIGNAL_DEFAULT || handler == SIGNAL_IGNORE || current_thread()->signal_mask & SIGNAL_BIT(number)) return false;
+    struct signal_info info = {.number = number, .code = code, .address = address};
+    if (code == SI_KERNEL) info.address = 0;
+    uintptr_t cr2 = frame->vector == 14 ? address : 0;
+    return run_handler(frame, &info, &cr2);
+}
+
+void signal_mask_for_call(uint64_t mask) {
+    struct signal_state *state = signal_state();
+    state->saved_mask = current_thread()->signal_mask;
+    state->mask_saved = true;
+    signal_set_mask(mask);
+    arch_work = 1; /* so that the mask comes back even when no signal came */
+}
