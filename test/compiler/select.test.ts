@@ -1,0 +1,138 @@
+/**
+ * compiler/select: from system calls to components.
+ *
+ * Owns: closure, reasons, options and their errors on a small made-up libOS; the table of names against the system's header.
+ */
+import { existsSync, readFileSync } from 'node:fs';
+import t from 'tap';
+import { CompilerError } from '../../compiler/error.ts';
+import {
+  explainComponent,
+  listSyscalls,
+  readManifests,
+  type SelectRequest,
+  selectComponents,
+  syscallCount,
+  syscallName,
+  syscallNumber,
+} from '../../compiler/select/index.ts';
+
+const components = readManifests(
+  [
+    { name: 'init', requires: ['arch', 'channel'] },
+    { name: 'arch', requires: ['memory'] },
+    { name: 'memory' },
+    { name: 'channel' },
+    { name: 'virtio', requires: ['memory'] },
+    { name: 'virtio-console', requires: ['virtio', 'channel'], drivers: ['virtio-console'] },
+    { name: 'virtio-mmio', requires: ['virtio'] },
+    { name: 'virtio-pci', requires: ['virtio'] },
+    { name: 'uart-16550', requires: ['channel'] },
+    { name: 'exec', requires: ['vm'], programs: 'binary' },
+    { name: 'linked', programs: 'linked' },
+    { name: 'vm', requires: ['memory'], syscalls: { mmap: 'partial: no huge pages', brk: 'full' }, programs: 'binary' },
+    { name: 'linked-vm', requires: ['memory'], syscalls: { mmap: 'full' }, programs: 'linked' },
+    { name: 'file', requires: ['wait'], syscalls: { read: 'full', write: 'full' } },
+    { name: 'wait', requires: ['clock'] },
+    { name: 'clock', syscalls: { clock_gettime: 'full' } },
+    { name: 'network', requires: ['clock'], syscalls: { socket: 'full' } },
+  ],
+  'test',
+);
+const places = (...names: string[]) => new Map(names.map((name) => [syscallNumber(name) ?? -1, `f_${name}`]));
+const select = (request: Partial<SelectRequest>) =>
+  selectComponents({ kind: 'binary', components, calls: new Map(), ...request });
+
+function errorOf(run: () => unknown): CompilerError {
+  try {
+    run();
+  } catch (error) {
+    if (error instanceof CompilerError) return error;
+    throw error;
+  }
+  throw new Error('expected a CompilerError');
+}
+
+const core = ['arch', 'channel', 'exec', 'init', 'memory', 'virtio', 'virtio-console', 'virtio-mmio', 'virtio-pci', 'vm'];
+
+t.test('calls bring their components and what these require', (t) => {
+  t.same(select({}).candidates, core, 'no call: the profile, closed');
+  const selection = select({ calls: places('write', 'ptrace') });
+  t.same(selection.candidates, [...core, 'clock', 'file', 'wait'].sort(), 'write: file -> wait -> clock');
+  t.same(selection.calls, ['ptrace', 'write'], 'names for the table');
+  t.match(selection.missing, [{ name: 'ptrace', place: 'f_ptrace', component: undefined }], 'a call that nobody has');
+  t.equal(explainComponent(selection, 'file'), 'call write made at f_write');
+  t.equal(explainComponent(selection, 'clock'), 'required by wait, required by file, call write made at f_write');
+  t.match(explainComponent(selection, 'memory'), /required by .*(boots|drives|starts)/);
+  t.notOk(selection.activate.includes('file'), 'a call makes a candidate, not a root');
+  t.end();
+});
+
+t.test('an unknown call brings all of the kind', (t) => {
+  const selection = select({ calls: 'all' });
+  t.same(selection.candidates, components.filter((c) => c.programs !== 'linked').map((c) => c.name).sort());
+  t.equal(selection.calls, 'all');
+  t.equal(explainComponent(selection, 'network'), 'the program may make any call');
+  const linked = select({ kind: 'linked' });
+  t.ok(linked.activate.includes('uart-16550') && linked.activate.includes('linked'), 'linked: its own roots');
+  t.notOk(linked.candidates.includes('vm') || linked.activate.includes('virtio-console'), 'and nothing of binary images');
+  t.end();
+});
+
+t.test('options add and leave out', (t) => {
+  const added = select({ add: ['network'] });
+  t.ok(added.activate.includes('network') && added.candidates.includes('clock'), 'added, with what it requires');
+  t.equal(explainComponent(added, 'network'), 'asked for by option');
+  const without = select({ calls: places('write', 'socket'), leaveOut: ['clock'] });
+  t.notOk(without.candidates.some((name) => ['clock', 'wait', 'file', 'network'].includes(name)), 'and what cannot be without');
+  t.same(without.excluded, ['clock', 'file', 'network', 'wait'], 'both are out of the linker\'s reach');
+  t.same(without.missing.map(({ name, component }) => [name, component]), [['write', 'file'], ['socket', 'network']], 'said');
+  t.notOk(select({ leaveOut: ['virtio-pci'] }).candidates.includes('virtio-pci'), 'one transport of two');
+  t.ok(select({ drivers: ['uart-16550'] }).candidates.every((name) => !name.startsWith('virtio')), 'another driver');
+
+  const required = errorOf(() => select({ leaveOut: ['memory'] }));
+  t.equal(required.code, 'required-component');
+  t.match(required.message, /^Cannot leave out "memory": it is needed \(required by /);
+  t.equal(errorOf(() => select({ leaveOut: ['init'] })).code, 'required-component', 'of the profile');
+  t.equal(errorOf(() => select({ add: ['network'], leaveOut: ['clock'] })).code, 'required-component', 'of an added one');
+  t.match(errorOf(() => select({ add: ['nonsense'] })), { code: 'unknown-component', message: /expected one of arch, / });
+  t.equal(errorOf(() => select({ add: ['linked'] })).code, 'missing-component', 'of the other kind');
+  t.equal(errorOf(() => select({ drivers: [] })).code, 'required-component', 'no driver at all');
+  t.end();
+});
+
+t.test('manifests are checked', (t) => {
+  const wrong: [name: string, value: unknown, text: RegExp][] = [
+    ['no list', {}, /holds no list/],
+    ['no object', [1], /no object/],
+    ['a bad name', [{ name: '../x' }], /named "..\/x"/],
+    ['a name twice', [{ name: 'a' }, { name: 'a' }], /there twice/],
+    ['requires as text', [{ name: 'a', requires: 'b' }], /"requires" of a/],
+    ['an absent requirement', [{ name: 'a', requires: ['b'] }], /a requires b/],
+    ['an unknown call', [{ name: 'a', syscalls: { reed: 'full' } }], /the call reed/],
+    ['an unknown level', [{ name: 'a', syscalls: { read: 'mostly' } }], /"mostly"/],
+    ['a call twice', [{ name: 'a', syscalls: { read: 'full' } }, { name: 'b', syscalls: { read: 'full' } }], /a and b both have read/],
+    ['a bad kind', [{ name: 'a', programs: 'both' }], /"programs" of a/],
+  ];
+  for (const [name, value, text] of wrong) {
+    t.match(errorOf(() => readManifests(value, 'here')), { code: 'bad-manifest', message: text }, name);
+  }
+  t.end();
+});
+
+t.test('names and numbers are those of the kernel', (t) => {
+  const header = '/usr/include/x86_64-linux-gnu/asm/unistd_64.h';
+  t.equal(listSyscalls().at(-1)?.number, syscallCount - 1, 'the table ends where it says');
+  t.equal(new Set(listSyscalls().map(({ name }) => name)).size, listSyscalls().length, 'no name twice');
+  if (!existsSync(header)) {
+    t.skip(`${header} is not here`);
+    return t.end();
+  }
+  let compared = 0;
+  for (const [, name, number] of readFileSync(header, 'utf8').matchAll(/^#define __NR_(\w+) (\d+)$/gm)) {
+    if (syscallName(Number(number)) !== name || syscallNumber(name ?? '') !== Number(number)) t.fail(`${name} is ${number}`);
+    compared++;
+  }
+  t.ok(compared > 350, `${compared} compared`);
+  t.end();
+});
