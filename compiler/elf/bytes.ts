@@ -80,10 +80,10 @@ export class ByteReader {
 		if (end < 0 || end >= limit) {
 			throw new ElfError("malformed", offset, `Cannot read ${what}: its string does not end, expected a NUL in the string table`);
 		}
-		return this.buffer.latin1Slice(offset, end);
+		return this.buffer.toString("latin1", offset, end);
 	}
 
 	latin1(offset: number, end: number): string {
-		return this.buffer.latin1Slice(offset, end);
+		return this.buffer.toString("latin1", offset, end);
 	}
 }
