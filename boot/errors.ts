@@ -13,7 +13,6 @@ export type BootErrorCode =
   | 'scratch-failed';
 
 export class BootError extends Error {
-  readonly component = 'boot';
   readonly code: BootErrorCode;
 
   constructor(code: BootErrorCode, message: string, options?: { cause?: unknown }) {

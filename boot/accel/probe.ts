@@ -5,10 +5,7 @@
 import { spawn } from 'node:child_process';
 import { accessSync, closeSync, constants } from 'node:fs';
 import type { Duplex, Readable } from 'node:stream';
-import type { Accelerator, Qemu } from '../qemu/index.ts';
-import { makeQemuArguments } from '../qemu/arguments.ts';
-import { wrapLaunch } from '../qemu/launch.ts';
-import { writeUnlinkedFile } from '../qemu/scratch.ts';
+import { type Accelerator, makeQemuArguments, type Qemu, wrapLaunch, writeUnlinkedFile } from '../qemu/index.ts';
 import { makeProbeImage, readProbeAnswer } from './probe-image.ts';
 
 export interface ProbeResult {

@@ -1,0 +1,156 @@
+/**
+ * The table of verbs: names, options, one-line descriptions, and where each is implemented. Owns: what help, completion and parsing agree on.
+ * Rule: `load` is a dynamic import, so a verb's code is read only when it is used; `run` is in the main bundle, because its start counts.
+ */
+import type { OptionSpec, ParsedOptions } from './options.ts';
+import { runCommand } from './run.ts';
+
+export interface CommandContext {
+  readonly env: NodeJS.ProcessEnv;
+  /** The folder of the built product. */
+  readonly dist: string;
+  readonly commands: readonly CommandSpec[];
+}
+
+export type CommandHandler = (parsed: ParsedOptions, context: CommandContext) => Promise<number> | number;
+
+export interface CommandSpec {
+  readonly name: string;
+  readonly usage: string;
+  readonly summary: string;
+  /** Paragraphs below the options in help. */
+  readonly notes?: readonly string[];
+  readonly options: readonly OptionSpec[];
+  readonly stopAtArgument: boolean;
+  readonly leastArguments: number;
+  readonly mostArguments: number;
+  /** Takes every argument as it is: the command has an option grammar of its own. */
+  readonly isRaw?: boolean;
+  readonly arguments?: 'file' | readonly string[];
+  readonly load: () => Promise<CommandHandler>;
+}
+
+const MEMORY_DEFAULT = '256m';
+
+const ACCELERATION: readonly OptionSpec[] = [
+  { name: 'accel', value: 'string', choices: ['auto', 'kvm', 'hvf', 'tcg'], summary: 'Accelerator (default: the best that a probe guest runs under)' },
+  { name: 'qemu', value: 'path', complete: 'file', summary: 'QEMU to use (default: qemu-system-x86_64 in PATH, or $HULL_QEMU)' },
+];
+
+export const RUN_OPTIONS: readonly OptionSpec[] = [
+  ...ACCELERATION,
+  { name: 'cpus', value: 'number', summary: 'Number of CPUs (default 1)' },
+  { name: 'entrypoint', value: 'string', summary: 'Name under which the program runs: its argv[0]' },
+  { name: 'env', short: 'e', value: 'list', many: true, summary: 'Set environment variables (NAME=VALUE, or NAME to pass it on)' },
+  { name: 'env-file', value: 'list', many: true, complete: 'file', summary: 'Read in a file of environment variables' },
+  { name: 'gdb', value: 'device', summary: 'Wait for a debugger there before the start, such as tcp::1234' },
+  { name: 'hostname', short: 'h', value: 'string', summary: 'Host name of the machine' },
+  { name: 'interactive', short: 'i', summary: 'Keep STDIN open; always so, accepted for the sake of Docker habits' },
+  { name: 'machine', value: 'string', choices: ['microvm', 'q35'], summary: 'Machine type (default microvm)' },
+  { name: 'memory', short: 'm', value: 'bytes', summary: `Memory of the machine: 2m, 1g; below 4096 without a unit: MiB (default ${MEMORY_DEFAULT})` },
+  { name: 'name', value: 'string', summary: 'Name of the run; foreground runs keep no state under it' },
+  { name: 'rm', summary: 'Remove the run when it ends; always so in the foreground' },
+  { name: 'stop-signal', value: 'string', summary: 'Signal that the program gets when hull gets SIGTERM (default SIGTERM)' },
+  { name: 'stop-timeout', value: 'seconds', summary: 'Seconds after that until the machine is killed (default: never)' },
+  { name: 'trace', summary: 'Log each system call' },
+  { name: 'tty', short: 't', summary: 'Give the program this terminal' },
+  { name: 'user', short: 'u', value: 'uid[:gid]', summary: 'User and group of the program, in numbers' },
+  { name: 'verbose', summary: 'Say what is done, and show what the machine says outside of its channel' },
+  { name: 'workdir', short: 'w', value: 'string', summary: 'Working directory of the program (default /)' },
+];
+
+export const COMMANDS: readonly CommandSpec[] = [
+  {
+    name: 'run',
+    usage: 'hull run [OPTIONS] PROGRAM [ARG...]',
+    summary: 'Run a program as a unikernel',
+    notes: [
+      'PROGRAM is a static x86-64 Linux executable, or an image made by hull cc or hull build.',
+      'STDIN is always connected, as for any program in a pipe; docker run needs -i for that.',
+      'Exit status: that of the program, 128 + n when signal n ended it; 125 when hull failed, 126 when PROGRAM cannot be run, 127 when it is not there.',
+    ],
+    options: RUN_OPTIONS,
+    stopAtArgument: true,
+    leastArguments: 1,
+    mostArguments: Number.POSITIVE_INFINITY,
+    arguments: 'file',
+    load: async () => runCommand,
+  },
+  {
+    name: 'build',
+    usage: 'hull build -o IMAGE PROGRAM',
+    summary: 'Link a bootable image for a static executable',
+    options: [{ name: 'output', short: 'o', value: 'path', complete: 'file', summary: 'Where the image goes' }],
+    stopAtArgument: false,
+    leastArguments: 1,
+    mostArguments: 1,
+    arguments: 'file',
+    load: async () => (await import('./build.ts')).buildCommand,
+  },
+  {
+    name: 'cc',
+    usage: 'hull cc [COMPILER OPTION...] FILE...',
+    summary: 'Compile C and link a bootable image',
+    notes: ['Takes what cc takes: -c, -o, -I, -D, -O, -l and so on. The compiler is $HULL_CC, clang or gcc.'],
+    options: [],
+    stopAtArgument: true,
+    leastArguments: 0,
+    mostArguments: Number.POSITIVE_INFINITY,
+    isRaw: true,
+    arguments: 'file',
+    load: async () => (await import('./cc.ts')).ccCommand,
+  },
+  {
+    name: 'inspect',
+    usage: 'hull inspect [OPTIONS] FILE',
+    summary: 'Show what is in an image or what a program needs, and why',
+    options: [{ name: 'json', summary: 'As JSON' }],
+    stopAtArgument: false,
+    leastArguments: 1,
+    mostArguments: 1,
+    arguments: 'file',
+    load: async () => (await import('./inspect.ts')).inspectCommand,
+  },
+  {
+    name: 'doctor',
+    usage: 'hull doctor [OPTIONS]',
+    summary: 'Show what hull found on this host, and what is missing',
+    options: [{ name: 'json', summary: 'As JSON' }, ...ACCELERATION.filter((option) => option.name === 'qemu')],
+    stopAtArgument: false,
+    leastArguments: 0,
+    mostArguments: 0,
+    load: async () => (await import('./doctor.ts')).doctorCommand,
+  },
+  {
+    name: 'version',
+    usage: 'hull version',
+    summary: 'Show the version of hull',
+    options: [],
+    stopAtArgument: false,
+    leastArguments: 0,
+    mostArguments: 0,
+    load: async () => (await import('./version.ts')).versionCommand,
+  },
+  {
+    name: 'completion',
+    usage: 'hull completion bash|zsh|fish',
+    summary: 'Write a completion script for a shell',
+    notes: ['bash: source <(hull completion bash). zsh: hull completion zsh > "${fpath[1]}/_hull". fish: hull completion fish | source'],
+    options: [],
+    stopAtArgument: false,
+    leastArguments: 1,
+    mostArguments: 1,
+    arguments: ['bash', 'zsh', 'fish'],
+    load: async () => (await import('./completion.ts')).completionCommand,
+  },
+  {
+    name: 'help',
+    usage: 'hull help [COMMAND]',
+    summary: 'Show help on a command',
+    options: [],
+    stopAtArgument: false,
+    leastArguments: 0,
+    mostArguments: 1,
+    load: async () => (await import('./help.ts')).helpCommand,
+  },
+];

@@ -1,0 +1,70 @@
+/**
+ * The command line's entry: finds the verb, parses its options, runs it, exits with its code. Owns: the order of that, and the one place where
+ * an error becomes a line on stderr and an exit code. Rule: what is imported here is read at each start of hull; the rest is lazy.
+ */
+import { dirname } from 'node:path';
+import { describeError, EXIT, exitCodeOf } from '../engine/index.ts';
+import { COMMANDS, type CommandContext, type CommandSpec } from './commands.ts';
+import { UsageError } from './errors.ts';
+import { parseOptions } from './options.ts';
+
+const HELP_OPTIONS = new Set(['--help', '-h']);
+const VERSION_OPTIONS = new Set(['--version', '-v']);
+
+function findCommand(name: string): CommandSpec | undefined {
+  return COMMANDS.find((command) => command.name === name);
+}
+
+/** --help counts only before the arguments that go to a program; -h is run's host name. */
+function wantsHelp(command: CommandSpec, argv: readonly string[]): boolean {
+  if (command.isRaw === true) return argv.length === 0 || (argv.length === 1 && argv[0] === '--help');
+  const options = [...command.options, { name: 'help', summary: '' }];
+  if (!argv.some((text) => text === '--help' || text === '-h')) return false;
+  if (argv[0] === '-h' && argv.length === 1) return true;
+  try {
+    return parseOptions(argv, options, { command: `hull ${command.name}`, stopAtArgument: command.stopAtArgument }).switches.get('help') === true;
+  } catch {
+    return false;
+  }
+}
+
+async function runCommandLine(argv: readonly string[], context: CommandContext): Promise<number> {
+  const [name, ...rest] = argv;
+  if (name === undefined || HELP_OPTIONS.has(name)) {
+    const { writeHelp } = await import('./help.ts');
+    return writeHelp(undefined, COMMANDS);
+  }
+  const command = VERSION_OPTIONS.has(name) ? findCommand('version') : findCommand(name);
+  if (command === undefined) throw new UsageError(`unknown command: hull ${name}`, 'hull');
+  if (wantsHelp(command, rest)) {
+    const { writeHelp } = await import('./help.ts');
+    return writeHelp(command.name, COMMANDS);
+  }
+  const typed = `hull ${command.name}`;
+  const parsed =
+    command.isRaw === true
+      ? { values: new Map(), switches: new Map(), args: rest }
+      : parseOptions(rest, command.options, { command: typed, stopAtArgument: command.stopAtArgument });
+  if (parsed.args.length < command.leastArguments) {
+    throw new UsageError(`"${typed}" requires at least ${command.leastArguments} argument${command.leastArguments === 1 ? '' : 's'}`, typed);
+  }
+  if (parsed.args.length > command.mostArguments) {
+    const most = command.mostArguments;
+    throw new UsageError(`"${typed}" accepts ${most === 0 ? 'no arguments' : `at most ${most} argument${most === 1 ? '' : 's'}`}`, typed);
+  }
+  return (await command.load())(parsed, context);
+}
+
+function reportError(error: unknown): number {
+  process.stderr.write(`hull: ${describeError(error)}\n`);
+  if (error instanceof UsageError) {
+    process.stderr.write(`See '${error.command} --help'.\n`);
+    return EXIT.ENGINE;
+  }
+  return exitCodeOf(error);
+}
+
+const context: CommandContext = { env: process.env, dist: dirname(__filename), commands: COMMANDS };
+runCommandLine(process.argv.slice(2), context)
+  .catch(reportError)
+  .then((code) => process.exit(code));

@@ -1,0 +1,72 @@
+/** `hull run`: options -> a run request. Owns: defaults and the reading of environment files. */
+import { readFileSync } from 'node:fs';
+import { type Accelerator, describeSystemError, EngineError, type MachineKind, runProgram } from '../engine/index.ts';
+import type { CommandContext } from './commands.ts';
+import { type ParsedOptions, readValue } from './options.ts';
+import { parseCount, parseMemory, parseSignal, parseUser } from './quantities.ts';
+import { UsageError } from './errors.ts';
+
+const COMMAND = 'hull run';
+const DEFAULT_MEMORY = 256 * 1024 * 1024;
+
+/** NAME=VALUE or NAME a line; blank lines and those that begin with # say nothing. */
+function readEnvironmentFile(path: string): string[] {
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new EngineError('option-invalid', `Cannot read "${path}": ${describeSystemError(error)}, expected a file of NAME=VALUE lines`, { cause: error });
+  }
+  return text
+    .replace(/^\ufeff/, '')
+    .split('\n')
+    .map((line) => line.replace(/\r$/, '').trimStart())
+    .filter((line) => line !== '' && !line.startsWith('#'))
+    .map((line) => {
+      const name = line.split('=', 1)[0] as string;
+      if (name === '' || /\s/.test(name)) throw new UsageError(`invalid environment file ${path}: variable '${name}' contains whitespaces or is empty`, COMMAND);
+      return line;
+    });
+}
+
+export function runCommand(parsed: ParsedOptions, context: CommandContext): Promise<number> {
+  const memory = readValue(parsed, 'memory');
+  const cpus = readValue(parsed, 'cpus');
+  const stopSignal = readValue(parsed, 'stop-signal');
+  const stopTimeout = readValue(parsed, 'stop-timeout');
+  const user = readValue(parsed, 'user');
+  const workdir = readValue(parsed, 'workdir');
+  const env = [...(parsed.values.get('env-file') ?? []).flatMap(readEnvironmentFile), ...(parsed.values.get('env') ?? [])];
+  for (const entry of env) {
+    if (entry === '' || entry.startsWith('=')) throw new UsageError(`invalid environment variable: ${entry}`, COMMAND);
+  }
+  if (workdir !== undefined && !workdir.startsWith('/')) {
+    throw new UsageError(`the working directory '${workdir}' is invalid, it needs to be an absolute path`, COMMAND);
+  }
+  if (cpus !== undefined && parseCount(cpus, 'cpus', 1, COMMAND) !== 1) {
+    throw new UsageError(`invalid argument "${cpus}" for "--cpus" flag: expected 1, machines have one CPU`, COMMAND);
+  }
+  return runProgram(
+    {
+      program: parsed.args[0] as string,
+      args: parsed.args.slice(1),
+      entrypoint: readValue(parsed, 'entrypoint'),
+      env,
+      workdir: workdir ?? '/',
+      hostname: readValue(parsed, 'hostname'),
+      user: user === undefined ? undefined : parseUser(user, COMMAND),
+      memory: memory === undefined ? DEFAULT_MEMORY : parseMemory(memory, COMMAND),
+      cpus: 1,
+      machine: (readValue(parsed, 'machine') ?? 'microvm') as MachineKind,
+      accelerator: (readValue(parsed, 'accel') ?? 'auto') as Accelerator | 'auto',
+      qemu: readValue(parsed, 'qemu'),
+      gdb: readValue(parsed, 'gdb'),
+      tty: parsed.switches.get('tty') === true,
+      trace: parsed.switches.get('trace') === true,
+      verbose: parsed.switches.get('verbose') === true,
+      stopSignal: stopSignal === undefined ? undefined : parseSignal(stopSignal, COMMAND),
+      stopTimeout: stopTimeout === undefined ? undefined : parseCount(stopTimeout, 'stop-timeout', 0, COMMAND) * 1000,
+    },
+    context,
+  );
+}

@@ -1,0 +1,78 @@
+/**
+ * The engine's errors, and the one map of error classes to exit codes. Owns: both, and the texts around them. Rules: exit codes are
+ * Docker's: 125 the engine failed, 126 the program cannot be run, 127 there is no such program, 128+n ended by signal n. Classes are told
+ * apart by `name`, since each lazily loaded bundle has copies of its own.
+ */
+export type EngineErrorCode =
+  | 'program-missing'
+  | 'program-invalid'
+  | 'image-invalid'
+  | 'option-invalid'
+  | 'disk-full'
+  | 'state-failed'
+  | 'machine-failed';
+
+export class EngineError extends Error {
+  readonly code: EngineErrorCode;
+
+  constructor(code: EngineErrorCode, message: string, options?: { cause?: unknown }) {
+    super(message, options);
+    this.name = 'EngineError';
+    this.code = code;
+  }
+}
+
+export const EXIT = { COMPILE: 1, ENGINE: 125, NOT_RUNNABLE: 126, NOT_FOUND: 127, SIGNAL: 128 } as const;
+
+/** name -> (code -> exit code, '*' for the others). */
+const EXIT_CODES: Record<string, Record<string, number>> = {
+  EngineError: { 'program-missing': EXIT.NOT_FOUND, 'program-invalid': EXIT.NOT_RUNNABLE, '*': EXIT.ENGINE },
+  ElfError: { '*': EXIT.NOT_RUNNABLE },
+  CompilerError: {
+    'missing-component': EXIT.ENGINE,
+    'unknown-component': EXIT.ENGINE,
+    'required-component': EXIT.ENGINE,
+    'bad-manifest': EXIT.ENGINE,
+    link: EXIT.ENGINE,
+    '*': EXIT.NOT_RUNNABLE,
+  },
+  CcError: { '*': EXIT.COMPILE },
+  LinkError: { '*': EXIT.COMPILE },
+  BootError: { 'image-invalid': EXIT.NOT_RUNNABLE, '*': EXIT.ENGINE },
+};
+
+/** System call errors that reach a person, in words. */
+const SYSTEM_ERRORS: Record<string, string> = {
+  ENOSPC: 'no space left on device',
+  EDQUOT: 'disk quota exceeded',
+  EROFS: 'the file system is read-only',
+  EACCES: 'permission denied',
+  EPERM: 'operation not permitted',
+  ENOENT: 'no such file or directory',
+  ENOTDIR: 'a part of the path is not a directory',
+  EISDIR: 'is a directory',
+  ELOOP: 'too many symbolic links',
+  ENAMETOOLONG: 'the name is too long',
+  EMFILE: 'too many open files',
+  ENFILE: 'too many open files on this host',
+  ENOMEM: 'the host is out of memory',
+  EAGAIN: 'the host has no room for another process',
+};
+
+export function describeSystemError(error: unknown): string {
+  const { code, message } = error as NodeJS.ErrnoException;
+  return (code === undefined ? undefined : SYSTEM_ERRORS[code]) ?? message ?? String(error);
+}
+
+export function exitCodeOf(error: unknown): number {
+  const { name, code } = error as { name?: string; code?: string };
+  const codes = EXIT_CODES[name ?? ''];
+  return codes?.[code ?? '*'] ?? codes?.['*'] ?? EXIT.ENGINE;
+}
+
+/** The line that a person sees. A bug (an error that nobody declared) keeps its stack. */
+export function describeError(error: unknown): string {
+  if (!(error instanceof Error)) return String(error);
+  if (/^[A-Z]\w*Error$/.test(error.name) && 'code' in error && error.name !== 'TypeError') return error.message;
+  return error.stack ?? error.message;
+}

@@ -1,0 +1,2 @@
+/** Images that hull links by itself, and remembers. */
+export { findKernel, type ImageLinker, type KernelCache, readLibosIdentity } from './kernels.ts';

@@ -1,0 +1,111 @@
+/**
+ * The cache of images linked for executables: $HULL_ROOT/cache/kernels. Owns: names and life of its files.
+ *   <sha256>.img          image; the name hashes the program's bytes, the libOS build and the link options
+ *   <sha256>.sym          what the symbolizer needs for it, when the linker gives one
+ *   seen/<file identity>  the <sha256> of a file seen before, so that an unchanged file need not be hashed again
+ * Rules: files are complete or absent; two hulls may link the same program at once, the last one wins with the same bytes. A file's
+ * identity is device, inode, size, mtime and ctime in ns and the libOS build; it is only noted for files older than
+ * RACY_NS, so that a change within one clock tick cannot hide.
+ */
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { ProgramFile } from '../program.ts';
+import { sweepTemporaries, writeAtomically } from '../state/index.ts';
+
+type Executable = Extract<ProgramFile, { kind: 'executable' }>;
+
+/** What makes images; compiler/ is behind it, loaded only when an image is missing. */
+export interface ImageLinker {
+  link(program: Uint8Array, path: string): Promise<{ image: Uint8Array; symbols?: Uint8Array | undefined }>;
+}
+
+export interface KernelCache {
+  readonly folder: string;
+  /** The folder of the libOS archives: its files' sizes and times are the build's identity. */
+  readonly libos: string;
+}
+
+const RACY_NS = 2_000_000_000n;
+const KEPT_IMAGES = 200;
+
+/** Changes whenever the libOS that images are linked from does. */
+export function readLibosIdentity(folder: string): string {
+  let hash = 0xcbf29ce484222325n; // FNV-1a; an identity, not a defence
+  for (const name of readdirSync(folder).sort()) {
+    const { size, mtimeNs } = statSync(join(folder, name), { bigint: true });
+    for (const byte of Buffer.from(`${name}:${size}:${mtimeNs};`)) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n);
+  }
+  return hash.toString(16);
+}
+
+function nameSeen(program: Executable, libos: string): string {
+  const { dev, ino, size, mtimeNs, ctimeNs } = program.stat;
+  return [dev, ino, size, mtimeNs, ctimeNs, libos].join('-');
+}
+
+function findSeen(cache: KernelCache, seen: string): string | undefined {
+  try {
+    const path = join(cache.folder, `${readFileSync(join(cache.folder, 'seen', seen), 'latin1')}.img`);
+    statSync(path);
+    return path;
+  } catch {
+    return undefined;
+  }
+}
+
+/** The path of an image for `program`, linked now if there is none. */
+export async function findKernel(cache: KernelCache, program: Executable, loadLinker: () => Promise<ImageLinker>): Promise<string> {
+  const libos = readLibosIdentity(cache.libos);
+  const seen = nameSeen(program, libos);
+  const known = findSeen(cache, seen);
+  if (known !== undefined) return known;
+
+  const { createHash } = await import('node:crypto');
+  const bytes = readFileSync(program.path);
+  const key = createHash('sha256').update(libos).update('\0').update(bytes).digest('hex');
+  const path = join(cache.folder, `${key}.img`);
+  try {
+    const now = new Date();
+    utimesSync(path, now, now);
+  } catch {
+    sweepTemporaries(cache.folder);
+    const { image, symbols } = await (await loadLinker()).link(bytes, program.path);
+    if (symbols !== undefined) writeAtomically(join(cache.folder, `${key}.sym`), symbols);
+    writeAtomically(path, image);
+    evictOld(cache.folder);
+  }
+  noteSeen(cache, program, seen, key);
+  return path;
+}
+
+function noteSeen(cache: KernelCache, program: Executable, seen: string, key: string): void {
+  if (BigInt(Date.now()) * 1_000_000n - program.stat.ctimeNs < RACY_NS) return;
+  try {
+    mkdirSync(join(cache.folder, 'seen'), { recursive: true, mode: 0o700 });
+    writeFileSync(join(cache.folder, 'seen', seen), key, { mode: 0o600 });
+  } catch {
+    // then it is hashed again next time
+  }
+}
+
+/** Keeps the images used last; a `seen` note whose image is gone is harmless and goes with the next eviction. */
+function evictOld(folder: string): void {
+  const images = readdirSync(folder)
+    .filter((name) => name.endsWith('.img'))
+    .map((name) => ({ name, time: statSync(join(folder, name)).mtimeMs }))
+    .sort((a, b) => b.time - a.time);
+  if (images.length <= KEPT_IMAGES) return;
+  const remove = (path: string) => {
+    try {
+      unlinkSync(path);
+    } catch {
+      // someone else removed it
+    }
+  };
+  for (const { name } of images.slice(KEPT_IMAGES)) {
+    remove(join(folder, name));
+    remove(join(folder, name.replace(/\.img$/, '.sym')));
+  }
+  const seen = join(folder, 'seen');
+  if (existsSync(seen)) for (const name of readdirSync(seen)) remove(join(seen, name));
+}

@@ -1,0 +1,49 @@
+/**
+ * Lines of the libOS on their way to a person. Owns: replacing addresses by names: `[<hex>]` is a link-time address of the image, `{hex}` an
+ * address in the embedded program's own file (libos/abi/boot_abi.h, HULL_RECORD_LOG). Rules: the symbolizer is loaded when the
+ * first such token appears, never before; without a name the address stays as it is; lines keep their order.
+ */
+export type AddressSpace = 'image' | 'program';
+
+export interface Symbolizer {
+  /** The symbol that covers `address`, or undefined. */
+  find(space: AddressSpace, address: bigint): { name: string; offset: bigint } | undefined;
+}
+
+export interface LogLines {
+  push(line: string): void;
+  /** Resolves when every line so far has been written. */
+  flush(): Promise<void>;
+}
+
+const TOKEN = /\[<([0-9a-f]{1,16})>\]|\{([0-9a-f]{1,16})\}/gi;
+
+export function nameAddresses(line: string, symbolizer: Symbolizer): string {
+  return line.replace(TOKEN, (token, image: string | undefined, program: string | undefined) => {
+    const address = BigInt(`0x${image ?? program}`);
+    const symbol = symbolizer.find(image !== undefined ? 'image' : 'program', address);
+    if (symbol === undefined) return token;
+    return `${symbol.name}+0x${symbol.offset.toString(16)}`;
+  });
+}
+
+export function createLogLines(write: (line: string) => void, loadSymbolizer: () => Promise<Symbolizer>): LogLines {
+  let symbolizer: Promise<Symbolizer | undefined> | undefined;
+  let chain: Promise<void> | undefined;
+
+  return {
+    push(line) {
+      const hasAddress = new RegExp(TOKEN).test(line);
+      if (!hasAddress && chain === undefined) return write(line);
+      if (hasAddress) symbolizer ??= loadSymbolizer().catch(() => undefined);
+      const own = symbolizer;
+      chain = (chain ?? Promise.resolve()).then(async () => {
+        const found = hasAddress ? await own : undefined;
+        write(found === undefined ? line : nameAddresses(line, found));
+      });
+    },
+    async flush() {
+      await chain;
+    },
+  };
+}

@@ -1,0 +1,311 @@
+/**
+ * `hull run` in the foreground: a program -> a machine -> its exit code. Owns: the order of things and what the end means. Rules: nothing
+ * is left behind however this ends (QEMU dies with its parent, there are no named files); the compiler is loaded only when an
+ * image is missing or an address wants a name; the exit code is the program's, 128 + the signal that ended it, or Docker's 125 to 127.
+ *
+ * Main path: openProgram -> findKernel -> chooseAccelerator -> startMachine -> records to stdout, stderr -> wait -> exit code.
+ */
+import { closeSync, openSync, readSync } from 'node:fs';
+import {
+  type Accelerator,
+  BootError,
+  type BootModule,
+  chooseAccelerator,
+  createInputPump,
+  createOutputQueue,
+  encodeBootModule,
+  FLAG,
+  type ImageNote,
+  findQemu,
+  formatBytes,
+  isTerminal,
+  type LentTerminal,
+  lendTerminal,
+  type Machine,
+  type MachineEnd,
+  type MachineKind,
+  readImageNote,
+  readTerminalSize,
+  startMachine,
+} from '../boot/index.ts';
+import { EngineError, EXIT } from './errors.ts';
+import { findKernel } from './images/index.ts';
+import { catchInterrupts, type Interrupts } from './interrupts.ts';
+import { createLogLines, type LogLines } from './log-lines.ts';
+import { openProgram } from './program.ts';
+import { findStatePaths } from './state/index.ts';
+
+export interface RunRequest {
+  readonly program: string;
+  readonly args: readonly string[];
+  /** argv[0], when it is not the program's name as given. */
+  readonly entrypoint?: string | undefined;
+  /** NAME=VALUE, or NAME for the value that it has here. */
+  readonly env: readonly string[];
+  readonly workdir?: string | undefined;
+  readonly hostname?: string | undefined;
+  readonly user?: BootModule['user'];
+  readonly memory: number;
+  readonly cpus: number;
+  readonly machine: MachineKind;
+  readonly accelerator: Accelerator | 'auto';
+  readonly qemu?: string | undefined;
+  readonly gdb?: string | undefined;
+  readonly tty: boolean;
+  readonly trace: boolean;
+  readonly verbose: boolean;
+  /** Signal number that a SIGTERM to us becomes. */
+  readonly stopSignal?: number | undefined;
+  /** ms after which a machine that was asked to stop is killed; without it, never. */
+  readonly stopTimeout?: number | undefined;
+}
+
+/** This process, as far as a run needs it. */
+export interface RunHost {
+  readonly env: NodeJS.ProcessEnv;
+  /** The folder of the built product (bin/, libos/, lib/). */
+  readonly dist: string;
+}
+
+const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+const SIGTERM = 15;
+const SIGPIPE = 13;
+/** Raw text of a machine in trouble that is kept for the message about it. */
+const RAW_KEPT = 4096;
+/** How long a killed machine's end may take before we leave anyway. */
+const LEAVE_MS = 2000;
+
+export async function runProgram(request: RunRequest, host: RunHost): Promise<number> {
+  const interrupts = catchInterrupts();
+  try {
+    return await runWith(request, host, interrupts);
+  } finally {
+    interrupts.detach();
+  }
+}
+
+async function runWith(request: RunRequest, host: RunHost, interrupts: Interrupts): Promise<number> {
+  const started = performance.now();
+  const say = (line: string) => {
+    if (request.verbose) process.stderr.write(`hull: ${(performance.now() - started).toFixed(1)} ms: ${line}\n`);
+  };
+  if (request.tty && !isTerminal()) throw new EngineError('option-invalid', 'the input device is not a TTY');
+
+  // The file is there and can be a program.
+  const file = openProgram(request.program);
+  const paths = findStatePaths(host.env);
+  const qemu = findQemu(request.qemu, host.env);
+
+  // There is an image to boot.
+  const image = file.kind === 'image' ? file.path : await findKernel({ folder: paths.kernels, libos: `${host.dist}/libos/x86_64` }, file, () => loadLinker(host));
+  const note = file.kind === 'image' ? file.note : readNoteOf(image);
+  say(`image ${image}`);
+  if (interrupts.abortedBy !== undefined) return EXIT.SIGNAL + interrupts.abortedBy;
+
+  // There is an accelerator that runs guests.
+  const choice = await chooseAccelerator({ qemu, dist: host.dist, env: host.env }, request.accelerator, paths.accelerators);
+  if (choice.notice !== undefined) process.stderr.write(`hull: ${choice.notice}\n`);
+  say(`${qemu.path} ${choice.probe.qemuVersion}, ${request.machine}, ${choice.accelerator}, ${formatBytes(request.memory)}`);
+  if (interrupts.abortedBy !== undefined) return EXIT.SIGNAL + interrupts.abortedBy;
+
+  return await attendMachine(request, interrupts, {
+    say,
+    loadSymbolizer: async () => (await import('./toolchain/index.ts')).loadSymbolizer(image, file.kind === 'image' ? undefined : file.path),
+    start: (events) =>
+      startMachine(
+        {
+          qemu,
+          dist: host.dist,
+          env: host.env,
+          image,
+          note,
+          module: encodeBootModule(makeModule(request, host, choice.tscKhz)),
+          machine: request.machine,
+          accelerator: choice.accelerator,
+          memory: request.memory,
+          cpus: request.cpus,
+          gdb: request.gdb,
+        },
+        events,
+      ),
+  });
+}
+
+function readNoteOf(image: string): ImageNote {
+  const fd = openSync(image, 'r');
+  try {
+    const note = readImageNote(fd);
+    if (note === undefined) throw new BootError('image-invalid', `Cannot boot "${image}": no image note in it, expected an image made by hull`);
+    return note;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+async function loadLinker(host: RunHost) {
+  const { createImageLinker } = await import('./toolchain/index.ts');
+  return createImageLinker(`${host.dist}/libos/x86_64`);
+}
+
+/** The environment as Docker makes it: defaults, then what was asked for; a bare NAME takes its value from here, or is left out. */
+export function makeEnvironment(asked: readonly string[], hostname: string, tty: boolean, env: NodeJS.ProcessEnv): string[] {
+  const values = new Map<string, string>([
+    ['PATH', DEFAULT_PATH],
+    ['HOSTNAME', hostname],
+    ['HOME', '/root'],
+  ]);
+  if (tty) values.set('TERM', 'xterm');
+  for (const entry of asked) {
+    const at = entry.indexOf('=');
+    const name = at < 0 ? entry : entry.slice(0, at);
+    const value = at < 0 ? env[name] : entry.slice(at + 1);
+    if (value === undefined) values.delete(name);
+    else values.set(name, value);
+  }
+  return [...values].map(([name, value]) => `${name}=${value}`);
+}
+
+function readEntropy(size: number): Buffer {
+  const fd = openSync('/dev/urandom', 'r');
+  try {
+    const bytes = Buffer.alloc(size);
+    for (let done = 0; done < size; ) done += readSync(fd, bytes, done, size - done, null);
+    return bytes;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function makeModule(request: RunRequest, host: RunHost, tscKhz: number | undefined): BootModule {
+  const random = readEntropy(38);
+  const hostname = request.hostname ?? random.toString('hex', 32, 38);
+  return {
+    flags: FLAG.FRAMED | FLAG.DEBUG_EXIT | FLAG.STDIN | (request.tty ? FLAG.TTY : 0) | (request.trace ? FLAG.TRACE : 0),
+    argv: [request.entrypoint ?? request.program, ...request.args],
+    env: makeEnvironment(request.env, hostname, request.tty, host.env),
+    cwd: request.workdir,
+    hostname,
+    entropy: random.subarray(0, 32),
+    realtime: BigInt(Date.now()) * 1_000_000n,
+    tscKhz,
+    user: request.user,
+    windowSize: request.tty ? readTerminalSize() : undefined,
+  };
+}
+
+interface Attendance {
+  say(line: string): void;
+  loadSymbolizer(): ReturnType<Parameters<typeof createLogLines>[1]>;
+  start(events: Parameters<typeof startMachine>[1]): Machine;
+}
+
+/** Starts the machine and carries bytes and signals both ways until it is gone. */
+async function attendMachine(request: RunRequest, interrupts: Interrupts, attendance: Attendance): Promise<number> {
+  let endedBy: number | undefined;
+  let abandoned = false; // output goes nowhere any more
+  let outputError: NodeJS.ErrnoException | undefined;
+  let raw = Buffer.alloc(0);
+  let lent: LentTerminal | undefined;
+
+  const queue = createOutputQueue((fd, error) => {
+    if (fd !== 1) return;
+    // Nobody reads any more: what a native program gets then is SIGPIPE.
+    if (error.code === 'EPIPE') return sendOrEnd(SIGPIPE);
+    outputError = error;
+    machine.kill();
+  });
+  const write = (fd: number, bytes: Buffer) => {
+    if (abandoned || queue.write(fd, bytes)) return;
+    machine.pause();
+    queue.onDrain(() => machine.resume());
+  };
+  const logs: LogLines = createLogLines((line) => write(2, Buffer.from(`hull: ${line.trimEnd()}\n`)), attendance.loadSymbolizer);
+
+  const machine = attendance.start({
+    output: (stream, bytes) => write(stream === 'stdout' ? 1 : 2, bytes),
+    log: (line) => logs.push(line),
+    panic: (text) => {
+      for (const line of text.trimEnd().split('\n')) logs.push(line);
+    },
+    raw: (bytes) => {
+      if (request.verbose) write(2, Buffer.from(bytes));
+      else raw = Buffer.concat([raw, bytes]).subarray(-RAW_KEPT);
+    },
+    credit: (bytes) => input.credit(bytes),
+    ready: () => attendance.say('the guest reads its channel'),
+  });
+  const input = createInputPump(machine);
+  const sendOrEnd = (signal: number) => {
+    if (machine.takesSignals && machine.isReady) machine.signal(signal);
+    else {
+      endedBy = signal;
+      machine.kill();
+    }
+  };
+
+  interrupts.attach(
+    {
+      get canTake() {
+        return machine.takesSignals && machine.isReady;
+      },
+      send(signal) {
+        const isStop = signal === SIGTERM && (request.stopTimeout !== undefined || request.stopSignal !== undefined);
+        machine.signal(isStop ? (request.stopSignal ?? SIGTERM) : signal);
+        if (isStop && request.stopTimeout !== undefined) setTimeout(() => machine.kill(), request.stopTimeout).unref();
+      },
+    },
+    (signal) => {
+      endedBy = signal;
+      abandoned = true;
+      machine.kill();
+      machine.resume(); // its channel drains although nobody takes the output
+      setTimeout(() => leaveBySignal(signal, lent), LEAVE_MS).unref();
+    },
+  );
+  if (request.tty) {
+    lent = lendTerminal();
+    lent.onResize((rows, columns) => machine.resize(rows, columns));
+  }
+
+  let end: MachineEnd;
+  try {
+    end = await machine.wait();
+  } finally {
+    input.stop();
+    lent?.restore();
+  }
+  attendance.say(`ended: ${JSON.stringify(end)}`);
+  if (endedBy !== undefined && end.kind === 'killed') return EXIT.SIGNAL + endedBy;
+  await logs.flush();
+  await queue.flush();
+  if (outputError !== undefined) {
+    throw new EngineError('machine-failed', `Cannot write "standard output": ${outputError.message}, expected room for the program's output`, {
+      cause: outputError,
+    });
+  }
+  return readExitCode(request, end, raw);
+}
+
+/** A write to a terminal or pipe that nobody empties blocks exit(2) as well; a signal does not wait for it. */
+function leaveBySignal(signal: number, lent: LentTerminal | undefined): void {
+  lent?.restore();
+  process.removeAllListeners();
+  process.kill(process.pid, signal);
+}
+
+function readExitCode(request: RunRequest, end: MachineEnd, raw: Buffer): number {
+  switch (end.kind) {
+    case 'exited':
+      return end.code;
+    case 'signaled':
+      return EXIT.SIGNAL + end.signal;
+    case 'killed':
+      if (!end.byUs) process.stderr.write(`hull: Cannot go on with "${request.program}": QEMU was killed by signal ${end.signal}\n`);
+      return EXIT.SIGNAL + end.signal;
+    case 'failed': {
+      const text = raw.toString('utf8').trimEnd();
+      if (text !== '') process.stderr.write(`${text}\n`);
+      throw new EngineError('machine-failed', `Cannot run "${request.program}": ${end.reason}, expected a machine that ends with an exit status`);
+    }
+  }
+}

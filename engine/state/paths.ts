@@ -1,0 +1,26 @@
+/**
+ * Where hull keeps things. Owns: the layout under $HULL_ROOT. Rules: one function decides; folders are made when first written to. Without
+ * HULL_ROOT the XDG base directory specification decides: state in $XDG_DATA_HOME/hull, what can be made again in $XDG_CACHE_HOME/hull.
+ */
+import { homedir } from 'node:os';
+import { isAbsolute, join, resolve } from 'node:path';
+
+export interface StatePaths {
+  readonly root: string;
+  readonly cache: string;
+  readonly accelerators: string;
+  readonly kernels: string;
+}
+
+/** XDG: a relative path in these variables is to be ignored. */
+function pickFolder(value: string | undefined, fallback: () => string): string {
+  return value !== undefined && isAbsolute(value) ? value : fallback();
+}
+
+export function findStatePaths(env: NodeJS.ProcessEnv): StatePaths {
+  const chosen = env['HULL_ROOT'];
+  const home = () => (env['HOME'] !== undefined && env['HOME'] !== '' ? env['HOME'] : homedir());
+  const root = chosen !== undefined && chosen !== '' ? resolve(chosen) : join(pickFolder(env['XDG_DATA_HOME'], () => join(home(), '.local/share')), 'hull');
+  const cache = chosen !== undefined && chosen !== '' ? join(root, 'cache') : join(pickFolder(env['XDG_CACHE_HOME'], () => join(home(), '.cache')), 'hull');
+  return { root, cache, accelerators: join(cache, 'accel.json'), kernels: join(cache, 'kernels') };
+}
