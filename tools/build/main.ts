@@ -31,8 +31,15 @@ async function main(): Promise<void> {
       throw new BuildError('STEP', `Cannot build "${name}": not a step, expected one of ${Object.keys(steps).join(', ')}`);
     }
     const start = performance.now();
-    const summary = await step();
-    console.error(`build ${name}: ${summary} (${((performance.now() - start) / 1000).toFixed(1)} s)`);
+    try {
+      const summary = await step();
+      console.error(`build ${name}: ${summary} (${((performance.now() - start) / 1000).toFixed(1)} s)`);
+    } catch (error) {
+      // The other steps do not depend on it, but for the sources: go on, so that one run shows all that is wrong.
+      if (!(error instanceof BuildError) || name === 'sources') throw error;
+      console.error(`build ${name}: ${error.message}`);
+      process.exitCode = 1;
+    }
   }
 }
 

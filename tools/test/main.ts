@@ -5,6 +5,7 @@ import { runCommand } from '../build/process.ts';
 import { findToolchain } from '../build/toolchain.ts';
 import { checkComponents } from './check-components.ts';
 import { checkImports } from './check-imports.ts';
+import { buildGuestPrograms } from './guest-programs.ts';
 import { runNativeTests } from './native-tests.ts';
 import { type Counts, runTapTests } from './tap-tests.ts';
 
@@ -44,6 +45,7 @@ const steps: Record<string, () => Promise<Counts>> = {
     }
     return counts;
   },
+  guest: async () => report('guest programs build', await buildGuestPrograms()),
   tap: () => runTapTests(only),
 };
 
