@@ -131,9 +131,11 @@ function noteCodeGeneration(analysis: Analysis, map: CodeMap, site: Site, trace:
   analysis.mayGenerateCode.push({ address: site.address, function: nameAddress(map, site.address), reason });
 }
 
+const goSections = new Set(['.go.buildinfo', '.gopclntab', '.note.go.buildid']);
+
 /** Go programs carry a build information block, and their functions save no registers. */
 function isGoProgram(executable: Executable): boolean {
-  if (executable.sections.some(({ name }) => name === '.go.buildinfo' || name === '.gopclntab')) return true;
+  if (executable.sections.length > 0) return executable.sections.some(({ name }) => goSections.has(name));
   const { buffer, byteOffset, length } = executable.bytes;
   return Buffer.from(buffer, byteOffset, length).includes(Buffer.from('\xff Go buildinf:', 'latin1'));
 }

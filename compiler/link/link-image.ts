@@ -49,7 +49,7 @@ export function linkImage(request: LinkImageRequest): LinkResult {
 	settleAddresses(context); //                     addresses are final; RELR lists every absolute word
 	context.leastMemory = leastMemory(context);
 	note.data = imageNote(context);
-	const manifest = makeManifest(context);
+	const manifest = { ...makeManifest(context), ...(request.analysis && { analysis: request.analysis }) };
 	const image = writeElf(context, imageTarget, JSON.stringify(manifest)); // relocations are applied, the file is whole
 	return makeResult(context, image, manifest);
 }

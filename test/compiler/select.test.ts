@@ -125,7 +125,7 @@ t.test('names and numbers are those of the kernel', (t) => {
   t.equal(listSyscalls().at(-1)?.number, syscallCount - 1, 'the table ends where it says');
   t.equal(new Set(listSyscalls().map(({ name }) => name)).size, listSyscalls().length, 'no name twice');
   if (!existsSync(header)) {
-    t.skip(`${header} is not here`);
+    t.pass('the header', { skip: `${header} is not here` });
     return t.end();
   }
   let compared = 0;
