@@ -7,6 +7,9 @@
 import { SHF_ALLOC, SHF_EXECINSTR, SHT_PROGBITS, STT_FUNC } from "../elf/index.ts";
 import { InputSection, type LinkContext, LinkSymbol, MadeRelocations, SymbolKind } from "./context.ts";
 
+/** What the libOS may offer for absent entries of the table: it finds the number where the ISA's system call instruction has it. */
+const COMMON_STUB = "hull_syscall_absent";
+
 /** The section and symbols of stubs for these numbers; the symbols become defined in it. */
 function makeStubs(context: LinkContext, entries: readonly { symbol: LinkSymbol; number: number }[]): InputSection {
 	const file = context.made.libos;
@@ -62,7 +65,9 @@ export function makeSyscallTable(context: LinkContext, symbol: LinkSymbol): Inpu
 	for (let number = 0; number < count; number++) {
 		const name = isa.syscallNames[number];
 		let index: number;
+		const common = context.scopes.libos.get(COMMON_STUB);
 		if (name !== undefined && context.syscalls.has(name)) index = addReference(context, `sys_${name}`);
+		else if (common && common.kind !== SymbolKind.undefined) index = addReference(context, COMMON_STUB);
 		else {
 			const stub = new LinkSymbol(`absent_${number}`, "libos");
 			stub.binding = 0;
