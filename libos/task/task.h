@@ -24,6 +24,7 @@ struct thread {
     int tid;
     uint64_t signal_mask, signal_pending;
     int *clear_child_tid;
+    bool own_memory; /* a call passes on a buffer of the libOS: user_copy_* take its addresses, too */
 };
 extern struct process first_process;
 extern struct thread first_thread;

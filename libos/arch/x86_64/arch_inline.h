@@ -12,9 +12,18 @@ struct trap_frame {
     uint64_t r15, r14, r13, r12, rbp, rbx;
     uint64_t r11, r10, r9, r8, rdi, rsi, rdx, rcx, rax;
     uint64_t vector; /* for system calls: the call's number */
-    uint64_t error;
+    uint64_t error;  /* the CPU's error code; TRAP_ERROR_SYSCALL for system calls */
     uint64_t rip, cs, rflags, rsp, ss;
 };
+
+#define TRAP_ERROR_SYSCALL (~0ul)
+
+/* Defines sys_<name> of a binary image as a call of `static long frame_<name>(struct trap_frame *frame)` with all of the program's registers
+ * (rax: the call's number). The result goes to the program's rax; to change other registers, end with arch_return_to_program(). */
+#define SYSCALL_WITH_FRAME(name)                                                                                        \
+    __asm__(".pushsection .text.sys_" #name ",\"ax\",@progbits\n.globl sys_" #name "\n.hidden sys_" #name                 \
+            "\nsys_" #name ": leaq frame_" #name "(%rip), %rax\njmp arch_syscall_with_frame\n.popsection");             \
+    __attribute__((used)) long frame_##name(struct trap_frame *frame)
 
 /* A thread's part that the ISA owns. */
 struct arch_thread {
@@ -76,10 +85,13 @@ static inline struct cpuid cpuid(uint32_t leaf, uint32_t subleaf) {
 }
 
 /* Nonzero: the way out to the program has something to do (deferred work, a signal). Set by whoever causes it. */
+extern arch_root arch_boot_root; /* the page tables made at boot */
 extern uint32_t arch_work;
 
 /* Runs the program at pc with its stack pointer at sp, all other registers zero, interrupts on. */
 _Noreturn void arch_thread_enter_program(uintptr_t pc, uintptr_t sp);
+/* Calls start(stack) on that stack, interrupts on: the way into a linked program. */
+_Noreturn void arch_enter_linked(long *stack, void (*start)(long *stack));
 /* Continues the program as the frame says, on whose kernel stack this runs. */
 _Noreturn void arch_return_to_program(struct trap_frame *frame);
 /* Saves the caller's state in `from` and continues `to` where it called this (or as arch_thread_prepare laid out). FPU state,
@@ -95,11 +107,11 @@ size_t arch_copy_faultable(void *to, const void *from, size_t size);
 /* True for addresses of libOS text (the linker keeps it apart from the program's). */
 bool arch_in_libos(uintptr_t pc);
 
-/* Hooks, weak: absent where no component of the image defines them. */
+/* Hooks that entry code calls by weak references: absent where no component of the image defines them. */
 /* Resolves a page fault of program memory. error: bit 0 present, 1 write, 4 fetch. Runs on the kernel stack, interrupts off. */
-bool vm_fault(struct trap_frame *frame, uintptr_t address, unsigned error) __attribute__((weak));
+bool vm_fault(struct trap_frame *frame, uintptr_t address, unsigned error);
 /* Turns a fault of the program into a signal that the frame then runs; false when the program has no handler. */
-bool signal_raise_fault(struct trap_frame *frame, int signo, int code, uintptr_t address) __attribute__((weak));
+bool signal_raise_fault(struct trap_frame *frame, int signo, int code, uintptr_t address);
 /* Delivers pending signals by changing the frame. */
-void signal_deliver(struct trap_frame *frame) __attribute__((weak));
+void signal_deliver(struct trap_frame *frame);
 #endif

@@ -25,6 +25,7 @@ extern char arch_trap_stubs[];
 struct arch_cpu {
     uintptr_t stack_bottom, stack_top; /* of the current thread */
     uintptr_t program_sp;              /* scratch of the system-call entry */
+    uintptr_t call_frame;              /* stack_top less a struct trap_frame */
 };
 extern struct arch_cpu arch_cpu;
 

@@ -70,6 +70,7 @@ static void load_tables(void) {
     tss.io_map = sizeof(tss);
     arch_cpu.stack_bottom = (uintptr_t)stacks + STACK_KERNEL * 4096;
     arch_cpu.stack_top = arch_cpu.stack_bottom + STACK_KERNEL_PAGES * 4096;
+    arch_cpu.call_frame = arch_cpu.stack_top - sizeof(struct trap_frame);
     uint64_t base = (uintptr_t)&tss;
     arch_gdt[3] = (sizeof(tss) - 1) | (base & 0xffffff) << 16 | 0x89ull << 40 | (base >> 24 & 0xff) << 56;
     arch_gdt[4] = base >> 32;

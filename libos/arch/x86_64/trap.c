@@ -14,7 +14,10 @@ void arch_trap(struct trap_frame *frame);
 void arch_work_run(struct trap_frame *frame);
 void arch_irq(unsigned vector) __attribute__((weak)); /* interrupt.c, when something registers interrupts */
 void run_deferred(void) __attribute__((weak));
+extern int vm_fault_reason __attribute__((weak)); /* by whoever defines vm_fault: signal << 8 | si_code */
 /* Where arch_copy_faultable may fault, and where it then goes on; weak: absent when nothing copies. */
+/* syscall_entry.S: the restartable way out of a system call; weak: absent in linked images. */
+extern char arch_syscall_exit[] __attribute__((weak)), arch_syscall_exit_jump[] __attribute__((weak));
 extern char arch_copy_faults[] __attribute__((weak)), arch_copy_recovers[] __attribute__((weak));
 #pragma GCC visibility pop
 
@@ -23,6 +26,10 @@ extern char arch_copy_faults[] __attribute__((weak)), arch_copy_recovers[] __att
 #define VECTOR_PAGE_FAULT 14
 #define VECTOR_MACHINE_CHECK 18
 #define VECTOR_IRQ 32
+
+#pragma weak vm_fault
+#pragma weak signal_raise_fault
+#pragma weak signal_deliver
 
 enum { SIGILL_ = 4, SIGTRAP_ = 5, SIGBUS_ = 7, SIGFPE_ = 8, SIGSEGV_ = 11 };
 
@@ -36,6 +43,10 @@ bool arch_in_libos(uintptr_t pc) {
  * are short), what can hit anywhere, and an overflow of the kernel stack itself.
  */
 struct trap_frame *arch_trap_place(struct trap_frame *frame) {
+    if (frame->rip - (uintptr_t)arch_syscall_exit < (uintptr_t)(arch_syscall_exit_jump - arch_syscall_exit))
+        frame->rip = (uintptr_t)arch_syscall_exit;
+    else if (arch_syscall_exit && frame->rip == (uintptr_t)arch_syscall_exit_jump)
+        frame->rip = frame->rcx;
     bool libos = arch_in_libos(frame->rip);
     if ((frame->vector >= VECTOR_IRQ && libos) || frame->vector == VECTOR_NMI || frame->vector == VECTOR_DOUBLE_FAULT ||
         frame->vector == VECTOR_MACHINE_CHECK)
@@ -103,6 +114,11 @@ static void fault(struct trap_frame *frame) {
             return;
         }
         code += error & 1; /* SEGV_ACCERR */
+        if (vm_fault && &vm_fault_reason && address < PROGRAM_END) {
+            signo = vm_fault_reason >> 8;
+            code = vm_fault_reason & 0xff;
+            text = signal_text(signo);
+        }
         how = error & 16 ? "execute at" : error & 2 ? "write at" : "read at";
     } else {
         address = frame->rip;

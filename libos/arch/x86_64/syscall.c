@@ -1,0 +1,29 @@
+/* Turning the SYSCALL instruction on, and entering a binary program. */
+#include "internal.h"
+#include "lib/string.h"
+
+#define MSR_STAR 0xc0000081
+#define MSR_LSTAR 0xc0000082
+#define MSR_FMASK 0xc0000084
+#define FLAG_TRAP 0x100u
+#define FLAG_DIRECTION 0x400u
+#define FLAG_NESTED 0x4000u
+#define FLAG_ALIGNMENT 0x40000u
+
+#pragma GCC visibility push(hidden)
+extern char arch_syscall_entry[];
+#pragma GCC visibility pop
+
+void arch_thread_enter_program(uintptr_t pc, uintptr_t sp) {
+    msr_write(MSR_STAR, (uint64_t)SELECTOR_CODE << 32);
+    msr_write(MSR_LSTAR, (uintptr_t)arch_syscall_entry);
+    msr_write(MSR_FMASK, FLAG_TRAP | FLAG_DIRECTION | FLAG_NESTED | FLAG_ALIGNMENT);
+    struct trap_frame *frame = (struct trap_frame *)arch_cpu.call_frame;
+    memset(frame, 0, sizeof(*frame));
+    frame->rip = pc;
+    frame->rsp = sp;
+    frame->cs = SELECTOR_CODE;
+    frame->ss = SELECTOR_DATA;
+    frame->rflags = 0x202;
+    arch_return_to_program(frame);
+}

@@ -1,0 +1,121 @@
+/*
+ * Threads: kernel stacks with unmapped pages below them, and switching. Who switches away saves its own FPU state and segment bases, and
+ * loads them again when it runs on: nothing is saved for a thread that never switches.
+ */
+#include "internal.h"
+#include "lib/string.h"
+#include "memory/memory.h"
+#include "syscall/errno.h"
+
+#define MSR_FS_BASE 0xc0000100
+#define MSR_GS_BASE 0xc0000101
+#define STACK_SLOT ((uintptr_t)(STACK_KERNEL_PAGES + 1) * PAGE_SIZE)
+
+#pragma GCC visibility push(hidden)
+void arch_switch_stack(uintptr_t *save_sp, uintptr_t load_sp);
+void arch_thread_trampoline(void);
+void arch_thread_begin(struct arch_thread *thread);
+#pragma GCC visibility pop
+
+struct free_stack { struct free_stack *next; };
+static struct free_stack *free_stacks; /* stay mapped; the link lies at their bottom */
+static uintptr_t next_stack = STACK_AREA;
+
+static bool have_xsave(void) { return cpuid(1, 0).c >> 27 & 1; } /* OSXSAVE: turned on by start.c */
+
+static void fpu_save(void *area) {
+    if (have_xsave())
+        __asm__ volatile("xsave64 (%0)" ::"r"(area), "a"(-1), "d"(-1) : "memory");
+    else
+        __asm__ volatile("fxsave64 (%0)" ::"r"(area) : "memory");
+}
+
+static void fpu_load(const void *area) {
+    if (have_xsave())
+        __asm__ volatile("xrstor64 (%0)" ::"r"(area), "a"(-1), "d"(-1) : "memory");
+    else
+        __asm__ volatile("fxrstor64 (%0)" ::"r"(area) : "memory");
+}
+
+static void *fpu_create(void) {
+    _Static_assert(PAGE_SIZE >= 2696, "x87, SSE, AVX and AVX-512 state in one page");
+    uint8_t *area = page_alloc_zeroed();
+    if (area) {
+        *(uint16_t *)area = 0x37f;         /* FCW */
+        *(uint32_t *)(area + 24) = 0x1f80; /* MXCSR */
+    }
+    return area;
+}
+
+void arch_thread_begin(struct arch_thread *thread) {
+    fpu_load(thread->fpu);
+    msr_write(MSR_FS_BASE, thread->fs_base);
+    msr_write(MSR_GS_BASE, thread->gs_base);
+}
+
+static void set_kernel_stack(const struct arch_thread *thread) {
+    arch_cpu.stack_bottom = thread->stack_bottom;
+    arch_cpu.stack_top = thread->stack_top;
+    arch_cpu.call_frame = thread->stack_top - sizeof(struct trap_frame);
+}
+
+void arch_switch(struct arch_thread *from, struct arch_thread *to) {
+    if (!from->stack_top) { /* the first thread: its stack is the boot one */
+        from->stack_bottom = arch_cpu.stack_bottom;
+        from->stack_top = arch_cpu.stack_top;
+    }
+    if (from->fpu || (from->fpu = fpu_create()))
+        fpu_save(from->fpu);
+    from->fs_base = msr_read(MSR_FS_BASE);
+    from->gs_base = msr_read(MSR_GS_BASE);
+    set_kernel_stack(to);
+    arch_switch_stack(&from->saved_sp, to->saved_sp);
+    arch_thread_begin(from); /* back again */
+}
+
+static uintptr_t create_stack(void) {
+    if (free_stacks) {
+        uintptr_t bottom = (uintptr_t)free_stacks;
+        free_stacks = free_stacks->next;
+        return bottom;
+    }
+    uintptr_t bottom = next_stack + PAGE_SIZE;
+    for (unsigned i = 0; i < STACK_KERNEL_PAGES; i++) {
+        void *page = page_alloc();
+        if (!page || arch_map(arch_boot_root, bottom + i * PAGE_SIZE, virt_to_phys(page), MAP_READ | MAP_WRITE)) {
+            if (page)
+                pages_free(page, 1);
+            while (i-- > 0)
+                page_put(arch_unmap(arch_boot_root, bottom + i * PAGE_SIZE));
+            return 0;
+        }
+    }
+    next_stack += STACK_SLOT;
+    return bottom;
+}
+
+int arch_thread_prepare(struct arch_thread *thread, void (*entry)(void *), void *argument) {
+    thread->fpu = fpu_create();
+    thread->stack_bottom = thread->fpu ? create_stack() : 0;
+    if (!thread->stack_bottom) {
+        if (thread->fpu)
+            pages_free(thread->fpu, 1);
+        return -ENOMEM;
+    }
+    thread->stack_top = thread->stack_bottom + STACK_KERNEL_PAGES * PAGE_SIZE;
+    uintptr_t *sp = (uintptr_t *)thread->stack_top - 8;
+    sp[0] = sp[1] = sp[4] = sp[7] = 0; /* r15 r14 rbp, alignment */
+    sp[2] = (uintptr_t)thread;         /* r13 */
+    sp[3] = (uintptr_t)argument;       /* r12 */
+    sp[5] = (uintptr_t)entry;          /* rbx */
+    sp[6] = (uintptr_t)arch_thread_trampoline;
+    thread->saved_sp = (uintptr_t)sp;
+    return 0;
+}
+
+void arch_thread_free(struct arch_thread *thread) {
+    struct free_stack *stack = (struct free_stack *)thread->stack_bottom;
+    stack->next = free_stacks;
+    free_stacks = stack;
+    pages_free(thread->fpu, 1);
+}

@@ -1,0 +1,71 @@
+/*
+ * The clock: nanoseconds = base + (cycles - base cycles) * scale, scale a 32.32 fixed-point number. Where the scale comes from,
+ * best first: the launcher's measurement (HULL_MODULE_TSC_KHZ), then what the ISA offers (arch_clock_scale).
+ * Set up at the first reading. While only a rough scale is known (arch_clock_scale says so) it is asked again, and the clock goes on from where
+ * it stands, so that it never runs back.
+ */
+#include "clock/clock.h"
+#include "abi/boot_abi.h"
+#include "arch/arch.h"
+#include "clock/internal.h"
+#include "init/init.h"
+#include "lib/string.h"
+
+static uint64_t scale, base_cycles, base_ns, realtime_offset;
+static bool rough;
+
+static uint64_t module_u64(uint32_t type) {
+    size_t size;
+    uint64_t value = 0;
+    const void *payload = boot_module_find(type, &size);
+    if (payload && size == sizeof(value))
+        memcpy(&value, payload, sizeof(value));
+    return value;
+}
+
+static uint64_t now(uint64_t cycles) {
+    return base_ns + (uint64_t)((unsigned __int128)(cycles - base_cycles) * scale >> 32);
+}
+
+static void set_scale(void) {
+    uint64_t cycles = arch_cycles();
+    if (!scale) {
+        uint64_t khz = module_u64(HULL_MODULE_TSC_KHZ);
+        base_cycles = cycles;
+        realtime_offset = module_u64(HULL_MODULE_REALTIME);
+        if (khz) {
+            scale = (1000000ull << 32) / khz;
+            return;
+        }
+    }
+    uint64_t at = now(cycles);
+    scale = arch_clock_scale(&rough);
+    base_ns = at;
+    base_cycles = cycles;
+}
+
+uint64_t clock_monotonic_ns(void) {
+    unsigned long flags = arch_irq_save();
+    if (!scale || rough)
+        set_scale();
+    uint64_t ns = now(arch_cycles());
+    arch_irq_restore(flags);
+    return ns;
+}
+
+uint64_t clock_realtime_ns(void) {
+    uint64_t ns = clock_monotonic_ns();
+    return realtime_offset + ns;
+}
+
+void clock_realtime_set(uint64_t ns) { realtime_offset = ns - clock_monotonic_ns(); }
+
+uint64_t clock_cycles_of(uint64_t ns) {
+    clock_monotonic_ns();
+    return (uint64_t)(((unsigned __int128)ns << 32) / scale);
+}
+
+uint64_t clock_khz(void) {
+    clock_monotonic_ns();
+    return (1000000ull << 32) / scale;
+}

@@ -1,0 +1,20 @@
+/*
+ * Time. Owns the scale from the cycle counter to nanoseconds, and the one-shot timers.
+ * Reading is for any context; timers are for calls and bottom halves.
+ */
+#ifndef HULL_CLOCK_CLOCK_H
+#define HULL_CLOCK_CLOCK_H
+#include <stdint.h>
+
+uint64_t clock_monotonic_ns(void); /* since about the machine's start; never goes back */
+uint64_t clock_realtime_ns(void);  /* since 1970; counts from 0 when the host gave no time */
+void clock_realtime_set(uint64_t ns);
+uint64_t clock_cycles_of(uint64_t ns); /* a length of time in cycles, for deadline timers */
+uint64_t clock_khz(void);              /* cycles a millisecond */
+
+/* A one-shot timer; the caller owns it and zeroes it first. run() is called once, from a bottom half, at or after the deadline. */
+struct timer { uint64_t deadline_ns; void (*run)(struct timer *); struct timer *next, **link; };
+void timer_add(struct timer *timer);    /* deadline_ns and run are set; not while it is pending */
+void timer_remove(struct timer *timer); /* nothing happens when it is not pending */
+void timer_fired(void);                 /* from the timer interrupt */
+#endif
