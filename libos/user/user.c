@@ -4,12 +4,13 @@
  */
 #include "syscall/syscall.h"
 #include "arch/arch.h"
+#include "task/task.h"
 
 /* Defined by the component that starts binary programs; in linked images calls may pass addresses in the image. */
 extern const char exec_binary_program __attribute__((weak));
 
 static bool allowed(uintptr_t start, size_t size) {
-    if (!&exec_binary_program) return true;
+    if (!&exec_binary_program || current_thread()->own_memory) return true;
     return start <= PROGRAM_END && size <= PROGRAM_END - start;
 }
 

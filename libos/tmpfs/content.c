@@ -1,0 +1,75 @@
+/* A file's pages. The tree holds one reference on each page; tables are pages of their own. */
+#include "tmpfs/internal.h"
+#include "arch/arch.h"
+
+#define FANOUT_SHIFT 9
+#define FANOUT 512u
+
+static uint64_t *table_of(uint64_t physical) {
+    return phys_to_virt(physical);
+}
+
+/* Pages that a tree of this height covers. */
+static uint64_t span(unsigned height) {
+    return height * FANOUT_SHIFT >= 60 ? ~0ull : 1ull << height * FANOUT_SHIFT;
+}
+
+uint64_t content_find(const struct content *content, uint64_t index) {
+    if (index >= span(content->height)) return 0;
+    uint64_t at = content->root;
+    for (unsigned height = content->height; height && at; height--)
+        at = table_of(at)[index >> (height - 1) * FANOUT_SHIFT & (FANOUT - 1)];
+    return at;
+}
+
+static uint64_t fresh_page(void) {
+    void *page = page_alloc_zeroed();
+    return page ? virt_to_phys(page) : 0;
+}
+
+int content_get(struct content *content, uint64_t index, uint64_t *physical) {
+    while (index >= span(content->height)) {
+        if (content->root) {
+            uint64_t table = fresh_page();
+            if (!table) return -ENOSPC;
+            table_of(table)[0] = content->root;
+            content->root = table;
+        }
+        content->height++;
+    }
+    uint64_t *slot = &content->root;
+    for (unsigned height = content->height;; height--) {
+        if (!*slot) {
+            *slot = fresh_page();
+            if (!*slot) return -ENOSPC;
+            if (height == 0) content->pages++;
+        }
+        if (height == 0) break;
+        slot = &table_of(*slot)[index >> (height - 1) * FANOUT_SHIFT & (FANOUT - 1)];
+    }
+    *physical = *slot;
+    return 0;
+}
+
+/* Empties [first, end) of the subtree in *slot, which covers pages from `base` on; frees tables that become empty. */
+static void drop(struct content *content, uint64_t *slot, unsigned height, uint64_t base, uint64_t first, uint64_t end) {
+    if (!*slot || base >= end || base + (span(height) - 1) < first) return;
+    if (height) {
+        uint64_t *table = table_of(*slot), step = span(height - 1);
+        bool empty = true;
+        for (unsigned i = 0; i < FANOUT; i++) {
+            if (table[i]) drop(content, &table[i], height - 1, base + i * step, first, end);
+            if (table[i]) empty = false;
+        }
+        if (!empty) return;
+    } else {
+        content->pages--;
+    }
+    page_put(*slot);
+    *slot = 0;
+}
+
+void content_drop(struct content *content, uint64_t first, uint64_t end) {
+    if (first < end) drop(content, &content->root, content->height, 0, first, end);
+    if (!content->root) content->height = 0;
+}

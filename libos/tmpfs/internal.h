@@ -1,0 +1,30 @@
+/* Private to tmpfs: directories and pages. */
+#ifndef HULL_TMPFS_INTERNAL_H
+#define HULL_TMPFS_INTERNAL_H
+#include "lib/string.h"
+#include "memory/memory.h"
+#include "syscall/syscall.h"
+#include "tmpfs/tmpfs.h"
+
+struct entry {
+    struct entry *hash_next, *next, *previous; /* next, previous: in the order of cookies */
+    struct inode *inode;
+    int64_t cookie; /* the position in the directory: never reused, so that readers survive changes */
+    uint32_t hash;
+    uint16_t length;
+    char name[];
+};
+struct directory {
+    struct entry **buckets, *first, *last, *first_buckets[4];
+    uint32_t bucket_count, count;
+    int64_t cookie;
+    struct inode *parent; /* not referenced: a directory with a name is under its parent */
+};
+/* A file's pages: a tree of tables of 512, as high as the last page needs. height 0: root is the page itself (or 0). */
+struct content { uint64_t root, pages; unsigned height; };
+extern const struct inode_ops tmpfs_directory_ops, tmpfs_file_ops;
+
+uint64_t content_find(const struct content *, uint64_t index);              /* physical page, 0: a hole */
+int content_get(struct content *, uint64_t index, uint64_t *physical);      /* makes it, zeroed; 0 or -ENOSPC. No reference is given */
+void content_drop(struct content *, uint64_t first, uint64_t end);          /* pages [first, end) become holes */
+#endif

@@ -1,0 +1,283 @@
+/* The calls that read and change attributes: stat and its kind, access, chmod, chown, utimensat, truncate, statfs. */
+#include "vfs/internal.h"
+
+/* Finds what a call names, does `action` with it, lets go. AT_EMPTY_PATH with an empty path means the descriptor. */
+typedef long (*action)(struct path path, void *argument);
+static long with_path(int directory, const char *program_path, int flags, action act, void *argument) {
+    char *text = walk_buffer();
+    struct path path;
+    if (!text) return -ENOMEM;
+    unsigned walk = (flags & AT_SYMLINK_NOFOLLOW ? WALK_NO_FOLLOW : 0) | (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0);
+    long result = walk_user(directory, program_path, walk, text, &path, NULL);
+    walk_buffer_free(text);
+    if (result) return result;
+    result = act(path, argument);
+    path_put(path);
+    return result;
+}
+
+static long with_descriptor(int descriptor, action act, void *argument) {
+    struct file *file = file_lookup(descriptor);
+    if (!file) return -EBADF;
+    struct open_file *open = file_open_of(file);
+    return open ? act(open->path, argument) : -EINVAL;
+}
+
+static bool empty_path(const char *program_path, int flags) {
+    char first;
+    return flags & AT_EMPTY_PATH && (!program_path || (!user_copy_in(&first, program_path, 1) && !first));
+}
+
+static int file_stat(struct file *file, struct linux_stat *out) {
+    *out = (struct linux_stat){ .nlink = 1, .blksize = 4096 };
+    return file->ops->stat ? file->ops->stat(file, out) : 0;
+}
+
+struct stat_request { struct linux_stat *out; bool follow; };
+static long stat_path(struct path path, void *argument) {
+    struct stat_request *request = argument;
+    struct inode *inode = path.dentry->inode;
+    struct file *target = request->follow && inode->ops->target ? inode->ops->target(inode) : NULL;
+    if (target) return file_stat(target, request->out);
+    if (request->follow && inode->ops->target) return -ENOENT;
+    inode_fill_stat(inode, request->out);
+    return 0;
+}
+
+static long stat_at(int directory, const char *program_path, int flags, struct linux_stat *out) {
+    if (empty_path(program_path, flags) && directory != AT_FDCWD) {
+        struct file *file = file_lookup(directory);
+        return file ? file_stat(file, out) : -EBADF;
+    }
+    struct stat_request request = { out, !(flags & AT_SYMLINK_NOFOLLOW) };
+    return with_path(directory, program_path, flags, stat_path, &request);
+}
+
+SYSCALL_DEFINE(newfstatat, int directory, const char *path, struct linux_stat *out, int flags) {
+    struct linux_stat stat;
+    if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH)) return -EINVAL;
+    long error = stat_at(directory, path, flags, &stat);
+    return error ? error : user_copy_out(out, &stat, sizeof stat);
+}
+
+SYSCALL_DEFINE(stat, const char *path, struct linux_stat *out) {
+    return sys_newfstatat(AT_FDCWD, path, out, 0);
+}
+
+SYSCALL_DEFINE(lstat, const char *path, struct linux_stat *out) {
+    return sys_newfstatat(AT_FDCWD, path, out, AT_SYMLINK_NOFOLLOW);
+}
+
+static struct linux_statx_timestamp statx_time(struct linux_timespec time) {
+    return (struct linux_statx_timestamp){ .seconds = time.seconds, .nanoseconds = (uint32_t)time.nanoseconds };
+}
+
+static uint32_t major_of(uint64_t device) { return (uint32_t)(device >> 8 & 0xfff); }
+static uint32_t minor_of(uint64_t device) { return (uint32_t)(device & 0xff); }
+
+SYSCALL_DEFINE(statx, int directory, const char *path, int flags, unsigned mask, struct linux_statx *out) {
+    struct linux_stat s;
+    if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE) || mask & 1u << 31) return -EINVAL;
+    long error = stat_at(directory, path, flags, &s);
+    if (error) return error;
+    struct linux_statx x = {
+        .mask = STATX_BASIC_STATS, .blksize = (uint32_t)s.blksize, .nlink = (uint32_t)s.nlink, .uid = s.uid, .gid = s.gid,
+        .mode = (uint16_t)s.mode, .ino = s.ino, .size = (uint64_t)s.size, .blocks = (uint64_t)s.blocks, .atime = statx_time(s.atime),
+        .ctime = statx_time(s.ctime), .mtime = statx_time(s.mtime), .rdev_major = major_of(s.rdev), .rdev_minor = minor_of(s.rdev),
+        .dev_major = major_of(s.dev), .dev_minor = minor_of(s.dev),
+    };
+    return user_copy_out(out, &x, sizeof x);
+}
+
+struct access_request { unsigned may; bool effective; };
+static long access_path(struct path path, void *argument) {
+    struct access_request *request = argument;
+    struct credentials *who = &current_process()->credentials;
+    struct inode *inode = path.dentry->inode;
+    uint32_t uid = who->euid, gid = who->egid;
+    if (inode->ops->target) return 0;
+    if (!request->effective) { /* access(2) asks for the real user */
+        who->euid = who->uid;
+        who->egid = who->gid;
+    }
+    long error = inode_permission(inode, request->may);
+    who->euid = uid;
+    who->egid = gid;
+    if (!error && request->may & MAY_WRITE && inode->super && inode->super->read_only && (is_regular(inode) || is_directory(inode)))
+        error = -EROFS;
+    return error;
+}
+
+SYSCALL_DEFINE(faccessat2, int directory, const char *path, unsigned mode, int flags) {
+    if (mode & ~7u || flags & ~(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) return -EINVAL;
+    struct access_request request = { mode, flags & AT_EACCESS };
+    if (empty_path(path, flags) && directory != AT_FDCWD) return with_descriptor(directory, access_path, &request);
+    return with_path(directory, path, flags, access_path, &request);
+}
+
+SYSCALL_DEFINE(faccessat, int directory, const char *path, unsigned mode) {
+    return sys_faccessat2(directory, path, mode, 0);
+}
+
+SYSCALL_DEFINE(access, const char *path, unsigned mode) {
+    return sys_faccessat2(AT_FDCWD, path, mode, 0);
+}
+
+/* What every change ends with: writable file system, new ctime, the file system told. */
+static long change(struct inode *inode) {
+    inode->ctime = vfs_now();
+    return inode->ops->changed ? inode->ops->changed(inode) : 0;
+}
+
+static long mode_path(struct path path, void *argument) {
+    struct inode *inode = path.dentry->inode;
+    if (inode->super && inode->super->read_only) return -EROFS;
+    if (!owner_or_root(inode)) return -EPERM;
+    if (is_symlink(inode)) return -EOPNOTSUPP;
+    inode->mode = (inode->mode & S_IFMT) | (*(uint32_t *)argument & 07777);
+    return change(inode);
+}
+
+SYSCALL_DEFINE(fchmodat, int directory, const char *path, uint32_t mode) {
+    return with_path(directory, path, 0, mode_path, &mode);
+}
+
+SYSCALL_DEFINE(chmod, const char *path, uint32_t mode) {
+    return with_path(AT_FDCWD, path, 0, mode_path, &mode);
+}
+
+SYSCALL_DEFINE(fchmod, int descriptor, uint32_t mode) {
+    return with_descriptor(descriptor, mode_path, &mode);
+}
+
+struct owner { uint32_t uid, gid; };
+static long owner_path(struct path path, void *argument) {
+    struct owner *owner = argument;
+    struct inode *inode = path.dentry->inode;
+    uint32_t keep = ~0u;
+    if (inode->super && inode->super->read_only) return -EROFS;
+    if (current_process()->credentials.euid && (owner->uid != keep || owner->gid != keep)) {
+        bool own_group = owner->gid == keep || owner->gid == current_process()->credentials.egid;
+        if (!owner_or_root(inode) || (owner->uid != keep && owner->uid != inode->uid) || !own_group) return -EPERM;
+    }
+    if (owner->uid != keep) inode->uid = owner->uid;
+    if (owner->gid != keep) inode->gid = owner->gid;
+    if (is_regular(inode)) inode->mode &= ~(uint32_t)(S_ISUID | (inode->mode & 010 ? S_ISGID : 0));
+    return change(inode);
+}
+
+SYSCALL_DEFINE(fchownat, int directory, const char *path, uint32_t uid, uint32_t gid, int flags) {
+    struct owner owner = { uid, gid };
+    if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) return -EINVAL;
+    if (empty_path(path, flags) && directory != AT_FDCWD) return with_descriptor(directory, owner_path, &owner);
+    return with_path(directory, path, flags, owner_path, &owner);
+}
+
+SYSCALL_DEFINE(chown, const char *path, uint32_t uid, uint32_t gid) {
+    return sys_fchownat(AT_FDCWD, path, uid, gid, 0);
+}
+
+SYSCALL_DEFINE(lchown, const char *path, uint32_t uid, uint32_t gid) {
+    return sys_fchownat(AT_FDCWD, path, uid, gid, AT_SYMLINK_NOFOLLOW);
+}
+
+SYSCALL_DEFINE(fchown, int descriptor, uint32_t uid, uint32_t gid) {
+    return with_descriptor(descriptor, owner_path, &(struct owner){ uid, gid });
+}
+
+#define UTIME_NOW 0x3fffffff
+#define UTIME_OMIT 0x3ffffffe
+struct times { struct linux_timespec times[2]; bool now; };
+static long times_path(struct path path, void *argument) {
+    struct times *request = argument;
+    struct inode *inode = path.dentry->inode;
+    struct linux_timespec now = vfs_now();
+    if (inode->super && inode->super->read_only) return -EROFS;
+    if (!owner_or_root(inode) && (!request->now || inode_permission(inode, MAY_WRITE))) return request->now ? -EACCES : -EPERM;
+    struct linux_timespec *fields[2] = { &inode->atime, &inode->mtime };
+    for (int i = 0; i < 2; i++) {
+        struct linux_timespec time = request->times[i];
+        if (request->now || time.nanoseconds == UTIME_NOW) *fields[i] = now;
+        else if (time.nanoseconds != UTIME_OMIT) *fields[i] = time;
+    }
+    return change(inode);
+}
+
+static long set_times(int directory, const char *path, struct times *request, int flags) {
+    for (int i = 0; i < 2 && !request->now; i++) {
+        int64_t ns = request->times[i].nanoseconds;
+        if ((ns < 0 || ns > 999999999) && ns != UTIME_NOW && ns != UTIME_OMIT) return -EINVAL;
+    }
+    if (!path || (empty_path(path, flags) && directory != AT_FDCWD)) return with_descriptor(directory, times_path, request);
+    return with_path(directory, path, flags, times_path, request);
+}
+
+SYSCALL_DEFINE(utimensat, int directory, const char *path, const struct linux_timespec *times, int flags) {
+    struct times request = { .now = !times };
+    if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) return -EINVAL;
+    if (times && user_copy_in(request.times, times, sizeof request.times)) return -EFAULT;
+    return set_times(directory, path, &request, flags);
+}
+
+/* The older forms count microseconds or whole seconds. */
+SYSCALL_DEFINE(futimesat, int directory, const char *path, const struct linux_timespec *times) {
+    struct times request = { .now = !times };
+    if (times && user_copy_in(request.times, times, sizeof request.times)) return -EFAULT;
+    for (int i = 0; i < 2; i++) {
+        if (request.times[i].nanoseconds < 0 || request.times[i].nanoseconds > 999999) return -EINVAL;
+        request.times[i].nanoseconds *= 1000;
+    }
+    return set_times(directory, path, &request, 0);
+}
+
+SYSCALL_DEFINE(utimes, const char *path, const struct linux_timespec *times) {
+    return sys_futimesat(AT_FDCWD, path, times);
+}
+
+SYSCALL_DEFINE(utime, const char *path, const int64_t *times) {
+    struct times request = { .now = !times };
+    int64_t seconds[2];
+    if (times && user_copy_in(seconds, times, sizeof seconds)) return -EFAULT;
+    for (int i = 0; i < 2 && times; i++) request.times[i].seconds = seconds[i];
+    return set_times(AT_FDCWD, path, &request, 0);
+}
+
+static long truncate_path(struct path path, void *argument) {
+    struct inode *inode = path.dentry->inode;
+    if (is_directory(inode)) return -EISDIR;
+    if (inode->super && inode->super->read_only) return -EROFS;
+    long error = inode_permission(inode, MAY_WRITE);
+    return error ? error : inode_truncate(inode, *(int64_t *)argument);
+}
+
+SYSCALL_DEFINE(truncate, const char *path, int64_t size) {
+    return with_path(AT_FDCWD, path, 0, truncate_path, &size);
+}
+
+SYSCALL_DEFINE(ftruncate, int descriptor, int64_t size) {
+    struct file *file = file_lookup(descriptor);
+    if (!file) return -EBADF;
+    struct open_file *open = file_open_of(file);
+    if (!open || (file->flags & O_ACCMODE) == O_RDONLY || !is_regular(open->inode)) return -EINVAL;
+    return inode_truncate(open->inode, size);
+}
+
+static long statfs_path(struct path path, void *argument) {
+    struct superblock *super = path.dentry->inode->super;
+    struct linux_statfs *out = argument;
+    *out = (struct linux_statfs){ .bsize = 4096, .frsize = 4096, .namelen = NAME_MAX, .flags = 0x20 | (super && super->read_only) };
+    if (super && super->ops && super->ops->statfs) super->ops->statfs(super, out);
+    return 0;
+}
+
+SYSCALL_DEFINE(statfs, const char *path, struct linux_statfs *out) {
+    struct linux_statfs result;
+    long error = with_path(AT_FDCWD, path, 0, statfs_path, &result);
+    return error ? error : user_copy_out(out, &result, sizeof result);
+}
+
+SYSCALL_DEFINE(fstatfs, int descriptor, struct linux_statfs *out) {
+    struct linux_statfs result;
+    long error = with_descriptor(descriptor, statfs_path, &result);
+    return error ? error : user_copy_out(out, &result, sizeof result);
+}

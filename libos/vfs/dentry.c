@@ -1,0 +1,164 @@
+/*
+ * Dentries: names in directories, as a cached tree. Owns the hash table of (parent, name) and the idle list: a dentry that nobody uses
+ * stays findable until IDLE_MOST others have become idle after it. Each holds its inode and its parent.
+ */
+#include "vfs/internal.h"
+
+#define BUCKETS 256
+#define IDLE_MOST 512
+static struct dentry *buckets[BUCKETS];
+static struct dentry *idle_first, *idle_last; /* oldest first */
+static uint32_t idle_count;
+
+static uint32_t hash_of(const struct dentry *parent, struct name name) {
+    uint32_t hash = (uint32_t)((uintptr_t)parent >> 4) * 2654435761u;
+    for (size_t i = 0; i < name.length; i++) hash = (hash ^ (uint8_t)name.text[i]) * 16777619u;
+    return hash ^ hash >> 16;
+}
+
+static void hash_in(struct dentry *dentry) {
+    dentry->hash = hash_of(dentry->parent, (struct name){ dentry->name, dentry->name_length });
+    struct dentry **bucket = &buckets[dentry->hash % BUCKETS];
+    dentry->hash_next = *bucket;
+    *bucket = dentry;
+    dentry->hashed = true;
+}
+
+static void hash_out(struct dentry *dentry) {
+    if (!dentry->hashed) return;
+    struct dentry **at = &buckets[dentry->hash % BUCKETS];
+    while (*at != dentry) at = &(*at)->hash_next;
+    *at = dentry->hash_next;
+    dentry->hashed = false;
+}
+
+static void idle_out(struct dentry *dentry) {
+    *(dentry->idle_previous ? &dentry->idle_previous->idle_next : &idle_first) = dentry->idle_next;
+    *(dentry->idle_next ? &dentry->idle_next->idle_previous : &idle_last) = dentry->idle_previous;
+    dentry->idle_next = dentry->idle_previous = NULL;
+    idle_count--;
+}
+
+static void idle_in(struct dentry *dentry) {
+    dentry->idle_previous = idle_last;
+    *(idle_last ? &idle_last->idle_next : &idle_first) = dentry;
+    idle_last = dentry;
+    idle_count++;
+}
+
+void dentry_get(struct dentry *dentry) {
+    if (dentry->references++ == 0) idle_out(dentry);
+}
+
+/* Frees one and gives back its reference on the parent: a loop, since a deep tree may go at once. */
+static void free_chain(struct dentry *dentry) {
+    while (dentry) {
+        struct dentry *parent = dentry->parent;
+        hash_out(dentry);
+        inode_put(dentry->inode);
+        kfree(dentry->name);
+        kfree(dentry);
+        if (!parent || --parent->references) return;
+        if (!parent->deleted) {
+            idle_in(parent);
+            return;
+        }
+        dentry = parent;
+    }
+}
+
+void dentry_put(struct dentry *dentry) {
+    if (--dentry->references) return;
+    if (dentry->deleted) {
+        free_chain(dentry);
+        return;
+    }
+    idle_in(dentry);
+    while (idle_count > IDLE_MOST) {
+        struct dentry *oldest = idle_first;
+        idle_out(oldest);
+        free_chain(oldest);
+    }
+}
+
+static struct dentry *make(struct dentry *parent, struct name name, struct inode *inode) {
+    struct dentry *dentry = kzalloc(sizeof *dentry);
+    char *copy = kmalloc(name.length + 1);
+    if (!dentry || !copy) {
+        kfree(dentry);
+        kfree(copy);
+        inode_put(inode);
+        return NULL;
+    }
+    memcpy(copy, name.text, name.length);
+    copy[name.length] = 0;
+    dentry->name = copy;
+    dentry->name_length = (uint16_t)name.length;
+    dentry->inode = inode;
+    dentry->references = 1;
+    dentry->parent = parent;
+    if (parent) {
+        dentry_get(parent);
+        hash_in(dentry);
+    }
+    return dentry;
+}
+
+struct dentry *dentry_root(struct inode *inode) {
+    return make(NULL, (struct name){ "", 0 }, inode);
+}
+
+int dentry_add(struct dentry *parent, struct name name, struct inode *inode, struct dentry **out) {
+    *out = make(parent, name, inode);
+    return *out ? 0 : -ENOMEM;
+}
+
+static struct dentry *cached(const struct dentry *parent, struct name name) {
+    uint32_t hash = hash_of(parent, name);
+    for (struct dentry *at = buckets[hash % BUCKETS]; at; at = at->hash_next)
+        if (at->hash == hash && at->parent == parent && at->name_length == name.length && !memcmp(at->name, name.text, name.length))
+            return at;
+    return NULL;
+}
+
+int dentry_lookup(struct dentry *parent, struct name name, struct dentry **out) {
+    struct dentry *found = cached(parent, name);
+    if (found) {
+        dentry_get(found);
+        *out = found;
+        return 0;
+    }
+    struct inode *inode;
+    if (!parent->inode->ops->lookup) return -ENOTDIR;
+    if (parent->deleted) return -ENOENT;
+    int error = parent->inode->ops->lookup(parent->inode, name.text, name.length, &inode);
+    return error ? error : dentry_add(parent, name, inode, out);
+}
+
+void dentry_delete(struct dentry *dentry) {
+    hash_out(dentry);
+    dentry->deleted = true;
+}
+
+int dentry_move(struct dentry *dentry, struct dentry *parent, struct name name) {
+    char *copy = kmalloc(name.length + 1);
+    if (!copy) return -ENOMEM;
+    memcpy(copy, name.text, name.length);
+    copy[name.length] = 0;
+    struct dentry *old = dentry->parent;
+    hash_out(dentry);
+    kfree(dentry->name);
+    dentry->name = copy;
+    dentry->name_length = (uint16_t)name.length;
+    dentry_get(parent);
+    dentry->parent = parent;
+    hash_in(dentry);
+    dentry_put(old);
+    return 0;
+}
+
+bool dentry_is_below(const struct dentry *dentry, const struct dentry *ancestor) {
+    for (; dentry; dentry = dentry->parent)
+        if (dentry == ancestor) return true;
+    return false;
+}

@@ -1,0 +1,87 @@
+/* Inodes: reference counts, attributes, who may do what (the effective user, as Linux checks: path_resolution(7)). */
+#include "vfs/internal.h"
+#include "clock/clock.h"
+
+uint64_t inode_number_next(void) {
+    static uint64_t last = 1;
+    return last++;
+}
+
+struct linux_timespec vfs_now(void) {
+    uint64_t now = clock_realtime_ns();
+    return (struct linux_timespec){ (int64_t)(now / 1000000000), (int64_t)(now % 1000000000) };
+}
+
+struct inode *inode_create(const struct inode_ops *ops, struct superblock *super, uint32_t mode) {
+    struct inode *inode = kzalloc(sizeof *inode);
+    if (!inode) return NULL;
+    inode->ops = ops;
+    inode->super = super;
+    inode->ino = inode_number_next();
+    inode->mode = mode;
+    inode->references = inode->nlink = 1;
+    inode->uid = current_process()->credentials.euid;
+    inode->gid = current_process()->credentials.egid;
+    inode->atime = inode->mtime = inode->ctime = inode->btime = vfs_now();
+    return inode;
+}
+
+void inode_get(struct inode *inode) {
+    inode->references++;
+}
+
+void inode_put(struct inode *inode) {
+    if (--inode->references == 0) inode->ops->release(inode);
+}
+
+static bool in_group(uint32_t gid) {
+    const struct credentials *who = &current_process()->credentials;
+    if (gid == who->egid) return true;
+    for (uint32_t i = 0; i < who->group_count; i++)
+        if (who->groups[i] == gid) return true;
+    return false;
+}
+
+int inode_permission(const struct inode *inode, unsigned may) {
+    uint32_t uid = current_process()->credentials.euid, mode = inode->mode;
+    if (uid == 0) { /* the superuser needs an execute bit somewhere to execute a file */
+        if (may & MAY_EXECUTE && !is_directory(inode) && !(mode & 0111)) return -EACCES;
+        return 0;
+    }
+    uint32_t bits = uid == inode->uid ? mode >> 6 : in_group(inode->gid) ? mode >> 3 : mode;
+    return (bits & may) == may ? 0 : -EACCES;
+}
+
+bool owner_or_root(const struct inode *inode) {
+    uint32_t uid = current_process()->credentials.euid;
+    return uid == 0 || uid == inode->uid;
+}
+
+int may_change_directory(struct path directory) {
+    const struct inode *inode = directory.dentry->inode;
+    if (directory.dentry->deleted) return -ENOENT;
+    if (inode->super && inode->super->read_only) return -EROFS;
+    return inode_permission(inode, MAY_WRITE | MAY_EXECUTE);
+}
+
+int sticky_forbids(const struct inode *directory, const struct inode *victim) {
+    return directory->mode & S_ISVTX && !owner_or_root(directory) && !owner_or_root(victim) ? -EPERM : 0;
+}
+
+void inode_fill_stat(struct inode *inode, struct linux_stat *out) {
+    uint64_t blocks = inode->ops->blocks ? inode->ops->blocks(inode) : ((uint64_t)inode->size + 511) / 512;
+    *out = (struct linux_stat){
+        .dev = inode->super ? inode->super->device : 0, .ino = inode->ino, .nlink = inode->nlink, .mode = inode->mode, .uid = inode->uid,
+        .gid = inode->gid, .rdev = inode->rdev, .size = inode->size, .blksize = 4096, .blocks = (int64_t)blocks,
+        .atime = inode->atime, .mtime = inode->mtime, .ctime = inode->ctime,
+    };
+}
+
+int inode_truncate(struct inode *inode, int64_t size) {
+    if (size < 0) return -EINVAL;
+    if (is_directory(inode)) return -EISDIR;
+    if (!is_regular(inode) || !inode->ops->truncate) return -EINVAL;
+    int error = inode->ops->truncate(inode, size);
+    if (!error) inode->mtime = inode->ctime = vfs_now();
+    return error;
+}

@@ -1,0 +1,71 @@
+/* Private to vfs: dentries, mounts, the walk. */
+#ifndef HULL_VFS_INTERNAL_H
+#define HULL_VFS_INTERNAL_H
+#include "lib/string.h"
+#include "memory/memory.h"
+#include "syscall/syscall.h"
+#include "task/task.h"
+#include "vfs/vfs.h"
+
+struct dentry {
+    struct dentry *parent, *hash_next, *idle_next, *idle_previous;
+    struct inode *inode;
+    char *name;
+    uint32_t hash, references;
+    uint16_t name_length, mounts; /* mounts: how many are on it */
+    bool hashed;                  /* false: root of a tree, or deleted */
+    bool deleted;
+};
+struct mount {
+    struct mount *next, *parent;
+    struct dentry *on, *root; /* on: the dentry in `parent` that it covers; NULL for the first */
+    struct superblock *super;
+};
+struct name { const char *text; size_t length; };
+
+struct dentry *dentry_root(struct inode *); /* takes the inode's reference */
+void dentry_get(struct dentry *);
+void dentry_put(struct dentry *);
+int dentry_lookup(struct dentry *parent, struct name name, struct dentry **out); /* -ENOENT … */
+/* A name that has just been made: takes the inode's reference in any case. */
+int dentry_add(struct dentry *parent, struct name name, struct inode *inode, struct dentry **out);
+void dentry_delete(struct dentry *); /* its name is gone; it lives on while it is used */
+int dentry_move(struct dentry *, struct dentry *parent, struct name name);
+bool dentry_is_below(const struct dentry *, const struct dentry *ancestor); /* or the same */
+
+static inline void path_get(struct path path) { dentry_get(path.dentry); }
+static inline void path_put(struct path path) { if (path.dentry) dentry_put(path.dentry); }
+static inline bool path_same(struct path a, struct path b) { return a.mount == b.mount && a.dentry == b.dentry; }
+struct path path_mounted(struct path); /* what is mounted on it, on top; moves the reference */
+
+enum { WALK_NO_FOLLOW = 1, WALK_PARENT = 2, WALK_DIRECTORY = 4, WALK_EMPTY = 8 };
+/* Follows `text` from `start`. WALK_PARENT: stops before the last name, which goes to *last (within `text`, or "." at the root). */
+int walk_from(struct path start, const char *text, unsigned flags, struct path *out, struct name *last);
+/* A call's (directory descriptor, path): copies the path in. buffer: PATH_MAX bytes that *last points into. */
+int walk_user(int directory, const char *program_path, unsigned flags, char *buffer, struct path *out, struct name *last);
+/* The same with a path that is already here. */
+int walk_at(int directory, const char *text, unsigned flags, struct path *out, struct name *last);
+char *walk_buffer(void); /* PATH_MAX bytes, or NULL; free with walk_buffer_free */
+void walk_buffer_free(char *);
+
+enum { MAY_EXECUTE = 1, MAY_WRITE = 2, MAY_READ = 4 };
+int inode_permission(const struct inode *, unsigned may); /* 0 or -EACCES; the effective user */
+int may_change_directory(struct path directory); /* write and search permission, not read-only, not deleted */
+bool owner_or_root(const struct inode *);
+int sticky_forbids(const struct inode *directory, const struct inode *victim);
+static inline bool is_directory(const struct inode *inode) { return (inode->mode & S_IFMT) == S_IFDIR; }
+static inline bool is_symlink(const struct inode *inode) { return (inode->mode & S_IFMT) == S_IFLNK; }
+static inline bool is_regular(const struct inode *inode) { return (inode->mode & S_IFMT) == S_IFREG; }
+static inline struct mount_view *view(void) { return current_process()->view; }
+
+/* An open file of the VFS: data of struct file. */
+struct open_file { struct path path; struct inode *inode; int lock; };
+int open_path(struct path path, uint32_t flags, struct file **out); /* takes the path's reference in any case */
+bool file_is_vfs(const struct file *);
+struct open_file *file_open_of(struct file *); /* NULL when it is not a VFS file */
+int open_at(int directory, const char *text, uint32_t flags, uint32_t mode, struct file **out);
+void inode_fill_stat(struct inode *, struct linux_stat *out);
+int inode_truncate(struct inode *, int64_t size);
+long path_text(struct path path, char *out, size_t room);
+extern struct mount *first_mount;
+#endif

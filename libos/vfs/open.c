@@ -1,0 +1,323 @@
+/*
+ * Opening, and the file_ops of what was opened: regular files, directories, O_PATH. Devices and descriptors bring files of their own.
+ * Owns struct open_file: the path (for getcwd-like answers and *at calls) and the inode.
+ */
+#include "vfs/internal.h"
+
+static long read_program(struct inode *inode, uint8_t *to, size_t size, int64_t position) {
+    if (inode->ops->read) return inode->ops->read(inode, to, size, position);
+    if (!inode->ops->get_page) return -EINVAL;
+    long done = 0;
+    while (size && position < inode->size) {
+        size_t offset = (size_t)position & (PAGE_SIZE - 1), piece = PAGE_SIZE - offset;
+        if (piece > size) piece = size;
+        if ((int64_t)piece > inode->size - position) piece = (size_t)(inode->size - position);
+        uint64_t physical;
+        int error = inode->ops->get_page(inode, (uint64_t)position >> PAGE_SHIFT, FILE_PAGE_READ, &physical);
+        if (!error && user_copy_out(to, (uint8_t *)phys_to_virt(physical) + offset, piece)) error = -EFAULT;
+        else if (error) return done ? done : error;
+        page_put(physical);
+        if (error) return done ? done : error;
+        to += piece;
+        size -= piece;
+        position += (int64_t)piece;
+        done += (long)piece;
+    }
+    return done;
+}
+
+static long regular_read(struct file *file, const struct iovec *vector, int count, int64_t position) {
+    struct inode *inode = file_open_of(file)->inode;
+    int64_t at = position < 0 ? file->position : position;
+    long done = 0;
+    for (int i = 0; i < count; i++) {
+        if (!vector[i].length) continue;
+        long result = read_program(inode, vector[i].base, vector[i].length, at);
+        if (result < 0 && !done) return result;
+        if (result <= 0) break;
+        done += result;
+        at += result;
+        if ((size_t)result < vector[i].length) break;
+    }
+    if (position < 0) file->position = at;
+    if (done && !(file->flags & O_NOATIME) && inode->super && !inode->super->read_only) inode->atime = vfs_now();
+    return done;
+}
+
+static long regular_write(struct file *file, const struct iovec *vector, int count, int64_t position) {
+    struct inode *inode = file_open_of(file)->inode;
+    if (!inode->ops->write) return -EINVAL;
+    int64_t at = position < 0 ? file->position : position;
+    if (file->flags & O_APPEND) at = inode->size;
+    long done = 0;
+    for (int i = 0; i < count; i++) {
+        if (!vector[i].length) continue;
+        long result = inode->ops->write(inode, vector[i].base, vector[i].length, at);
+        if (result < 0 && !done) return result;
+        if (result <= 0) break;
+        done += result;
+        at += result;
+        if ((size_t)result < vector[i].length) break;
+    }
+    if (position < 0) file->position = at;
+    if (done) {
+        inode->mtime = inode->ctime = vfs_now();
+        if (current_process()->credentials.euid) inode->mode &= ~(uint32_t)(S_ISUID | (inode->mode & 010 ? S_ISGID : 0));
+    }
+    return done;
+}
+
+static int64_t regular_seek(struct file *file, int64_t offset, int whence) {
+    int64_t size = file_open_of(file)->inode->size, base;
+    switch (whence) {
+    case SEEK_SET: base = 0; break;
+    case SEEK_CUR: base = file->position; break;
+    case SEEK_END: base = size; break;
+    case SEEK_DATA: case SEEK_HOLE: /* all is data up to the end: always a true answer (lseek(2)) */
+        if (offset < 0 || offset >= size) return -ENXIO;
+        return file->position = whence == SEEK_DATA ? offset : size;
+    default: return -EINVAL;
+    }
+    if (__builtin_add_overflow(base, offset, &base)) return -EOVERFLOW;
+    return base < 0 ? -EINVAL : (file->position = base);
+}
+
+static int any_stat(struct file *file, struct linux_stat *out) {
+    inode_fill_stat(file_open_of(file)->inode, out);
+    return 0;
+}
+
+static void any_close(struct file *file) {
+    struct open_file *open = file->data;
+    path_put(open->path);
+    kfree(open);
+}
+
+static int regular_get_page(struct file *file, uint64_t index, int how, uint64_t *physical) {
+    struct inode *inode = file_open_of(file)->inode;
+    return inode->ops->get_page ? inode->ops->get_page(inode, index, how, physical) : -ENODEV;
+}
+
+static long regular_ioctl(struct file *file, unsigned long request, unsigned long argument) {
+    if (request != FIONREAD) return -ENOTTY;
+    int64_t left = file_open_of(file)->inode->size - file->position;
+    int number = left < 0 ? 0 : left > 0x7fffffff ? 0x7fffffff : (int)left;
+    return user_copy_out((void *)argument, &number, sizeof number);
+}
+
+static const struct file_ops regular_ops = {
+    .kind = "file", .read = regular_read, .write = regular_write, .ioctl = regular_ioctl, .seek = regular_seek, .stat = any_stat,
+    .close = any_close, .get_page = regular_get_page,
+};
+
+static long directory_read(struct file *file, const struct iovec *vector, int count, int64_t position) {
+    (void)file, (void)vector, (void)count, (void)position;
+    return -EISDIR;
+}
+
+static int64_t directory_seek(struct file *file, int64_t offset, int whence) {
+    if (whence == SEEK_CUR) offset += file->position;
+    if (whence > SEEK_CUR || offset < 0) return -EINVAL;
+    return file->position = offset;
+}
+
+static const struct file_ops directory_ops = {
+    .kind = "directory", .read = directory_read, .seek = directory_seek, .stat = any_stat, .close = any_close,
+};
+
+static long path_transfer(struct file *file, const struct iovec *vector, int count, int64_t position) {
+    (void)file, (void)vector, (void)count, (void)position;
+    return -EBADF;
+}
+
+static const struct file_ops path_ops = { .kind = "path", .read = path_transfer, .write = path_transfer, .stat = any_stat, .close = any_close };
+
+struct open_file *file_open_of(struct file *file) {
+    const struct file_ops *ops = file->ops;
+    return ops == &regular_ops || ops == &directory_ops || ops == &path_ops ? file->data : NULL;
+}
+
+struct inode *file_inode(struct file *file) {
+    struct open_file *open = file_open_of(file);
+    return open ? open->inode : NULL;
+}
+
+static int check_open(struct inode *inode, uint32_t flags) {
+    uint32_t access = flags & O_ACCMODE;
+    bool writes = access != O_RDONLY || flags & O_TRUNC;
+    if (flags & O_DIRECTORY && !is_directory(inode)) return -ENOTDIR;
+    if (is_symlink(inode) && !inode->ops->target) return -ELOOP;
+    if (is_directory(inode) && (writes || flags & O_CREAT)) return -EISDIR;
+    if (writes && is_regular(inode) && inode->super && inode->super->read_only) return -EROFS;
+    if (flags & O_NOATIME && !owner_or_root(inode)) return -EPERM;
+    return inode->ops->target ? 0
+                              : inode_permission(inode, (access != O_WRONLY ? MAY_READ : 0) | (writes ? MAY_WRITE : 0));
+}
+
+int open_path(struct path path, uint32_t flags, struct file **out) {
+    struct inode *inode = path.dentry->inode;
+    const struct file_ops *ops = flags & O_PATH ? &path_ops : is_directory(inode) ? &directory_ops : &regular_ops;
+    int error = 0;
+    if (!(flags & O_PATH)) {
+        error = check_open(inode, flags);
+        if (!error && inode->ops->target) {
+            struct file *target = inode->ops->target(inode);
+            if (target) file_get(*out = target);
+            path_put(path);
+            return target ? 0 : -ENOENT;
+        }
+        if (!error && inode->ops->open) {
+            error = inode->ops->open(inode, flags & ~(uint32_t)(O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC), out);
+            path_put(path);
+            return error;
+        }
+        if (!error && !is_directory(inode) && !is_regular(inode)) error = -ENXIO;
+        if (!error && flags & O_TRUNC) error = inode_truncate(inode, 0);
+    } else if (flags & O_DIRECTORY && !is_directory(inode)) {
+        error = -ENOTDIR;
+    }
+    struct open_file *open = error ? NULL : kzalloc(sizeof *open);
+    if (open) {
+        open->path = path;
+        open->inode = inode; /* the dentry holds it */
+        *out = file_create(ops, (flags & ~(uint32_t)(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC)) | O_LARGEFILE, open);
+        if (*out) return 0;
+        kfree(open);
+    }
+    path_put(path);
+    return error ? error : -ENOMEM;
+}
+
+/* A new file `last` in `parent` (its reference is given up), opened: its mode does not limit this first opening. */
+static int create_and_open(struct path parent, struct name last, uint32_t flags, uint32_t mode, struct file **out) {
+    struct inode *directory = parent.dentry->inode, *made;
+    struct dentry *dentry;
+    int error = may_change_directory(parent);
+    if (!error && !directory->ops->create) error = -EROFS;
+    if (!error)
+        error = directory->ops->create(directory, last.text, last.length, S_IFREG | (mode & 07777 & ~view()->umask), 0, &made);
+    if (!error) error = dentry_add(parent.dentry, last, made, &dentry);
+    if (error) {
+        path_put(parent);
+        return error;
+    }
+    struct path path = { parent.mount, dentry };
+    path_put(parent);
+    struct open_file *open = kzalloc(sizeof *open);
+    if (open) {
+        open->path = path;
+        open->inode = dentry->inode;
+        *out = file_create(&regular_ops, (flags & ~(uint32_t)(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC)) | O_LARGEFILE, open);
+        if (*out) return 0;
+        kfree(open);
+    }
+    path_put(path);
+    return -ENOMEM;
+}
+
+/* O_CREAT: a dangling link's target is made, so the last name is looked at here and not by the walk. start's reference stays. */
+static int open_creating(struct path start, const char *text, uint32_t flags, uint32_t mode, unsigned links, struct file **out) {
+    struct path parent;
+    struct name last;
+    struct dentry *found;
+    int error = walk_from(start, text, WALK_PARENT, &parent, &last);
+    if (error) return error;
+    bool special = last.text[0] == '.' && (last.length == 1 || (last.length == 2 && last.text[1] == '.'));
+    if (special || last.text[last.length] == '/') {
+        path_put(parent);
+        return -EISDIR;
+    }
+    error = dentry_lookup(parent.dentry, last, &found);
+    if (error == -ENOENT) return create_and_open(parent, last, flags, mode, out);
+    if (error || flags & O_EXCL) {
+        if (!error) dentry_put(found);
+        path_put(parent);
+        return error ? error : -EEXIST;
+    }
+    if (is_symlink(found->inode) && !found->inode->ops->target && !(flags & O_NOFOLLOW)) {
+        char *target = links < 40 ? walk_buffer() : NULL;
+        long length = target ? found->inode->ops->readlink(found->inode, target, PATH_MAX - 1) : links < 40 ? -ENOMEM : -ELOOP;
+        if (length >= 0) target[length] = 0;
+        error = length < 0 ? (int)length : open_creating(parent, target, flags, mode, links + 1, out);
+        if (target) walk_buffer_free(target);
+        dentry_put(found);
+        path_put(parent);
+        return error;
+    }
+    struct path path = path_mounted((struct path){ parent.mount, found });
+    path_put(parent);
+    return open_path(path, flags, out);
+}
+
+int open_at(int directory, const char *text, uint32_t flags, uint32_t mode, struct file **out) {
+    struct path path;
+    int error;
+    if ((flags & O_TMPFILE) == O_TMPFILE) return -EOPNOTSUPP;
+    if (flags & O_PATH) flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
+    if (flags & O_CREAT) {
+        if (flags & O_DIRECTORY) return -EINVAL;
+        error = walk_at(*text == '/' ? AT_FDCWD : directory, *text ? "" : text, *text ? WALK_EMPTY : 0, &path, NULL);
+        if (error) return error;
+        error = open_creating(path, text, flags, mode, 0, out);
+        path_put(path);
+        return error;
+    }
+    error = walk_at(directory, text, flags & O_NOFOLLOW ? WALK_NO_FOLLOW : 0, &path, NULL);
+    return error ? error : open_path(path, flags, out);
+}
+
+SYSCALL_DEFINE(openat, int directory, const char *program_path, int flags, uint32_t mode) {
+    char *text = walk_buffer();
+    struct file *file;
+    if (!text) return -ENOMEM;
+    long result = user_string_in(text, program_path, PATH_MAX);
+    if (result >= 0) result = open_at(directory, text, (uint32_t)flags, mode, &file);
+    walk_buffer_free(text);
+    if (result) return result;
+    result = file_install(file, 0, flags & O_CLOEXEC);
+    if (result < 0) file_put(file);
+    return result;
+}
+
+SYSCALL_DEFINE(open, const char *path, int flags, uint32_t mode) {
+    return sys_openat(AT_FDCWD, path, flags, mode);
+}
+
+SYSCALL_DEFINE(creat, const char *path, uint32_t mode) {
+    return sys_openat(AT_FDCWD, path, O_CREAT | O_WRONLY | O_TRUNC, mode);
+}
+
+struct user_sink { struct dirent_sink sink; uint8_t *program; size_t room, used; int error; int64_t *position; };
+static bool add_entry(struct dirent_sink *sink, const char *name, size_t length, uint64_t ino, uint32_t mode, int64_t offset) {
+    struct user_sink *user = (struct user_sink *)sink;
+    union { struct linux_dirent64 entry; uint8_t bytes[sizeof(struct linux_dirent64) + NAME_MAX + 9]; } buffer;
+    size_t head = offsetof(struct linux_dirent64, name), size = (head + length + 1 + 7) & ~7ul;
+    if (length > NAME_MAX) return true;
+    if (size > user->room - user->used) {
+        if (!user->used) user->error = -EINVAL;
+        return false;
+    }
+    memset(&buffer, 0, size);
+    buffer.entry = (struct linux_dirent64){ .ino = ino, .offset = offset, .length = (uint16_t)size, .type = (uint8_t)DT_OF_MODE(mode) };
+    memcpy(buffer.bytes + head, name, length);
+    if (user_copy_out(user->program + user->used, &buffer, size)) {
+        user->error = -EFAULT;
+        return false;
+    }
+    user->used += size;
+    *user->position = offset;
+    return true;
+}
+
+SYSCALL_DEFINE(getdents64, int descriptor, void *out, unsigned size) {
+    struct file *file = file_lookup(descriptor);
+    if (!file) return -EBADF;
+    if (file->ops != &directory_ops) return -ENOTDIR;
+    struct open_file *open = file->data;
+    if (open->path.dentry->deleted) return -ENOENT;
+    if (!open->inode->ops->iterate) return -ENOTDIR;
+    struct user_sink sink = { { add_entry }, out, size, 0, 0, &file->position };
+    int error = open->inode->ops->iterate(open->inode, file->position, &sink.sink);
+    if (sink.used) return (long)sink.used;
+    return sink.error ? sink.error : error;
+}

@@ -1,0 +1,95 @@
+/*
+ * The virtual file system: names, mounts, inodes, open regular files. File systems (tmpfs, devfs; read-only images, overlays and 9P to
+ * come) give inode_ops; everything that a path call does is here, once.
+ *
+ * Objects: an inode is a file's identity; a dentry is a name in a directory (cached, a tree); a mount puts a tree on a dentry; a path
+ * is a dentry in a mount. All are reference-counted; functions that return one give a reference unless they say "borrowed".
+ * Context: calls, may sleep. Locks: one for each superblock's tree and one for the dentry cache when there is more than one CPU; today the
+ * only points where a call can be interrupted are inside user_copy_* and file-system operations that sleep.
+ */
+#ifndef HULL_VFS_VFS_H
+#define HULL_VFS_VFS_H
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+#include "abi/linux_file.h"
+#include "file/file.h"
+
+struct inode; struct dentry; struct mount; struct superblock;
+
+/* Receives directory entries; false: full, the entry was not taken. offset: the position after this entry. */
+struct dirent_sink { bool (*add)(struct dirent_sink *, const char *name, size_t length, uint64_t ino, uint32_t mode, int64_t offset); };
+
+/* Absent operations: -EROFS for what changes a directory, -EINVAL for the rest unless said. Names are not NUL-ended. */
+struct inode_ops {
+    /* Directories. lookup: -ENOENT when there is no such name. */
+    int (*lookup)(struct inode *directory, const char *name, size_t length, struct inode **out);
+    int (*create)(struct inode *directory, const char *name, size_t length, uint32_t mode, uint64_t rdev, struct inode **out);
+    int (*symlink)(struct inode *directory, const char *name, size_t length, const char *target, struct inode **out);
+    int (*link)(struct inode *directory, const char *name, size_t length, struct inode *target);
+    int (*unlink)(struct inode *directory, const char *name, size_t length, struct inode *victim); /* also empty directories: else -ENOTEMPTY */
+    int (*rename)(struct inode *from, const char *name, size_t length, struct inode *moved, struct inode *to, const char *new_name,
+                  size_t new_length, struct inode *replaced, bool exchange); /* replaced: NULL or what is there */
+    int (*iterate)(struct inode *directory, int64_t position, struct dirent_sink *sink); /* "." and ".." included */
+    /* Symbolic links: the text, not NUL-ended; its length. */
+    long (*readlink)(struct inode *, char *out, size_t room);
+    /* Regular files: pages, as file_ops.get_page; a file system without pages has read and write (program memory) instead. */
+    int (*get_page)(struct inode *, uint64_t index, int how, uint64_t *physical);
+    long (*read)(struct inode *, void *program, size_t size, int64_t position);
+    long (*write)(struct inode *, const void *program, size_t size, int64_t position);
+    int (*truncate)(struct inode *, int64_t size); /* shrinks or grows; sets inode->size */
+    int (*allocate)(struct inode *, int64_t start, int64_t length, bool punch); /* absent: -EOPNOTSUPP */
+    int (*changed)(struct inode *); /* mode, owner or times were set; absent: they live in the inode only */
+    int (*sync)(struct inode *);    /* absent: nothing to do */
+    uint64_t (*blocks)(struct inode *); /* of 512 bytes; absent: from the size */
+    /* Devices, descriptors: a file of their own, flags as in open. */
+    int (*open)(struct inode *, uint32_t flags, struct file **out);
+    /* A link that is not a text but a file (/proc/self/fd/1): borrowed. Walks end there; stat and open use the file. */
+    struct file *(*target)(struct inode *);
+    void (*release)(struct inode *); /* last reference gone; frees it */
+};
+struct inode {
+    const struct inode_ops *ops;
+    struct superblock *super;
+    uint64_t ino, rdev;
+    uint32_t mode, uid, gid, nlink, references;
+    int64_t size;
+    struct linux_timespec atime, mtime, ctime, btime;
+    void *data; /* the file system's */
+};
+struct super_ops { void (*statfs)(struct superblock *, struct linux_statfs *out); };
+struct superblock {
+    const struct super_ops *ops;
+    const char *kind;  /* "tmpfs", as /proc/mounts shows it */
+    uint64_t device;   /* st_dev */
+    struct inode *root;
+    bool read_only;
+    void *data;
+};
+struct path { struct mount *mount; struct dentry *dentry; };
+
+/* What a process sees: its root, its working directory, its umask. Shared by reference (CLONE_FS) or copied (fork). */
+struct mount_view { uint32_t references; uint32_t umask; struct path root, cwd; };
+struct mount_view *mount_view_copy(const struct mount_view *); /* NULL: out of memory */
+void mount_view_put(struct mount_view *);
+
+/* For start code and other components; paths in libOS memory, relative to the current process's working directory. */
+int vfs_open(const char *path, uint32_t flags, uint32_t mode, struct file **out); /* as open(2) */
+int vfs_make_directory(const char *path, uint32_t mode);
+int vfs_make_symlink(const char *target, const char *path);
+int vfs_write_file(const char *path, const void *content, size_t size, uint32_t mode); /* creates or replaces */
+int vfs_attach(const char *path, struct inode *inode); /* gives a ready inode (of any kind) a name; takes the reference on success */
+int vfs_mount(struct superblock *, const char *path, bool as_root); /* takes over super->root's reference */
+struct inode *file_inode(struct file *); /* borrowed; NULL when the file has none (pipe, console) */
+/* Into libOS memory: what exec and its like read with. Bytes (short at the end) or -errno. */
+long vfs_read_at(struct file *, void *to, size_t size, int64_t position);
+/* The path by which a file was opened, as getcwd gives it: length or -errno. -EINVAL for files without one. */
+long vfs_file_path(struct file *, char *out, size_t room);
+
+/* For file systems. */
+struct inode *inode_create(const struct inode_ops *ops, struct superblock *super, uint32_t mode); /* times and owner now; NULL: out of memory */
+void inode_get(struct inode *);
+void inode_put(struct inode *);
+uint64_t inode_number_next(void);
+struct linux_timespec vfs_now(void);
+#endif
