@@ -18,3 +18,9 @@ SYSCALL_DEFINE(get_robust_list, int pid, uintptr_t *head, size_t *size) {
     if (pid && pid != current_thread()->tid) return -ESRCH;
     return user_copy_out(head, &robust.head, sizeof *head) || user_copy_out(size, &robust.size, sizeof *size) ? -EFAULT : 0;
 }
+
+/* Refused on purpose: a restartable sequence must be aborted at preemption and signals, and C libraries do without. */
+SYSCALL_DEFINE(rseq, void *area, uint32_t length, int flags, uint32_t signature) {
+    (void)area, (void)length, (void)flags, (void)signature;
+    return -ENOSYS;
+}
