@@ -13,6 +13,8 @@ export type Executable = {
   bytes: Uint8Array;
   entry: number;
   positionIndependent: boolean;
+  /** File offset at which ELF header and program headers are over; a multiple of 8. */
+  headersEnd: number;
   segments: {
     address: number;
     offset: number;

@@ -6,6 +6,7 @@
  * need: where they are broken (the kernel never reads them) they are left out.
  */
 import {
+  EHDR_SIZE,
   EM_AARCH64,
   EM_386,
   EM_RISCV,
@@ -17,6 +18,7 @@ import {
   isElf,
   PF_W,
   PF_X,
+  PHDR_SIZE,
   PT_INTERP,
   PT_LOAD,
   readElf,
@@ -89,6 +91,7 @@ export function describeExecutable(bytes: Uint8Array, path: string): Executable 
     bytes,
     entry: file.entry,
     positionIndependent: file.type === ET_DYN,
+    headersEnd: EHDR_SIZE + (file.programHeaderOffset === EHDR_SIZE ? file.programHeaders.length * PHDR_SIZE : 0),
     segments,
     sections: hasSections ? readUsableSections(file, bytes) : [],
     functions: hasSections ? readFunctions(file) : [],

@@ -80,10 +80,11 @@ export function scanReferences(map: CodeMap): References {
   }
 
   const { executable } = map;
+  // The file's headers are loaded, too; the addresses in them are no pointers that a program would call.
   for (const segment of executable.segments) {
     if (segment.executable && executable.sections.length > 0 && segmentIsAllCode(map, segment)) continue;
     const view = new DataView(executable.bytes.buffer, executable.bytes.byteOffset + segment.offset, segment.fileSize);
-    for (let at = -segment.address & 7; at + 8 <= segment.fileSize; at += 8) {
+    for (let at = Math.max(-segment.address & 7, executable.headersEnd - segment.offset); at + 8 <= segment.fileSize; at += 8) {
       const upper = view.getUint32(at + 4, true);
       if (upper > 0x7fff) continue;
       const value = upper * 0x100000000 + view.getUint32(at, true);

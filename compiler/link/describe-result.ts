@@ -56,7 +56,7 @@ export function makeManifest(context: LinkContext): ImageManifest {
 	if (context.options.kind !== "executable") components.push({ name: "<linker>", why: ["tables and stubs"], ...linker });
 	const syscalls: Record<string, string> = {};
 	for (const [name, symbol] of context.scopes.libos) {
-		if (name.startsWith("sys_") && symbol.section?.live && symbol.file?.component) syscalls[name.slice(4)] = symbol.file.component.name;
+		if (name.startsWith("sys_") && name !== "sys_absent" && symbol.section?.live && symbol.file?.component) syscalls[name.slice(4)] = symbol.file.component.name;
 	}
 	const absent = new Set(context.absent.keys());
 	for (const name of context.syscalls) if (!syscalls[name]) absent.add(name);
