@@ -75,6 +75,7 @@ void mount_view_put(struct mount_view *);
 
 /* For start code and other components; paths in libOS memory, relative to the current process's working directory. */
 int vfs_open(const char *path, uint32_t flags, uint32_t mode, struct file **out); /* as open(2) */
+int vfs_enter(const char *path); /* chdir */
 int vfs_make_directory(const char *path, uint32_t mode);
 int vfs_make_symlink(const char *target, const char *path);
 int vfs_write_file(const char *path, const void *content, size_t size, uint32_t mode); /* creates or replaces */

@@ -123,6 +123,12 @@ static long enter_text(const char *program_path, struct path *place) {
     return error ? error : enter(path, place);
 }
 
+int vfs_enter(const char *text) {
+    struct path path;
+    int error = walk_at(AT_FDCWD, text, WALK_DIRECTORY, &path, NULL);
+    return error ? error : (int)enter(path, &view()->cwd);
+}
+
 SYSCALL_DEFINE(chdir, const char *path) {
     return enter_text(path, &view()->cwd);
 }

@@ -1,0 +1,81 @@
+/*
+ * The root of an image without a root file system: a tmpfs with the names that programs expect. Also the working directory that the
+ * host asked for (made when it is not there, as Docker does).
+ */
+#include "devfs/internal.h"
+#include "abi/boot_abi.h"
+#include "channel/channel.h"
+#include "init/init.h"
+#include "lib/format.h"
+#include "tmpfs/tmpfs.h"
+
+static struct superblock *root;
+
+struct superblock *first_mount_super(void) {
+    return root;
+}
+
+static int make_directories(void) {
+    static const struct { const char *path; uint32_t mode; } directories[] = {
+        { "/dev", 0755 }, { "/proc", 0555 }, { "/proc/self", 0555 }, { "/tmp", 01777 }, { "/etc", 0755 }, { "/root", 0700 }, { "/dev/shm", 01777 },
+        { "/var", 0755 }, { "/var/tmp", 01777 }, { "/run", 0755 },
+    };
+    first_process.view->umask = 0;
+    for (unsigned i = 0; i < sizeof directories / sizeof *directories; i++) {
+        int error = vfs_make_directory(directories[i].path, directories[i].mode);
+        if (error) return error;
+    }
+    return 0;
+}
+
+static int write_text(const char *path, const char *text) {
+    return vfs_write_file(path, text, strlen(text), 0644);
+}
+
+static int make_files(void) {
+    char name[65] = "hull", text[256];
+    size_t size;
+    const char *given = boot_module_find(HULL_MODULE_HOSTNAME, &size);
+    if (given && size) {
+        if (size > 64) size = 64;
+        memcpy(name, given, size);
+        name[size] = 0;
+    }
+    format_text(text, sizeof text, "%s\n", name);
+    int error = write_text("/etc/hostname", text);
+    format_text(text, sizeof text, "127.0.0.1\tlocalhost\n::1\tlocalhost\n127.0.1.1\t%s\n", name);
+    if (!error) error = write_text("/etc/hosts", text);
+    if (!error) error = write_text("/etc/passwd", "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n");
+    if (!error) error = write_text("/etc/group", "root:x:0:\nnogroup:x:65534:\n");
+    return error;
+}
+
+static void enter_working_directory(void) {
+    char path[512];
+    size_t size;
+    const char *given = boot_module_find(HULL_MODULE_CWD, &size);
+    if (!given || !size || size >= sizeof path) return;
+    for (size_t i = 0; i <= size; i++) {
+        if (i && (i == size || given[i] == '/')) {
+            path[i] = 0;
+            vfs_make_directory(path, 0755);
+        }
+        if (i < size) path[i] = given[i];
+    }
+    int error = vfs_enter(path);
+    if (error) log_line("cannot enter the working directory \"%s\": error %d", path, -error);
+}
+
+static void devfs_start(void) {
+    root = tmpfs_create(0755, 20);
+    int error = root ? vfs_mount(root, "/", true) : -ENOMEM;
+    if (!error) error = make_directories();
+    if (!error) error = make_files();
+    if (!error) error = devices_attach();
+    if (!error) error = descriptors_attach();
+    if (!error) error = program_attach();
+    if (error) panic("devfs: the root file system cannot be made, error %d", -error);
+    enter_working_directory();
+    first_process.view->umask = 022;
+}
+HULL_INIT(6, devfs_start);
