@@ -11,12 +11,12 @@
 #include "console/console.h"
 #include "init/init.h"
 #include "lib/string.h"
+#include "signal/signal.h"
 #include "syscall/syscall.h"
 #include "task/task.h"
 
-/* Delivers to a process group; absent where the signal component is. */
-int signal_send_group(int group, int number) __attribute__((weak));
-#define SIGWINCH 28
+/* Absent where the signal component is. */
+extern __typeof(signal_send) signal_send __attribute__((weak));
 
 static struct line line;
 static struct linux_winsize size_now;
@@ -27,9 +27,10 @@ static void echo(struct line *unused, const char *bytes, size_t size) {
     channel_write(HULL_RECORD_STDOUT, bytes, size);
 }
 
+/* To the foreground group; the first process is all of it as long as it is the only one. */
 static void raise_signal(struct line *unused, int number) {
     (void)unused;
-    if (signal_send_group) signal_send_group(foreground, number);
+    if (signal_send) signal_send(&first_process, &(struct signal_info){ .number = number, .code = SI_KERNEL });
 }
 
 void terminal_start(void) {
@@ -59,7 +60,7 @@ static void resize(const void *payload, size_t size) {
     if (both[0] == size_now.rows && both[1] == size_now.columns) return;
     size_now.rows = both[0];
     size_now.columns = both[1];
-    if (signal_send_group) signal_send_group(foreground, SIGWINCH);
+    raise_signal(&line, SIGWINCH);
 }
 HULL_CHANNEL_HANDLER(2, input_resize) = { HULL_RECORD_RESIZE, resize };
 

@@ -5,15 +5,15 @@
 #include "abi/linux_file.h"
 #include "file/file.h"
 #include "memory/memory.h"
+#include "signal/signal.h"
 #include "syscall/syscall.h"
 #include "task/task.h"
 
 #define PIPE_ROOM 65536u
 #define PIPE_BUF 4096u
 #define PIPE_ROOM_MOST (1u << 20)
-#define SIGPIPE 13
-/* Delivers to the calling thread; absent where the signal component is. */
-void signal_raise_self(int number) __attribute__((weak));
+/* Absent where the signal component is. */
+extern __typeof(signal_raise) signal_raise __attribute__((weak));
 
 struct pipe {
     struct wait_queue readers, writers;
@@ -117,7 +117,7 @@ static long pipe_write(struct file *file, const struct iovec *vector, int count,
         }
     }
     if (done) wait_queue_wake(&pipe->readers, -1);
-    if (error == -EPIPE && signal_raise_self) signal_raise_self(SIGPIPE);
+    if (error == -EPIPE && signal_raise) signal_raise(SIGPIPE);
     return done ? done : error;
 }
 

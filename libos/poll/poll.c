@@ -9,13 +9,23 @@
 #include "input/input.h"
 #include "lib/string.h"
 #include "memory/memory.h"
+#include "signal/signal.h"
 #include "syscall/syscall.h"
 #include "task/task.h"
 
-/* Replaces the signal mask for the duration of a wait; absent where the signal component is. `program`: the new mask; restores at the
- * next delivery or by signal_mask_restore. */
-int signal_mask_set_for_wait(const void *program, size_t size) __attribute__((weak));
-void signal_mask_restore(bool interrupted) __attribute__((weak));
+/* Absent where the signal component is. */
+extern __typeof(signal_mask_for_call) signal_mask_for_call __attribute__((weak));
+#define SIGNAL_MASK_SIZE 8
+
+/* The mask of a p-form, until the call's signals have been delivered. 0, -EINVAL, -EFAULT. */
+static long use_mask(const void *program, size_t size) {
+    uint64_t mask;
+    if (!program || !signal_mask_for_call) return 0;
+    if (size != SIGNAL_MASK_SIZE) return -EINVAL;
+    if (user_copy_in(&mask, program, sizeof mask)) return -EFAULT;
+    signal_mask_for_call(mask);
+    return 0;
+}
 
 #define WAITERS_A_BLOCK 16
 struct entry { struct waiter waiter; struct wait_queue *queue; struct poller *poller; };
@@ -161,10 +171,8 @@ SYSCALL_DEFINE(ppoll, struct linux_pollfd *entries, unsigned count, struct linux
     uint64_t deadline;
     long result = read_timeout(timeout, 1, &deadline);
     if (result) return result;
-    bool masked = mask && signal_mask_set_for_wait;
-    if (masked && (result = signal_mask_set_for_wait(mask, mask_size))) return result;
+    if ((result = use_mask(mask, mask_size))) return result;
     result = poll_common(entries, count, deadline);
-    if (masked) signal_mask_restore(result == -EINTR);
     write_left(timeout, 1, deadline);
     return result;
 }
@@ -239,10 +247,8 @@ SYSCALL_DEFINE(pselect6, int count, void *in, void *out, void *exceptional, stru
     long result = read_timeout(timeout, 1, &deadline);
     if (result) return result;
     if (packed_mask && user_copy_in(&packed, packed_mask, sizeof packed)) return -EFAULT;
-    bool masked = packed.mask && signal_mask_set_for_wait;
-    if (masked && (result = signal_mask_set_for_wait(packed.mask, packed.size))) return result;
+    if ((result = use_mask(packed.mask, packed.size))) return result;
     result = select_common(count, (void *const[]){ in, out, exceptional }, deadline);
-    if (masked) signal_mask_restore(result == -EINTR);
     write_left(timeout, 1, deadline);
     return result;
 }
