@@ -20,6 +20,7 @@ dpkg-source:dpkg-dev
 xz:xz-utils
 make:make
 strip:binutils
+strace:strace
 '
 missing=''
 for pair in $NEEDED; do

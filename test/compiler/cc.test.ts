@@ -1,0 +1,163 @@
+// hull cc: what its command line means, what it leaves behind, and what of hull's C library gets into an image.
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import t, { type Test } from 'tap';
+import { compile } from '../../compiler/cc/index.ts';
+import { parseCcOptions, splitResponse } from '../../compiler/cc/options.ts';
+
+const DIST = resolve('dist');
+const LIBC = join(DIST, 'sysroot/x86_64/lib/libc.a');
+const scratch = mkdtempSync(join(tmpdir(), 'hull-test-cc-'));
+t.teardown(() => rmSync(scratch, { recursive: true, force: true }));
+const at = (name: string) => join(scratch, name);
+const write = (name: string, text: string) => {
+  writeFileSync(at(name), text);
+  return at(name);
+};
+const parse = (...args: string[]) => parseCcOptions(args, () => undefined);
+
+/** Runs hull cc; its temporary files go to a folder of their own, which must be empty afterwards. */
+async function cc(t: Test, args: string[]): Promise<{ status: number; log: string[] }> {
+  const temporary = at(`tmp-${Math.random()}`);
+  mkdirSync(temporary);
+  const before = process.env['TMPDIR'];
+  process.env['TMPDIR'] = temporary;
+  const log: string[] = [];
+  try {
+    const status = await compile(args, { dist: DIST, env: process.env, log: (line) => log.push(line) });
+    t.same(readdirSync(temporary), [], 'nothing temporary is left');
+    return { status, log };
+  } finally {
+    if (before === undefined) delete process.env['TMPDIR'];
+    else process.env['TMPDIR'] = before;
+  }
+}
+
+t.test('command line', (t) => {
+  t.test('stages, inputs and outputs', (t) => {
+    const plan = parse('-c', 'a.c', '-o', 'a.o', '-O2', '-DX=1', '-I', 'inc', '-Iother', '-std=c11', '-g');
+    t.equal(plan.stage, 'object');
+    t.equal(plan.output, 'a.o');
+    t.same(plan.compilerFlags, ['-O2', '-DX=1', '-I', 'inc', '-Iother', '-std=c11', '-g']);
+    t.same(plan.items, [{ kind: 'source', path: 'a.c', language: undefined }]);
+    t.equal(parse('-S', 'a.c').stage, 'assembly');
+    t.equal(parse('-E', 'a.c').stage, 'preprocess');
+    t.equal(parse('a.c').stage, 'image');
+    t.equal(parse('-oprog', 'a.c').output, 'prog');
+    t.end();
+  });
+  t.test('objects, libraries and whole archives keep their order', (t) => {
+    const plan = parse('a.o', '-lfoo', '-Wl,--whole-archive,libx.a,--no-whole-archive', '-L', 'p', '-Lq', 'b.a', '-l', 'm');
+    t.same(plan.items, [
+      { kind: 'object', path: 'a.o' },
+      { kind: 'library', name: 'foo' },
+      { kind: 'whole', on: true },
+      { kind: 'object', path: 'libx.a' },
+      { kind: 'whole', on: false },
+      { kind: 'object', path: 'b.a' },
+      { kind: 'library', name: 'm' },
+    ]);
+    t.same(plan.libraryPaths, ['p', 'q']);
+    t.end();
+  });
+  t.test('-x names a language until -x none', (t) => {
+    const plan = parse('-x', 'c', 'one', '-x', 'none', 'two', '-xassembler', 'three');
+    t.same(
+      plan.items.map((item) => item.kind),
+      ['source', 'object', 'source'],
+    );
+    t.end();
+  });
+  t.test('options about the host executable are dropped, linker options understood', (t) => {
+    const plan = parse('a.c', '-static', '-no-pie', '-fno-pie', '-flto', '-pipe', '-Wl,-z,relro,-z,now,-O1', '-Wl,-s', '-Wl,-rpath,/x', '-Wl,--defsym=top=0x10');
+    t.same(plan.compilerFlags, []);
+    t.equal(plan.strip, true);
+    t.same(plan.defines, { top: 16n });
+    t.equal(plan.items.length, 1, 'values of dropped options are no inputs');
+    t.end();
+  });
+  t.test('hull options', (t) => {
+    const plan = parse('a.c', '--hull-map', 'm', '--hull-symbols=s', '--hull-add', 'futex,poll', '--hull-omit=pipe', '--platform', 'linux/amd64');
+    t.match(plan, { map: 'm', symbols: 's', add: ['futex', 'poll'], omit: ['pipe'] });
+    t.end();
+  });
+  t.test('what cannot work is refused, with a reason', (t) => {
+    for (const args of [['-shared'], ['-m32'], ['-fsanitize=address'], ['-r'], ['-mcmodel=large'], ['-T', 'x.ld'], ['-pg'], ['--platform=linux/s390x'], ['--hull-no-such'], ['-o'], []]) {
+      t.throws(() => parse(...args, ...(args[0] === '-o' ? [] : args.length ? ['a.c'] : [])), { name: 'CcError', message: /^Cannot .*expected/ }, args.join(' ') || 'nothing at all');
+    }
+    t.throws(() => parse('-c', 'a.c', 'b.c', '-o', 'x.o'), /2 sources would go there/);
+    t.end();
+  });
+  t.test('response files: quotes, backslashes, nesting, and a name that is no file', (t) => {
+    t.same(splitResponse(`-DA="x y" 'b c'\\ d\n  e\\"f ""`), ['-DA=x y', 'b c d', 'e"f', '']);
+    const files: Record<string, string> = { outer: '-c @inner', inner: 'a.c -DQ', loop: '@loop' };
+    const plan = parseCcOptions(['@outer', '@missing.o'], (path) => files[path]);
+    t.match(plan, { stage: 'object', compilerFlags: ['-DQ'] });
+    t.match(plan.items[1], { kind: 'object', path: '@missing.o' });
+    t.throws(() => parseCcOptions(['@loop'], (path) => files[path]), /nested too deep/);
+    t.end();
+  });
+  t.end();
+});
+
+t.test('compiling', async (t) => {
+  const hello = write('hello.c', '#include <stdio.h>\nint main(void) { puts("hello"); return 0; }\n');
+
+  await t.test('-c, -S, -E and dependency files', async (t) => {
+    t.equal((await cc(t, ['-c', '-MD', hello, '-o', at('hello.o')])).status, 0);
+    t.equal(readFileSync(at('hello.o')).toString('latin1', 0, 4), '\x7fELF');
+    t.match(readFileSync(at('hello.d'), 'utf8'), /sysroot\/x86_64\/include\/stdio\.h/, "hull's own headers are read");
+    t.notMatch(readFileSync(at('hello.d'), 'utf8'), /\/usr\/include/, "the host's are not");
+    t.equal((await cc(t, ['-S', hello, '-o', at('hello.s')])).status, 0);
+    t.match(readFileSync(at('hello.s'), 'utf8'), /main:/);
+    t.equal((await cc(t, ['-E', hello, '-o', at('hello.i')])).status, 0);
+    t.match(readFileSync(at('hello.i'), 'utf8'), /int puts\(const char \*\);/);
+  });
+
+  await t.test('errors have the status of a C compiler and leave no output', async (t) => {
+    const bad = write('bad.c', 'int main(void) { return }\n');
+    t.equal((await cc(t, [bad, '-o', at('bad')])).status, 1);
+    t.match((await cc(t, [at('nofile.c')])).log[0], /Cannot compile ".*nofile\.c": no such file/);
+    t.match((await cc(t, [hello, '-lnothere', '-o', at('x')])).log[0], /Cannot find "-lnothere"/);
+    t.match((await cc(t, [write('text.o', 'not an object'), '-o', at('x')])).log[0], /text\.o/);
+    const undefinedSymbol = await cc(t, [write('undef.c', 'int missing_function(void);\nint main(void) { return missing_function(); }\n'), '-o', at('x')]);
+    t.equal(undefinedSymbol.status, 1);
+    t.match(undefinedSymbol.log.join('\n'), /missing_function/);
+    t.match((await cc(t, [hello, '-o', at('no/such/folder')])).log[0], /Cannot write/);
+    t.notOk(readdirSync(scratch).some((name) => name === 'x' || name === 'bad'), 'no file was written');
+  });
+});
+
+t.test('images', async (t) => {
+  const source = write('image.c', '#include <stdio.h>\nint main(int argc, char **argv) { printf("%d %s %g\\n", argc, argv[0], argc * 1.5); return 3; }\n');
+  t.equal((await cc(t, ['-O2', source, '-o', at('image'), '--hull-map', at('image.map'), '--hull-symbols', at('image.symbols')])).status, 0);
+  t.equal(statSync(at('image')).mode & 0o111, 0o111 & ~process.umask(), 'executable');
+  t.match(readFileSync(at('image.symbols'), 'utf8'), /\bmain\b/);
+  const map = readFileSync(at('image.map'), 'utf8');
+  t.match(map, /printf/);
+  t.notMatch(map, / (vfs|tmpfs|pipe|process|lwip)\.a\(/, 'no file system, no network, no process in it');
+
+  await t.test('archives, -L and -l, several sources, stripping', async (t) => {
+    write('one.c', 'int one(void) { return 1; }\n');
+    t.equal((await cc(t, ['-c', at('one.c'), '-o', at('one.o')])).status, 0);
+    execFileSync('llvm-ar', ['rcs', at('libone.a'), at('one.o')]);
+    const user = write('user.c', 'int one(void); int two(void);\nint main(void) { return one() + two() - 3; }\n');
+    const two = write('two.c', 'int two(void) { return 2; }\n');
+    t.equal((await cc(t, [user, two, '-L', scratch, '-lone', '-lm', '-o', at('many')])).status, 0);
+    t.equal((await cc(t, [user, two, '-L', scratch, '-lone', '-s', '-o', at('stripped')])).status, 0);
+    t.ok(statSync(at('stripped')).size < statSync(at('many')).size, '-s makes it smaller');
+  });
+  t.equal((await cc(t, [source, '-o', '/dev/null'])).status, 0, 'configure scripts write to /dev/null');
+  t.ok(statSync('/dev/null').isCharacterDevice(), '/dev/null is still a device');
+});
+
+t.test('the C library makes direct calls only', (t) => {
+  const dynamic = execFileSync('llvm-nm', ['-A', '-u', LIBC], { encoding: 'utf8', maxBuffer: 1 << 26, stdio: ['ignore', 'pipe', 'ignore'] });
+  const users = [...dynamic.matchAll(/:([\w.]+):.* hull_syscall_dynamic$/gm)].map((match) => match[1]);
+  t.same(users, ['misc_syscall.c.o'], 'only syscall(3) passes a number');
+  const code = execFileSync('llvm-objdump', ['-d', '--no-show-raw-insn', LIBC], { encoding: 'utf8', maxBuffer: 1 << 28, stdio: ['ignore', 'pipe', 'ignore'] });
+  t.notMatch(code, /^\s+[0-9a-f]+:\s+(syscall|sysenter|int\s+\$0x80|hlt)\b/m, 'no instruction that only works in ring 3');
+  t.end();
+});
