@@ -61,8 +61,8 @@ uint64_t clock_realtime_ns(void) {
 void clock_realtime_set(uint64_t ns) { realtime_offset = ns - clock_monotonic_ns(); }
 
 uint64_t clock_cycles_of(uint64_t ns) {
-    clock_monotonic_ns();
-    return (uint64_t)(((unsigned __int128)ns << 32) / scale);
+    uint64_t khz = clock_khz();
+    return ns / 1000000 * khz + ns % 1000000 * khz / 1000000;
 }
 
 uint64_t clock_khz(void) {

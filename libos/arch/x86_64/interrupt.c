@@ -16,11 +16,14 @@
 #define VECTOR_HUB 47
 #define LEVEL_TRIGGERED (1u << 15)
 #define GSI_MESSAGE (~0u)
+#define RETRY_TICKS 100000
 
 #pragma GCC visibility push(hidden)
 extern char arch_irq_stubs[];
-void arch_irq(unsigned vector);
+void arch_irq(unsigned vector, bool libos);
 void arch_timer_interrupt(void) __attribute__((weak)); /* timer.c */
+void arch_timer_retry(void) __attribute__((weak));
+extern char arch_syscall_exit[] __attribute__((weak)); /* absent in linked images */
 #pragma GCC visibility pop
 
 static struct { irq_handler handler; void *arg; unsigned gsi, vector; } lines[VECTOR_TIMER - VECTOR_FIRST];
@@ -99,7 +102,22 @@ int arch_irq_register_message(irq_handler handler, void *arg, uint64_t *address,
     return 0;
 }
 
-void arch_irq(unsigned vector) {
+/*
+ * In a linked image a call of the libOS is a plain function call, with no way out that looks for raised work. When an interrupt finds
+ * libOS text running, another one follows soon, until one finds the program's.
+ */
+static void retry_soon(void) {
+    if (arch_timer_retry) {
+        arch_timer_retry();
+        return;
+    }
+    set_gate(VECTOR_TIMER);
+    apic_write(APIC_TIMER_DIVIDE, 0xb);
+    apic_write(APIC_TIMER, VECTOR_TIMER);
+    apic_write(APIC_TIMER_INITIAL, RETRY_TICKS);
+}
+
+void arch_irq(unsigned vector, bool libos) {
     if (vector == VECTOR_SPURIOUS)
         return;
     if (vector == VECTOR_TIMER) {
@@ -111,6 +129,8 @@ void arch_irq(unsigned vector) {
                 lines[i].handler(lines[i].arg);
     }
     apic_write(APIC_EOI, 0);
+    if (libos && arch_work && !arch_syscall_exit)
+        retry_soon();
 }
 
 void arch_idle(void) { __asm__ volatile("sti; hlt; cli" ::: "memory"); }

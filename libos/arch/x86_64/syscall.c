@@ -1,6 +1,5 @@
 /* Turning the SYSCALL instruction on, and entering a binary program. */
 #include "internal.h"
-#include "lib/string.h"
 
 #define MSR_STAR 0xc0000081
 #define MSR_LSTAR 0xc0000082
@@ -18,12 +17,6 @@ void arch_thread_enter_program(uintptr_t pc, uintptr_t sp) {
     msr_write(MSR_STAR, (uint64_t)SELECTOR_CODE << 32);
     msr_write(MSR_LSTAR, (uintptr_t)arch_syscall_entry);
     msr_write(MSR_FMASK, FLAG_TRAP | FLAG_DIRECTION | FLAG_NESTED | FLAG_ALIGNMENT);
-    struct trap_frame *frame = (struct trap_frame *)arch_cpu.call_frame;
-    memset(frame, 0, sizeof(*frame));
-    frame->rip = pc;
-    frame->rsp = sp;
-    frame->cs = SELECTOR_CODE;
-    frame->ss = SELECTOR_DATA;
-    frame->rflags = 0x202;
-    arch_return_to_program(frame);
+    struct trap_frame frame = {.rip = pc, .rsp = sp, .cs = SELECTOR_CODE, .ss = SELECTOR_DATA, .rflags = 0x202};
+    arch_return_to_program(&frame);
 }

@@ -8,10 +8,11 @@
 
 #define MSR_TSC_DEADLINE 0x6e0
 #define TIMER_TSC_DEADLINE (1u << 18)
-#define TIMER_MASKED (1u << 16)
+#define RETRY_NS 100000
 
 #pragma GCC visibility push(hidden)
 void arch_timer_interrupt(void);
+void arch_timer_retry(void);
 extern char arch_irq_stubs[];
 #pragma GCC visibility pop
 
@@ -41,3 +42,6 @@ void arch_timer_arm(uint64_t deadline_ns) {
 }
 
 void arch_timer_interrupt(void) { timer_fired(); }
+
+/* The bottom half then arms for the first real deadline again. */
+void arch_timer_retry(void) { arch_timer_arm(clock_monotonic_ns() + RETRY_NS); }

@@ -12,7 +12,7 @@
 struct trap_frame *arch_trap_place(struct trap_frame *frame);
 void arch_trap(struct trap_frame *frame);
 void arch_work_run(struct trap_frame *frame);
-void arch_irq(unsigned vector) __attribute__((weak)); /* interrupt.c, when something registers interrupts */
+void arch_irq(unsigned vector, bool libos) __attribute__((weak)); /* interrupt.c, when something registers interrupts */
 void run_deferred(void) __attribute__((weak));
 extern int vm_fault_reason __attribute__((weak)); /* by whoever defines vm_fault: signal << 8 | si_code */
 /* Where arch_copy_faultable may fault, and where it then goes on; weak: absent when nothing copies. */
@@ -109,7 +109,7 @@ static void fault(struct trap_frame *frame) {
         __asm__ volatile("movq %%cr2, %0" : "=r"(address));
         if (address < PROGRAM_END && vm_fault && vm_fault(frame, address, error))
             return;
-        if (frame->rip == (uintptr_t)arch_copy_faults) {
+        if (arch_copy_faults && frame->rip == (uintptr_t)arch_copy_faults) {
             frame->rip = (uintptr_t)arch_copy_recovers;
             return;
         }
@@ -137,7 +137,7 @@ void arch_trap(struct trap_frame *frame) {
     if (frame->vector < VECTOR_IRQ)
         fault(frame);
     else if (arch_irq)
-        arch_irq((unsigned)frame->vector);
+        arch_irq((unsigned)frame->vector, arch_in_libos(frame->rip));
     if (!arch_in_libos(frame->rip))
         arch_work_run(frame);
 }

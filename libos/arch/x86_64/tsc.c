@@ -49,7 +49,7 @@ static uint64_t measured_scale(bool *rough) {
         cycles = arch_cycles() - first_tsc;
     } while (elapsed < FIRST_NS);
     *rough = elapsed < SETTLED_NS;
-    return (uint64_t)(((unsigned __int128)elapsed << 32) / cycles);
+    return ((uint64_t)elapsed << 32) / cycles;
 }
 
 uint64_t arch_clock_scale(bool *rough) {
