@@ -1,0 +1,101 @@
+/**
+ * Cases for the linker: sources, how they are compiled and linked, and what both ld.lld and we must make of them.
+ * A case without `error` runs natively, linked by each: same output, same status. One with `error` is refused by both, by us with that code.
+ */
+
+export interface LinkCase {
+  name: string;
+  /** File name -> source. "x.s" is assembly. Each becomes an object of its own. */
+  files: Record<string, string>;
+  flags?: string;
+  /** Link inputs in order: objects by the file's stem, archives as "lib:a,b". Default: all objects. */
+  link?: string[];
+  gc?: boolean;
+  /** Text that the run must print; makes sure that the case tests what it says. */
+  prints?: string;
+  status?: number;
+  error?: string;
+  /** Text that our error message must have. */
+  message?: RegExp;
+  defines?: Record<string, number>;
+  /** ld.lld accepts this; we refuse it on purpose, or the other way. */
+  lld?: 'differs';
+  /** Symbols that must be, or must not be, in our output. */
+  has?: string[];
+  hasNot?: string[];
+  compiler?: 'gcc';
+}
+
+const P = 'int printf(const char *, ...);\n';
+
+export const cases: LinkCase[] = [
+  { name: 'two objects', files: { 'a.c': `${P}int f(void); int main(void) { printf("%d\\n", f()); return 4; }`, 'b.c': 'int f(void) { return 42; }' }, prints: '42\n', status: 4 },
+  { name: 'weak definition loses to a strong one', files: { 'a.c': `${P}__attribute__((weak)) int f(void) { return 1; } int main(void) { printf("%d", f()); }`, 'b.c': 'int f(void) { return 2; }' }, prints: '2' },
+  { name: 'first of two weak definitions', files: { 'a.c': `${P}int f(void); int main(void) { printf("%d", f()); }`, 'b.c': '__attribute__((weak)) int f(void) { return 1; }', 'c.c': '__attribute__((weak)) int f(void) { return 2; }' }, prints: '1' },
+  { name: 'undefined weak function and object are null', files: { 'a.c': `${P}extern int f(void) __attribute__((weak)); extern int x __attribute__((weak)); int main(void) { printf("%d %d", f ? 1 : 0, &x ? 1 : 0); }` }, prints: '0 0' },
+  { name: 'undefined weak, position independent', flags: '-fPIC', files: { 'a.c': `${P}extern int f(void) __attribute__((weak)); int main(void) { printf("%d", f ? f() : 7); }` }, prints: '7' },
+  { name: 'undefined weak does not take an archive member', files: { 'a.c': `${P}extern int f(void) __attribute__((weak)); int main(void) { printf("%d", f ? 1 : 0); }`, 'b.c': 'int f(void) { return 2; }' }, link: ['a', 'lib:b'], prints: '0' },
+  { name: 'common symbols merge, largest size and alignment', flags: '-fcommon', files: { 'a.c': `${P}char x; int main(void) { extern char end_probe[]; printf("%d %d", x, (int)((unsigned long)end_probe & 63)); }`, 'b.c': 'char x[100]; __attribute__((aligned(64))) char end_probe[3];' }, prints: '0 0' },
+  { name: 'common gives way to a definition', flags: '-fcommon', files: { 'a.c': `${P}int x; int main(void) { printf("%d", x); }`, 'b.c': 'int x = 5;' }, prints: '5' },
+  { name: 'common beats weak', flags: '-fcommon', files: { 'a.c': `${P}__attribute__((weak)) int x = 9; int main(void) { printf("%d", x); }`, 'b.c': 'int x;' }, prints: '0', lld: 'differs' },
+  { name: 'archive members only as needed', files: { 'a.c': `${P}int f(void); int main(void) { printf("%d", f()); }`, 'b.c': 'int f(void) { return 1; }', 'c.c': 'int f(void) { return 2; } int unused_symbol;' }, link: ['a', 'lib:b,c'], prints: '1', hasNot: ['unused_symbol'] },
+  { name: 'archives in a cycle', files: { 'a.c': `${P}int f(int); int main(void) { printf("%d", f(3)); }`, 'b.c': 'int g(int); int f(int n) { return n ? g(n - 1) + 1 : 10; }', 'c.c': 'int f(int); int g(int n) { return n ? f(n - 1) + 1 : 20; }' }, link: ['a', 'lib:b', 'lib:c'], prints: '23' },
+  { name: 'archive before the object that needs it', files: { 'a.c': `${P}int f(void); int main(void) { printf("%d", f()); }`, 'b.c': 'int f(void) { return 8; }' }, link: ['lib:b', 'a'], prints: '8' },
+  { name: 'first of two archives wins', files: { 'a.c': `${P}int f(void); int main(void) { printf("%d", f()); }`, 'b.c': 'int f(void) { return 1; }', 'c.c': 'int f(void) { return 2; }' }, link: ['a', 'lib:b', 'lib:c'], prints: '1' },
+  { name: 'COMDAT: one copy of an inline function', files: { 'a.cc': `extern "C" int printf(const char *, ...); inline int *f() { static int n = 3; return &n; } int *g(); int main() { *f() = 9; printf("%d %d", *g(), f() == g()); }`, 'b.cc': 'inline int *f() { static int n = 3; return &n; } int *g() { return f(); }' }, flags: '-fno-exceptions -fno-rtti -fno-threadsafe-statics', prints: '9 1' },
+  { name: 'COMDAT: templates and vtables', files: { 'a.cc': `extern "C" int printf(const char *, ...); template <class T> struct A { virtual T get() { return 5; } }; int h(A<int> &); int main() { A<int> a; printf("%d", h(a)); }`, 'b.cc': 'template <class T> struct A { virtual T get() { return 5; } }; int h(A<int> &a) { return a.get(); }' }, flags: '-fno-exceptions -fno-rtti', prints: '5' },
+  { name: 'section group without COMDAT', files: { 'a.c': `${P}int f(void); int main(void) { printf("%d", f()); }`, 'b.s': '.section .text.f,"axG",@progbits,grp\n.globl f\nf: mov v(%rip), %eax\nret\n.section .data.v,"awG",@progbits,grp\nv: .long 12\n' }, gc: true, prints: '12' },
+  { name: 'garbage collection drops what nothing reaches', flags: '-ffunction-sections -fdata-sections', files: { 'a.c': `${P}int unused_function(void) { return 1; } int unused_data = 4; int main(void) { printf("ok"); }` }, gc: true, prints: 'ok', hasNot: ['unused_function', 'unused_data'] },
+  { name: 'garbage collection keeps retained sections', flags: '-ffunction-sections', files: { 'a.c': `${P}int main(void) { printf("ok"); }`, 'b.s': '.section .text.kept_function,"axR",@progbits\n.globl kept_function\nkept_function: ret\n' }, gc: true, prints: 'ok', has: ['kept_function'] },
+  { name: 'garbage collection keeps named ranges', flags: '-ffunction-sections', files: { 'a.c': `${P}extern int __start_my_set[], __stop_my_set[]; __attribute__((used, retain, section("my_set"))) static int x = 3; int main(void) { int s = 0; for (int *p = __start_my_set; p < __stop_my_set; p++) s += *p; printf("%d", s); }`, 'b.c': '__attribute__((used, retain, section("my_set"))) static int y = 4;' }, gc: true, prints: '7' },
+  { name: 'garbage collection through data pointers', flags: '-ffunction-sections -fdata-sections', files: { 'a.c': `${P}static int f(void) { return 6; } int (*table[])(void) = { f }; int main(int c, char **v) { printf("%d", table[c - 1]()); }` }, gc: true, prints: '6' },
+  { name: 'start and stop symbols', files: { 'a.c': `${P}extern int __start_nums[], __stop_nums[]; __attribute__((used, section("nums"))) static int a[3] = {1, 2, 3}; int main(void) { int s = 0; for (int *p = __start_nums; p < __stop_nums; p++) s += *p; printf("%d", s); }` }, prints: '6' },
+  ...(['local-exec', 'initial-exec', 'global-dynamic', 'local-dynamic'] as const).map((model): LinkCase => ({
+    name: `thread-local: ${model}`,
+    flags: `-fPIC -ftls-model=${model}`,
+    files: { 'a.c': `${P}__thread int x = 5; static __thread int y = 7; static __thread char z[100]; extern __thread long w; int main(int c, char **v) { x += c; y += x; z[c] = y; printf("%d %d %d %ld", x, y, z[1], w); }`, 'b.c': '__thread long w __attribute__((aligned(64))) = 77;' },
+    prints: '6 13 13 77',
+  })),
+  { name: 'thread-local: descriptors', compiler: 'gcc', flags: '-fPIC -mtls-dialect=gnu2', files: { 'a.c': `${P}extern __thread int x; static __thread int y = 3; int main(void) { x++; y++; printf("%d %d", x, y); }`, 'b.c': '__thread int x = 40;' }, prints: '41 4' },
+  { name: 'thread-local: without -fno-plt calls', flags: '-fPIC -fno-plt', files: { 'a.c': `${P}extern __thread int x; static __thread int y = 3, z = 4; int main(int c, char **v) { x++; y += c; z += y; printf("%d %d %d", x, y, z); }`, 'b.c': '__thread int x = 40;' }, prints: '41 4 8' },
+  { name: 'thread-local: initial-exec add and unusual registers', files: { 'a.c': `${P}__thread int x = 11; long f(void), g(void); int main(void) { printf("%ld %ld", f(), g()); }`, 'b.s': '.globl f,g\nf: mov %fs:0, %rax\nadd x@gottpoff(%rip), %rax\nmovslq (%rax), %rax\nret\ng: push %r12\nmov %fs:0, %r12\nadd x@gottpoff(%rip), %r12\nmov (%r12), %eax\npop %r12\nret\n' }, prints: '11 11' },
+  { name: 'thread-local: slot that cannot be rewritten', files: { 'a.c': `${P}__thread int x = 11; long f(void); int main(void) { printf("%ld", f()); }`, 'b.s': '.globl f\nf: mov %fs:0, %rax\nmov $1, %ecx\nlea x@gottpoff(%rip), %rdx\nadd (%rdx), %rax\nmovslq (%rax), %rax\nret\n' }, prints: '11', lld: 'differs' },
+  { name: 'constructors and destructors by priority', files: { 'a.c': `${P}__attribute__((constructor(300))) static void c3(void) { printf("3"); } __attribute__((constructor)) static void c(void) { printf("n"); } __attribute__((constructor(101))) static void c1(void) { printf("1"); } __attribute__((destructor(101))) static void d1(void) { printf("d"); } __attribute__((destructor)) static void d(void) { printf("D"); } int main(void) { printf("m"); }`, 'b.c': `${P}__attribute__((constructor(200))) static void c2(void) { printf("2"); } __attribute__((constructor)) static void c(void) { printf("b"); }` }, prints: '123nbmDd' },
+  { name: 'constructors survive garbage collection', files: { 'a.c': `${P}__attribute__((constructor)) static void c(void) { printf("c"); } int main(void) { printf("m"); }` }, flags: '-ffunction-sections', gc: true, prints: 'cm' },
+  { name: 'preinit array', files: { 'a.c': `${P}static void f(int c) { printf("p%d", c); } __attribute__((section(".preinit_array"), used)) static void (*x)(int) = f; extern void (*__preinit_array_start[])(void), (*__preinit_array_end[])(void); int main(void) { printf("%d", (int)(__preinit_array_end - __preinit_array_start)); }` }, prints: '1' },
+  { name: 'string merging', files: { 'a.c': `${P}const char *g(void); int main(void) { const char *s = "shared text"; printf("%s %s", s, g() + 7); }`, 'b.c': 'const char *g(void) { return "shared text"; }' }, prints: 'shared text text' },
+  { name: 'string merging: tails, offsets and empty strings', files: { 'a.c': `${P}const char *t[] = { "abcdef", "def", "ef", "", "xdef", "abcdef" }; int main(void) { for (int i = 0; i < 6; i++) printf("[%s%s]", t[i], i == 0 ? t[i] + 3 : ""); }` }, prints: '[abcdefdef][def][ef][][xdef][abcdef]' },
+  { name: 'string merging: section symbol with offset', files: { 'a.c': `${P}extern const char *p[]; int main(void) { printf("%s %s %s", p[0], p[1], p[2]); }`, 'b.s': '.section .rodata.str1.1,"aMS",@progbits,1\n.string "first"\n.Lx: .string "second"\n.data\n.globl p\n.balign 8\np: .quad .rodata.str1.1\n.quad .rodata.str1.1+6\n.quad .Lx+3\n' }, prints: 'first second ond' },
+  { name: 'string merging: wide strings', files: { 'a.c': `${P}const int *g(void); int main(void) { const int *s = (const int *)L"wide"; printf("%c%c %d", s[0], g()[1], s[4]); }`, 'b.c': 'const int *g(void) { return (const int *)L"wide"; }' }, prints: 'wi 0' },
+  { name: 'constant merging', files: { 'a.c': `${P}double g(double); int main(int c, char **v) { printf("%.3f %.3f", c * 3.125 + 0.1, g(c)); }`, 'b.c': 'double g(double x) { return x * 3.125 - 0.1; }' }, flags: '-O1', prints: '3.225 3.025' },
+  { name: 'relocations: absolute of every width', files: { 'a.c': `${P}extern unsigned char b8; extern unsigned short b16; extern unsigned b32; extern int s32; extern unsigned long q; int main(void) { printf("%x %x %x %x %lx", b8, b16, b32, s32, q); }`, 'b.s': '.data\n.globl b8,b16,b32,s32,q\nb8: .byte small+1\nb16: .short medium+2\nb32: .long medium+3\ns32: .long small-5\n.balign 8\nq: .quad big+1\n.globl small,medium,big\n.set small, 0x12\n.set medium, 0x1234\n.set big, 0xdeadbeefcafe0000\n', 'c.s': '.globl other\nother:\nret\n' }, prints: '13 1236 1237 d deadbeefcafe0001' },
+  { name: 'relocations: absolute against another object', files: { 'a.c': `${P}extern unsigned char b8; extern unsigned short b16; extern unsigned b32; extern unsigned long q, n; int main(void) { printf("%x %x %x %lx %lx", b8, b16, b32, q, n); }`, 'b.s': '.data\n.globl b8,b16,b32,q,n\nb8: .byte small+1\nb16: .short medium+2\nb32: .long medium+3\n.balign 8\nq: .quad big+1\nn: .quad small-0x7fffffffffffff00\n', 'c.s': '.globl small,medium,big\nsmall = 0x12\nmedium = 0x1234\nbig = 0xdeadbeefcafe0000\n' }, prints: '13 1236 1237 deadbeefcafe0001 8000000000000112' },
+  { name: 'relocations: PC-relative of every width', files: { 'a.c': `${P}extern long f(void); int main(void) { printf("%ld", f()); }`, 'b.s': '.section .text.f,"ax"\n.globl f,t64\nf: lea d(%rip), %rax\nmov (%rax), %rcx\nadd %rcx, %rax\nmov (%rax), %rax\nmovslq d32(%rip), %rdx\nlea d32(%rip), %rsi\nadd (%rdx,%rsi), %rax\nret\n.section .data.x,"aw"\n.balign 8\nd: .quad t64-.\nd32: .long t64-.\n.short x16-.\n.section .data.y,"aw"\n.balign 8\nt64: .quad 21\nx16: .byte 0\n' }, prints: '42' },
+  { name: 'relocations: GOT loads, tests and arithmetic', flags: '-fPIC', files: { 'a.c': `${P}long f(void), g(void), h(void), i(void), k(void), l(void); int x = 3; int main(void) { printf("%ld %ld %ld %ld %ld %ld", f(), g(), h(), i(), k(), l()); } int callee(void) { return 8; }`, 'b.s': '.globl f,g,h,i,k,l\nf: mov x@GOTPCREL(%rip), %r11\nmovslq (%r11), %rax\nret\ng: xor %eax, %eax\ntest %rax, x@GOTPCREL(%rip)\nsetz %al\nret\nh: mov $0, %r9d\nadd x@GOTPCREL(%rip), %r9\nmovslq (%r9), %rax\nret\ni: call *callee@GOTPCREL(%rip)\ncltq\nret\nk: jmp *callee@GOTPCREL(%rip)\nl: lea x(%rip), %rax\ncmp x@GOTPCREL(%rip), %rax\nsete %al\nmovzbl %al, %eax\nret\n' }, prints: '3 1 3 8 8 1' },
+  { name: 'relocations: GOT slots that stay', files: { 'a.c': `${P}long f(void); int x = 3; int main(void) { printf("%ld", f()); }`, 'b.s': '.globl f\nf: push x@GOTPCREL(%rip)\npop %rax\nmovslq (%rax), %rax\nlea x@GOTPCREL(%rip), %rcx\nmov (%rcx), %rcx\nmovslq (%rcx), %rcx\nadd %rcx, %rax\nret\n' }, prints: '6', lld: 'differs' },
+  { name: 'relocations: GOT base and offsets', files: { 'a.c': `${P}long f(void), g(void); int x = 3; int main(void) { printf("%ld %ld", f(), g()); }`, 'b.s': '.globl f,g\nf: lea _GLOBAL_OFFSET_TABLE_(%rip), %rcx\nmovabs $x@GOTOFF, %rax\nmovslq (%rcx,%rax), %rax\nret\ng: lea _GLOBAL_OFFSET_TABLE_(%rip), %rcx\nmovabs $x@GOT, %rax\nmov (%rcx,%rax), %rax\nmovslq (%rax), %rax\nret\n' }, prints: '3 3' },
+  { name: 'relocations: symbol sizes', files: { 'a.c': `${P}char arr[300]; extern unsigned s32; extern unsigned long s64; int main(void) { printf("%u %lu", s32, s64); }`, 'b.s': '.data\n.globl s32,s64\n.balign 8\ns64: .quad arr@SIZE\ns32: .long arr@SIZE+1\n' }, prints: '301 300' },
+  { name: 'large code model', flags: '-mcmodel=large -fno-pic', files: { 'a.c': `${P}extern int x; int f(int); int main(void) { printf("%d", f(x)); }`, 'b.c': 'int x = 30; static int y = 5; int f(int n) { return n + y; }' }, prints: '35' },
+  { name: 'large code model, position independent, thread-local', compiler: 'gcc', flags: '-mcmodel=large -fPIC', files: { 'a.c': `${P}extern int x; extern __thread int t; static __thread int l = 6; int main(int c, char **v) { l += c; printf("%d %d %d", x, t, l); }`, 'b.c': 'int x = 30; __thread int t = 5;' }, prints: '30 5 7' },
+  { name: 'medium code model', flags: '-mcmodel=medium', files: { 'a.c': `${P}char big[100000]; int main(void) { big[99999] = 3; printf("%d", big[99999]); }` }, prints: '3' },
+  { name: 'position-independent and not, mixed', files: { 'a.c': `${P}extern int x, *f(void); int main(void) { printf("%d %d", x, f() == &x); }`, 'b.c': 'int x = 30; int *f(void) { return &x; }' }, flags: '-fPIC', prints: '30 1' },
+  { name: 'indirect function', files: { 'a.c': `typedef int (*fn)(void); static int one(void) { return 41; } static fn pick(void) { return one; } int f(void) __attribute__((ifunc("pick"))); struct rela { unsigned long offset, info; fn (*resolve)(void); }; extern struct rela __rela_iplt_start[], __rela_iplt_end[]; ${P}int (*pointer)(void) = f; int main(void) { for (struct rela *r = __rela_iplt_start; r < __rela_iplt_end; r++) *(fn *)r->offset = r->resolve(); printf("%d %d %d", f(), pointer(), pointer == f); }` }, prints: '41 41 1' },
+  { name: 'hidden and protected symbols', files: { 'a.c': `${P}extern int h __attribute__((visibility("hidden"))); int p(void); int main(void) { printf("%d %d", h, p()); }`, 'b.c': '__attribute__((visibility("hidden"))) int h = 2; __attribute__((visibility("protected"))) int p(void) { return 3; }' }, prints: '2 3' },
+  { name: 'absolute symbols from the command line', files: { 'a.c': `${P}extern char value[]; int main(void) { printf("%lx", (unsigned long)value); }` }, flags: '-fno-pic', defines: { value: 0x1234 }, prints: '1234' },
+  { name: 'image boundary symbols', files: { 'a.c': `${P}extern char end[], edata[], etext[], __bss_start[], __executable_start[], __ehdr_start[]; static char b[10]; int main(void) { printf("%d %d %d %c", etext > (char *)main, edata <= b, b + 10 <= end, __ehdr_start[1]); return __bss_start != edata || __executable_start != __ehdr_start; }` }, prints: '1 1 1 E', status: 0 },
+  { name: 'zero-size sections and symbols', files: { 'a.c': `${P}extern char empty[], after; int main(void) { printf("%d", after); return empty == 0; }`, 'b.s': '.section .data.e,"aw"\n.globl empty\nempty:\n.section .data.f,"aw"\n.globl after\nafter: .byte 9\n.section .bss.g,"aw",@nobits\n' }, prints: '9' },
+  { name: 'large alignment', files: { 'a.c': `${P}__attribute__((aligned(65536))) char a = 1; __attribute__((aligned(16384))) char b; __attribute__((aligned(8192))) const char c = 2; int main(void) { printf("%lx %lx %lx", (unsigned long)&a & 65535, (unsigned long)&b & 16383, (unsigned long)&c & 8191); }` }, prints: '0 0 0' },
+  { name: 'large bss', files: { 'a.c': `${P}static char b[300 << 20]; int main(void) { b[sizeof(b) - 1] = 5; printf("%d", b[sizeof(b) - 1] + b[5]); }` }, prints: '5' },
+  { name: 'many sections', files: { 'a.c': `${P}int many(void); int main(void) { printf("%d", many()); }`, 'b.s': `.globl many\nmany: mov v65300(%rip), %eax\nret\n${Array.from({ length: 65301 }, (_, i) => `.section d${i},"a"\nv${i}: .long ${i}`).join('\n')}\n` }, gc: true, prints: '65300' },
+  { name: 'two definitions', files: { 'a.c': 'int f(void) { return 1; } int main(void) { return f(); }', 'b.c': 'int f(void) { return 2; }' }, error: 'duplicate-symbol', message: /"f".*a\.o.*b\.o/ },
+  { name: 'no definition', files: { 'a.c': 'int missing_function(void); int main(void) { return missing_function(); }' }, error: 'undefined-symbol', message: /"missing_function".*a\.o/ },
+  { name: 'no definition, similar name exists', files: { 'a.c': 'int compute_sum(void); int main(void) { return compute_sum(); }', 'b.c': 'int compute_sun(void) { return 1; }' }, error: 'undefined-symbol', message: /is "compute_sun" meant/ },
+  { name: 'no definition, but only unreached code mentions it', flags: '-ffunction-sections', files: { 'a.c': `${P}int missing(void); int unused(void) { return missing(); } int main(void) { printf("ok"); }` }, gc: true, prints: 'ok' },
+  { name: 'entry missing', files: { 'a.c': 'int x;' }, link: ['bare', 'a'], error: 'undefined-symbol', lld: 'differs' },
+  { name: 'overflow of 32 bits signed', flags: '-fno-pic', files: { 'a.c': 'extern char far[]; int main(void) { return *(far + 1); }', 'b.s': '.globl far\nfar = 0x180000000\n' }, error: 'relocation-overflow', message: /far/ },
+  { name: 'overflow of 8 bits', files: { 'a.c': 'int main(void) { return 0; }', 'b.s': '.data\n.byte wide\n', 'c.s': '.globl wide\nwide = 0x1ff\n' }, error: 'relocation-overflow', message: /R_X86_64_8 .*b\.o.*"wide"/ },
+  { name: 'overflow of 16 bits PC-relative', files: { 'a.c': 'int main(void) { return 0; }', 'b.s': '.data\n.short main-.\n.bss\n.space 0x100000\n' }, error: 'relocation-overflow' },
+  { name: 'discarded group referred to from outside', files: { 'a.c': 'int main(void) { return 0; }', 'b.s': '.section .text.g,"axG",@progbits,sig,comdat\nloc: ret\n', 'c.s': '.section .text.g,"axG",@progbits,sig,comdat\nloc: ret\n.data\n.quad loc\n' }, error: 'undefined-symbol' },
+  { name: 'symbol version', files: { 'a.c': 'int main(void) { return 0; }', 'b.s': '.globl f_1\n.symver f_1, f@@V1\nf_1: ret\n' }, error: 'unsupported', lld: 'differs' },
+  { name: 'C++ exceptions unwind', files: { 'a.c': 'int main(void) { return 0; }' }, prints: '' },
+];

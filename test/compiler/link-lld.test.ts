@@ -1,0 +1,99 @@
+/**
+ * The linker against ld.lld: the cases of link-cases.ts, compiled once, linked by both, run natively. Needs clang, ld.lld, gcc and musl's libc.a.
+ */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import t from 'tap';
+import { readElf, readSymbols } from '../../compiler/elf/index.ts';
+import { LinkError, type LinkInput, linkExecutable } from '../../compiler/link/index.ts';
+import { cases, type LinkCase } from './link-cases.ts';
+
+const musl = ['/usr/lib/x86_64-linux-musl', '/usr/lib/musl/lib'].find((path) => existsSync(join(path, 'libc.a'))) ?? '';
+const root = mkdtempSync(join(tmpdir(), 'hull-link-'));
+t.teardown(() => rmSync(root, { recursive: true, force: true }));
+
+const run = (file: string, args: string[], cwd: string) => spawnSync(file, args, { cwd, encoding: 'utf8', timeout: 60_000 });
+
+function must(file: string, args: string[], cwd: string): void {
+  const result = run(file, args, cwd);
+  if (result.status !== 0) throw new Error(`${file} ${args.join(' ')}: ${result.stderr}`);
+}
+
+/** Compiles a case's files; returns the link inputs, as paths relative to its folder. */
+function compile(test: LinkCase, folder: string): string[] {
+  mkdirSync(folder);
+  const names = Object.keys(test.files);
+  for (const [name, source] of Object.entries(test.files)) writeFileSync(join(folder, name), source);
+  const flags = (test.flags ?? '').split(' ').filter(Boolean);
+  const own = names.filter((name) => !name.endsWith('.s'));
+  const assembly = names.filter((name) => name.endsWith('.s'));
+  if (own.length > 0) must(test.compiler ?? 'clang', ['-c', '-w', '-O1', ...flags, ...own], folder);
+  if (assembly.length > 0) must('clang', ['-c', ...assembly], folder);
+  const inputs = test.link ?? names.map((name) => name.replace(/\.\w+$/, ''));
+  return inputs
+    .filter((input) => input !== 'bare')
+    .map((input, i) => {
+      if (!input.startsWith('lib:')) return `${input}.o`;
+      const archive = `lib${i}.a`;
+      must('ar', ['crs', archive, ...input.slice(4).split(',').map((member) => `${member}.o`)], folder);
+      return archive;
+    });
+}
+
+function read(paths: string[], folder: string): LinkInput[] {
+  return paths.map((path) => ({ name: path, bytes: readFileSync(path.startsWith('/') ? path : join(folder, path)) }));
+}
+
+function symbolNames(image: Uint8Array): Set<string> {
+  const table = readSymbols(readElf(image));
+  return new Set(Array.from({ length: table?.count ?? 0 }, (_, i) => table?.name(i) ?? ''));
+}
+
+for (const [index, test] of cases.entries()) {
+  t.test(test.name, async (t) => {
+    const folder = join(root, String(index));
+    const own = compile(test, folder);
+    const bare = test.link?.includes('bare') ?? false;
+    const inputs = bare ? own : [`${musl}/crt1.o`, `${musl}/crti.o`, ...own, `${musl}/libc.a`, `${musl}/crtn.o`];
+    const defsyms = Object.entries(test.defines ?? {}).map(([name, value]) => `--defsym=${name}=${value}`);
+    const reference = run('ld.lld', ['-static', ...(test.gc ? ['--gc-sections'] : []), ...defsyms, '-o', 'reference', ...inputs], folder);
+    const request = { inputs: read(inputs, folder), gc: test.gc ?? false, ...(test.defines && { defines: test.defines }) };
+    if (test.error !== undefined) {
+      if (test.lld !== 'differs') t.not(reference.status, 0, 'ld.lld refuses it');
+      try {
+        linkExecutable(request);
+        t.fail('we refuse it');
+      } catch (error) {
+        if (!(error instanceof LinkError)) throw error;
+        t.equal(error.code, test.error);
+        if (test.message) t.match(error.message, test.message);
+      }
+      return;
+    }
+    if (test.lld !== 'differs') t.equal(reference.status, 0, reference.stderr);
+    const result = linkExecutable(request);
+    writeFileSync(join(folder, 'ours'), result.image);
+    chmodSync(join(folder, 'ours'), 0o755);
+    const ours = run('./ours', [], folder);
+    t.equal(ours.signal, null, 'no signal');
+    if (reference.status === 0) {
+      const theirs = run('./reference', [], folder);
+      if (test.lld !== 'differs') t.strictSame([ours.stdout, ours.status], [theirs.stdout, theirs.status], 'as linked by ld.lld');
+    }
+    if (test.prints !== undefined) t.equal(ours.stdout, test.prints);
+    if (test.status !== undefined) t.equal(ours.status, test.status);
+    const names = symbolNames(result.image);
+    for (const name of test.has ?? []) t.ok(names.has(name), `has ${name}`);
+    for (const name of test.hasNot ?? []) t.notOk(names.has(name), `has no ${name}`);
+  });
+}
+
+t.test('the output is a file that other tools read', async (t) => {
+  const folder = join(root, '0');
+  const headers = execFileSync('llvm-readelf', ['-hlSs', 'ours'], { cwd: folder, encoding: 'utf8' });
+  t.match(headers, /EXEC \(Executable file\)/);
+  t.match(headers, / main$/m);
+  t.equal(run('llvm-readelf', ['-a', 'ours'], folder).stderr, '', 'llvm-readelf has no complaint');
+});
