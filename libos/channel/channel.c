@@ -3,6 +3,7 @@
  * of stdout and stderr and the text of log lines go out as they are. Before a transport is attached, output is lost.
  */
 #include "channel/channel.h"
+#include "channel/internal.h"
 #include "abi/boot_abi.h"
 #include "init/init.h"
 
@@ -10,24 +11,24 @@
 uint64_t clock_realtime_ns(void) __attribute__((weak));
 #pragma GCC visibility pop
 
-static const struct channel_transport *transport;
+const struct channel_transport *channel_transport;
 
-void channel_attach(const struct channel_transport *t) { transport = t; }
+void channel_attach(const struct channel_transport *t) { channel_transport = t; }
 
 void channel_write(uint8_t type, const void *payload, size_t size) {
-    if (!transport)
+    if (!channel_transport)
         return;
     if (!(boot_flags() & HULL_FLAG_FRAMED)) {
         if (type == HULL_RECORD_STDOUT || type == HULL_RECORD_STDERR)
-            transport->send(NULL, 0, payload, size);
+            channel_transport->send(NULL, 0, payload, size);
         else if (type == HULL_RECORD_LOG || type == HULL_RECORD_PANIC)
-            transport->send(payload, size, "\n", 1);
+            channel_transport->send(payload, size, "\n", 1);
         return;
     }
     do {
         size_t piece = size < HULL_RECORD_MAX ? size : HULL_RECORD_MAX;
         struct hull_record head = {HULL_RECORD_MAGIC, type, (uint16_t)piece, 0, clock_realtime_ns ? clock_realtime_ns() : 0};
-        transport->send(&head, sizeof(head), payload, piece);
+        channel_transport->send(&head, sizeof(head), payload, piece);
         payload = (const char *)payload + piece;
         size -= piece;
     } while (size);

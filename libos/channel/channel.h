@@ -19,7 +19,8 @@ void channel_write(uint8_t type, const void *payload, size_t size); /* splits at
 /* Starts input: the transport's start_input (once), then HULL_RECORD_READY with every feature (HULL_FEATURE_*) named so far.
  * Called from start hooks (order 9) of the components that have handlers: input (HULL_FEATURE_INPUT), signal (HULL_FEATURE_SIGNALS). */
 void channel_start_input(uint64_t feature);
-/* Called by transports. Reassembles records and hands each complete one to its handler. */
+/* Called by transports (bottom half). Reassembles records and hands each complete one to its handler; the bytes of HULL_RECORD_STDIN go on as
+ * they come, in pieces. Payloads of other types: up to 64 bytes. */
 void channel_receive(const void *bytes, size_t size);
 /* One handler a type; registered by table so that an image without input contains none of it. */
 struct channel_handler { uint8_t type; void (*handle)(const void *payload, size_t size); };
