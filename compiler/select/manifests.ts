@@ -1,8 +1,8 @@
 /**
  * component.json: what a component says of itself.
  *
- * Owns: reading and checking manifests. What holds after: every field has its type, every system call that is named exists, every
- * component that is required is among them, names are unique, and each call has one component.
+ * Owns: reading and checking manifests. What holds after: every field has its type, every system call that is named exists,
+ * names are unique, and each call has one component. A component whose requirements are not all there is selection's matter.
  */
 import { CompilerError } from '../error.ts';
 import { syscallNumber } from './syscall-names.ts';
@@ -59,11 +59,7 @@ export function readManifests(values: unknown, where: string): Component[] {
       ...(programs === undefined ? {} : { programs }),
     });
   }
-  const names = new Set(components.map(({ name }) => name));
   for (const component of components) {
-    for (const required of component.requires) {
-      if (!names.has(required)) throw fail(`${component.name} requires ${required}, which is not there`, 'every required component');
-    }
     for (const [call, level] of Object.entries(component.syscalls)) {
       if (syscallNumber(call) === undefined) throw fail(`${component.name} names the call ${call}`, 'a Linux x86-64 system call');
       if (level !== 'full' && !(typeof level === 'string' && level.startsWith('partial: '))) {

@@ -37,7 +37,7 @@ export type Selection = {
   activate: string[];
   /** What the calls ask for, with what that requires, roots included. */
   candidates: string[];
-  /** Left out by option, or unable to be without what was: must not get in. */
+  /** Left out by option, unable to be without what was, incomplete, or of the other kind: must not get in. */
   excluded: string[];
   /** Names for the system-call table. */
   calls: string[] | 'all';
@@ -73,7 +73,10 @@ export function selectComponents(request: SelectRequest): Selection {
   const { kind } = request;
   const leaveOut = new Set(request.leaveOut ?? []);
   const all = new Map(request.components.map((component) => [component.name, component]));
-  const usable = new Map([...all].filter(([, { programs }]) => programs === undefined || programs === kind));
+  const ofKind = new Map([...all].filter(([, { programs }]) => programs === undefined || programs === kind));
+  // A component that requires what this libOS has not cannot be used.
+  const incomplete = findBlocked(ofKind, findAbsent(ofKind));
+  const usable = new Map([...ofKind].filter(([name]) => !incomplete.has(name)));
   checkNames(all, [...(request.add ?? []), ...leaveOut, ...(request.drivers ?? [])]);
   const why = new Map<string, Why>();
 
@@ -82,7 +85,9 @@ export function selectComponents(request: SelectRequest): Selection {
   const activate = new Set<string>();
   const root = (name: string, reason: Why) => {
     if (!usable.has(name)) {
-      throw new CompilerError('missing-component', `Cannot select "${name}": this libOS has it not for ${kind} images, expected it there`);
+      const absent = ofKind.get(name)?.requires.filter((item) => !usable.has(item)) ?? [];
+      const what = absent.length > 0 ? `it requires ${absent.join(', ')}, which cannot be used` : 'this libOS has no such component';
+      throw new CompilerError('missing-component', `Cannot select "${name}": ${what}, expected it for ${kind} images`);
     }
     activate.add(name);
     if (!why.has(name)) why.set(name, reason);
@@ -135,7 +140,7 @@ export function selectComponents(request: SelectRequest): Selection {
     request.calls === 'all'
       ? ('all' as const)
       : [...request.calls.keys()].flatMap((number) => syscallName(number) ?? []).sort();
-  return { activate: [...activate], candidates: [...candidates].sort(), excluded: [...blocked].sort(), calls, why, missing };
+  return { activate: [...activate], candidates: [...candidates].sort(), excluded: [...blocked, ...[...all.keys()].filter((name) => !usable.has(name))].sort(), calls, why, missing };
 }
 
 /** The chain from a component to its root, as one line for people. */
@@ -169,6 +174,12 @@ function close(components: Map<string, Component>, roots: ReadonlySet<string>, i
       work.push(required);
     }
   }
+}
+
+/** Names that are required and not there. */
+function findAbsent(components: Map<string, Component>): Set<string> {
+  const required = [...components.values()].flatMap(({ requires }) => requires);
+  return new Set(required.filter((name) => !components.has(name)));
 }
 
 /** Components that are left out, and those that cannot be without them. */
