@@ -75,6 +75,9 @@ SYSCALL_DEFINE(getrandom, uint8_t *buffer, size_t size, unsigned flags) {
     while (done < size) {
         size_t n = size - done < sizeof piece ? size - done : sizeof piece;
         entropy_fill(piece, n);
+        /* A page at a time, so that what fits in front of a bad page is filled. */
+        size_t to_page_end = 4096 - ((uintptr_t)(buffer + done) & 4095);
+        if (n > to_page_end) n = to_page_end;
         if (user_copy_out(buffer + done, piece, n)) return done ? (long)done : -EFAULT;
         done += n;
     }

@@ -32,7 +32,7 @@ static uint64_t kvm_scale(void) {
 }
 
 static uint64_t measured_scale(bool *rough) {
-    static uint64_t first_tsc;
+    static uint64_t first_tsc, scale;
     static bool started;
     if (!started) {
         started = true;
@@ -44,12 +44,16 @@ static uint64_t measured_scale(bool *rough) {
     }
     uint32_t elapsed;
     uint64_t cycles;
+    if (apic_read(APIC_TIMER) != TIMER_MASKED) { /* timers use the counter from now on: what is known has to do */
+        *rough = false;
+        return scale;
+    }
     do {
         elapsed = 0xffffffff - apic_read(APIC_TIMER_CURRENT);
         cycles = arch_cycles() - first_tsc;
     } while (elapsed < FIRST_NS);
     *rough = elapsed < SETTLED_NS;
-    return ((uint64_t)elapsed << 32) / cycles;
+    return scale = ((uint64_t)elapsed << 32) / cycles;
 }
 
 uint64_t arch_clock_scale(bool *rough) {
