@@ -15,6 +15,7 @@ import {
   ET_EXEC,
   type ElfFile,
   ElfError,
+  findSection,
   isElf,
   PF_W,
   PF_X,
@@ -31,6 +32,7 @@ import {
 } from '../elf/index.ts';
 import { CompilerError, type CompilerErrorCode } from '../error.ts';
 import type { Executable } from './code-map.ts';
+import { readGoFunctions } from './go-functions.ts';
 
 const addressLimit = 2 ** 47;
 const pageSize = 4096;
@@ -94,7 +96,7 @@ export function describeExecutable(bytes: Uint8Array, path: string): Executable 
     headersEnd: EHDR_SIZE + (file.programHeaderOffset === EHDR_SIZE ? file.programHeaders.length * PHDR_SIZE : 0),
     segments,
     sections: hasSections ? readUsableSections(file, bytes) : [],
-    functions: hasSections ? readFunctions(file) : [],
+    functions: hasSections ? readFunctions(file, bytes) : [],
   };
 }
 
@@ -144,9 +146,18 @@ function readUsableSections(file: ElfFile, bytes: Uint8Array): Executable['secti
     }));
 }
 
-/** Function symbols; a broken table gives those before the break. */
-function readFunctions(file: ElfFile): Executable['functions'] {
-  const functions: Executable['functions'] = [];
+/** Function symbols, or what a Go program knows of itself; a broken table gives those before the break. */
+function readFunctions(file: ElfFile, bytes: Uint8Array): Executable['functions'] {
+  const goTable = findSection(file, '.gopclntab');
+  const isInside = goTable !== undefined && goTable.offset + goTable.size <= bytes.length && goTable.type !== SHT_NOBITS;
+  const functions: Executable['functions'] = isInside
+    ? readGoFunctions(
+        bytes.subarray(goTable.offset, goTable.offset + goTable.size),
+        findSection(file, '.text')?.address ?? 0,
+        file.entry,
+      )
+    : [];
+  if (functions.length > 0) return functions;
   for (const kind of ['static', 'dynamic'] as const) {
     try {
       const symbols = readSymbols(file, kind);

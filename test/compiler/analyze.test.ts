@@ -223,6 +223,20 @@ t.test('whole programs, against what strace sees', (t) => {
   t.end();
 });
 
+t.test('a Go program is unknown, but knows its own functions', (t) => {
+  // esbuild, which builds this project, is a stripped static Go program.
+  const path = 'node_modules/@esbuild/linux-x64/bin/esbuild';
+  if (!existsSync(path)) {
+    t.pass('a Go program', { skip: `${path} is not here` });
+    return t.end();
+  }
+  const analysis = analyzeFile(path);
+  t.ok(analysis.isGo && analysis.mayMakeAnyCall, 'its calls go through a wrapper that anybody may call');
+  t.match(analysis.unknown[0]?.function ?? '', /syscall/i, 'which is named');
+  t.ok([0, 1, 9, 202, 231].every((number) => analysis.known.has(number)), 'what its runtime makes itself is known');
+  t.end();
+});
+
 t.test('the edge: one clear error for each wrong file', (t) => {
   const path = build(`${'.globl _start\n_start: mov $231, %eax\nsyscall\n'}`, 's', ['-nostdlib', '-static', '-fuse-ld=lld']);
   const good = readFileSync(path);
