@@ -1,6 +1,6 @@
 /*
  * virtio over PCI (VIRTIO 1.2, section 4.1), modern interface. Owns finding the functions on bus 0 and the buses that the firmware
- * numbered, their capabilities, and one MSI-X vector for each device (configuration changes are not listened to).
+ * numbered, their capabilities, base addresses that nobody set, and one MSI-X vector for each device (configuration changes are not listened to).
  */
 #include "virtio-pci/pci.h"
 #include "channel/channel.h"
@@ -99,6 +99,23 @@ static void config_read(struct virtio_device *device, unsigned offset, void *out
     } while (generation != pci->common->generation);
 }
 
+/* Firmware that leaves base addresses unset (QEMU's qboot) leaves this window free: above the RAM and the configuration space of
+ * both PC chipsets, below the IO-APIC. A base address register that reads 0 gets its place here. */
+#define WINDOW_START 0xf0000000u
+#define WINDOW_END 0xfe000000u
+static uint64_t assign(struct pci_function function, unsigned bar, bool wide) {
+    static uint32_t next = WINDOW_START;
+    unsigned offset = 0x10 + bar * 4;
+    pci_write(function, offset, 0xffffffff); /* PCI 3.0, section 6.2.5.1: the bits that stay 0 tell the size */
+    uint32_t size = ~(pci_read(function, offset) & ~15u) + 1;
+    uint32_t base = size ? (next + size - 1) & ~(size - 1) : 0;
+    if (!size || size > WINDOW_END - WINDOW_START || base < WINDOW_START || base > WINDOW_END - size) base = 0;
+    else next = base + size;
+    pci_write(function, offset, base);
+    if (wide) pci_write(function, offset + 4, 0);
+    return base;
+}
+
 /* The memory that `size` bytes at `offset` of a base address register name; NULL when it is a port range or unset. */
 static void *map_bar(struct pci_function function, unsigned bar, uint64_t offset, uint64_t size) {
     if (bar > 5) return NULL;
@@ -106,6 +123,7 @@ static void *map_bar(struct pci_function function, unsigned bar, uint64_t offset
     if (low & 1) return NULL;
     uint64_t base = low & ~15u;
     if ((low & 6) == 4 && bar < 5) base |= (uint64_t)pci_read(function, 0x14 + bar * 4) << 32;
+    if (!base) base = assign(function, bar, (low & 6) == 4);
     return base ? arch_map_device(base + offset, size) : NULL;
 }
 
