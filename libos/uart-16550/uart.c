@@ -4,13 +4,9 @@
 #include "arch/arch.h"
 #include "channel/channel.h"
 #include "init/init.h"
+#include "uart-16550/uart.h"
 
-#define UART 0x3f8
-#define UART_FIFO_CONTROL (UART + 2)
-#define UART_LINE_CONTROL (UART + 3)
-#define UART_LINE_STATUS (UART + 5)
-#define UART_LINE_STATUS_EMPTY 0x20
-#define UART_FIFO_SIZE 16
+#pragma weak uart_start_input
 
 static void send_bytes(const char *bytes, size_t size) {
     while (size) {
@@ -27,7 +23,7 @@ static void uart_send(const void *head, size_t head_size, const void *body, size
     send_bytes(body, body_size);
 }
 
-static const struct channel_transport uart = {uart_send, NULL};
+static const struct channel_transport uart = {uart_send, uart_start_input};
 
 static void uart_start(void) {
     port_out8(UART_LINE_CONTROL, 3); /* 8 bits, no parity */
