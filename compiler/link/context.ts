@@ -236,6 +236,13 @@ export class LinkContext {
 	threadPointer = 0;
 	features = 0;
 	leastMemory = 0;
+	/** Nesting of archive members that ask for others, and those that have to wait. */
+	depth = 0;
+	postponed: { archive: LazyArchive; member: { name: string; bytes: Uint8Array } }[] = [];
+	inputBytes = 0;
+	/** The functions that .eh_frame covers, and where. */
+	unwind: { section: InputSection; offset: number; symbol: LinkSymbol; addend: number }[] = [];
+	unwindHeader: InputSection | undefined;
 	/** Merged strings and constants. */
 	chunks: InputSection[] = [];
 	programPath: string | undefined;

@@ -65,7 +65,7 @@ export const imageTarget: LayoutTarget = {
 			if (C_IDENTIFIER.test(name)) return section.type === SHT_NOBITS ? { output: name, segment: "data", rank: 90 } : { output: name, segment: "data", rank: 20 };
 			return section.type === SHT_NOBITS ? { output: ".bss", segment: "data", rank: 91 } : { output: ".data", segment: "data", rank: 10 };
 		}
-		if (C_IDENTIFIER.test(name) || name === ".eh_frame" || name === ".gcc_except_table") return { output: name, segment: "rodata", rank: 50 };
+		if (C_IDENTIFIER.test(name) || name === ".eh_frame" || name === ".eh_frame_hdr" || name === ".gcc_except_table") return { output: name, segment: "rodata", rank: 50 };
 		return { output: ".rodata", segment: "rodata", rank: 10 };
 	},
 };

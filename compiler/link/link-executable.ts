@@ -1,13 +1,12 @@
 /** Links an ordinary static Linux executable: host tools and the linker's own tests. */
 import { x86_64 } from "../arch/x86_64/link/index.ts";
-import { SHF_ALLOC, SHT_PROGBITS } from "../elf/index.ts";
 import { LinkContext } from "./context.ts";
 import { makeManifest } from "./describe-result.ts";
 import { assignAddresses, makeOutputs } from "./layout.ts";
 import { executableTarget } from "./layout-target.ts";
 import { Marker } from "./mark-live.ts";
 import { mergeStrings } from "./merge-strings.ts";
-import { defineSymbols, makeResult, makeUnwindHeader } from "./passes.ts";
+import { defineSymbols, fillUnwindHeader, makeResult, makeUnwindHeader } from "./passes.ts";
 import { planRelocations } from "./plan-relocations.ts";
 import { readInputs } from "./read-inputs.ts";
 import type { LinkExecutableRequest, LinkResult } from "./request.ts";
@@ -32,12 +31,13 @@ export function linkExecutable(request: LinkExecutableRequest): LinkResult {
 	readInputs(context, request.inputs); //          objects are read, names resolved
 	new Marker(context).run(); //                    what is live is final
 	rewriteUnwind(context);
-	makeUnwindHeader(context, SHT_PROGBITS, SHF_ALLOC);
+	makeUnwindHeader(context);
 	mergeStrings(context);
 	planRelocations(context); //                     instructions are chosen, slots exist
 	context.check();
 	makeOutputs(context, executableTarget);
 	assignAddresses(context, executableTarget);
+	fillUnwindHeader(context);
 	const manifest = makeManifest(context);
 	const image = writeElf(context, executableTarget, undefined);
 	return makeResult(context, image, manifest);

@@ -9,7 +9,7 @@ import { assignAddresses, makeOutputs, makeSection } from "./layout.ts";
 import { imageTarget } from "./layout-target.ts";
 import { Marker } from "./mark-live.ts";
 import { mergeStrings } from "./merge-strings.ts";
-import { defineSymbols, makeResult } from "./passes.ts";
+import { defineSymbols, fillUnwindHeader, makeResult, makeUnwindHeader } from "./passes.ts";
 import { planRelocations } from "./plan-relocations.ts";
 import { readComponents, readInputs } from "./read-inputs.ts";
 import type { LinkImageRequest, LinkResult } from "./request.ts";
@@ -39,6 +39,7 @@ export function linkImage(request: LinkImageRequest): LinkResult {
 	readInputs(context, request.inputs); //          program objects are read and resolved among themselves
 	markReachable(context, request); //              components are active or not; what is live, and why, is final
 	rewriteUnwind(context); //                       .eh_frame covers just the live functions
+	makeUnwindHeader(context);
 	mergeStrings(context); //                        each string is there once
 	context.features = imageFeatures(context);
 	const note = makeSection(context, "libos", ".note.hull", SHT_NOTE, SHF_ALLOC, 4, 12 + 8 + 16);
@@ -48,6 +49,7 @@ export function linkImage(request: LinkImageRequest): LinkResult {
 	makeOutputs(context, imageTarget); //            every section has its place in the order
 	settleAddresses(context); //                     addresses are final; RELR lists every absolute word
 	context.leastMemory = leastMemory(context);
+	fillUnwindHeader(context);
 	note.data = imageNote(context);
 	const manifest = { ...makeManifest(context), ...(request.analysis && { analysis: request.analysis }) };
 	const image = writeElf(context, imageTarget, JSON.stringify(manifest)); // relocations are applied, the file is whole

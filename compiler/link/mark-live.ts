@@ -100,8 +100,6 @@ export class Marker {
 			section.pieces ??= splitPieces(section);
 			if (why === undefined || !this.context.options.gc) section.pieces.live.fill(1);
 		}
-		for (const member of section.group ?? []) this.mark(member, section, "same group");
-		for (const dependent of section.dependents ?? []) this.mark(dependent, section, "describes it");
 	}
 
 	private reach(symbol: LinkSymbol, addend: number, from: InputSection | undefined, reason: string): void {
@@ -141,6 +139,8 @@ export class Marker {
 	}
 
 	private scan(section: InputSection): void {
+		for (const member of section.group ?? []) this.mark(member, section, "same group");
+		for (const dependent of section.dependents ?? []) this.mark(dependent, section, "describes it");
 		const relocations = section.relocations;
 		if (!relocations) return;
 		const { symbols, table } = section.file;

@@ -61,6 +61,7 @@ function mergeGroup(context: LinkContext, sections: InputSection[]): void {
 	const strings = (first.flags & SHF_STRINGS) !== 0;
 	const { align } = first;
 	const unique = new Map<string, number>();
+	let longest = 0;
 	const uses: { pieces: Pieces; piece: number; text: string }[] = [];
 	for (const section of sections) {
 		const pieces = section.pieces as Pieces;
@@ -69,6 +70,7 @@ function mergeGroup(context: LinkContext, sections: InputSection[]): void {
 			if (!pieces.live[i]) continue;
 			const text = bytes.toString("latin1", pieces.starts[i], pieces.starts[i + 1]);
 			unique.set(text, -1);
+			longest = Math.max(longest, text.length);
 			uses.push({ pieces, piece: i, text });
 		}
 	}
@@ -81,7 +83,7 @@ function mergeGroup(context: LinkContext, sections: InputSection[]): void {
 		parts.push(text);
 		size = at + text.length;
 	};
-	if (strings && align === 1 && first.entrySize === 1 && unique.size <= TAIL_LIMIT) {
+	if (strings && align === 1 && first.entrySize === 1 && unique.size <= TAIL_LIMIT && longest <= 4096) {
 		// Longest first among those with the same end: each is then the end of the one placed before it, or of none.
 		const reversed = [...unique.keys()].map((text) => ({ text, key: [...text].reverse().join("") }));
 		reversed.sort((a, b) => (a.key < b.key ? 1 : a.key > b.key ? -1 : 0));

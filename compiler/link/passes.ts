@@ -1,9 +1,9 @@
 /** Small steps that both targets share. */
-import { STB_GLOBAL, STB_LOCAL } from "../elf/index.ts";
-import { type LinkContext, LinkSymbol, MadeRelocations, type ScopeName, SymbolKind } from "./context.ts";
+import { SHF_ALLOC, SHT_PROGBITS, STB_GLOBAL } from "../elf/index.ts";
+import { type LinkContext, type ScopeName, SymbolKind, symbolAddress } from "./context.ts";
 import { makeMap, makeSymbolFile } from "./describe-result.ts";
 import { makeSection } from "./layout.ts";
-import { nullSymbol } from "./plan-relocations.ts";
+import { nullSymbol, target } from "./plan-relocations.ts";
 import type { ImageManifest, LinkResult } from "./request.ts";
 
 export function defineSymbols(context: LinkContext, defines: Record<string, bigint | number> | undefined, scope: ScopeName): void {
@@ -17,20 +17,29 @@ export function defineSymbols(context: LinkContext, defines: Record<string, bigi
 	}
 }
 
-/** .eh_frame_hdr without a search table: just where .eh_frame is, which is what unwinders need to find it. */
-export function makeUnwindHeader(context: LinkContext, type: number, flags: number): void {
-	const first = context.objects.flatMap((file) => file.unwind).find((section) => section.live);
-	if (!first) return;
-	const section = makeSection(context, "program", ".eh_frame_hdr", type, flags, 4, 8);
-	// Version 1; pointer is PC-relative, 4 bytes, signed; no count, no table.
-	section.data.set([1, 0x1b, 0xff, 0xff]);
-	const symbol = new LinkSymbol("", "program");
-	symbol.kind = SymbolKind.defined;
-	symbol.section = first;
-	symbol.binding = STB_LOCAL;
-	const relocations = new MadeRelocations();
-	relocations.entries.push({ offset: 4, type: context.isa.slotJump.type, symbol: section.file.symbols.push(symbol) - 1, addend: 0 });
-	section.relocations = relocations;
+/** .eh_frame_hdr (LSB Core): where .eh_frame is, and its functions by address. Room now, contents when addresses are known. */
+export function makeUnwindHeader(context: LinkContext): void {
+	if (context.unwind.length === 0) return;
+	context.unwindHeader = makeSection(context, "program", ".eh_frame_hdr", SHT_PROGBITS, SHF_ALLOC, 4, 12 + 8 * context.unwind.length);
+}
+
+export function fillUnwindHeader(context: LinkContext): void {
+	const { unwindHeader, unwind } = context;
+	const first = unwind[0];
+	if (!unwindHeader || !first) return;
+	const view = new DataView(unwindHeader.data.buffer);
+	const here = unwindHeader.address;
+	// Version 1; .eh_frame PC-relative, signed 32 bits; count unsigned 32 bits; table relative to this section, signed 32 bits.
+	unwindHeader.data.set([1, 0x1b, 0x03, 0x3b]);
+	view.setInt32(4, (first.section.output?.address ?? 0) - here - 4, true);
+	view.setUint32(8, unwind.length, true);
+	unwind
+		.map(({ section, offset, symbol, addend }) => ({ start: symbolAddress(target(symbol)) + addend, record: section.address + offset }))
+		.sort((a, b) => a.start - b.start)
+		.forEach(({ start, record }, i) => {
+			view.setInt32(12 + i * 8, start - here, true);
+			view.setInt32(16 + i * 8, record - here, true);
+		});
 }
 
 export function makeResult(context: LinkContext, image: Uint8Array, manifest: ImageManifest): LinkResult {

@@ -47,6 +47,7 @@ import { LinkError } from "./error.ts";
 import type { ComponentInput, LinkInput } from "./request.ts";
 
 const MAX_SECTION_SIZE = 2 ** 40;
+const MAX_DEPTH = 200;
 
 /** After it: every input is in `objects` or lazy; names of taken objects are resolved within their scope. */
 export function readInputs(context: LinkContext, inputs: readonly LinkInput[]): void {
@@ -105,7 +106,21 @@ export function takeMember(context: LinkContext, archive: LazyArchive, index: nu
 	if (archive.taken[index]) return;
 	archive.taken[index] = 1;
 	const member = archive.members[index];
-	if (member) addObject(context, `${archive.name}(${member.name})`, member.bytes, archive.scope, undefined);
+	if (!member) return;
+	// Depth first, as other linkers do, but not deeper than the stack bears.
+	if (context.depth >= MAX_DEPTH) {
+		context.postponed.push({ archive, member });
+		return;
+	}
+	context.depth++;
+	addObject(context, `${archive.name}(${member.name})`, member.bytes, archive.scope, undefined);
+	context.depth--;
+	if (context.depth > 0) return;
+	for (let next = context.postponed.pop(); next; next = context.postponed.pop()) {
+		context.depth++;
+		addObject(context, `${next.archive.name}(${next.member.name})`, next.member.bytes, next.archive.scope, undefined);
+		context.depth--;
+	}
 }
 
 function wrap<T>(name: string, read: () => T): T {
@@ -145,6 +160,7 @@ function addLazy(context: LinkContext, name: string, scope: ScopeName, lazy: Laz
 /** Reads one object; after it its sections and symbols are in the context. */
 export function addObject(context: LinkContext, name: string, bytes: Uint8Array, scope: ScopeName, component: Component | undefined): ObjectFile {
 	const object = new ObjectFile(name, scope, component);
+	context.inputBytes += bytes.length;
 	const file = wrap(name, () => {
 		const elf = readElf(bytes);
 		checkObject(context, name, elf);

@@ -110,9 +110,11 @@ export function rewriteUnwind(context: LinkContext): void {
 				const at = places.get(record.offset) as number;
 				data.set(section.data.subarray(record.offset, record.offset + record.size), at);
 				if (record.common >= 0) view.setUint32(at + 4, at + 4 - (places.get(record.common) as number), true);
-				for (const i of record.relocations) {
-					const relocations = section.relocations;
+				const relocations = section.relocations;
+				for (const [order, i] of record.relocations.entries()) {
 					if (!relocations) continue;
+					const symbol = file.symbols[relocations.symbol(i)];
+					if (order === 0 && record.common >= 0 && symbol) context.unwind.push({ section, offset: at, symbol, addend: relocations.addend(i) ?? 0 });
 					made.entries.push({ offset: relocations.offset(i) - record.offset + at, type: relocations.type(i), symbol: relocations.symbol(i), addend: relocations.addend(i) ?? 0 });
 				}
 			}

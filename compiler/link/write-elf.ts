@@ -38,7 +38,8 @@ import { programHeaderCount } from "./layout.ts";
 import type { LayoutTarget } from "./layout-target.ts";
 import { PROGRAM_HEADER_ROOM } from "./linker-symbols.ts";
 
-const MAX_FILE = 2 ** 31 - 1;
+/** Alignment may pad, but a file of another order of size than its inputs is a mistake. */
+const MAX_PADDING = 2 ** 28;
 
 export function programHeaders(context: LinkContext, target: LayoutTarget): ProgramHeader[] {
 	const headers: ProgramHeader[] = [];
@@ -138,8 +139,9 @@ export function writeElf(context: LinkContext, target: LayoutTarget, manifest: s
 	const contentEnd = context.segments.reduce((end, segment) => Math.max(end, segment.fileOffset + segment.fileSize), EHDR_SIZE + headers.length * PHDR_SIZE);
 	const tail = context.options.strip ? undefined : makeTail(context, contentEnd, manifest);
 	const total = tail ? tail.end : contentEnd;
-	if (total > MAX_FILE) {
-		context.report("too-large", `Cannot write output: ${total} bytes, expected at most ${MAX_FILE}`);
+	const limit = Math.min(context.inputBytes * 4 + (context.embedded?.length ?? 0) + MAX_PADDING, 2 ** 31 - 1);
+	if (total > limit) {
+		context.report("too-large", `Cannot write output: ${total} bytes, expected at most ${limit}`);
 		context.check();
 	}
 	const image = new Uint8Array(total);

@@ -90,6 +90,35 @@ for (const [index, test] of cases.entries()) {
   });
 }
 
+t.test('a static C++ program of glibc: exceptions, indirect functions, threads', async (t) => {
+  const folder = join(root, 'cxx');
+  mkdirSync(folder);
+  writeFileSync(
+    join(folder, 'a.cc'),
+    `#include <cstdio>
+#include <stdexcept>
+#include <string>
+#include <thread>
+struct D { ~D() { std::puts("unwound"); } };
+void thrower(int n) { D d; if (n) throw std::runtime_error("thrown " + std::to_string(n)); }
+int main(int c, char **) { int r = 0; std::thread([&] { try { thrower(c); } catch (std::exception &e) { std::puts(e.what()); r = 5; } }).join(); return r; }
+`,
+  );
+  must('g++', ['-c', '-O1', 'a.cc'], folder);
+  const trace = run('g++', ['-static', '-###', 'a.o'], folder).stderr;
+  const gcc = (name: string) => execFileSync('g++', [`-print-file-name=${name}`], { encoding: 'utf8' }).trim();
+  t.match(trace, /crtbeginT/);
+  const names = ['crt1.o', 'crti.o', 'crtbeginT.o', 'a.o', 'libstdc++.a', 'libm-2.36.a', 'libmvec.a', 'libgcc.a', 'libgcc_eh.a', 'libc.a', 'crtend.o', 'crtn.o'];
+  const paths = names.map((name) => (name === 'a.o' ? name : gcc(name))).filter((path) => path === 'a.o' || existsSync(path));
+  for (const gc of [false, true]) {
+    const result = linkExecutable({ inputs: read(paths, folder), gc });
+    writeFileSync(join(folder, 'ours'), result.image);
+    chmodSync(join(folder, 'ours'), 0o755);
+    const ours = run('./ours', [], folder);
+    t.strictSame([ours.stdout, ours.status], ['unwound\nthrown 1\n', 5], `gc ${gc}`);
+  }
+});
+
 t.test('the output is a file that other tools read', async (t) => {
   const folder = join(root, '0');
   const headers = execFileSync('llvm-readelf', ['-hlSs', 'ours'], { cwd: folder, encoding: 'utf8' });
