@@ -3,25 +3,31 @@
 set -eu
 cd "$(dirname "$0")/.."
 tools/setup.sh
-NODE_EXTRA_CA_CERTS='' node tools/build.mjs
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
 export NODE_EXTRA_CA_CERTS=''
+node tools/build.mjs
+
+# Prints a command as one would type it, then runs it.
 show() {
-    echo
-    echo "\$ $*"
+    printf '\n$'
+    for word in "$@"; do
+        case $word in
+        *[!A-Za-z0-9_./=:-]*) printf " '%s'" "$word" ;;
+        *) printf ' %s' "$word" ;;
+        esac
+    done
+    printf '\n'
     "$@"
 }
-cp examples/hello/hello.c "$work/hello.c"
-hull=$PWD/dist/hull
-echo
-echo '1. A C program, compiled by hull into a bootable image:'
-show cat "$work/hello.c"
-show "$hull" cc -O2 "$work/hello.c" -o "$work/hello"
-show ls -l "$work/hello"
-show "$hull" run "$work/hello"
-echo
-echo "2. Debian's own busybox, unmodified:"
-show "$hull" run /bin/busybox sh -c 'i=0; while [ $i -lt 3 ]; do echo "line $i of a shell in a unikernel"; i=$((i+1)); done'
-echo
-echo "Next: $hull --help, or npm test"
+
+mkdir -p build/quickstart
+printf '\n1. A C program, compiled by hull into a bootable image:\n'
+show cat examples/hello/hello.c
+show dist/hull cc -O2 -s examples/hello/hello.c -o build/quickstart/hello
+show ls -l build/quickstart/hello
+show dist/hull run build/quickstart/hello
+
+printf "\n2. Debian's own busybox, unmodified:\n"
+# shellcheck disable=SC2016 # the guest's shell expands it
+show dist/hull run /bin/busybox sh -c 'i=0; while [ $i -lt 3 ]; do echo "line $i of a shell in a unikernel"; i=$((i+1)); done'
+
+printf '\nNext: dist/hull --help, or npm test\n'
