@@ -5,12 +5,12 @@
 
 struct sink { char *at, *end; };
 
-static void put(struct sink *sink, char c) {
+__attribute__((noinline)) static void put(struct sink *sink, char c) {
     if (sink->at < sink->end)
         *sink->at++ = c;
 }
 
-static void put_number(struct sink *sink, uint64_t value, unsigned base, unsigned width, char pad) {
+__attribute__((noinline)) static void put_number(struct sink *sink, uint64_t value, unsigned base, unsigned width, char pad) {
     char digits[20];
     unsigned count = 0;
     do {

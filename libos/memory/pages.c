@@ -23,6 +23,7 @@ static struct region regions[MAX_REGIONS];
 static unsigned region_count;
 static struct free_block *free_lists[ORDERS];
 static uint64_t total_pages, free_pages;
+static void *(*reuse)(unsigned count); /* set by the first free: images that never free contain none of it */
 
 void memory_add(uint64_t start, uint64_t end) {
     start = (start + PAGE_SIZE - 1) >> PAGE_SHIFT;
@@ -122,38 +123,42 @@ static void free_run(struct region *r, uint64_t number, uint64_t count) {
     }
 }
 
-void *pages_alloc(unsigned count) {
-    unsigned order = 0;
-    while (1ul << order < count)
-        order++;
-    struct region *r;
-    uint64_t number, got;
-    for (unsigned o = order; o < ORDERS; o++) {
-        struct free_block *block = free_lists[o];
-        if (!block)
-            continue;
-        unlink_block(block);
-        number = virt_to_phys(block) >> PAGE_SHIFT;
-        r = region_of(number);
-        got = 1ul << o;
-        goto found;
-    }
-    for (r = regions; r < regions + region_count; r++) {
-        if (r->end - r->fresh < count)
-            continue;
-        number = r->fresh;
-        got = count;
-        r->fresh += count;
-        goto found;
-    }
-    return NULL;
-found:
+static void *hand_out(struct region *r, uint64_t number, unsigned count) {
     free_pages -= count;
     for (unsigned i = 0; i < count; i++)
         r->pages[number - r->first + i] = (struct page){1, 0};
-    if (got > count)
-        free_run(r, number + count, got - count);
     return phys_to_virt(number << PAGE_SHIFT);
+}
+
+/* From the free lists. */
+static void *alloc_freed(unsigned count) {
+    unsigned order = 0;
+    while (1ul << order < count)
+        order++;
+    for (; order < ORDERS; order++) {
+        struct free_block *block = free_lists[order];
+        if (!block)
+            continue;
+        unlink_block(block);
+        uint64_t number = virt_to_phys(block) >> PAGE_SHIFT;
+        struct region *r = region_of(number);
+        free_run(r, number + count, (1ul << order) - count);
+        return hand_out(r, number, count);
+    }
+    return NULL;
+}
+
+void *pages_alloc(unsigned count) {
+    void *freed = reuse ? reuse(count) : NULL;
+    if (freed)
+        return freed;
+    for (struct region *r = regions; r < regions + region_count; r++) {
+        if (r->end - r->fresh < count)
+            continue;
+        r->fresh += count;
+        return hand_out(r, r->fresh - count, count);
+    }
+    return NULL;
 }
 
 void *page_alloc(void) { return pages_alloc(1); }
@@ -167,6 +172,7 @@ void pages_free(void *pages, unsigned count) {
     uint64_t number = virt_to_phys(pages) >> PAGE_SHIFT;
     free_pages += count;
     free_run(region_of(number), number, count);
+    reuse = alloc_freed;
 }
 
 void page_get(uint64_t phys) {

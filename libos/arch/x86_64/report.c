@@ -1,6 +1,6 @@
 /*
  * What a fault looked like, for the host's log: registers and a backtrace by frame pointers. Addresses that the host can name are
- * written as boot_abi.h says: [link address] for the image, {file address} for the embedded program.
+ * written as boot_abi.h says: [<link address>] for the image, {file address} for the embedded program.
  */
 #include "channel/channel.h"
 #include "init/image.h"
@@ -17,7 +17,7 @@ bool exec_file_address(uintptr_t address, uintptr_t *in_file) __attribute__((wea
 static const char *place(char *to, size_t room, uintptr_t address) {
     uintptr_t named = address - arch_slide;
     if (address - (uintptr_t)hull_text_start < (uintptr_t)(hull_text_end - hull_text_start))
-        format_text(to, room, "[%lx]", named);
+        format_text(to, room, "[<%lx>]", named);
     else if (exec_file_address && exec_file_address(address, &named))
         format_text(to, room, "{%lx}", named);
     else

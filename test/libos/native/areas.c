@@ -1,6 +1,7 @@
 /*
  * The area treap against a bitmap model: random insertions, removals and searches for room, seeded; then ten thousand areas at once.
  * cc -Ilibos -fsanitize=address,undefined test/libos/native/areas.c libos/vm/areas.c
+ * Sources: vm/areas.c
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /*
  * The page allocator and the heap, natively: random allocations and frees against a shadow of who owns which byte.
- * Build: cc -fsanitize=address,undefined -Itest/libos/native -Ilibos test/libos/native/memory.c libos/memory/pages.c libos/memory/heap.c
+ * sources: libos/memory/pages.c libos/memory/heap.c
  */
 #include <stdio.h>
 #include <stdlib.h>
@@ -154,7 +154,7 @@ static void test_heap(void) {
 }
 
 int main(void) {
-    if (posix_memalign((void **)&native_arena, 1 << 24, PAGES * PAGE_SIZE))
+    if (!(native_arena = aligned_alloc(1 << 24, PAGES * PAGE_SIZE)))
         return 1;
     memset(native_arena, 0xa5, PAGES * PAGE_SIZE); /* RAM need not be zero */
     test_regions();

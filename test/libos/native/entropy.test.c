@@ -1,6 +1,6 @@
 /*
  * ChaCha20 against RFC 8439's vectors (2.3.2 and A.1), and the generator's behaviour with and without seeds.
- * Build: cc -fsanitize=address,undefined -Itest/libos/native -Ilibos test/libos/native/entropy.c libos/entropy/chacha.c libos/entropy/entropy.c
+ * sources: libos/entropy/chacha.c libos/entropy/entropy.c
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -1,6 +1,6 @@
 /*
  * The log formatter.
- * Build: cc -fsanitize=address,undefined -Itest/libos/native -Ilibos test/libos/native/format.c libos/lib/format.c
+ * sources: libos/lib/format.c
  */
 #include <stdio.h>
 #include <stdlib.h>

@@ -2,7 +2,7 @@
  * Names of x86-64's system calls, by number (Linux, arch/x86/entry/syscalls/syscall_64.tbl is the reference). Numbers 335..423 do not exist.
  * One string, NUL between names: half the size of a table of pointers, and no relocations.
  */
-#include "syscall/names.h"
+#include "syscall-names/names.h"
 
 #define GAP_FIRST 335
 #define GAP_END 424
