@@ -16,6 +16,8 @@ interface Symbol {
 const STT_OBJECT = 1;
 const STT_FUNC = 2;
 const STT_NOTYPE = 0;
+/** What a symbol without a size (assembly) covers at most. */
+const UNSIZED_REACH = 0x4000n;
 
 function readElfNames(path: string): Symbol[] {
   const file = readElf(readFileSync(path));
@@ -64,7 +66,7 @@ function findSymbol(names: readonly Symbol[], address: bigint): { name: string; 
   }
   for (let i = low - 1; i >= 0 && i >= low - 16; i--) {
     const symbol = names[i] as Symbol;
-    if (symbol.size === 0n || address < symbol.address + symbol.size) return { name: symbol.name, offset: address - symbol.address };
+    if (address < symbol.address + (symbol.size === 0n ? UNSIZED_REACH : symbol.size)) return { name: symbol.name, offset: address - symbol.address };
   }
   return undefined;
 }
