@@ -34,7 +34,7 @@ export async function buildGuestPrograms(): Promise<string[]> {
     if (!known) return `Cannot build "${source}": no variant ${variant}, expected one of ${Object.keys(VARIANTS).join(', ')}`;
     const output = `build/guest/${variant}/${basename(source, '.c')}`;
     const inputs = variant === 'linked' ? [...known.inputs, ...archives] : known.inputs;
-    const command = [...known.command, ...FLAGS, source, '-o', output, ...flags];
+    const command = [...known.command, ...FLAGS, source, '-o', output, ...flags, '-lm'];
     const stamp = `build/stamps/guest-${variant}-${basename(source, '.c')}`;
     const hash = hashInputs(command, [source, ...headers, ...inputs.filter((input) => existsSync(input))]);
     if (isCurrent(stamp, hash, [output])) return undefined;
