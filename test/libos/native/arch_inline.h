@@ -1,6 +1,7 @@
 /* A stand-in for libos/arch/<isa>/arch_inline.h in native tests: physical address 0 is where the test's arena lies. */
 #ifndef HULL_ARCH_INLINE_H
 #define HULL_ARCH_INLINE_H
+struct arch_thread { int unused; };
 extern char *native_arena;
 static inline void *phys_to_virt(uint64_t phys) { return native_arena + phys; }
 static inline uint64_t virt_to_phys(const void *p) { return (uint64_t)((const char *)p - native_arena); }

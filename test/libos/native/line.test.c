@@ -1,6 +1,7 @@
 /*
  * The terminal's line discipline: editing, echo, signals, modes, output; and random keys, which must never break its invariants.
  * Includes its subject, to see its constants.
+ * flags: -fno-builtin
  */
 #include "stand_ins.h"
 #include "../../../libos/input/line.c"

@@ -1,4 +1,7 @@
-/* The split virtqueue against a simulated device: honest, out of order, and lying about everything that it can write. */
+/*
+ * The split virtqueue against a simulated device: honest, out of order, and lying about everything that it can write.
+ * flags: -fno-builtin
+ */
 #include "stand_ins.h"
 #define HULL_ARCH_ARCH_H
 #define HULL_MEMORY_MEMORY_H

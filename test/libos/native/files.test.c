@@ -1,8 +1,8 @@
 /*
  * Files, names and tmpfs through the calls themselves, without a machine: paths, links, rename's conditions, sparse content, directories
  * that change while they are read, descriptors; then a random storm against a model.
- * Sources: vfs/dentry.c vfs/inode.c vfs/walk.c vfs/view.c vfs/open.c vfs/attributes.c vfs/names.c vfs/transfer.c
- * Sources: tmpfs/content.c tmpfs/file.c tmpfs/directory.c file/file.c file/table.c file/transfer.c file/read.c file/write.c file/descriptor.c
+ * sources: libos/vfs/dentry.c libos/vfs/inode.c libos/vfs/walk.c libos/vfs/view.c libos/vfs/open.c libos/vfs/attributes.c libos/vfs/names.c libos/vfs/transfer.c libos/tmpfs/content.c libos/tmpfs/file.c libos/tmpfs/directory.c libos/file/file.c libos/file/table.c libos/file/transfer.c libos/file/read.c libos/file/write.c libos/file/descriptor.c
+ * flags: -fno-builtin
  */
 #include "stand_ins.h"
 #include "vfs/internal.h"
@@ -12,26 +12,26 @@
 /* Pages are counted by a header of their own, so that what is left at the end is known. */
 static long pages_out;
 static uint32_t page_counts[1 << 16];
-static uint8_t *arena;
+char *native_arena; /* page 0 is never given: tmpfs takes address 0 for a hole */
 static uint32_t free_pages[1 << 16], free_count;
 void *page_alloc(void) {
-    if (!arena) {
-        arena = aligned_alloc(4096, (1ul << 16) * 4096);
-        for (uint32_t i = 0; i < 1 << 16; i++) free_pages[free_count++] = i;
+    if (!native_arena) {
+        native_arena = aligned_alloc(4096, (1ul << 16) * 4096);
+        for (uint32_t i = 1; i < 1 << 16; i++) free_pages[free_count++] = i;
     }
     if (!free_count) return NULL;
     uint32_t index = free_pages[--free_count];
     page_counts[index] = 1;
     pages_out++;
-    return arena + index * 4096ul;
+    return native_arena + index * 4096ul;
 }
 void *page_alloc_zeroed(void) {
     void *page = page_alloc();
     return page ? memset(page, 0, 4096) : NULL;
 }
-void page_get(uint64_t physical) { page_counts[((uint8_t *)physical - arena) / 4096]++; }
+void page_get(uint64_t physical) { page_counts[physical / 4096]++; }
 void page_put(uint64_t physical) {
-    uint32_t index = (uint32_t)(((uint8_t *)physical - arena) / 4096);
+    uint32_t index = (uint32_t)(physical / 4096);
     CHECK(page_counts[index] > 0);
     if (--page_counts[index]) return;
     free_pages[free_count++] = index;
