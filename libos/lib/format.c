@@ -40,26 +40,31 @@ size_t format_list(char *to, size_t room, const char *format, va_list arguments)
         if (!(c = *format))
             break;
         format++;
+        if (c == '%') {
+            put(&sink, c);
+            continue;
+        }
+        /* One fetch serves all types: on the ISAs at hand each variadic argument takes 64 bits, whatever its type. */
+        uint64_t value = va_arg(arguments, uint64_t);
         if (c == 's') {
-            const char *text = va_arg(arguments, const char *);
-            for (text = text ? text : "(null)"; *text; text++)
+            for (const char *text = value ? (const char *)value : "(null)"; *text; text++)
                 put(&sink, *text);
         } else if (c == 'c') {
-            put(&sink, (char)va_arg(arguments, int));
-        } else if (c == 'd' || c == 'i') {
-            int64_t value = wide ? va_arg(arguments, int64_t) : va_arg(arguments, int);
-            if (value < 0)
-                put(&sink, '-');
-            put_number(&sink, value < 0 ? 0 - (uint64_t)value : (uint64_t)value, 10, width, pad);
-        } else if (c == 'u' || c == 'x') {
-            uint64_t value = wide ? va_arg(arguments, uint64_t) : va_arg(arguments, unsigned);
-            put_number(&sink, value, c == 'u' ? 10 : 16, width, pad);
-        } else if (c == 'p') {
-            put(&sink, '0');
-            put(&sink, 'x');
-            put_number(&sink, va_arg(arguments, uint64_t), 16, width, pad);
+            put(&sink, (char)value);
         } else {
-            put(&sink, c);
+            unsigned base = c == 'x' || c == 'p' ? 16 : 10;
+            bool is_signed = c == 'd' || c == 'i';
+            if (!wide && c != 'p')
+                value = is_signed ? (uint64_t)(int64_t)(int32_t)value : (uint32_t)value;
+            if (is_signed && (int64_t)value < 0) {
+                put(&sink, '-');
+                value = -value;
+            }
+            if (c == 'p') {
+                put(&sink, '0');
+                put(&sink, 'x');
+            }
+            put_number(&sink, value, base, width, pad);
         }
     }
     *sink.at = 0;

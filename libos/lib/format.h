@@ -1,5 +1,5 @@
 /*
- * A small formatter for log lines: %s %c %d %i %u %x %p %%, with l, ll and z, a width and 0 padding. Anything else is copied as it is.
+ * A small formatter for log lines: %s %c %d %i %u %x %p %%, with l, ll and z, a width and 0 padding. Nothing else.
  * Any context; allocates nothing.
  */
 #ifndef HULL_LIB_FORMAT_H

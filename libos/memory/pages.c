@@ -23,7 +23,8 @@ static struct region regions[MAX_REGIONS];
 static unsigned region_count;
 static struct free_block *free_lists[ORDERS];
 static uint64_t total_pages, free_pages;
-static void *(*reuse)(unsigned count); /* set by the first free: images that never free contain none of it */
+/* Set by the first free, so that images that never free contain none of it. Volatile, or the compiler makes it a direct call. */
+static void *(*volatile reuse)(unsigned count);
 
 void memory_add(uint64_t start, uint64_t end) {
     start = (start + PAGE_SIZE - 1) >> PAGE_SHIFT;
@@ -149,7 +150,7 @@ static void *alloc_freed(unsigned count) {
 }
 
 void *pages_alloc(unsigned count) {
-    void *freed = reuse ? reuse(count) : NULL;
+    void *(*from_lists)(unsigned) = reuse, *freed = from_lists ? from_lists(count) : NULL;
     if (freed)
         return freed;
     for (struct region *r = regions; r < regions + region_count; r++) {
