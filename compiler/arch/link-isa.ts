@@ -8,107 +8,107 @@
 
 /** What value a relocation takes. Numbers of `Expression.rewritten` and above are the ISA's own. */
 export const Expression = {
-	none: 0,
-	/** S + A */
-	absolute: 1,
-	/** S + A - P */
-	relative: 2,
-	/** address of S's slot + A - GOT */
-	slotOffset: 3,
-	/** address of S's slot + A - P */
-	slotRelative: 4,
-	/** S + A - GOT */
-	gotOffset: 5,
-	/** GOT + A - P */
-	gotRelative: 6,
-	/** S + A - thread pointer */
-	threadOffset: 7,
-	/** S + A - start of the TLS block */
-	blockOffset: 8,
-	/** address of the slot holding S's thread offset + A - P */
-	threadSlotRelative: 9,
-	/** size of S + A */
-	size: 10,
-	rewritten: 32,
+  none: 0,
+  /** S + A */
+  absolute: 1,
+  /** S + A - P */
+  relative: 2,
+  /** address of S's slot + A - GOT */
+  slotOffset: 3,
+  /** address of S's slot + A - P */
+  slotRelative: 4,
+  /** S + A - GOT */
+  gotOffset: 5,
+  /** GOT + A - P */
+  gotRelative: 6,
+  /** S + A - thread pointer */
+  threadOffset: 7,
+  /** S + A - start of the TLS block */
+  blockOffset: 8,
+  /** address of the slot holding S's thread offset + A - P */
+  threadSlotRelative: 9,
+  /** size of S + A */
+  size: 10,
+  rewritten: 32,
 } as const;
 
-export type RangeCheck = "none" | "signed" | "unsigned" | "either";
+export type RangeCheck = 'none' | 'signed' | 'unsigned' | 'either';
 
 export interface RelocationKind {
-	name: string;
-	expression: number;
-	/** Bytes stored: 0, 1, 2, 4 or 8. */
-	width: number;
-	check: RangeCheck;
+  name: string;
+  expression: number;
+  /** Bytes stored: 0, 1, 2, 4 or 8. */
+  width: number;
+  check: RangeCheck;
 }
 
 export interface PlanInput {
-	data: Uint8Array;
-	offset: number;
-	type: number;
-	addend: number;
-	/** Type of the relocation that follows, 0 when none; for sequences of two. */
-	nextType: number;
-	/** Distance to it. */
-	nextDistance: number;
-	/** The image may be moved at run time. */
-	movable: boolean;
-	/** The symbol's value is a constant that does not move (absolute, or weak and undefined). */
-	constant: boolean;
-	/** The constant, or the address as far as known: used only to see that it fits 31 bits. */
-	small: boolean;
-	ifunc: boolean;
+  data: Uint8Array;
+  offset: number;
+  type: number;
+  addend: number;
+  /** Type of the relocation that follows, 0 when none; for sequences of two. */
+  nextType: number;
+  /** Distance to it. */
+  nextDistance: number;
+  /** The image may be moved at run time. */
+  movable: boolean;
+  /** The symbol's value is a constant that does not move (absolute, or weak and undefined). */
+  constant: boolean;
+  /** The constant, or the address as far as known: used only to see that it fits 31 bits. */
+  small: boolean;
+  ifunc: boolean;
 }
 
 export interface Plan {
-	expression: number;
-	/** The next relocation belongs to the rewritten sequence and is not applied. */
-	skipNext: boolean;
-	/** Set when the bytes around the relocation cannot be handled. */
-	problem?: string;
+  expression: number;
+  /** The next relocation belongs to the rewritten sequence and is not applied. */
+  skipNext: boolean;
+  /** Set when the bytes around the relocation cannot be handled. */
+  problem?: string;
 }
 
 export interface RewriteInput {
-	view: DataView;
-	/** Position of the relocated field in `view`, and its address. */
-	at: number;
-	place: number;
-	addend: number;
-	/** Address of the symbol, or the constant. */
-	value: number;
-	/** value - thread pointer, for TLS symbols. */
-	threadOffset: number;
+  view: DataView;
+  /** Position of the relocated field in `view`, and its address. */
+  at: number;
+  place: number;
+  addend: number;
+  /** Address of the symbol, or the constant. */
+  value: number;
+  /** value - thread pointer, for TLS symbols. */
+  threadOffset: number;
 }
 
 export interface StubCode {
-	bytes: Uint8Array;
-	/** Offset of each entry, as the input was ordered. */
-	entries: number[];
-	/** Branches to the target, as relocations. */
-	branches: { offset: number; type: number; addend: number }[];
+  bytes: Uint8Array;
+  /** Offset of each entry, as the input was ordered. */
+  entries: number[];
+  /** Branches to the target, as relocations. */
+  branches: { offset: number; type: number; addend: number }[];
 }
 
 export interface LinkIsa {
-	name: string;
-	machine: number;
-	pageSize: number;
-	/** Relocation types that the linker itself uses in the tables that it makes. */
-	word64: number;
-	threadOffset64: number;
-	irelative: number;
-	/** The kind of a type, or undefined when it may not occur in objects. */
-	kind(type: number): RelocationKind | undefined;
-	relocationName(type: number): string;
-	plan(input: PlanInput, kind: RelocationKind, out: Plan): void;
-	/** Rewrites the instruction; returns the value that did not fit, or undefined. */
-	rewrite(expression: number, input: RewriteInput): number | undefined;
-	/** Entry points that pass each number to one common function. */
-	absentStubs(numbers: readonly number[]): StubCode;
-	/** A jump through a table slot; `offset` is where the slot's PC-relative address goes. */
-	slotJump: { bytes: Uint8Array; offset: number; type: number; addend: number };
-	/** Padding between functions. */
-	fill: number;
-	/** System call numbers of Linux on this ISA: name by number. */
-	syscallNames: readonly (string | undefined)[];
-	syscallNumber(name: string): number | undefined;
+  name: string;
+  machine: number;
+  pageSize: number;
+  /** Relocation types that the linker itself uses in the tables that it makes. */
+  word64: number;
+  threadOffset64: number;
+  irelative: number;
+  /** The kind of a type, or undefined when it may not occur in objects. */
+  kind(type: number): RelocationKind | undefined;
+  relocationName(type: number): string;
+  plan(input: PlanInput, kind: RelocationKind, out: Plan): void;
+  /** Rewrites the instruction; returns the value that did not fit, or undefined. */
+  rewrite(expression: number, input: RewriteInput): number | undefined;
+  /** Entry points that pass each number to one common function. */
+  absentStubs(numbers: readonly number[]): StubCode;
+  /** A jump through a table slot; `offset` is where the slot's PC-relative address goes. */
+  slotJump: { bytes: Uint8Array; offset: number; type: number; addend: number };
+  /** Padding between functions. */
+  fill: number;
+  /** System call numbers of Linux on this ISA: name by number. */
+  syscallNames: readonly (string | undefined)[];
+  syscallNumber(name: string): number | undefined;
 }

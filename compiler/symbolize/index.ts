@@ -50,7 +50,14 @@ function readEntries(bytes: Uint8Array): Entry[] {
     const entries: Entry[] = [];
     for (let i = 1; table && i < table.count; i++) {
       const type = table.type(i);
-      if (table.rawSection(i) === SHN_UNDEF || table.rawSection(i) === 0xfff1 || type === STT_TLS || type === STT_FILE || type === STT_SECTION) continue;
+      if (
+        table.rawSection(i) === SHN_UNDEF ||
+        table.rawSection(i) === 0xfff1 ||
+        type === STT_TLS ||
+        type === STT_FILE ||
+        type === STT_SECTION
+      )
+        continue;
       const name = table.name(i);
       if (name !== '') entries.push({ address: Number(table.bigValue(i)), size: table.size(i), name });
     }

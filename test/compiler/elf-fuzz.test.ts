@@ -7,7 +7,18 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { ElfError, RelaTable, readArchive, readElf, readNotes, readSymbols, SHT_NOTE, SHT_RELA, sectionBytes, writeArchive } from '../../compiler/elf/index.ts';
+import {
+  ElfError,
+  RelaTable,
+  readArchive,
+  readElf,
+  readNotes,
+  readSymbols,
+  SHT_NOTE,
+  SHT_RELA,
+  sectionBytes,
+  writeArchive,
+} from '../../compiler/elf/index.ts';
 import { LinkError, linkExecutable, linkImage } from '../../compiler/link/index.ts';
 
 const seconds = Number(process.env.HULL_FUZZ_SECONDS ?? 3);
@@ -33,12 +44,19 @@ writeFileSync(
 extern "C" int f(int n) { A a; t += n; return a.get() + shared() + other + t; } const char *s[] = { "abc", "bc", "" }; extern "C" void _start() { f(1); for (;;); }
 __attribute__((constructor)) static void c() {} `,
 );
-writeFileSync(join(folder, 'b.c'), 'int _Z5other, other = 3; int common[10]; __attribute__((weak)) int w; void hull_pvh_entry(void) { other++; for (;;); } void __gxx_personality_v0(void) {}  void __cxa_guard_acquire(void) {} void __cxa_guard_release(void) {} void _ZdlPv(void) {}');
+writeFileSync(
+  join(folder, 'b.c'),
+  'int _Z5other, other = 3; int common[10]; __attribute__((weak)) int w; void hull_pvh_entry(void) { other++; for (;;); } void __gxx_personality_v0(void) {}  void __cxa_guard_acquire(void) {} void __cxa_guard_release(void) {} void _ZdlPv(void) {}',
+);
 execFileSync('clang', ['-c', '-O1', '-fPIC', '-ffunction-sections', '-fcommon', '-fno-rtti', 'a.cc', 'b.c'], { cwd: folder });
 execFileSync('ar', ['crs', 'lib.a', 'a.o', 'b.o'], { cwd: folder });
 const read = (name: string) => readFileSync(join(folder, name));
 const seeds = { 'a.o': read('a.o'), 'b.o': read('b.o'), 'lib.a': read('lib.a') };
-const executable = linkExecutable({ inputs: [{ name: 'lib.a', bytes: seeds['lib.a'], whole: true }], keep: [] , defines: { _ZTVN10__cxxabiv117__class_type_infoE: 0 } }).image;
+const executable = linkExecutable({
+  inputs: [{ name: 'lib.a', bytes: seeds['lib.a'], whole: true }],
+  keep: [],
+  defines: { _ZTVN10__cxxabiv117__class_type_infoE: 0 },
+}).image;
 const corpus: [string, Uint8Array][] = [...Object.entries(seeds), ['executable', executable]];
 
 const INTERESTING = [0, 1, 4, 8, 0x7f, 0x80, 0xff, 0xff00, 0xffff, 0x7fffffff, 0x80000000, 0xfffffff0, 0xffffffff];
@@ -46,7 +64,12 @@ const INTERESTING = [0, 1, 4, 8, 0x7f, 0x80, 0xff, 0xff00, 0xffff, 0x7fffffff, 0
 function mutate(bytes: Uint8Array, random: (below: number) => number): Uint8Array {
   const out = Buffer.from(bytes);
   // Headers are at both ends: aim there half of the time.
-  const place = () => (random(2) ? random(out.length) : random(2) ? random(Math.min(out.length, 128)) : Math.max(0, out.length - 1 - random(Math.min(out.length, 2048))));
+  const place = () =>
+    random(2)
+      ? random(out.length)
+      : random(2)
+        ? random(Math.min(out.length, 128))
+        : Math.max(0, out.length - 1 - random(Math.min(out.length, 2048)));
   for (let count = 1 + random(4); count > 0; count--) {
     const at = place();
     switch (random(5)) {
@@ -94,8 +117,18 @@ const consumers: ((name: string, bytes: Uint8Array) => void)[] = [
     void linkExecutable({ inputs: [{ name, bytes, whole: name === 'lib.a' }, ...rest], gc: bytes.length % 2 === 0 }).map;
   },
   (name, bytes) => {
-    if (name === 'executable') void linkImage({ inputs: [], components: [{ manifest: { name: 'b' }, archive: seeds['lib.a'] }], program: { bytes, path: '/x' }, unwind: true }).symbols;
-    else void linkImage({ inputs: [{ name, bytes, whole: true }], components: [{ manifest: { name: 'c' }, archive: name === 'lib.a' ? bytes : seeds['lib.a'] }] }).symbols;
+    if (name === 'executable')
+      void linkImage({
+        inputs: [],
+        components: [{ manifest: { name: 'b' }, archive: seeds['lib.a'] }],
+        program: { bytes, path: '/x' },
+        unwind: true,
+      }).symbols;
+    else
+      void linkImage({
+        inputs: [{ name, bytes, whole: true }],
+        components: [{ manifest: { name: 'c' }, archive: name === 'lib.a' ? bytes : seeds['lib.a'] }],
+      }).symbols;
   },
 ];
 
@@ -143,9 +176,18 @@ t.test('a long chain of archive members does not overflow the stack', async (t) 
   const template = read('one.o');
   const name = (i: number) => `f${String(i).padEnd(6, '_')}`.slice(0, 7);
   const member = (i: number) => {
-    const bytes = Buffer.from(template.toString('latin1').replace('f1_____', name(i + 1)).replace('f0_____', name(i)), 'latin1');
+    const bytes = Buffer.from(
+      template
+        .toString('latin1')
+        .replace('f1_____', name(i + 1))
+        .replace('f0_____', name(i)),
+      'latin1',
+    );
     return { name: `m${i}.o`, bytes, symbols: [name(i)] };
   };
   const archive = writeArchive(Array.from({ length: count }, (_, i) => member(count - 1 - i)));
-  t.throws(() => linkExecutable({ inputs: [{ name: 'chain.a', bytes: archive }], entry: 'f0_____' }), { code: 'undefined-symbol', message: /f3000/ });
+  t.throws(() => linkExecutable({ inputs: [{ name: 'chain.a', bytes: archive }], entry: 'f0_____' }), {
+    code: 'undefined-symbol',
+    message: /f3000/,
+  });
 });

@@ -10,7 +10,8 @@ import { symbolizeElf, symbolizeEmbedded, symbolizeText } from '../../compiler/s
 
 const folder = mkdtempSync(join(tmpdir(), 'hull-image-'));
 t.teardown(() => rmSync(folder, { recursive: true, force: true }));
-const REGISTER = '#define REGISTER(order, f) static void (*const hook_##f)(void) __attribute__((used, retain, section(".hull.init." #order), aligned(8))) = f;\n';
+const REGISTER =
+  '#define REGISTER(order, f) static void (*const hook_##f)(void) __attribute__((used, retain, section(".hull.init." #order), aligned(8))) = f;\n';
 const sources: Record<string, string> = {
   core: `${REGISTER}void program_start(void); void sched(void) __attribute__((weak)); extern void (*const __hull_init_start[])(void), (*const __hull_init_end[])(void);
     static void core_hook(void) {} REGISTER(5, core_hook) static int helper(void) { return 1; } __attribute__((noinline)) int shared_name(void) { __asm__(""); return helper(); }
@@ -18,31 +19,58 @@ const sources: Record<string, string> = {
     long sys_absent(long n) { return -38 - n * 0; }`,
   file: `${REGISTER}static void file_hook(void) {} REGISTER(1, file_hook) long sys_write(long a) { return a; } long sys_read(long a) { return a + 1; }`,
   thread: 'void sched(void) {} long sys_futex(long a) { return a; } long sys_clone(long a) { return a; }',
-  binary: 'extern const char hull_program_start[], hull_program_end[], hull_program_path[]; extern long (*const hull_syscall_table[])(long); void program_start(void) { hull_syscall_table[hull_program_end - hull_program_start](hull_program_path[0]); }',
-  linked: 'extern const char hull_program_headers[]; extern const unsigned long hull_program_header_count; int main(void); void program_start(void) { main(); for (unsigned long i = 0; i < hull_program_header_count; i++) (void)*(volatile char *)(hull_program_headers + 56 * i); }',
+  binary:
+    'extern const char hull_program_start[], hull_program_end[], hull_program_path[]; extern long (*const hull_syscall_table[])(long); void program_start(void) { hull_syscall_table[hull_program_end - hull_program_start](hull_program_path[0]); }',
+  linked:
+    'extern const char hull_program_headers[]; extern const unsigned long hull_program_header_count; int main(void); void program_start(void) { main(); for (unsigned long i = 0; i < hull_program_header_count; i++) (void)*(volatile char *)(hull_program_headers + 56 * i); }',
 };
-const flags = ['-c', '-w', '-O1', '-ffreestanding', '-fPIE', '-fvisibility=hidden', '-ffunction-sections', '-fdata-sections', '-fno-asynchronous-unwind-tables', '-mno-red-zone'];
+const flags = [
+  '-c',
+  '-w',
+  '-O1',
+  '-ffreestanding',
+  '-fPIE',
+  '-fvisibility=hidden',
+  '-ffunction-sections',
+  '-fdata-sections',
+  '-fno-asynchronous-unwind-tables',
+  '-mno-red-zone',
+];
 function compile(name: string, source: string, extra: string[] = []): Buffer {
   writeFileSync(join(folder, `${name}.c`), source);
   execFileSync('clang', [...flags, ...extra, `${name}.c`], { cwd: folder });
   return readFileSync(join(folder, `${name}.o`));
 }
-const manifests: Record<string, Partial<ComponentManifest>> = { core: {}, file: { requires: ['core'] }, thread: { soft: ['futex'] }, binary: { programs: 'binary' }, linked: { programs: 'linked' } };
+const manifests: Record<string, Partial<ComponentManifest>> = {
+  core: {},
+  file: { requires: ['core'] },
+  thread: { soft: ['futex'] },
+  binary: { programs: 'binary' },
+  linked: { programs: 'linked' },
+};
 const components = Object.entries(sources).map(([name, source]) => {
   compile(name, source);
   execFileSync('ar', ['crs', `${name}.a`, `${name}.o`], { cwd: folder });
   return { manifest: { name, ...manifests[name] }, archive: readFileSync(join(folder, `${name}.a`)) };
 });
-const link = (source: string, request: Partial<LinkImageRequest> = {}, extra: string[] = []) => linkImage({ components, inputs: [{ name: 'main.o', bytes: compile('main', source, extra) }], ...request });
+const link = (source: string, request: Partial<LinkImageRequest> = {}, extra: string[] = []) =>
+  linkImage({ components, inputs: [{ name: 'main.o', bytes: compile('main', source, extra) }], ...request });
 const names = (result: { manifest: { components: { name: string }[] } }) => result.manifest.components.map((c) => c.name).sort();
-const executable = linkExecutable({ inputs: [{ name: 'p.o', bytes: compile('p', 'void inner_function(void) {} void _start(void) { inner_function(); for (;;); }') }] }).image;
+const executable = linkExecutable({
+  inputs: [{ name: 'p.o', bytes: compile('p', 'void inner_function(void) {} void _start(void) { inner_function(); for (;;); }') }],
+}).image;
 
 t.test('only what is reached is in', async (t) => {
   const result = link('int main(void) { return 0; }');
   t.strictSame(names(result), ['<linker>', 'core', 'linked']);
   t.strictSame(names(link('long sys_write(long); int main(void) { return sys_write(1); }')), ['<linker>', 'core', 'file', 'linked']);
   t.strictSame(names(link('int main(void) { return 0; }', { activate: ['thread'] })), ['<linker>', 'core', 'linked', 'thread']);
-  t.match(link('long sys_write(long); int main(void) { return sys_write(1); }').manifest.components.find((c) => c.name === 'file')?.why.join(' '), /hull_pvh_entry.*program_start.*main.*sys_write/);
+  t.match(
+    link('long sys_write(long); int main(void) { return sys_write(1); }')
+      .manifest.components.find((c) => c.name === 'file')
+      ?.why.join(' '),
+    /hull_pvh_entry.*program_start.*main.*sys_write/,
+  );
 });
 
 t.test('soft and absent calls get stubs, the component that is there anyway answers itself', async (t) => {
@@ -66,7 +94,9 @@ t.test('a weak reference binds when the component is there, and activates nothin
 });
 
 t.test('program and libOS may use the same names', async (t) => {
-  const result = link('__attribute__((noinline)) int shared_name(void) { __asm__(""); return 2; } int helper(void) { return 3; } int main(void) { return shared_name() + helper(); }');
+  const result = link(
+    '__attribute__((noinline)) int shared_name(void) { __asm__(""); return 2; } int helper(void) { return 3; } int main(void) { return shared_name() + helper(); }',
+  );
   const table = readSymbols(readElf(result.image));
   const count = Array.from({ length: table?.count ?? 0 }, (_, i) => table?.name(i)).filter((name) => name === 'shared_name').length;
   t.equal(count, 2);
@@ -78,7 +108,10 @@ t.test('registrations are sorted, and only those of active components', async (t
     const section = findSection(elf, '.hull.init');
     const bytes = section ? sectionBytes(elf, section) : new Uint8Array();
     const map = symbolizeElf(result.image);
-    return Array.from({ length: bytes.length / 8 }, (_, i) => map.find(Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(i * 8, true)))?.name);
+    return Array.from(
+      { length: bytes.length / 8 },
+      (_, i) => map.find(Number(new DataView(bytes.buffer, bytes.byteOffset).getBigUint64(i * 8, true)))?.name,
+    );
   };
   t.strictSame(words(link('int main(void) { return 0; }')), ['core_hook']);
   t.strictSame(words(link('long sys_read(long); int main(void) { return sys_read(0); }')), ['file_hook', 'core_hook']);
@@ -114,7 +147,8 @@ t.test('binary: table, embedded file, path, note', async (t) => {
 });
 
 t.test('segments lie on pages of their own, packed in the file; strip leaves only them', async (t) => {
-  const source = 'int data = 1, bss[5000]; const char *const names[] = { "a", "b" }; int main(int c) { return data + bss[c] + names[c][0]; }';
+  const source =
+    'int data = 1, bss[5000]; const char *const names[] = { "a", "b" }; int main(int c) { return data + bss[c] + names[c][0]; }';
   const full = link(source);
   const stripped = link(source, { strip: true });
   const loads = readElf(stripped.image).programHeaders.filter((h) => h.type === PT_LOAD);
@@ -124,13 +158,32 @@ t.test('segments lie on pages of their own, packed in the file; strip leaves onl
   t.ok(stripped.image.length < 2048, `${stripped.image.length} bytes`);
   t.equal(readElf(stripped.image).sections.length, 0);
   const manifest = findSection(readElf(full.image), '.hull.manifest');
-  t.strictSame(JSON.parse(Buffer.from(sectionBytes(readElf(full.image), manifest as never)).toString()), JSON.parse(JSON.stringify(full.manifest)));
+  t.strictSame(
+    JSON.parse(Buffer.from(sectionBytes(readElf(full.image), manifest as never)).toString()),
+    JSON.parse(JSON.stringify(full.manifest)),
+  );
 });
 
 t.test('what an image that moves cannot have', async (t) => {
-  t.throws(() => link('extern char x[]; char y[10]; int main(void) { return (int)(long)y; }', {}, ['-fno-pie', '-mcmodel=kernel']), { code: 'relocation-overflow', message: /-fPIE/ });
-  t.throws(() => link('static int one(void) { return 1; } static void *pick(void) { return one; } int f(void) __attribute__((ifunc("pick"))); int main(void) { return f(); }'), { code: 'unsupported', message: /IFUNC/ });
+  t.throws(() => link('extern char x[]; char y[10]; int main(void) { return (int)(long)y; }', {}, ['-fno-pie', '-mcmodel=kernel']), {
+    code: 'relocation-overflow',
+    message: /-fPIE/,
+  });
+  t.throws(
+    () =>
+      link(
+        'static int one(void) { return 1; } static void *pick(void) { return one; } int f(void) __attribute__((ifunc("pick"))); int main(void) { return f(); }',
+      ),
+    { code: 'unsupported', message: /IFUNC/ },
+  );
   t.throws(() => link('int main(void) { return 0; }', { activate: ['nothing'] }), { code: 'missing-component' });
-  t.throws(() => linkImage({ components: [{ manifest: { name: 'core', requires: ['gone'] }, archive: components[0]?.archive as Uint8Array }], inputs: [] }), { code: 'missing-component' });
+  t.throws(
+    () =>
+      linkImage({
+        components: [{ manifest: { name: 'core', requires: ['gone'] }, archive: components[0]?.archive as Uint8Array }],
+        inputs: [],
+      }),
+    { code: 'missing-component' },
+  );
   t.throws(() => link('int x;'), { code: 'undefined-symbol', message: /"main"/ });
 });

@@ -37,7 +37,18 @@ function compile(test: LinkCase, folder: string): string[] {
     .map((input, i) => {
       if (!input.startsWith('lib:')) return `${input}.o`;
       const archive = `lib${i}.a`;
-      must('ar', ['crs', archive, ...input.slice(4).split(',').map((member) => `${member}.o`)], folder);
+      must(
+        'ar',
+        [
+          'crs',
+          archive,
+          ...input
+            .slice(4)
+            .split(',')
+            .map((member) => `${member}.o`),
+        ],
+        folder,
+      );
       return archive;
     });
 }
@@ -108,7 +119,20 @@ int main(int c, char **) { int r = 0; std::thread([&] { try { thrower(c); } catc
   const trace = run('g++', ['-static', '-###', 'a.o'], folder).stderr;
   const gcc = (name: string) => execFileSync('g++', [`-print-file-name=${name}`], { encoding: 'utf8' }).trim();
   t.match(trace, /crtbeginT/);
-  const names = ['crt1.o', 'crti.o', 'crtbeginT.o', 'a.o', 'libstdc++.a', 'libm-2.36.a', 'libmvec.a', 'libgcc.a', 'libgcc_eh.a', 'libc.a', 'crtend.o', 'crtn.o'];
+  const names = [
+    'crt1.o',
+    'crti.o',
+    'crtbeginT.o',
+    'a.o',
+    'libstdc++.a',
+    'libm-2.36.a',
+    'libmvec.a',
+    'libgcc.a',
+    'libgcc_eh.a',
+    'libc.a',
+    'crtend.o',
+    'crtn.o',
+  ];
   const paths = names.map((name) => (name === 'a.o' ? name : gcc(name))).filter((path) => path === 'a.o' || existsSync(path));
   for (const gc of [false, true]) {
     const result = linkExecutable({ inputs: read(paths, folder), gc });

@@ -40,11 +40,11 @@ lsm_list_modules
 export const SYSCALL_COUNT = 462;
 
 export const syscallNames: readonly (string | undefined)[] = NAMES.trim()
-	.split(/\s+/)
-	.map((name) => (name === "-" ? undefined : name));
+  .split(/\s+/)
+  .map((name) => (name === '-' ? undefined : name));
 
 const numbers = new Map(syscallNames.flatMap((name, number) => (name ? [[name, number] as const] : [])));
 
 export function syscallNumber(name: string): number | undefined {
-	return numbers.get(name);
+  return numbers.get(name);
 }
