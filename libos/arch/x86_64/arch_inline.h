@@ -112,6 +112,8 @@ bool arch_in_libos(uintptr_t pc);
 bool vm_fault(struct trap_frame *frame, uintptr_t address, unsigned error);
 /* Turns a fault of the program into a signal that the frame then runs; false when the program has no handler. */
 bool signal_raise_fault(struct trap_frame *frame, int signo, int code, uintptr_t address);
+/* By `exec`, for reports: translates an address inside the running program's own file to that file's address space; false elsewhere. */
+bool exec_file_address(uintptr_t address, uintptr_t *in_file);
 /* Delivers pending signals by changing the frame. */
 void signal_deliver(struct trap_frame *frame);
 #endif

@@ -7,10 +7,7 @@
 #include "internal.h"
 #include "lib/format.h"
 
-#pragma GCC visibility push(hidden)
-/* Weak, by `exec`: translates an address inside the program's own file; false elsewhere. */
-bool exec_file_address(uintptr_t address, uintptr_t *in_file) __attribute__((weak));
-#pragma GCC visibility pop
+#pragma weak exec_file_address
 
 #define DEPTH 16
 
