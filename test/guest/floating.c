@@ -1,3 +1,4 @@
+// variants: glibc pie musl
 /* Floating point, SSE and AVX state across calls and signal handlers; run natively and in a guest, outputs compared. */
 #define _GNU_SOURCE
 #include <fenv.h>

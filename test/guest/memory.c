@@ -1,3 +1,4 @@
+// variants: glibc pie musl
 /* mmap and its family: prints what a Linux machine prints; run natively and in a guest, outputs compared. */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -1,3 +1,4 @@
+// variants: glibc pie musl
 /* What a program finds when it starts, and plain C: argv, envp, auxv, printf of every type, setjmp, time, random; outputs compared. */
 #define _GNU_SOURCE
 #include <elf.h>

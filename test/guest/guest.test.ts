@@ -1,0 +1,59 @@
+/*
+ * The programs of this folder, built for each C library (tools/test/guest-programs.ts), run natively and as unikernels: same output,
+ * same status. A guest's memory and a native run's limits differ where a program is about them.
+ */
+import { execFile } from 'node:child_process';
+import { resolve } from 'node:path';
+import t from 'tap';
+
+const hull = resolve('dist/hull');
+
+interface Outcome {
+  status: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** Runs a command to its end; a signal's death becomes 128 + n, as a shell has it. */
+function run(command: string, args: string[], env: Record<string, string> = {}): Promise<Outcome> {
+  return new Promise((done) => {
+    const options = { env: { ...process.env, ...env }, timeout: 60_000, maxBuffer: 1 << 24 };
+    execFile('/bin/sh', ['-c', '"$@"; exit $?', 'sh', command, ...args], options, (error, stdout, stderr) =>
+      done({ status: error ? Number(error.code ?? 255) : 0, stdout, stderr }),
+    );
+  });
+}
+
+for (const variant of ['musl', 'glibc', 'pie']) {
+  const program = (name: string) => resolve(`build/guest/${variant}/${name}`);
+  t.test(variant, async (t) => {
+    for (const name of ['memory', 'signals', 'floating']) {
+      const file = program(name);
+      const native = await run(file, []);
+      const guest = await run(hull, ['run', '-m', '32', file]);
+      t.equal(guest.stdout, native.stdout, `${name}: output`);
+      t.equal(guest.status, native.status, `${name}: status ${guest.stderr}`);
+    }
+
+    const start = program('start');
+    const args = ['one', 'two words', ''];
+    const env = { TEST_A: '1', TEST_B: 'x y' };
+    const native = await run(start, args, env);
+    const guest = await run(hull, ['run', '-e', 'TEST_A=1', '-e', 'TEST_B=x y', start, ...args]);
+    t.equal(guest.stdout, native.stdout, 'start: output');
+    t.equal(guest.status, native.status, 'start: status');
+    for (const [how, expected] of [['exit 0', 0], ['exit 255', 255], ['exit 77', 77], ['abort', 134], ['null', 139], ['kill 15', 143]] as const) {
+      const end = await run(hull, ['run', start, ...how.split(' ')]);
+      t.equal(end.status, expected, `start ${how}: ${end.stderr}`);
+    }
+
+    const exhaust = program('exhaust');
+    const limited = await run(exhaust, ['limit']);
+    for (const piece of ['1000', '65536', '3000000']) {
+      const full = await run(hull, ['run', '-m', '32', exhaust, 'all', piece]);
+      t.equal(full.stdout, limited.stdout, `exhaust in pieces of ${piece}: clean end`);
+      t.equal(full.status, 0, `exhaust in pieces of ${piece}: ${full.stderr}`);
+      t.ok(Number.parseInt(/(\d+) KiB/.exec(full.stderr)?.[1] ?? '0', 10) > 22 * 1024, `exhaust: nearly all of 32 MiB ${full.stderr}`);
+    }
+  });
+}
