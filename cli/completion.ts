@@ -61,13 +61,13 @@ complete -o filenames -F _hull hull
 }
 
 function makeZsh(commands: readonly CommandSpec[]): string {
-  const escape = (text: string) => text.replaceAll(/[[\]:]/g, (letter) => `\\${letter}`);
-  const names = commands.map((command) => `    ${quote(`${command.name}:${escape(command.summary)}`)}`).join('\n');
+  const escapeText = (text: string) => text.replaceAll(/[[\]:]/g, (letter) => `\\${letter}`);
+  const names = commands.map((command) => `    ${quote(`${command.name}:${escapeText(command.summary)}`)}`).join('\n');
   const cases = commands.map((command) => {
     const specs = optionsOf(command).flatMap((option) => {
       const value =
-        option.value === undefined ? '' : option.choices !== undefined ? `:${option.value}:(${option.choices.join(' ')})` : `:${escape(option.value)}:${option.complete === 'file' ? '_files' : ''}`;
-      return wordsOf(option).map((word) => `        ${quote(`${option.many === true ? '*' : ''}${word}[${escape(option.summary)}]${value}`)} \\`);
+        option.value === undefined ? '' : option.choices !== undefined ? `:${option.value}:(${option.choices.join(' ')})` : `:${escapeText(option.value)}:${option.complete === 'file' ? '_files' : ''}`;
+      return wordsOf(option).map((word) => `        ${quote(`${option.many === true ? '*' : ''}${word}[${escapeText(option.summary)}]${value}`)} \\`);
     });
     const rest = Array.isArray(command.arguments) ? `'1:argument:(${command.arguments.join(' ')})'` : command.arguments === 'file' ? `'1:program:_files' '*::argument:_files'` : "'*:argument:'";
     return `    ${command.name})\n      _arguments \\\n${specs.join('\n')}\n        ${rest} ;;`;

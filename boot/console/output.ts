@@ -30,7 +30,7 @@ export function createOutputQueue(onError: (fd: number, error: NodeJS.ErrnoExcep
   let pending = 0;
   let isBusy = false;
   let drain: (() => void) | undefined;
-  let flushed: (() => void)[] = [];
+  const flushed: (() => void)[] = [];
   const broken = new Set<number>();
 
   /** Takes the first piece, with those after it for the same descriptor while they are small. */
