@@ -57,8 +57,9 @@ async function runCommandLine(argv: readonly string[], context: CommandContext):
 
 function reportError(error: unknown): number {
   process.stderr.write(`hull: ${describeError(error)}\n`);
-  if (error instanceof UsageError) {
-    process.stderr.write(`See '${error.command} --help'.\n`);
+  // By name: a lazily loaded verb has a copy of the class.
+  if (error instanceof Error && error.name === 'UsageError') {
+    process.stderr.write(`See '${(error as UsageError).command} --help'.\n`);
     return EXIT.ENGINE;
   }
   return exitCodeOf(error);
