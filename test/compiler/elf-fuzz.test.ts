@@ -36,6 +36,7 @@ function makeRandom(seed: number): (below: number) => number {
   };
 }
 
+t.setTimeout((seconds + 60) * 1000);
 const folder = mkdtempSync(join(tmpdir(), 'hull-fuzz-'));
 t.teardown(() => rmSync(folder, { recursive: true, force: true }));
 writeFileSync(
@@ -132,7 +133,7 @@ const consumers: ((name: string, bytes: Uint8Array) => void)[] = [
   },
 ];
 
-t.test(`damaged files for ${seconds} s, from seed ${firstSeed}`, async (t) => {
+t.test(`damaged files for ${seconds} s, from seed ${firstSeed}`, { timeout: (seconds + 30) * 1000 }, async (t) => {
   const end = performance.now() + seconds * 1000;
   let runs = 0;
   let refused = 0;
