@@ -22,7 +22,7 @@ long console_send(unsigned descriptor, const void *program, size_t size) {
         size_t piece = size - done < HULL_RECORD_MAX ? size - done : HULL_RECORD_MAX, sound = 0;
         /* Bring each page in, so that the transport can read straight from the program's memory. */
         while (sound < piece) {
-            uint8_t byte;
+            static uint8_t byte;
             if (user_copy_in(&byte, at + sound, 1)) break;
             sound += PAGE_SIZE - ((uintptr_t)(at + sound) & (PAGE_SIZE - 1));
         }
@@ -65,31 +65,13 @@ static long console_ioctl(struct file *file, unsigned long request, unsigned lon
     return user_copy_out((void *)argument, &size, sizeof size);
 }
 
-static int console_stat(struct file *file, struct linux_stat *out) {
-    bool terminal = console_is_terminal();
-    out->mode = terminal ? S_IFCHR | 0620 : S_IFIFO | 0600;
-    out->rdev = terminal ? DEVICE_NUMBER(136, 0) : 0;
-    out->dev = 5;
-    out->ino = terminal ? 3 : 4 + (uint64_t)(uintptr_t)file->data;
-    out->blksize = terminal ? 1024 : 4096;
-    return 0;
-}
-
-static unsigned console_poll(struct file *file, struct poll_wait *wait) {
-    unsigned events = 0;
-    bool terminal = console_is_terminal();
-    if (terminal || file->data) events |= POLLOUT | POLLWRNORM;
-    if ((terminal || !file->data) && terminal_poll) events |= terminal_poll(wait);
-    return events;
-}
-
 const struct file_ops console_ops = {
     .kind = "console",
     .read = terminal_read,
     .write = console_write,
     .ioctl = console_ioctl,
-    .stat = console_stat,
-    .poll = console_poll,
+    .stat = terminal_stat,
+    .poll = terminal_poll,
 };
 
 /* All O_RDWR: which way a stream goes without a terminal, the operations themselves know. */

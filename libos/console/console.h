@@ -19,7 +19,8 @@ long console_send(unsigned descriptor, const void *program, size_t size);
 long terminal_read(struct file *, const struct iovec *, int count, int64_t position) __attribute__((weak));
 long terminal_write(unsigned descriptor, const void *program, size_t size) __attribute__((weak));
 long terminal_ioctl(unsigned long request, unsigned long argument) __attribute__((weak));
-unsigned terminal_poll(struct poll_wait *wait) __attribute__((weak));
+unsigned terminal_poll(struct file *, struct poll_wait *wait) __attribute__((weak));
+int terminal_stat(struct file *, struct linux_stat *out) __attribute__((weak));
 /* A file of its own on the same streams: what opening /dev/tty, /dev/console or /dev/stdout gives. */
 extern const struct file_ops console_ops;
 #endif

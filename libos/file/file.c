@@ -3,6 +3,8 @@
  * so a call that may sleep takes one of its own for as long as it runs.
  */
 #include "file/internal.h"
+#include "init/init.h"
+#include "input/input.h"
 #include "memory/memory.h"
 
 static void release(struct file *file) {
@@ -64,6 +66,7 @@ SYSCALL_DEFINE(lseek, int descriptor, int64_t offset, int whence) {
 }
 
 SYSCALL_DEFINE(fstat, int descriptor, struct linux_stat *out) {
+    HULL_NEEDS(input_component); /* knows what descriptors 0 to 2 are */
     struct file *file = file_lookup(descriptor);
     if (!file) return -EBADF;
     struct linux_stat stat = { .nlink = 1, .blksize = 4096 };

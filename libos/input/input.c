@@ -114,11 +114,24 @@ long terminal_read(struct file *file, const struct iovec *vector, int count, int
     return terminal ? terminal_read_lines(file, vector, count) : stream_read(file, vector, count);
 }
 
-unsigned terminal_poll(struct poll_wait *wait) {
+unsigned terminal_poll(struct file *file, struct poll_wait *wait) {
+    bool terminal = console_is_terminal();
+    unsigned events = terminal || file->data ? POLLOUT | POLLWRNORM : 0;
+    if (!terminal && file->data) return events;
     poll_wait_add(wait, &input_queue);
-    if (console_is_terminal()) return terminal_poll_lines();
+    if (terminal) return events | terminal_poll_lines();
     if (want()) return POLLERR;
     return (tail != head ? POLLIN | POLLRDNORM : 0) | (input_ended ? POLLHUP : 0);
+}
+
+int terminal_stat(struct file *file, struct linux_stat *out) {
+    bool terminal = console_is_terminal();
+    out->mode = terminal ? S_IFCHR | 0620 : S_IFIFO | 0600;
+    out->rdev = terminal ? DEVICE_NUMBER(136, 0) : 0;
+    out->dev = 5;
+    out->ino = terminal ? 3 : 4 + (uint64_t)(uintptr_t)file->data;
+    out->blksize = terminal ? 1024 : 4096;
+    return 0;
 }
 
 static void input_start(void) {
