@@ -28,6 +28,15 @@ for pair in $NEEDED; do
 done
 # Static C library of the host: libc6-dev has it.
 [ -e /usr/lib/x86_64-linux-gnu/libc.a ] || [ "$(uname -m)" != x86_64 ] || missing="$missing libc6-dev"
+# clang's sanitizer run-time library, for the native tests.
+if command -v clang >/dev/null 2>&1; then
+    case $(clang -print-file-name=libclang_rt.asan-x86_64.a --rtlib=compiler-rt) in
+    */*) ;;
+    *) ls "$(clang -print-resource-dir)"/lib/linux/libclang_rt.asan*x86_64.a >/dev/null 2>&1 || missing="$missing libclang-rt-$(clang -dumpversion | cut -d . -f 1)-dev" ;;
+    esac
+else
+    missing="$missing libclang-rt-14-dev"
+fi
 # busybox may be the dynamic one: the examples want Debian's static one.
 if [ -x /bin/busybox ] && ! { LC_ALL=C dpkg -s busybox-static 2>/dev/null | grep -q '^Status: install ok'; }; then
     missing="$missing busybox-static"
