@@ -98,6 +98,10 @@ bool signal_raise_fault(struct trap_frame *frame, int number, int code, uintptr_
     return run_handler(frame, &info, &cr2);
 }
 
+void signal_interrupted(void) {
+    signal_point();
+}
+
 void signal_mask_for_call(uint64_t mask) {
     struct signal_state *state = signal_state();
     state->saved_mask = current_thread()->signal_mask;

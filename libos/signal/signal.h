@@ -30,5 +30,6 @@ int signal_send(struct process *, const struct signal_info *);
 void signal_raise(int number); /* for the current thread, from the kernel (SIGPIPE …) */
 /* For ppoll, pselect, epoll_pwait, sigsuspend: this mask until the call's signals have been delivered. */
 void signal_mask_for_call(uint64_t mask);
+void signal_interrupted(void); /* by wait_until, when it gives up for a signal */
 static inline bool signal_waits(void) { return current_thread()->signal_pending & ~current_thread()->signal_mask; }
 #endif

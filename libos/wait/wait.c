@@ -13,6 +13,8 @@
 void sched_block(void) __attribute__((weak));
 void sched_ready(struct thread *thread) __attribute__((weak));
 bool deferred_waiting(void);
+/* By `signal`: in linked images, delivers what interrupted a call, since nothing else follows the call. */
+void signal_interrupted(void) __attribute__((weak));
 #pragma GCC visibility pop
 
 void wait_queue_add(struct wait_queue *queue, struct waiter *waiter) {
@@ -88,5 +90,7 @@ int wait_until(struct wait_queue *queue, bool (*condition)(void *), void *argume
     }
     timer_remove(&deadline.timer);
     wait_queue_remove(queue, &waiter);
+    if (result == -EINTR && signal_interrupted)
+        signal_interrupted();
     return result;
 }

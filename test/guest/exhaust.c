@@ -1,4 +1,4 @@
-// variants: glibc pie musl
+// variants: glibc pie musl linked
 /* Takes all memory that there is in touched pieces until malloc says no; then lives on. "limit" bounds the native run. */
 #include <errno.h>
 #include <stdio.h>

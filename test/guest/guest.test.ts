@@ -57,3 +57,10 @@ for (const variant of ['musl', 'glibc', 'pie']) {
     }
   });
 }
+
+t.test('linked: a call is a function, and signals come all the same', async (t) => {
+  const native = await run(resolve('build/guest/musl/signals'), []);
+  const guest = await run(hull, ['run', '-m', '32', resolve('build/guest/linked/signals')]);
+  t.equal(guest.stdout, native.stdout, 'signals: output');
+  t.equal(guest.status, native.status, `signals: status ${guest.stderr}`);
+});

@@ -1,4 +1,4 @@
-// variants: glibc pie musl
+// variants: glibc pie musl linked
 /* Signal behaviour: prints what a Linux machine prints; run natively and in a guest, outputs compared. */
 #define _GNU_SOURCE
 #include <errno.h>

@@ -189,6 +189,7 @@ __asm__(".pushsection .text.arch_signal_point, \"ax\", @progbits\n"
         "    movq (%rsp), %rax\n"          /* where to go on */
         "    leaq 8(%rsp), %rcx\n"         /* its stack pointer */
         "    pushfq\n    popq %rdx\n"
+        "    subq $8192, %rsp\n"           /* the handler's frame comes right below the caller's stack; this works below that */
         "    pushq $16\n    pushq %rcx\n    pushq %rdx\n    pushq $8\n    pushq %rax\n" /* ss rsp rflags cs rip */
         "    pushq $0\n    pushq $0\n"    /* error, vector */
         "    subq $72, %rsp\n"             /* rax … r11: the call may change them */
