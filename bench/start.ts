@@ -162,7 +162,7 @@ function prepareSubjects(dir: string, root: string): { subjects: Subject[]; link
   build('musl-gcc', '-static', '-Os', '-s', at('puts.c'), '-o', at('hello-musl'));
   const links = new Map<string, number>();
   for (const [name, program] of [['musl.img', at('hello-musl')], ['busybox.img', '/bin/busybox']] as const) {
-    const times = Array.from({ length: 5 }, () => timeCommand(HULL, ['build', '-s', '-o', at(name), program], root));
+    const times = Array.from({ length: 5 }, () => timeCommand(HULL, ['build', '--strip', '-o', at(name), program], root));
     links.set(name, median(times));
   }
   links.set('puts', median(Array.from({ length: 5 }, () => timeCommand(HULL, ['cc', '-Os', '-s', at('puts.c'), '-o', at('puts')], root))));
