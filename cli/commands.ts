@@ -78,9 +78,16 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'build',
-    usage: 'hull build -o IMAGE PROGRAM',
+    usage: 'hull build [OPTIONS] -o IMAGE PROGRAM',
     summary: 'Link a bootable image for a static executable',
-    options: [{ name: 'output', short: 'o', value: 'path', complete: 'file', summary: 'Where the image goes' }],
+    options: [
+      { name: 'output', short: 'o', value: 'path', complete: 'file', summary: 'Where the image goes' },
+      { name: 'add', value: 'component', many: true, summary: 'Put this libOS component in, whatever the analysis says' },
+      { name: 'omit', value: 'component', many: true, summary: 'Leave this libOS component out; calls that need it give ENOSYS' },
+      { name: 'strip', short: 's', summary: 'Leave out the symbols and the manifest that hull inspect reads' },
+      { name: 'map', value: 'path', complete: 'file', summary: 'Write a map of the image there' },
+      { name: 'symbols', value: 'path', complete: 'file', summary: "Write the image's symbols there" },
+    ],
     stopAtArgument: false,
     leastArguments: 1,
     mostArguments: 1,

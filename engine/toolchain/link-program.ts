@@ -25,15 +25,26 @@ function readProgram(path: string): Uint8Array {
   }
 }
 
-/** `hull build`: an image for a static executable, its symbols kept in it. */
-export function buildProgramImage(name: string, output: string, libos: string): { size: number } {
+interface OutputOptions {
+  readonly add: readonly string[];
+  readonly leaveOut: readonly string[];
+  readonly strip: boolean;
+  /** Files for the map and the symbols. */
+  readonly map: string | undefined;
+  readonly symbols: string | undefined;
+}
+
+/** `hull build`: an image for a static executable, and what else was asked for. */
+export function buildProgramImage(name: string, output: string, libos: string, options: OutputOptions): void {
   const file = openProgram(name);
   if (file.kind === 'image') {
     throw new EngineError('program-invalid', `Cannot build an image for "${name}": it is one already, expected a static executable`);
   }
-  const { image } = buildImage({ program: readProgram(file.path), path: file.path, libos });
-  writeAtomically(output, image, 0o755);
-  return { size: image.length };
+  const { add, leaveOut, strip } = options;
+  const built = buildImage({ program: readProgram(file.path), path: file.path, libos, add, leaveOut, strip });
+  if (options.map !== undefined) writeAtomically(options.map, built.map, 0o644);
+  if (options.symbols !== undefined) writeAtomically(options.symbols, built.symbols, 0o644);
+  writeAtomically(output, built.image, 0o755);
 }
 
 /** `hull inspect`: what is in an image, or what the image of an executable would hold. */
