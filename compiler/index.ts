@@ -1,5 +1,5 @@
 /** The door of the compiler: programs in, bootable images out, and images explained. */
-export { type Analysis, analyzeExecutable, describeExecutable, type Executable } from './analyze/index.ts';
+export type { Analysis, Executable } from './analyze/index.ts';
 export {
   type BuildImageRequest,
   type BuiltImage,
@@ -10,4 +10,3 @@ export {
 } from './build-image.ts';
 export { CompilerError, type CompilerErrorCode } from './error.ts';
 export { type AnalysisRecord, type ImageReport, inspectImage, renderReport } from './inspect/index.ts';
-export { listSyscalls, syscallCount, syscallName, syscallNumber } from './select/index.ts';

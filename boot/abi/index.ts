@@ -1,7 +1,7 @@
 /** The boot ABI's codec on the host; see libos/abi/boot_abi.h. */
 export * from './constants.ts';
 export { type BootModule, decodeBootModule, encodeBootModule } from './module.ts';
-export { type ImageNote, isSupportedNote, parseImageNote, readImageNote } from './note.ts';
+export { type ImageNote, isSupportedNote, readImageNote } from './note.ts';
 export {
   createRecordDecoder,
   decodeWaitStatus,

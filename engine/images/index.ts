@@ -1,2 +1,2 @@
 /** Images that hull links by itself, and remembers. */
-export { findKernel, type ImageLinker, type KernelCache, readLibosIdentity } from './kernels.ts';
+export { findKernel, type ImageLinker, type KernelCache } from './kernels.ts';

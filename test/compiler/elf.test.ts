@@ -73,9 +73,8 @@ t.test('sections and segments, as llvm-readelf has them', async (t) => {
 });
 
 t.test('sections, as elfy has them', async (t) => {
-  const elfy = createRequire(import.meta.url)('elfy') as {
-    parse(bytes: Buffer): { body: { sections: { name: string; size: number; off: number }[] } };
-  };
+  const require = createRequire(import.meta.url);
+  const elfy = require('elfy') as { parse(bytes: Buffer): { body: { sections: { name: string; size: number; off: number }[] } } };
   for (const path of ['/bin/busybox', join(folder, 'a.o')]) {
     const bytes = readFileSync(path);
     const theirs = elfy.parse(bytes).body.sections.map((s) => `${s.name} ${s.off} ${s.size}`);
