@@ -1,56 +1,186 @@
 /*
- * futex(2) of a program with one thread. Nobody else can wake it: a wait whose word still has the expected value sleeps until its
- * timeout or a signal, as on Linux; a wake finds nobody. The component thread brings the real one.
+ * futex(2): WAIT, WAKE, their BITSET forms, REQUEUE, CMP_REQUEUE, WAKE_OP. Owns the waiters, in buckets by key, oldest first. The PI
+ * operations need priorities, which there are none of: ENOSYS, as a Linux without CONFIG_FUTEX_PI answers.
+ * A waiter is queued before the word is read, so no wake is lost where reading it has to wait for the page. Nothing else runs between
+ * reading a word and acting on it: calls are not preempted.
  */
+#include "futex/internal.h"
 #include "clock/clock.h"
-#include "syscall/errno.h"
-#include "syscall/syscall.h"
-#include "wait/wait.h"
+#include "vm/vm.h"
 
-enum { WAIT = 0, WAKE = 1, REQUEUE = 3, CMP_REQUEUE = 4, WAIT_BITSET = 9, WAKE_BITSET = 10, PRIVATE = 128, REALTIME = 256 };
+enum { WAIT = 0, WAKE = 1, REQUEUE = 3, CMP_REQUEUE = 4, WAKE_OP = 5, WAIT_BITSET = 9, WAKE_BITSET = 10, PRIVATE = 128, REALTIME = 256 };
+enum { BUCKETS = 64 };
 struct timespec64 { int64_t seconds, nanoseconds; };
 
-static bool never(void *argument) {
-    (void)argument;
-    return false;
+struct futex_waiter {
+    struct futex_waiter *next;
+    struct futex_key key;
+    uint32_t bits;
+    bool woken;
+    struct wait_queue queue;
+};
+static struct futex_waiter *buckets[BUCKETS];
+
+/* Absent in linked images without mmap. */
+extern __typeof(areas_find) areas_find __attribute__((weak));
+
+static struct futex_waiter **bucket_of(struct futex_key key) {
+    uint64_t mixed = (key.address >> 2 ^ (uintptr_t)key.space >> 4) * 0x9e3779b97f4a7c15;
+    return &buckets[mixed >> 58];
 }
 
-static long wait_for_nobody(const uint32_t *word, uint32_t expected, const struct timespec64 *timeout, bool absolute, bool realtime) {
-    struct timespec64 t;
+static bool same(struct futex_key a, struct futex_key b) { return a.space == b.space && a.address == b.address; }
+
+int futex_key(const uint32_t *word, bool shared, struct futex_key *out) {
+    struct address_space *space = current_process()->space;
+    uintptr_t address = (uintptr_t)word;
     uint32_t value;
-    uint64_t deadline = 0;
-    if ((uintptr_t)word & 3) return -EINVAL;
-    if (timeout) {
-        if (user_copy_in(&t, timeout, sizeof t)) return -EFAULT;
-        if (t.seconds < 0 || (uint64_t)t.nanoseconds > 999999999) return -EINVAL;
-        deadline = t.seconds > 4000000000 ? 4000000000000000000ull : (uint64_t)t.seconds * 1000000000 + (uint64_t)t.nanoseconds;
-        if (!absolute) deadline += clock_monotonic_ns();
-        else if (realtime) {
-            uint64_t offset = clock_realtime_ns() - clock_monotonic_ns();
-            deadline = deadline > offset ? deadline - offset : 1;
+    uint64_t page;
+    *out = (struct futex_key){space, address};
+    if (address & 3) return -EINVAL;
+    if (!shared || !areas_find || !space) return 0;
+    struct vm_area *area = areas_find(&space->areas, address);
+    if (!area || area->start > address) return -EFAULT;
+    if (!(area->flags & VM_SHARED)) return 0;
+    if (user_copy_in(&value, word, sizeof value)) return -EFAULT; /* brings the page in */
+    if (arch_lookup(space->root, address & ~4095ul, &page, NULL)) *out = (struct futex_key){NULL, page | (address & 4095)};
+    return 0;
+}
+
+static void remove_waiter(struct futex_waiter *waiter) {
+    struct futex_waiter **link = bucket_of(waiter->key);
+    while (*link && *link != waiter) link = &(*link)->next;
+    if (*link) *link = waiter->next;
+}
+
+static void add_waiter(struct futex_waiter *waiter) {
+    struct futex_waiter **link = bucket_of(waiter->key);
+    while (*link) link = &(*link)->next;
+    waiter->next = NULL;
+    *link = waiter;
+}
+
+int futex_wake(struct futex_key key, int count, uint32_t bits) {
+    int woken = 0;
+    for (struct futex_waiter **link = bucket_of(key); *link && woken < count;) {
+        struct futex_waiter *waiter = *link;
+        if (!same(waiter->key, key) || !(waiter->bits & bits)) {
+            link = &waiter->next;
+            continue;
         }
-        if (!deadline) deadline = 1;
+        *link = waiter->next;
+        waiter->woken = true;
+        wait_queue_wake(&waiter->queue, -1);
+        woken++;
     }
-    if (user_copy_in(&value, word, sizeof value)) return -EFAULT;
-    if (value != expected) return -EAGAIN;
-    struct wait_queue queue = {0};
-    return wait_until(&queue, never, NULL, deadline, true);
+    return woken;
+}
+
+static bool was_woken(void *argument) { return ((struct futex_waiter *)argument)->woken; }
+
+static int read_deadline(const struct timespec64 *timeout, bool absolute, bool realtime, uint64_t *deadline) {
+    struct timespec64 t;
+    *deadline = 0;
+    if (!timeout) return 0;
+    if (user_copy_in(&t, timeout, sizeof t)) return -EFAULT;
+    if (t.seconds < 0 || (uint64_t)t.nanoseconds > 999999999) return -EINVAL;
+    *deadline = t.seconds > 4000000000 ? 4000000000000000000ull : (uint64_t)t.seconds * 1000000000 + (uint64_t)t.nanoseconds;
+    if (!absolute) *deadline += clock_monotonic_ns();
+    else if (realtime) {
+        uint64_t offset = clock_realtime_ns() - clock_monotonic_ns();
+        *deadline = *deadline > offset ? *deadline - offset : 1;
+    }
+    if (!*deadline) *deadline = 1;
+    return 0;
+}
+
+static long futex_wait(const uint32_t *word, bool shared, uint32_t expected, uint64_t deadline, uint32_t bits) {
+    struct futex_waiter waiter = {.bits = bits};
+    uint32_t value;
+    long result = futex_key(word, shared, &waiter.key);
+    if (result) return result;
+    add_waiter(&waiter);
+    if (user_copy_in(&value, word, sizeof value)) result = -EFAULT;
+    else if (value != expected) result = -EAGAIN;
+    else result = wait_until(&waiter.queue, was_woken, &waiter, deadline, true);
+    if (!waiter.woken) remove_waiter(&waiter);
+    return waiter.woken ? 0 : result;
+}
+
+/* Wakes `wake`, moves up to `move` more to wait for the other word. */
+static long requeue(struct futex_key from, struct futex_key to, int wake, int move) {
+    long done = futex_wake(from, wake, ~0u);
+    if (same(from, to)) return done;
+    for (struct futex_waiter **link = bucket_of(from); *link && move > 0;) {
+        struct futex_waiter *waiter = *link;
+        if (!same(waiter->key, from)) {
+            link = &waiter->next;
+            continue;
+        }
+        *link = waiter->next;
+        waiter->key = to;
+        add_waiter(waiter);
+        if (*link == waiter) link = &waiter->next; /* the same bucket, and it was its last */
+        move--, done++;
+    }
+    return done;
+}
+
+/* FUTEX_WAKE_OP: bits 28..30 operation, 31 shift, 24..27 comparison, 12..23 and 0..11 signed operands. */
+static long wake_op(uint32_t *word, uint32_t code, bool *second) {
+    int operand = (int)(code << 8) >> 20, against = (int)(code << 20) >> 20;
+    uint32_t old, new;
+    if (code >> 31) operand = 1 << (operand & 31);
+    if (user_copy_in(&old, word, sizeof old)) return -EFAULT;
+    switch (code >> 28 & 7) {
+    case 0: new = (uint32_t)operand; break;
+    case 1: new = old + (uint32_t)operand; break;
+    case 2: new = old | (uint32_t)operand; break;
+    case 3: new = old & ~(uint32_t)operand; break;
+    case 4: new = old ^ (uint32_t)operand; break;
+    default: return -ENOSYS;
+    }
+    if (user_copy_out(word, &new, sizeof new)) return -EFAULT;
+    int was = (int)old;
+    switch (code >> 24 & 15) {
+    case 0: *second = was == against; return 0;
+    case 1: *second = was != against; return 0;
+    case 2: *second = was < against; return 0;
+    case 3: *second = was <= against; return 0;
+    case 4: *second = was > against; return 0;
+    case 5: *second = was >= against; return 0;
+    default: return -ENOSYS;
+    }
 }
 
 SYSCALL_DEFINE(futex, uint32_t *word, int operation, uint32_t value, const struct timespec64 *timeout, uint32_t *other, uint32_t value3) {
-    (void)other;
-    switch (operation & ~(PRIVATE | REALTIME)) {
-    case WAIT: return wait_for_nobody(word, value, timeout, false, false);
-    case WAIT_BITSET: return value3 ? wait_for_nobody(word, value, timeout, true, operation & REALTIME) : -EINVAL;
-    case WAKE:
-    case WAKE_BITSET:
-    case REQUEUE:
-        return (uintptr_t)word & 3 ? -EINVAL : 0;
-    case CMP_REQUEUE: {
+    int command = operation & ~(PRIVATE | REALTIME), count = (int)(uintptr_t)timeout;
+    bool shared = !(operation & PRIVATE), second = false;
+    struct futex_key key, other_key;
+    uint64_t deadline;
+    long result;
+    if (operation & REALTIME && command != WAIT_BITSET && command != WAIT) return -ENOSYS;
+    if (command == WAIT || command == WAIT_BITSET) {
+        uint32_t bits = command == WAIT ? ~0u : value3;
+        if (!bits) return -EINVAL;
+        result = read_deadline(timeout, command == WAIT_BITSET, operation & REALTIME, &deadline);
+        return result ? result : futex_wait(word, shared, value, deadline, bits);
+    }
+    if (command != WAKE && command != WAKE_BITSET && (command < REQUEUE || command > WAKE_OP)) return -ENOSYS;
+    if (command == WAKE_BITSET && !value3) return -EINVAL;
+    if ((result = futex_key(word, shared, &key))) return result;
+    if (command == WAKE || command == WAKE_BITSET) return futex_wake(key, (int)value < 1 ? 1 : (int)value, command == WAKE ? ~0u : value3);
+    if ((int)value < 0 || (count < 0 && command != WAKE_OP)) return -EINVAL;
+    if ((result = futex_key(other, shared, &other_key))) return result;
+    if (command == WAKE_OP) {
+        if ((result = wake_op(other, value3, &second))) return result;
+        result = futex_wake(key, (int)value < 1 ? 1 : (int)value, ~0u);
+        return result + (second ? futex_wake(other_key, count < 1 ? 1 : count, ~0u) : 0);
+    }
+    if (command == CMP_REQUEUE) {
         uint32_t now;
         if (user_copy_in(&now, word, sizeof now)) return -EFAULT;
-        return now == value3 ? 0 : -EAGAIN;
+        if (now != value3) return -EAGAIN;
     }
-    default: return -ENOSYS;
-    }
+    return requeue(key, other_key, (int)value, count);
 }

@@ -1,10 +1,15 @@
-/* The machine's end: the first process' exit status to the host, then off. */
+/* The end of the first process and with it of the machine: its exit status to the host, then off. Others just end. */
 #include "abi/boot_abi.h"
 #include "arch/arch.h"
 #include "channel/channel.h"
 #include "init/init.h"
+#include "task/task.h"
+
+#pragma weak process_exit
 
 void machine_exit(uint32_t wait_status) {
+    if (process_exit)
+        process_exit(wait_status); /* returns for the first process */
     arch_irq_save();
     channel_write(HULL_RECORD_EXIT, &wait_status, sizeof(wait_status));
     arch_power_off();

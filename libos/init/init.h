@@ -30,6 +30,6 @@ uint32_t boot_flags(void);                       /* HULL_FLAG_*; 0 without a mod
 
 /* Started last, by whichever of the components `exec` (binary) and `linked` is in the image. Runs the program. */
 _Noreturn void program_start(void);
-/* End of the first process: flushes the channel, reports the status (wait(2) form), ends the machine. */
+/* End of the current process. When that is the first, of the machine: reports the status (wait(2) form), switches it off. */
 _Noreturn void machine_exit(uint32_t wait_status);
 #endif

@@ -38,7 +38,7 @@ SYSCALL_DEFINE(rt_sigprocmask, int how, const uint64_t *wanted, uint64_t *old, s
 }
 
 SYSCALL_DEFINE(rt_sigpending, uint64_t *out, size_t set_size) {
-    uint64_t pending = current_thread()->signal_pending & current_thread()->signal_mask;
+    uint64_t pending = (current_thread()->signal_pending | current_process()->signal_pending) & current_thread()->signal_mask;
     return set_size > SET_SIZE ? -EINVAL : user_copy_out(out, &pending, set_size);
 }
 
@@ -64,7 +64,9 @@ SYSCALL_DEFINE(rt_sigsuspend, const uint64_t *mask, size_t set_size) {
     return sleep_until_signal();
 }
 
-static bool is_pending(void *argument) { return current_thread()->signal_pending & *(uint64_t *)argument; }
+static bool is_pending(void *argument) {
+    return (current_thread()->signal_pending | current_process()->signal_pending) & *(uint64_t *)argument;
+}
 
 SYSCALL_DEFINE(rt_sigtimedwait, const uint64_t *mask, void *out, const int64_t *timeout, size_t set_size) {
     uint64_t set, deadline = 0;
@@ -92,7 +94,7 @@ SYSCALL_DEFINE(rt_sigtimedwait, const uint64_t *mask, void *out, const int64_t *
 }
 
 SYSCALL_DEFINE(sigaltstack, const struct signal_stack *wanted, struct signal_stack *old) {
-    struct signal_state *state = signal_state();
+    struct signal_thread *state = signal_thread();
     struct signal_stack now = state->stack, next;
     uintptr_t sp = arch_call_sp();
     bool on_stack = !(now.flags & (SS_DISABLE | SS_AUTODISARM)) && sp - now.base < now.size;
@@ -110,12 +112,58 @@ SYSCALL_DEFINE(sigaltstack, const struct signal_stack *wanted, struct signal_sta
     return old ? user_copy_out(old, &now, sizeof now) : 0;
 }
 
+/* Linux's kill(2): root, or the same user. */
+static bool may_send(const struct process *to, int number) {
+    const struct credentials *own = &current_process()->credentials, *other = &to->credentials;
+    return !own->euid || own->euid == other->suid || own->euid == other->uid || own->uid == other->suid || own->uid == other->uid ||
+           (number == SIGCONT && current_process()->session == to->session);
+}
+
+static long send_one(struct process *to, int number, const struct signal_info *info) {
+    if (!may_send(to, number)) return -EPERM;
+    return number ? signal_send(to, info) : 0;
+}
+
+/* The group, or with 0 all but the first process and the own one. One that could be reached is success. */
+static long send_many(int group, int number, const struct signal_info *info) {
+    long result = -ESRCH;
+    for (struct process *to = &first_process; to; to = to->next) {
+        if (group ? to->group != group : to == &first_process || to == current_process()) continue;
+        long one = send_one(to, number, info);
+        if (!one || result == -ESRCH) result = one;
+    }
+    return result;
+}
+
+int process_signal_group(int group, const struct signal_info *info) {
+    int result = -ESRCH;
+    for (struct process *to = &first_process; to; to = to->next)
+        if (to->group == group) result = signal_send(to, info);
+    return result;
+}
+
 static long send(int pid, int number, const struct signal_info *info) {
-    struct process *self = current_process();
-    /* 0, -1 and the own group name everybody there is: this process. */
-    if (pid && pid != -1 && pid != self->pid && pid != -self->group) return -ESRCH;
+    long result;
     if (number < 0 || number > SIGNAL_COUNT) return -EINVAL;
-    int error = number ? signal_send(self, info) : 0;
+    if (pid == -1 || pid <= 0) {
+        result = pid == (int)0x80000000 ? -ESRCH : send_many(pid == -1 ? 0 : pid ? -pid : current_process()->group, number, info);
+    } else {
+        struct process *to = process_find(pid);
+        struct thread *thread = to ? NULL : thread_find(pid); /* a thread's number names its process, too */
+        if (thread) to = thread->process;
+        result = to ? send_one(to, number, info) : -ESRCH;
+    }
+    signal_point();
+    return result;
+}
+
+static long send_to_thread(int process, int tid, int number, const struct signal_info *info) {
+    if ((process <= 0 && process != -1) || tid <= 0) return -EINVAL;
+    struct thread *thread = thread_find(tid);
+    if (!thread || (process != -1 && thread->process->pid != process)) return -ESRCH;
+    if (number < 0 || number > SIGNAL_COUNT) return -EINVAL;
+    if (!may_send(thread->process, number)) return -EPERM;
+    int error = number ? signal_send_thread(thread, info) : 0;
     signal_point();
     return error;
 }
@@ -130,15 +178,16 @@ static struct signal_info from_self(int number, int code) {
 
 SYSCALL_DEFINE(kill, int pid, int number) {
     struct signal_info info = from_self(number, SI_USER);
-    return pid == -1 ? -ESRCH : send(pid, number, &info);
+    return send(pid, number, &info);
 }
 SYSCALL_DEFINE(tgkill, int process, int thread, int number) {
     struct signal_info info = from_self(number, SI_TKILL);
-    if (process <= 0 || thread <= 0) return -EINVAL;
-    if (process != current_process()->pid || thread != current_thread()->tid) return -ESRCH;
-    return send(process, number, &info);
+    return process <= 0 ? -EINVAL : send_to_thread(process, thread, number, &info);
 }
-SYSCALL_DEFINE(tkill, int thread, int number) { return sys_tgkill(thread > 0 ? current_process()->pid : 0, thread, number); }
+SYSCALL_DEFINE(tkill, int thread, int number) {
+    struct signal_info info = from_self(number, SI_TKILL);
+    return send_to_thread(-1, thread, number, &info);
+}
 
 SYSCALL_DEFINE(rt_sigqueueinfo, int pid, int number, const struct signal_info *info) {
     struct signal_info in;
@@ -149,6 +198,9 @@ SYSCALL_DEFINE(rt_sigqueueinfo, int pid, int number, const struct signal_info *i
 }
 SYSCALL_DEFINE(rt_tgsigqueueinfo, int process, int thread, int number, const struct signal_info *info) {
     if (process <= 0 || thread <= 0) return -EINVAL;
-    if (thread != current_thread()->tid) return -ESRCH;
-    return sys_rt_sigqueueinfo(process, number, info);
+    struct signal_info in;
+    if (user_copy_in(&in, info, sizeof in)) return -EFAULT;
+    if ((in.code >= 0 || in.code == SI_TKILL) && process != current_process()->pid) return -EPERM;
+    in.number = number;
+    return send_to_thread(process, thread, number, &in);
 }

@@ -8,9 +8,10 @@
 #include "wait/wait.h"
 
 extern int vm_fault_reason __attribute__((weak));
+#pragma weak process_changed
 
 static void signal_start(void) {
-    first_process.signals = signal_state_first();
+    signal_start_first();
 }
 HULL_INIT(5, signal_start);
 
@@ -25,27 +26,35 @@ static void from_host(const void *payload, size_t size) {
 HULL_CHANNEL_HANDLER(5, signal_from_host) = {HULL_RECORD_SIGNAL, from_host};
 
 static bool may_continue(void *argument) {
-    (void)argument;
-    return current_thread()->signal_pending & (SIGNAL_BIT(SIGCONT) | SIGNAL_BIT(SIGKILL));
+    struct process *process = argument;
+    return !process->stopped || process->ending || (process->signal_pending | current_thread()->signal_pending) & SIGNAL_BIT(SIGKILL);
 }
 
-static void stop(void) {
+/* All threads of a stopped process come here on their way out. */
+static void stay_stopped(struct process *process) {
     struct wait_queue nobody = {0};
-    wait_until(&nobody, may_continue, NULL, 0, false);
+    wait_until(&nobody, may_continue, process, 0, false);
+}
+
+static void stop(struct process *process, int number) {
+    process->stopped = true;
+    process->signals->stopped_by = number;
+    arch_work = 1; /* for the others */
+    if (process_changed) process_changed(process, PROCESS_STOPPED);
 }
 
 static bool run_handler(struct trap_frame *frame, const struct signal_info *info, const uintptr_t *fault_address) {
-    struct signal_state *state = signal_state();
+    struct signal_thread *state = signal_thread();
     struct thread *thread = current_thread();
-    struct signal_action *action = &state->actions[info->number - 1], run = *action;
+    struct signal_action *action = &signal_state()->actions[info->number - 1], run = *action;
     uintptr_t sp = arch_signal_sp(frame);
     bool on_stack = sp - state->stack.base < state->stack.size && !(state->stack.flags & (SS_DISABLE | SS_AUTODISARM));
     bool switch_stack = run.flags & SA_ONSTACK && !(state->stack.flags & SS_DISABLE) && !on_stack;
-    uint64_t mask = state->mask_saved ? state->saved_mask : thread->signal_mask;
+    uint64_t mask = thread->mask_saved ? state->saved_mask : thread->signal_mask;
     struct signal_stack reported = state->stack;
     if (on_stack) reported.flags |= SS_ONSTACK;
     if (!arch_signal_frame(frame, &run, info, &reported, switch_stack, mask, fault_address)) return false;
-    state->mask_saved = false;
+    thread->mask_saved = false;
     if (switch_stack && state->stack.flags & SS_AUTODISARM) state->stack = (struct signal_stack){.flags = SS_DISABLE};
     if (run.flags & SA_RESETHAND) action->handler = SIGNAL_DEFAULT;
     uint64_t block = run.mask | (run.flags & SA_NODEFER ? 0 : SIGNAL_BIT(info->number));
@@ -57,13 +66,15 @@ void signal_deliver(struct trap_frame *frame) {
     struct signal_state *state = signal_state();
     struct signal_info info;
     bool interrupted = false;
-    while (signal_take(~current_thread()->signal_mask, &info)) {
+    for (;;) {
+        if (current_process()->stopped) stay_stopped(current_process());
+        if (!signal_take(~current_thread()->signal_mask, &info)) break;
         const struct signal_action *action = &state->actions[info.number - 1];
         if (action->handler == SIGNAL_IGNORE) continue;
         if (action->handler == SIGNAL_DEFAULT) {
             switch (signal_default(info.number)) {
             case ACTION_END: machine_exit((uint32_t)info.number);
-            case ACTION_STOP: stop(); break;
+            case ACTION_STOP: stop(current_process(), info.number); break;
             default: break;
             }
             continue;
@@ -77,9 +88,9 @@ void signal_deliver(struct trap_frame *frame) {
     }
     if (!interrupted) {
         arch_signal_restart(frame, RESTART_UNNOTICED);
-        if (state->mask_saved) {
-            state->mask_saved = false;
-            signal_set_mask(state->saved_mask);
+        if (current_thread()->mask_saved) {
+            current_thread()->mask_saved = false;
+            signal_set_mask(signal_thread()->saved_mask);
         }
     }
 }
@@ -103,9 +114,8 @@ void signal_interrupted(void) {
 }
 
 void signal_mask_for_call(uint64_t mask) {
-    struct signal_state *state = signal_state();
-    state->saved_mask = current_thread()->signal_mask;
-    state->mask_saved = true;
+    signal_thread()->saved_mask = current_thread()->signal_mask;
+    current_thread()->mask_saved = true;
     signal_set_mask(mask);
     arch_work = 1; /* so that the mask comes back even when no signal came */
 }

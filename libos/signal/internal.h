@@ -21,14 +21,17 @@ struct queued_signal { struct queued_signal *next; struct signal_info info; };
 
 struct signal_state {
     struct signal_action actions[SIGNAL_COUNT];
-    struct queued_signal *queue, **queue_end; /* pending ones, oldest first */
-    uint32_t queued;
-    /* The first thread's; they move to struct thread when there are more. */
+    struct queued_signal *queue; /* pending ones, oldest first */
+    int stopped_by;
+    uint32_t queued;             /* here and in the threads' queues */
+};
+struct signal_thread {
+    struct queued_signal *queue;
     struct signal_stack stack;
-    uint64_t saved_mask; /* to be back after a call with a mask of its own */
-    bool mask_saved;
+    uint64_t saved_mask; /* while thread.mask_saved: to be back after a call with a mask of its own */
 };
 static inline struct signal_state *signal_state(void) { return current_process()->signals; }
+static inline struct signal_thread *signal_thread(void) { return current_thread()->signals; }
 
 /* What happens where nobody handles it. */
 enum default_action { ACTION_END, ACTION_IGNORE, ACTION_STOP, ACTION_CONTINUE };
@@ -38,7 +41,7 @@ bool signal_ignored(const struct signal_state *, int number);
 bool signal_take(uint64_t set, struct signal_info *out);
 void signal_set_mask(uint64_t mask);
 void signal_forget_ignored(int number);
-struct signal_state *signal_state_first(void);
+void signal_start_first(void);
 
 /* arch/<isa>/signal_frame.c. Makes the frame run the handler; false when the program's stack has no room. mask: to be restored.
  * fault_address: NULL unless the frame is of the exception that this signal stands for. */

@@ -1,16 +1,25 @@
 /*
- * Pending signals: generation, the queue, what is ignored. An ordinary signal waits at most once, a real-time one (32 and above)
- * as often as it was sent. thread.signal_pending is the set of what the queue holds.
+ * Pending signals: generation, queues, what is ignored. An ordinary signal waits at most once in a queue, a real-time one (32 and above)
+ * as often as it was sent. A process has a queue, from which any of its threads takes, and so has each thread. signal_pending is the set of
+ * what a queue holds. Who sends wakes a thread that will take the signal.
  */
 #include "signal/internal.h"
 #include "memory/memory.h"
+#include "wait/wait.h"
 
 enum { REAL_TIME = 32, MOST_QUEUED = 4096 };
+#define STOPS (SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGTSTP) | SIGNAL_BIT(SIGTTIN) | SIGNAL_BIT(SIGTTOU))
 
-static struct signal_state first_state = {.stack = {.flags = SS_DISABLE}};
+/* By the scheduler, and by `process`: a stopped one goes on. */
+void sched_ready(struct thread *thread) __attribute__((weak));
+#pragma weak process_changed
 
-struct signal_state *signal_state_first(void) {
-    return &first_state;
+static struct signal_state first_state;
+static struct signal_thread first_thread_state = {.stack = {.flags = SS_DISABLE}};
+
+void signal_start_first(void) {
+    first_process.signals = &first_state;
+    first_thread.signals = &first_thread_state;
 }
 
 enum default_action signal_default(int number) {
@@ -28,78 +37,125 @@ bool signal_ignored(const struct signal_state *state, int number) {
     return handler == SIGNAL_IGNORE;
 }
 
-static struct queued_signal *unlink_signal(struct signal_state *state, struct queued_signal **link) {
-    struct queued_signal *entry = *link;
-    if (!(*link = entry->next)) state->queue_end = link;
-    state->queued--;
-    return entry;
-}
-
 /* Drops every pending signal of the set. */
-static void discard(struct signal_state *state, uint64_t set) {
-    for (struct queued_signal **link = &state->queue; *link;) {
-        if (set & SIGNAL_BIT((*link)->info.number)) kfree(unlink_signal(state, link));
-        else link = &(*link)->next;
+static void discard_from(struct signal_state *state, struct queued_signal **link, uint64_t set, uint64_t *pending) {
+    *pending &= ~set;
+    while (*link) {
+        struct queued_signal *entry = *link;
+        if (set & SIGNAL_BIT(entry->info.number)) {
+            *link = entry->next;
+            state->queued--;
+            kfree(entry);
+        } else {
+            link = &entry->next;
+        }
     }
-    current_thread()->signal_pending &= ~set;
 }
 
-int signal_send(struct process *process, const struct signal_info *info) {
-    struct signal_state *state = process->signals;
+static void discard(struct process *process, uint64_t set) {
+    discard_from(process->signals, &process->signals->queue, set, &process->signal_pending);
+    for (struct thread *thread = process->threads; thread; thread = thread->next)
+        discard_from(process->signals, &thread->signals->queue, set, &thread->signal_pending);
+}
+
+static void wake(struct thread *thread) {
+    arch_work = 1;
+    if (sched_ready) sched_ready(thread);
+}
+
+/* A thread that takes it: the current one when it can, else the oldest that can. */
+static void wake_one(struct process *process, uint64_t bit) {
     struct thread *thread = current_thread();
-    uint64_t bit = SIGNAL_BIT(info->number);
-    const uint64_t stops = SIGNAL_BIT(SIGSTOP) | SIGNAL_BIT(SIGTSTP) | SIGNAL_BIT(SIGTTIN) | SIGNAL_BIT(SIGTTOU);
-    if (info->number == SIGCONT) discard(state, stops);
-    else if (bit & stops) discard(state, SIGNAL_BIT(SIGCONT));
-    /* A stopped process must see SIGCONT even where it is ignored. */
-    if (signal_ignored(state, info->number) && !(thread->signal_mask & bit) && info->number != SIGCONT) return 0;
-    if (info->number < REAL_TIME && thread->signal_pending & bit) return 0;
+    if (thread->process != process || thread->state != THREAD_RUNNING || thread->signal_mask & bit) {
+        thread = process->threads;
+        while (thread && thread->signal_mask & bit) thread = thread->next;
+    }
+    if (thread) wake(thread);
+}
+
+static void wake_all(struct process *process) {
+    for (struct thread *thread = process->threads; thread; thread = thread->next) wake(thread);
+}
+
+/* thread: NULL for the process as a whole. */
+static int generate(struct process *process, struct thread *thread, const struct signal_info *info) {
+    struct signal_state *state = process->signals;
+    uint64_t bit = SIGNAL_BIT(info->number), *pending = thread ? &thread->signal_pending : &process->signal_pending;
+    struct queued_signal **link = thread ? &thread->signals->queue : &state->queue;
+    const struct thread *judge = thread ? thread : process->threads;
+    if (!judge) return 0; /* it has ended */
+    if (info->number == SIGCONT) {
+        discard(process, STOPS);
+        if (process->stopped) {
+            process->stopped = false;
+            wake_all(process);
+            if (process_changed) process_changed(process, PROCESS_CONTINUED);
+        }
+    } else if (bit & STOPS) {
+        discard(process, SIGNAL_BIT(SIGCONT));
+    }
+    if (signal_ignored(state, info->number) && !(judge->signal_mask & bit)) return 0;
+    if (info->number < REAL_TIME && *pending & bit) return 0;
     if (info->number >= REAL_TIME && state->queued >= MOST_QUEUED) return -EAGAIN;
     struct queued_signal *entry = kmalloc(sizeof *entry);
     if (entry) {
         *entry = (struct queued_signal){NULL, *info};
-        if (!state->queue) state->queue_end = &state->queue;
-        *state->queue_end = entry;
-        state->queue_end = &entry->next;
         state->queued++;
+        while (*link) link = &(*link)->next;
+        *link = entry;
     } else if (info->number >= REAL_TIME) {
         return -EAGAIN;
     } /* else it is delivered without its particulars */
-    thread->signal_pending |= bit;
-    arch_work = 1;
+    *pending |= bit;
+    if (info->number == SIGKILL) wake_all(process);
+    else if (thread) wake(thread);
+    else wake_one(process, bit);
     return 0;
 }
 
+int signal_send(struct process *process, const struct signal_info *info) { return generate(process, NULL, info); }
+int signal_send_thread(struct thread *thread, const struct signal_info *info) { return generate(thread->process, thread, info); }
+
 void signal_raise(int number) {
-    signal_send(current_process(), &(struct signal_info){.number = number, .code = SI_KERNEL});
+    signal_send_thread(current_thread(), &(struct signal_info){.number = number, .code = SI_KERNEL});
 }
 
-bool signal_take(uint64_t set, struct signal_info *out) {
-    /* Faults before all others, then by number, as Linux does. */
-    const uint64_t faults = SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGILL) | SIGNAL_BIT(SIGTRAP) | SIGNAL_BIT(SIGFPE) | SIGNAL_BIT(SIGSYS);
-    struct thread *thread = current_thread();
-    uint64_t ready = thread->signal_pending & set;
-    if (!ready) return false;
-    if (ready & SIGNAL_BIT(SIGKILL)) ready = SIGNAL_BIT(SIGKILL);
-    else if (ready & faults) ready &= faults;
-    int number = __builtin_ctzll(ready) + 1;
-    struct signal_state *state = signal_state();
+/* Takes the oldest of `number` from a queue. */
+static void take_from(struct signal_state *state, struct queued_signal **link, uint64_t *pending, int number, struct signal_info *out) {
     bool found = false, more = false;
-    *out = (struct signal_info){.number = number, .code = SI_USER};
-    for (struct queued_signal **link = &state->queue; *link;) {
-        if ((*link)->info.number != number) {
-            link = &(*link)->next;
+    while (*link && !more) {
+        struct queued_signal *entry = *link;
+        if (entry->info.number != number) {
+            link = &entry->next;
         } else if (found) {
             more = true;
-            break;
         } else {
-            struct queued_signal *entry = unlink_signal(state, link);
             *out = entry->info;
+            *link = entry->next;
+            state->queued--;
             kfree(entry);
             found = true;
         }
     }
-    if (!more) thread->signal_pending &= ~SIGNAL_BIT(number);
+    if (!more) *pending &= ~SIGNAL_BIT(number);
+}
+
+bool signal_take(uint64_t set, struct signal_info *out) {
+    /* The thread's own before the process's; faults before all others, then by number, as Linux does. */
+    const uint64_t faults = SIGNAL_BIT(SIGSEGV) | SIGNAL_BIT(SIGBUS) | SIGNAL_BIT(SIGILL) | SIGNAL_BIT(SIGTRAP) | SIGNAL_BIT(SIGFPE) | SIGNAL_BIT(SIGSYS);
+    struct thread *thread = current_thread();
+    struct process *process = thread->process;
+    uint64_t ready = (thread->signal_pending | process->signal_pending) & set;
+    if (!ready) return false;
+    if (ready & SIGNAL_BIT(SIGKILL)) ready = SIGNAL_BIT(SIGKILL);
+    else if (thread->signal_pending & set) ready = thread->signal_pending & set;
+    if (ready & faults) ready &= faults;
+    int number = __builtin_ctzll(ready) + 1;
+    *out = (struct signal_info){.number = number, .code = SI_USER};
+    if (thread->signal_pending & SIGNAL_BIT(number))
+        take_from(process->signals, &thread->signals->queue, &thread->signal_pending, number, out);
+    else
+        take_from(process->signals, &process->signals->queue, &process->signal_pending, number, out);
     return true;
 }
 
@@ -109,6 +165,5 @@ void signal_set_mask(uint64_t mask) {
 }
 
 void signal_forget_ignored(int number) { /* a pending signal whose action became "ignore" is dropped, blocked or not */
-    struct signal_state *state = signal_state();
-    if (signal_ignored(state, number)) discard(state, SIGNAL_BIT(number));
+    if (signal_ignored(signal_state(), number)) discard(current_process(), SIGNAL_BIT(number));
 }

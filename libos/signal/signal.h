@@ -25,11 +25,28 @@ struct signal_info {
     };
 };
 
-/* Generates a signal for a process. 0; -EAGAIN when the queue for real-time signals is full; signals that would be ignored vanish. */
+/* Generates a signal for a process, for one thread. 0; -EAGAIN when the queue for real-time signals is full; what would be ignored vanishes. */
 int signal_send(struct process *, const struct signal_info *);
+int signal_send_thread(struct thread *, const struct signal_info *);
 void signal_raise(int number); /* for the current thread, from the kernel (SIGPIPE …) */
 /* For ppoll, pselect, epoll_pwait, sigsuspend: this mask until the call's signals have been delivered. */
 void signal_mask_for_call(uint64_t mask);
 void signal_interrupted(void); /* by wait_until, when it gives up for a signal */
-static inline bool signal_waits(void) { return current_thread()->signal_pending & ~current_thread()->signal_mask; }
+static inline bool signal_waits(void) { return signals_waiting(); }
+
+/* For whoever makes threads and processes. create, copy: NULL when out of memory. */
+struct signal_thread *signal_thread_create(void);
+void signal_thread_end(struct thread *);
+struct signal_state *signal_state_copy(const struct signal_state *); /* actions; nothing pending */
+void signal_state_end(struct process *);
+void signal_exec(void); /* handlers become the default, as exec has it */
+bool signal_action_is_ignore(const struct process *, int number);
+bool signal_no_child_wait(const struct process *); /* SIGCHLD ignored, or SA_NOCLDWAIT */
+bool signal_no_child_stop(const struct process *); /* SA_NOCLDSTOP */
+
+/* By `process`: tells the parent. */
+enum process_change { PROCESS_STOPPED = 5, PROCESS_CONTINUED = 6 }; /* = CLD_STOPPED, CLD_CONTINUED */
+void process_changed(struct process *, enum process_change);
+/* To all of a group: 0 or -ESRCH. */
+int process_signal_group(int group, const struct signal_info *);
 #endif

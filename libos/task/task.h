@@ -7,7 +7,7 @@
 #include <stdint.h>
 #include "arch/arch.h"
 #include "file/file.h"
-struct address_space; struct signal_state; struct process; struct mount_view;
+struct address_space; struct signal_state; struct signal_thread; struct process; struct mount_view; struct family;
 struct credentials { uint32_t uid, euid, suid, gid, egid, sgid; uint32_t group_count; uint32_t *groups; };
 struct process {
     int pid, parent_pid, group, session;
@@ -17,15 +17,30 @@ struct process {
     struct mount_view *view;      /* root, cwd, umask; NULL where no file system is */
     struct credentials credentials;
     char name[16];
+    struct process *next;         /* of all processes, first_process being the first */
+    struct thread *threads;       /* oldest first */
+    struct family *family;        /* parent, children, exit status: the component `process`'s; NULL where it is absent */
+    uint64_t signal_pending;      /* for the process; thread.signal_pending: for that thread */
+    bool stopped;                 /* by a signal: its threads stay in signal delivery */
+    bool ending;                  /* some thread ended it; the others are on their way out */
 };
+enum thread_state { THREAD_RUNNING, THREAD_READY, THREAD_BLOCKED, THREAD_DEAD };
 struct thread {
     struct arch_thread arch;      /* kernel stack, saved registers, FS base, FPU area: arch/<isa>/arch_inline.h */
     struct process *process;
     int tid;
     uint64_t signal_mask, signal_pending;
-    int *clear_child_tid;
+    int *clear_child_tid, *set_child_tid;
+    struct signal_thread *signals; /* as process.signals */
+    struct thread *next;           /* in its process */
+    struct thread *run_next;       /* in the run queue */
+    uintptr_t robust_list;
+    enum thread_state state;       /* the scheduler's */
+    bool mask_saved;               /* a call's own signal mask is to be taken back on the way out */
     bool own_memory; /* a call passes on a buffer of the libOS: user_copy_* take its addresses, too */
 };
+/* By the component `process`: ends the current process unless it is the first, for which this returns. */
+void process_exit(uint32_t wait_status);
 extern struct process first_process;
 extern struct thread first_thread;
 /* Per-CPU state, behind one accessor: one CPU today. */
@@ -33,4 +48,21 @@ struct cpu { struct thread *current; uint32_t id; };
 static inline struct cpu *this_cpu(void) { extern struct cpu cpu_zero; return &cpu_zero; }
 #define current_thread() (this_cpu()->current)
 #define current_process() (this_cpu()->current->process)
+
+/* Signals that wait to be delivered to the current thread. */
+static inline uint64_t signals_waiting(void) {
+    const struct thread *thread = current_thread();
+    return (thread->signal_pending | thread->process->signal_pending) & ~thread->signal_mask;
+}
+static inline struct process *process_find(int pid) { /* NULL: none; those that only wait to be waited for count */
+    struct process *process = &first_process;
+    while (process && process->pid != pid) process = process->next;
+    return process;
+}
+static inline struct thread *thread_find(int tid) {
+    for (struct process *process = &first_process; process; process = process->next)
+        for (struct thread *thread = process->threads; thread; thread = thread->next)
+            if (thread->tid == tid) return thread;
+    return NULL;
+}
 #endif

@@ -58,8 +58,6 @@ static void wake_at_deadline(struct timer *timer) {
         sched_ready(((struct deadline *)timer)->thread);
 }
 
-static bool signal_waiting(void) { return current_thread()->signal_pending & ~current_thread()->signal_mask; }
-
 int wait_until(struct wait_queue *queue, bool (*condition)(void *), void *argument, uint64_t deadline_ns, bool interruptible) {
     struct waiter waiter = {.thread = current_thread(), .wake = wake_thread};
     struct deadline deadline = {.timer = {.deadline_ns = deadline_ns, .run = wake_at_deadline}, .thread = current_thread()};
@@ -71,7 +69,7 @@ int wait_until(struct wait_queue *queue, bool (*condition)(void *), void *argume
         run_deferred();
         if (condition(argument))
             break;
-        if (interruptible && signal_waiting()) {
+        if (interruptible && signals_waiting()) {
             result = -EINTR;
             break;
         }

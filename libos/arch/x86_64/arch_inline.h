@@ -17,6 +17,8 @@ struct trap_frame {
 };
 
 #define TRAP_ERROR_SYSCALL (~0ul)
+static inline void arch_frame_set_result(struct trap_frame *frame, long result) { frame->rax = (uint64_t)result; }
+static inline void arch_frame_set_stack(struct trap_frame *frame, uintptr_t sp) { frame->rsp = sp; }
 
 /* Defines sys_<name> of a binary image as a call of `static long frame_<name>(struct trap_frame *frame)` with all of the program's registers
  * (rax: the call's number). The result goes to the program's rax; to change other registers, end with arch_return_to_program(). */
@@ -99,6 +101,18 @@ _Noreturn void arch_return_to_program(struct trap_frame *frame);
 void arch_switch(struct arch_thread *from, struct arch_thread *to);
 /* Makes a thread whose first arch_switch runs entry(argument) on its kernel stack. 0 or -ENOMEM. */
 int arch_thread_prepare(struct arch_thread *thread, void (*entry)(void *), void *argument);
+/* Before a thread that was not made by arch_thread_prepare is first switched away from: 0 or -ENOMEM. */
+int arch_thread_adopt(struct arch_thread *thread);
+/* Gives a prepared thread the FPU state, FS and GS base that the CPU has now. */
+void arch_thread_inherit(struct arch_thread *thread);
+/* exec: the current thread's FPU state, FS and GS base as a new program finds them. */
+void arch_thread_reset(struct arch_thread *thread);
+/* Where a prepared thread's first frame of program state lies, for arch_return_to_program; also that of a running one's system call. */
+static inline struct trap_frame *arch_thread_frame(const struct arch_thread *thread) {
+    return (struct trap_frame *)thread->stack_top - 1;
+}
+/* Before arch_return_to_program, interrupts off: runs what waits for the way out to the program. */
+void arch_work_run(struct trap_frame *frame);
 void arch_thread_free(struct arch_thread *thread);
 
 /* Copies with fault recovery: bytes NOT copied (0: all). Used by user_copy_in and user_copy_out. */

@@ -22,8 +22,6 @@ struct ucontext { uint64_t flags, link; struct signal_stack stack; struct contex
 struct signal_frame { uint64_t return_address; struct ucontext ucontext; uint8_t info[128]; };
 struct software_bytes { uint32_t magic, extended_size; uint64_t features; uint32_t size, padding[7]; };
 
-void arch_work_run(struct trap_frame *frame) __attribute__((visibility("hidden")));
-
 static uint8_t area[AREA_MOST] __attribute__((aligned(64))); /* the FPU state on its way; one CPU, interrupts off */
 static uint32_t area_size;
 static uint64_t area_features; /* XCR0; 0 where the CPU has no XSAVE */
@@ -175,7 +173,7 @@ SYSCALL_DEFINE(rt_sigreturn, uintptr_t at) {
     frame->cs = SELECTOR_CODE;
     frame->ss = SELECTOR_DATA;
     frame->vector = frame->error = 0;
-    if (!(stack.flags & ~SS_AUTODISARM)) signal_state()->stack = (struct signal_stack){stack.base, stack.flags, 0, stack.size};
+    if (!(stack.flags & ~SS_AUTODISARM)) signal_thread()->stack = (struct signal_stack){stack.base, stack.flags, 0, stack.size};
     signal_set_mask(mask);
     arch_irq_save(); /* nothing may come between the last look and the program */
     if (arch_work) arch_work_run(frame);

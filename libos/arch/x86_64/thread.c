@@ -37,13 +37,16 @@ static void fpu_load(const void *area) {
         __asm__ volatile("fxrstor64 (%0)" ::"r"(area) : "memory");
 }
 
+static void fpu_initial(uint8_t *area) {
+    *(uint16_t *)area = 0x37f;         /* FCW */
+    *(uint32_t *)(area + 24) = 0x1f80; /* MXCSR */
+}
+
 static void *fpu_create(void) {
     _Static_assert(PAGE_SIZE >= 2696, "x87, SSE, AVX and AVX-512 state in one page");
     uint8_t *area = page_alloc_zeroed();
-    if (area) {
-        *(uint16_t *)area = 0x37f;         /* FCW */
-        *(uint32_t *)(area + 24) = 0x1f80; /* MXCSR */
-    }
+    if (area)
+        fpu_initial(area);
     return area;
 }
 
@@ -60,17 +63,21 @@ static void set_kernel_stack(const struct arch_thread *thread) {
 }
 
 void arch_switch(struct arch_thread *from, struct arch_thread *to) {
-    if (!from->stack_top) { /* the first thread: its stack is the boot one */
-        from->stack_bottom = arch_cpu.stack_bottom;
-        from->stack_top = arch_cpu.stack_top;
-    }
-    if (from->fpu || (from->fpu = fpu_create()))
-        fpu_save(from->fpu);
+    fpu_save(from->fpu);
     from->fs_base = msr_read(MSR_FS_BASE);
     from->gs_base = msr_read(MSR_GS_BASE);
     set_kernel_stack(to);
     arch_switch_stack(&from->saved_sp, to->saved_sp);
     arch_thread_begin(from); /* back again */
+}
+
+int arch_thread_adopt(struct arch_thread *thread) {
+    if (!thread->fpu) {
+        thread->stack_bottom = arch_cpu.stack_bottom;
+        thread->stack_top = arch_cpu.stack_top;
+        thread->fpu = fpu_create();
+    }
+    return thread->fpu ? 0 : -ENOMEM;
 }
 
 static uintptr_t create_stack(void) {
@@ -103,7 +110,7 @@ int arch_thread_prepare(struct arch_thread *thread, void (*entry)(void *), void 
         return -ENOMEM;
     }
     thread->stack_top = thread->stack_bottom + STACK_KERNEL_PAGES * PAGE_SIZE;
-    uintptr_t *sp = (uintptr_t *)thread->stack_top - 8;
+    uintptr_t *sp = (uintptr_t *)arch_thread_frame(thread) - 8;
     sp[0] = sp[1] = sp[4] = sp[7] = 0; /* r15 r14 rbp, alignment */
     sp[2] = (uintptr_t)thread;         /* r13 */
     sp[3] = (uintptr_t)argument;       /* r12 */
@@ -111,6 +118,24 @@ int arch_thread_prepare(struct arch_thread *thread, void (*entry)(void *), void 
     sp[6] = (uintptr_t)arch_thread_trampoline;
     thread->saved_sp = (uintptr_t)sp;
     return 0;
+}
+
+void arch_thread_inherit(struct arch_thread *thread) {
+    fpu_save(thread->fpu);
+    thread->fs_base = msr_read(MSR_FS_BASE);
+    thread->gs_base = msr_read(MSR_GS_BASE);
+}
+
+void arch_thread_reset(struct arch_thread *thread) {
+    if (thread->fpu) {
+        memset(thread->fpu, 0, PAGE_SIZE);
+        fpu_initial(thread->fpu);
+        fpu_load(thread->fpu);
+    } else {
+        __asm__ volatile("fninit");
+    }
+    msr_write(MSR_FS_BASE, 0);
+    msr_write(MSR_GS_BASE, 0);
 }
 
 void arch_thread_free(struct arch_thread *thread) {

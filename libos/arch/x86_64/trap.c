@@ -11,7 +11,6 @@
 #pragma GCC visibility push(hidden)
 struct trap_frame *arch_trap_place(struct trap_frame *frame);
 void arch_trap(struct trap_frame *frame);
-void arch_work_run(struct trap_frame *frame);
 void arch_irq(unsigned vector, bool libos) __attribute__((weak)); /* interrupt.c, when something registers interrupts */
 void run_deferred(void) __attribute__((weak));
 extern int vm_fault_reason __attribute__((weak)); /* by whoever defines vm_fault: signal << 8 | si_code */
