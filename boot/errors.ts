@@ -3,14 +3,13 @@
  * text follows `Cannot <action> "<value>": <what is>, expected <what should be>`.
  */
 export type BootErrorCode =
-  | 'qemu-absent'
-  | 'qemu-old'
-  | 'qemu-failed'
-  | 'accelerator-unusable'
-  | 'image-invalid'
-  | 'memory-small'
-  | 'option-invalid'
-  | 'scratch-failed';
+  | 'qemu-absent' // QEMU is not where it was looked for
+  | 'qemu-old' // QEMU is older than 7.2
+  | 'qemu-failed' // QEMU did not start, or did not say its version
+  | 'accelerator-unusable' // the accelerator that was asked for does not run guests here
+  | 'image-invalid' // the image names no channel, or has no image note
+  | 'memory-small' // less memory was asked for than the image needs to start
+  | 'scratch-failed'; // no room for the boot module
 
 export class BootError extends Error {
   readonly code: BootErrorCode;

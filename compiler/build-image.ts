@@ -61,7 +61,7 @@ export function buildImage(request: BuildImageRequest): BuiltImage {
   const analysis = measure(timings, 'analyze', () => analyzeExecutable(executable));
   const calls = analysis.mayMakeAnyCall ? 'all' : callPlaces(analysis);
   // After this: roots, candidates and reasons; nothing that is required is left out.
-  const selection = measure(timings, 'select', () => select(request, 'binary', components, calls));
+  const selection = measure(timings, 'select', () => select(request, 'binary', components, calls, analysis.openedPaths));
   const result = measure(timings, 'link', () =>
     link({
       inputs: [],
@@ -97,11 +97,13 @@ function select(
   kind: 'binary' | 'linked',
   components: LoadedComponent[],
   calls: ReadonlyMap<number, string> | 'all',
+  openedPaths?: readonly string[],
 ): Selection {
   return selectComponents({
     kind,
     components: components.map(({ manifest }): Component => manifest),
     calls,
+    ...(openedPaths && { openedPaths }),
     ...(options.add && { add: options.add }),
     ...(options.leaveOut && { leaveOut: options.leaveOut }),
     ...(options.drivers && { drivers: options.drivers }),

@@ -4,13 +4,13 @@
  * apart by `name`, since each lazily loaded bundle has copies of its own.
  */
 export type EngineErrorCode =
-  | 'program-missing'
-  | 'program-invalid'
-  | 'image-invalid'
-  | 'option-invalid'
-  | 'disk-full'
-  | 'state-failed'
-  | 'machine-failed';
+  | 'program-missing' // there is no such program
+  | 'program-invalid' // the program cannot be read or run
+  | 'image-invalid' // the image is for another version of hull
+  | 'option-invalid' // an option cannot be met here
+  | 'disk-full' // no room to write
+  | 'state-failed' // a file of hull cannot be written
+  | 'machine-failed'; // the machine ended without an exit status, or its output could not be written
 
 export class EngineError extends Error {
   readonly code: EngineErrorCode;

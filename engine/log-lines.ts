@@ -1,6 +1,6 @@
 /**
- * Lines of the libOS on their way to a person. Owns: replacing addresses by names: `[<hex>]` is a link-time address of the image, `{hex}` an
- * address in the embedded program's own file (libos/abi/boot_abi.h, HULL_RECORD_LOG). Rules: the symbolizer is loaded when the
+ * Lines of the libOS on their way to a person. Owns: replacing addresses and numbers by names: `[<hex>]` is a link-time address of the image, `{hex}` an
+ * address in the embedded program's own file, `<sys:N>` a system call's number (libos/abi/boot_abi.h, HULL_RECORD_LOG). Rules: the symbolizer is loaded when the
  * first such token appears, never before; without a name the address stays as it is; lines keep their order.
  */
 export type AddressSpace = 'image' | 'program';
@@ -8,6 +8,8 @@ export type AddressSpace = 'image' | 'program';
 export interface Symbolizer {
   /** The symbol that covers `address`, or undefined. */
   find(space: AddressSpace, address: bigint): { name: string; offset: bigint } | undefined;
+  /** The name of a system call's number. */
+  findCall(number: number): string | undefined;
 }
 
 export interface LogLines {
@@ -16,10 +18,11 @@ export interface LogLines {
   flush(): Promise<void>;
 }
 
-const TOKEN = /\[<([0-9a-f]{1,16})>\]|\{([0-9a-f]{1,16})\}/gi;
+const TOKEN = /\[<([0-9a-f]{1,16})>\]|\{([0-9a-f]{1,16})\}|<sys:(\d{1,4})>/gi;
 
-export function nameAddresses(line: string, symbolizer: Symbolizer): string {
-  return line.replace(TOKEN, (token, image: string | undefined, program: string | undefined) => {
+export function nameTokens(line: string, symbolizer: Symbolizer): string {
+  return line.replace(TOKEN, (token, image: string | undefined, program: string | undefined, call: string | undefined) => {
+    if (call !== undefined) return `${symbolizer.findCall(Number(call)) ?? 'system call'} (${call})`;
     const address = BigInt(`0x${image ?? program}`);
     const symbol = symbolizer.find(image !== undefined ? 'image' : 'program', address);
     if (symbol === undefined) return token;
@@ -33,13 +36,13 @@ export function createLogLines(write: (line: string) => void, loadSymbolizer: ()
 
   return {
     push(line) {
-      const hasAddress = new RegExp(TOKEN).test(line);
-      if (!hasAddress && chain === undefined) return write(line);
-      if (hasAddress) symbolizer ??= loadSymbolizer().catch(() => undefined);
+      const hasToken = new RegExp(TOKEN).test(line);
+      if (!hasToken && chain === undefined) return write(line);
+      if (hasToken) symbolizer ??= loadSymbolizer().catch(() => undefined);
       const own = symbolizer;
       chain = (chain ?? Promise.resolve()).then(async () => {
-        const found = hasAddress ? await own : undefined;
-        write(found === undefined ? line : nameAddresses(line, found));
+        const found = hasToken ? await own : undefined;
+        write(found === undefined ? line : nameTokens(line, found));
       });
     },
     async flush() {

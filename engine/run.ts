@@ -33,7 +33,7 @@ import { findKernel } from './images/index.ts';
 import { catchInterrupts, type Interrupts } from './interrupts.ts';
 import { createLogLines, type LogLines } from './log-lines.ts';
 import { openProgram } from './program.ts';
-import { findStatePaths } from './state/index.ts';
+import { findStatePaths, sweepTemporaries } from './state/index.ts';
 
 export interface RunRequest {
   readonly program: string;
@@ -108,6 +108,7 @@ async function runWith(request: RunRequest, host: RunHost, interrupts: Interrupt
   say(`${qemu.path} ${choice.probe.qemuVersion}, ${request.machine}, ${choice.accelerator}, ${formatBytes(request.memory)}`);
   if (interrupts.abortedBy !== undefined) return EXIT.SIGNAL + interrupts.abortedBy;
 
+  setImmediate(() => sweepTemporaries(paths.kernels)); // what a killed hull left, while the machine starts
   return await attendMachine(request, interrupts, {
     say,
     loadSymbolizer: async () => (await import('./toolchain/index.ts')).loadSymbolizer(image, file.kind === 'image' ? undefined : file.path),

@@ -1,15 +1,15 @@
 // Runs a TypeScript tool: bundles it with esbuild (Node 20 does not read TypeScript) into build/tools, under a name that hashes all of
-// tools/ (and, for a benchmark, of what it measures with), so that an unchanged tool starts at once.
+// tools/ and of the other folders that the tool imports from (`more`), so that an unchanged tool starts at once.
 import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
 
-export async function runTool(entry) {
+export async function runTool(entry, more = []) {
   const root = dirname(dirname(fileURLToPath(import.meta.url)));
   process.chdir(root);
   const hash = createHash('sha256').update(process.version).update(readFileSync('package-lock.json'));
-  for (const folder of entry.startsWith('tools/') ? ['tools'] : ['tools', 'bench', 'boot']) {
+  for (const folder of ['tools', ...more]) {
     for (const name of readdirSync(folder, { recursive: true }).sort()) {
       if (name.endsWith('.ts')) hash.update(name).update(readFileSync(join(folder, name)));
     }

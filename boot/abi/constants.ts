@@ -25,6 +25,7 @@ export const MODULE = {
 
 export const RECORD_MAGIC = 0xb5;
 export const RECORD_MAX = 65520;
+export const DEFERRED_ARGUMENTS = 5;
 export const RECORD_HEADER_SIZE = 16;
 export const RECORD = {
   STDOUT: 1,
@@ -35,6 +36,9 @@ export const RECORD = {
   READY: 6,
   PANIC: 7,
   CLOCK: 8,
+  LOG_DEFERRED: 9,
+  PANIC_DEFERRED: 10,
+  FAULT: 11,
   STDIN: 32,
   STDIN_EOF: 33,
   SIGNAL: 34,

@@ -4,7 +4,8 @@
  * not output; payloads of STDOUT and STDERR are handed on in the pieces in which they come. Whatever is not a record (firmware,
  * a guest that panics before its channel works) is handed on as raw text, and decoding goes on at the next plausible header.
  */
-import { RECORD, RECORD_HEADER_SIZE, RECORD_MAGIC, RECORD_MAX } from './constants.ts';
+import { DEFERRED_ARGUMENTS, RECORD, RECORD_HEADER_SIZE, RECORD_MAGIC, RECORD_MAX } from './constants.ts';
+import { FAULT_WORDS } from './deferred.ts';
 
 export interface RecordSink {
   /** A record, or for STDOUT and STDERR a piece of one. `payload` is only valid during the call unless copied. */
@@ -19,7 +20,7 @@ export interface RecordDecoder {
   end(): void;
 }
 
-const LAST_GUEST_TYPE = RECORD.CLOCK;
+const LAST_GUEST_TYPE = RECORD.FAULT;
 const LAST_HOST_TYPE = RECORD.RESIZE;
 
 /** The least and most payload of each type; an output record may be empty. */
@@ -41,6 +42,11 @@ function isPlausibleLength(type: number, length: number): boolean {
       return length === 8;
     case RECORD.STDIN_EOF:
       return length === 0;
+    case RECORD.LOG_DEFERRED:
+    case RECORD.PANIC_DEFERRED:
+      return length === (2 + DEFERRED_ARGUMENTS) * 8;
+    case RECORD.FAULT:
+      return length >= FAULT_WORDS * 8 && length <= (FAULT_WORDS + 16) * 8 && length % 8 === 0;
     default:
       return false;
   }

@@ -3,7 +3,7 @@
  * after it has run the probe guest; the answer holds for one host boot, one QEMU file and one /dev/kvm; a cache that cannot be
  * read or written costs time, never the run.
  */
-import { mkdirSync, readFileSync, renameSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { BootError } from '../errors.ts';
 import { type Accelerator, readQemuVersion } from '../qemu/index.ts';
@@ -59,18 +59,13 @@ function readCache(path: string, key: string): HostProbe | undefined {
   }
 }
 
+/** In place: a reader that meets half of it takes it for no answer, and a writer that is killed leaves no other file. */
 function writeCache(path: string, probe: HostProbe): void {
-  const temporary = `${path}.tmp-${process.pid}`;
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
-    writeFileSync(temporary, JSON.stringify(probe), { mode: 0o600 });
-    renameSync(temporary, path);
+    writeFileSync(path, JSON.stringify(probe), { mode: 0o600 });
   } catch {
-    try {
-      unlinkSync(temporary);
-    } catch {
-      // it was never there
-    }
+    // then it is probed again next time
   }
 }
 

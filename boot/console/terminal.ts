@@ -1,7 +1,10 @@
 /**
  * The terminal of this process, lent to a machine (-t). Owns: raw mode, and giving it back. Rules: restore() may be called at any
- * time and more than once.
+ * time and more than once. Node's raw mode still turns NL into CR NL; the machine's own terminal does that, or does not when its program
+ * says so, so stty(1) turns it off here. Restoring sets what was there before all of it.
  */
+import { spawnSync } from 'node:child_process';
+
 export interface LentTerminal {
   readonly rows: number;
   readonly columns: number;
@@ -20,6 +23,7 @@ export function readTerminalSize(): { rows: number; columns: number } {
 export function lendTerminal(): LentTerminal {
   const wasRaw = process.stdin.isRaw;
   process.stdin.setRawMode(true);
+  spawnSync('stty', ['-opost'], { stdio: ['inherit', 'ignore', 'ignore'] });
   let isLent = true;
   return {
     ...readTerminalSize(),

@@ -60,9 +60,10 @@ export function makeQemuArguments(spec: QemuSpec): string[] {
   const log = spec.log === undefined ? '' : `,logfile=${escapeValue(spec.log)},logappend=on`;
   args.push('-chardev', `socket,id=channel,fd=${spec.fds.channel}${log}`);
   if ((spec.features & FEATURE.VIRTIO_CONSOLE) !== 0) {
-    if (spec.machine === 'microvm') args.push('-global', 'virtio-mmio.force-legacy=false', '-device', 'virtio-serial-device');
-    else args.push('-device', 'virtio-serial-pci,disable-legacy=on');
-    args.push('-device', 'virtconsole,chardev=channel');
+    if (spec.machine === 'microvm') args.push('-global', 'virtio-mmio.force-legacy=false', '-device', 'virtio-serial-device,max_ports=2');
+    else args.push('-device', 'virtio-serial-pci,disable-legacy=on,max_ports=2');
+    // Not virtconsole: that one drops what a full socket does not take; a serial port makes the guest wait.
+    args.push('-device', 'virtserialport,chardev=channel,nr=1');
     if (spec.fds.early !== undefined) {
       args.push('-chardev', `socket,id=early,fd=${spec.fds.early}${log}`, '-serial', 'chardev:early');
     }

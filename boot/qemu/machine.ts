@@ -16,7 +16,9 @@ import {
   encodeResize,
   encodeSignal,
   FEATURE,
+  formatDeferred,
   type ImageNote,
+  openImageMemory,
   RECORD,
 } from '../abi/index.ts';
 import { BootError } from '../errors.ts';
@@ -180,6 +182,15 @@ function watchMachine(spec: MachineSpec, child: ChildProcess, events: MachineEve
       case RECORD.CLOCK:
         return events.clock?.(payload.readBigUInt64LE(0));
     }
+    const deferred = formatDeferred(type, payload, openImageMemory(spec.image));
+    if (deferred === undefined) return;
+    if (!deferred.isPanic) {
+      for (const line of deferred.lines) events.log(line);
+      return;
+    }
+    panicked = true;
+    exitTimer ??= setTimeout(kill, EXIT_GRACE_MS);
+    events.panic(deferred.lines.join('\n'));
   };
   for (const input of inputs) {
     const decoder = createRecordDecoder({ record: handleRecord, raw: events.raw });

@@ -1,23 +1,37 @@
 /**
- * The boot module's file. Owns: a regular file (QEMU maps it, so no pipe will do) that has no name any more when QEMU gets it:
- * nothing is left behind however the launcher ends.
+ * The boot module's file. Owns: a regular file (QEMU maps it, so no pipe will do) that never had a name (O_TMPFILE), or has none any more
+ * when QEMU gets it where the file system or the host cannot do that: nothing is left behind however the launcher ends.
  */
-import { closeSync, openSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, constants, openSync, unlinkSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { BootError } from '../errors.ts';
 
 let counter = 0;
+/** Linux: __O_TMPFILE | O_DIRECTORY; node has no name for the first, which is the same on all its architectures. */
+const O_TMPFILE = process.platform === 'linux' ? 0o20000000 | constants.O_DIRECTORY : undefined;
+
+function openUnlinked(folder: string): number {
+  if (O_TMPFILE !== undefined) {
+    try {
+      return openSync(folder, O_TMPFILE | constants.O_RDWR, 0o600);
+    } catch {
+      // not on this file system: the error that counts is the next one
+    }
+  }
+  const path = join(folder, `.hull-${process.pid}-${Date.now().toString(36)}-${counter++}`);
+  const fd = openSync(path, 'wx+', 0o600);
+  unlinkSync(path);
+  return fd;
+}
 
 export function writeUnlinkedFile(bytes: Uint8Array, env: NodeJS.ProcessEnv): number {
   const failures: string[] = [];
   for (const dir of [env['XDG_RUNTIME_DIR'], '/dev/shm', tmpdir()]) {
     if (dir === undefined || dir === '') continue;
-    const path = join(dir, `.hull-${process.pid}-${Date.now().toString(36)}-${counter++}`);
     let fd: number | undefined;
     try {
-      fd = openSync(path, 'wx+', 0o600);
-      unlinkSync(path);
+      fd = openUnlinked(dir);
       let done = 0;
       while (done < bytes.length) done += writeSync(fd, bytes, done);
       return fd;

@@ -4,6 +4,7 @@
  * Owns: the meaning of x86-64 instructions as far as constants travel: moves, pushes and pops, arithmetic on constants, conditional moves.
  * A location is a register or a stack slot; values are 32 bits wide, because the kernel reads a call's number from eax and all
  * arithmetic here (add, sub, and, or, xor, neg, shl, lea) gives the same low 32 bits at any width.
+ * Addresses count as constants only where the caller says where the code lies, for programs that lie below 4 GiB.
  * Rule: what is not known for certain is `unknown`, never a guess. Assumes the System V ABI at calls: rbx, rbp, rsp, r12..r15 survive.
  */
 import {
@@ -28,6 +29,9 @@ const rcx = 1;
 export const rdx = 2;
 const rsp = 4;
 const rbp = 5;
+export const rsi = 6;
+export const rdi = 7;
+export const r10 = 10;
 const r11 = 11;
 
 const slotBias = 0x800000;
@@ -94,6 +98,8 @@ export class EffectReader {
   #decoder: Decoder | undefined;
   #bytes: Uint8Array | undefined;
   #convention: CallConvention;
+  /** While addresses are traced: what is added to a region's offsets. Else an address is no constant. */
+  #addressBase: number | undefined;
 
   constructor(convention: CallConvention) {
     this.#convention = convention;
@@ -105,7 +111,7 @@ export class EffectReader {
     this.#info.free();
   }
 
-  /** The instruction at `offset` of a region's bytes. Valid until the next call. */
+  /** The instruction at `offset` of a region's bytes. Valid until the next call. Its addresses count from where the decoder began. */
   decode(bytes: Uint8Array, offset: number): Instruction {
     if (this.#bytes !== bytes) {
       this.#decoder?.free();
@@ -118,9 +124,10 @@ export class EffectReader {
     return this.#instruction;
   }
 
-  /** Where the value of `location` after the instruction came from. */
-  stepBack(bytes: Uint8Array, offset: number, location: Location, stackEscapes: boolean): Step {
+  /** Where the value of `location` after the instruction came from. `addressBase`: where the bytes lie, when addresses count as constants. */
+  stepBack(bytes: Uint8Array, offset: number, location: Location, stackEscapes: boolean, addressBase?: number): Step {
     const instruction = this.decode(bytes, offset);
+    this.#addressBase = addressBase === undefined ? undefined : addressBase + offset + instruction.length;
     if (instruction.isInvalid) return unknown('undecodable bytes');
     const isCall =
       instruction.flowControl === FlowControl.Call || instruction.flowControl === FlowControl.IndirectCall;
@@ -205,7 +212,11 @@ export class EffectReader {
       const low = this.#immediate(instruction) & mask;
       return { kind: 'computed', from: [location], compute: (old) => [(old & ~mask) | low] };
     }
-    if (isImmediate(instruction.op1Kind)) return { kind: 'values', values: [this.#immediate(instruction)] };
+    if (isImmediate(instruction.op1Kind)) {
+      const isLong = instruction.op1Kind === OpKind.Immediate64 && instruction.immediate(1) > 0xffffffffn;
+      if (isLong && this.#addressBase !== undefined) return unknown('a number of more than 32 bits');
+      return { kind: 'values', values: [this.#immediate(instruction)] };
+    }
     if (instruction.op1Kind === OpKind.Register) {
       const source = instruction.op1Register;
       const from = wholeRegister(source);
@@ -247,7 +258,11 @@ export class EffectReader {
   }
 
   #leaOf(instruction: Instruction): Step | undefined {
-    if (instruction.isIpRelMemoryOperand) return unknown('an address');
+    if (instruction.isIpRelMemoryOperand) {
+      if (this.#addressBase === undefined) return unknown('an address');
+      const distance = Number(BigInt.asIntN(32, instruction.memoryDisplacement - instruction.nextIP));
+      return { kind: 'values', values: [this.#addressBase + distance] };
+    }
     const displacement = Number(BigInt.asIntN(32, instruction.memoryDisplacement));
     const base = wideRegister(instruction.memoryBase);
     const index = wideRegister(instruction.memoryIndex);

@@ -8,6 +8,7 @@
  */
 import { type CodeMap, type Executable, mapCode, nameAddress, type Region } from './code-map.ts';
 import { EffectReader, rax, rdx } from './effects.ts';
+import { findOpenedPaths } from './opened-paths.ts';
 import { scanReferences } from './references.ts';
 import { findSites, type Site } from './system-call-sites.ts';
 import { type Trace, Tracer } from './trace.ts';
@@ -37,6 +38,8 @@ export type Analysis = {
   mayGenerateCode: { address: number; function: string | undefined; reason: string }[];
   /** The program can execute another file, whose calls are not in this analysis. */
   mayExecute: boolean;
+  /** What the program can open, when every path is a constant of the file; undefined: anything. */
+  openedPaths: string[] | undefined;
   isGo: boolean;
   sites: number;
 };
@@ -75,6 +78,7 @@ function resolveSites(map: CodeMap, sites: Site[], tracer: Tracer, isGo: boolean
     legacy: [],
     mayGenerateCode: [],
     mayExecute: false,
+    openedPaths: undefined,
     isGo,
     sites: 0,
   };
@@ -83,6 +87,7 @@ function resolveSites(map: CodeMap, sites: Site[], tracer: Tracer, isGo: boolean
     const reason = 'a segment is writable and executable';
     analysis.mayGenerateCode.push({ address: segment.address, function: undefined, reason });
   }
+  const traced: { site: Site; numbers: ReadonlyMap<number, number> }[] = [];
   for (const site of sites) {
     const { address } = site;
     if (site.kind === 'legacy') {
@@ -97,9 +102,11 @@ function resolveSites(map: CodeMap, sites: Site[], tracer: Tracer, isGo: boolean
     const trace = tracer.trace(site.region, site.index, rax);
     addTrace(analysis, map, address, trace);
     noteCodeGeneration(analysis, map, site, trace, tracer);
+    traced.push({ site, numbers: trace.values });
   }
   analysis.mayMakeAnyCall = analysis.unknown.length > 0;
   analysis.mayExecute = analysis.mayMakeAnyCall || analysis.known.has(execveCall) || analysis.known.has(execveatCall);
+  if (!analysis.mayMakeAnyCall) analysis.openedPaths = findOpenedPaths(map.executable, traced, tracer);
   return analysis;
 }
 

@@ -39,6 +39,7 @@ export class Tracer {
   #reader: EffectReader;
   #incoming = new Map<number, Map<number, Incoming[]>>();
   #steps = 0;
+  #tracesAddresses = false;
 
   constructor(map: CodeMap, references: References, reader: EffectReader) {
     this.#map = map;
@@ -50,6 +51,19 @@ export class Tracer {
   trace(region: number, index: number, location: Location): Trace {
     this.#steps = 0;
     return this.#evaluate({ region, index, location }, 0);
+  }
+
+  /**
+   * The same for a pointer: addresses of the program count as constants, computed ones are doubts. Only for programs that lie where they
+   * are linked, below 4 GiB.
+   */
+  traceAddress(region: number, index: number, location: Location): Trace {
+    this.#tracesAddresses = true;
+    try {
+      return this.trace(region, index, location);
+    } finally {
+      this.#tracesAddresses = false;
+    }
   }
 
   #evaluate(start: Point, depth: number): Trace {
@@ -94,8 +108,7 @@ export class Tracer {
         }
         return;
       }
-      const at = code.offsets[before] as number;
-      const step = this.#reader.stepBack(region.bytes, at, location, code.stackEscapes);
+      const step = this.#stepAt(regionIndex, before, location);
       index = before;
       if (step.kind !== 'moved') {
         this.#conclude(step, { region: regionIndex, index, location }, work, result, depth);
@@ -121,6 +134,10 @@ export class Tracer {
         addDoubt(result, address, step.reason);
         return;
       case 'computed': {
+        if (this.#tracesAddresses) {
+          addDoubt(result, address, 'a computed address');
+          return;
+        }
         if (depth >= deepestComputation) {
           addDoubt(result, address, 'computed in too many steps');
           return;
@@ -214,7 +231,8 @@ export class Tracer {
   #stepAt(regionIndex: number, index: number, location: Location): Step {
     const region = this.#map.regions[regionIndex] as Region;
     const code = getCode(this.#map, region);
-    return this.#reader.stepBack(region.bytes, code.offsets[index] as number, location, code.stackEscapes);
+    const base = this.#tracesAddresses ? region.start : undefined;
+    return this.#reader.stepBack(region.bytes, code.offsets[index] as number, location, code.stackEscapes, base);
   }
 
   #addressOf(point: Point): number {

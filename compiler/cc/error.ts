@@ -1,15 +1,15 @@
 /** The one error of compiler/cc. `status` is the exit status that a C compiler would give. */
 
 export type CcErrorCode =
-  | 'bad-option'
-  | 'no-input'
-  | 'missing-file'
-  | 'missing-library'
-  | 'no-compiler'
-  | 'compile-failed'
-  | 'unsupported'
-  | 'missing-sysroot'
-  | 'write-failed';
+  | 'bad-option' // an option is unknown or lacks its value
+  | 'no-input' // no source, object or library to work on
+  | 'missing-file' // an input is not there or cannot be read
+  | 'missing-library' // no archive of that name in the library folders
+  | 'no-compiler' // neither clang nor gcc is there, or $HULL_CC cannot be run
+  | 'compile-failed' // the compiler found an error; the exit status is the compiler's
+  | 'unsupported' // an option asks for what an image cannot be
+  | 'missing-sysroot' // hull's C library is not beside hull
+  | 'write-failed'; // the output cannot be written
 
 export class CcError extends Error {
   override readonly name = 'CcError';

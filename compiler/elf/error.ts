@@ -1,14 +1,14 @@
 /** The one error of compiler/elf: what was wrong with the bytes, and where. */
 
 export type ElfErrorCode =
-  | 'not-elf'
-  | 'not-64-bit'
-  | 'not-little-endian'
-  | 'truncated'
-  | 'out-of-range'
-  | 'malformed'
-  | 'not-archive'
-  | 'thin-archive';
+  | 'not-elf' // the magic number is another
+  | 'not-64-bit' // ELF class 32
+  | 'not-little-endian' // big-endian ELF
+  | 'truncated' // a table or section lies beyond the end of the file
+  | 'out-of-range' // a number that is larger than it can be
+  | 'malformed' // a field or table that contradicts the format
+  | 'not-archive' // no ar archive
+  | 'thin-archive'; // an archive that holds only names of files
 
 export class ElfError extends Error {
   override readonly name = 'ElfError';

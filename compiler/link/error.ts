@@ -1,15 +1,15 @@
 /** The one error of compiler/link. */
 
 export type LinkErrorCode =
-  | 'undefined-symbol'
-  | 'duplicate-symbol'
-  | 'relocation-overflow'
-  | 'unsupported'
-  | 'bad-object'
-  | 'wrong-machine'
-  | 'missing-component'
-  | 'too-large'
-  | 'bad-request';
+  | 'undefined-symbol' // a name that nothing defines
+  | 'duplicate-symbol' // a name that is defined twice
+  | 'relocation-overflow' // a value that does not fit where it has to go
+  | 'unsupported' // an input uses what the linker does not do
+  | 'bad-object' // an input that is no sound relocatable object
+  | 'wrong-machine' // an object for another instruction set
+  | 'missing-component' // a component that another one requires was not given
+  | 'too-large' // the output would be larger than it may be
+  | 'bad-request'; // the linker was asked for what cannot be
 
 export class LinkError extends Error {
   override readonly name = 'LinkError';

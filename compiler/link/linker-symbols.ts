@@ -98,6 +98,8 @@ const EXECUTABLE: Record<string, (context: LinkContext) => number> = {
   __rela_iplt_end: outputEdge('.rela.iplt', 'end'),
 };
 
+const SYSCALL_TABLE = new Set(['hull_syscall_table', 'hull_syscall_index', 'hull_syscall_count']);
+
 /** Defines the symbol if it is one of ours. `mark` brings in sections that it stands for. */
 export function defineLinkerSymbol(
   context: LinkContext,
@@ -122,8 +124,8 @@ export function defineLinkerSymbol(
     if (Object.hasOwn(IMAGE, name)) return boundary(IMAGE[name] as (context: LinkContext) => number);
     const table = /^__hull_(\w+)_(start|end)$/.exec(name);
     if (table) return boundary(outputEdge(`.hull.${table[1]}`, table[2] as Edge));
-    if (name === 'hull_syscall_table' && context.options.kind === 'binary') {
-      for (const section of makeSyscallTable(context, symbol)) mark(section, 'system call table');
+    if (SYSCALL_TABLE.has(name) && context.options.kind === 'binary') {
+      for (const section of makeSyscallTable(context)) mark(section, 'system call table');
       return true;
     }
     if (name === 'hull_program_headers') return makeConstant(context, symbol, PROGRAM_HEADER_ROOM * PHDR_SIZE, mark);

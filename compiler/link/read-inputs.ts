@@ -91,7 +91,8 @@ export function readComponents(context: LinkContext, inputs: readonly ComponentI
     const component: Component = {
       manifest,
       name: manifest.name,
-      soft: new Set((manifest.soft ?? []).map((call) => `sys_${call}`)),
+      // An unmodified executable may make any call that the analysis found: there is no reference that "only mentions" it.
+      soft: new Set(context.options.kind === 'linked' ? (manifest.soft ?? []).map((call) => `sys_${call}`) : []),
       members: archive.members,
       active: false,
       why: undefined,

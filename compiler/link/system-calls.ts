@@ -7,7 +7,7 @@
 import { SHF_ALLOC, SHF_EXECINSTR, SHT_PROGBITS, STT_FUNC } from '../elf/index.ts';
 import { InputSection, type LinkContext, LinkSymbol, MadeRelocations, SymbolKind } from './context.ts';
 
-/** What the libOS may offer for absent entries of the table: it finds the number where the ISA's system call instruction has it. */
+/** What the libOS may offer for absent entries of the table: it finds the number where the system call's entry kept it. */
 const COMMON_STUB = 'hull_syscall_absent';
 
 /** The section and symbols of stubs for these numbers; the symbols become defined in it. */
@@ -54,43 +54,63 @@ export function makeAbsentStubs(context: LinkContext, symbols: readonly LinkSymb
   return makeStubs(context, entries);
 }
 
-/** hull_syscall_table: defined when something refers to it. */
-export function makeSyscallTable(context: LinkContext, symbol: LinkSymbol): InputSection[] {
+/**
+ * hull_syscall_table, hull_syscall_index, hull_syscall_count: defined when something refers to one of them. The table has each function once, entry 0 being
+ * that of absent calls; the index, one 16-bit number a call up to the highest that is there, says which. So a program with few calls pays for few.
+ */
+export function makeSyscallTable(context: LinkContext): InputSection[] {
   const { isa } = context;
   const file = context.made.libos;
-  const count = isa.syscallNames.length;
-  const table = new InputSection(
-    file,
-    '.data.rel.ro.hull_syscall_table',
-    SHT_PROGBITS,
-    SHF_ALLOC,
-    8,
-    count * 8,
-    0,
-    new Uint8Array(count * 8),
-  );
+  const common = context.scopes.libos.get(COMMON_STUB);
+  const numbers = isa.syscallNames.flatMap((name, number) => (name !== undefined && context.syscalls.has(name) ? [number] : []));
+  const hasCommon = common !== undefined && common.kind !== SymbolKind.undefined;
+  // Without a common stub each absent call has its own, and an entry.
+  const entries = hasCommon ? numbers : isa.syscallNames.map((_, number) => number);
+  const count = (entries.at(-1) ?? -1) + 1;
+  const pointers = entries.length + 1;
+  const section = (name: string, align: number, bytes: Uint8Array) => {
+    const made = new InputSection(file, name, SHT_PROGBITS, SHF_ALLOC, align, bytes.length, 0, bytes);
+    file.sections.push(made);
+    return made;
+  };
+  const table = section('.data.rel.ro.hull_syscall_table', 8, new Uint8Array(pointers * 8));
+  const indexBytes = new Uint8Array(count * 2);
+  const indexView = new DataView(indexBytes.buffer);
+  const index = section('.rodata.hull_syscall_index', 2, indexBytes);
   const relocations = new MadeRelocations();
   const stubs: { symbol: LinkSymbol; number: number }[] = [];
-  for (let number = 0; number < count; number++) {
+  const made = new Set(numbers);
+  const point = (entry: number, symbol: number) => relocations.entries.push({ offset: entry * 8, type: isa.word64, symbol, addend: 0 });
+  const addStub = (number: number) => {
+    const stub = new LinkSymbol(`absent_${number}`, 'libos');
+    stub.binding = 0;
+    stubs.push({ symbol: stub, number });
+    return file.symbols.push(stub) - 1;
+  };
+  entries.forEach((number, i) => {
     const name = isa.syscallNames[number];
-    let index: number;
-    const common = context.scopes.libos.get(COMMON_STUB);
-    if (name !== undefined && context.syscalls.has(name)) index = addReference(context, `sys_${name}`);
-    else if (common && common.kind !== SymbolKind.undefined) index = addReference(context, COMMON_STUB);
-    else {
-      const stub = new LinkSymbol(`absent_${number}`, 'libos');
-      stub.binding = 0;
-      stubs.push({ symbol: stub, number });
-      index = file.symbols.push(stub) - 1;
-    }
-    relocations.entries.push({ offset: number * 8, type: isa.word64, symbol: index, addend: 0 });
-  }
+    indexView.setUint16(number * 2, i + 1, true);
+    point(i + 1, name !== undefined && made.has(number) ? addReference(context, `sys_${name}`) : addStub(number));
+  });
+  point(0, addReference(context, hasCommon ? COMMON_STUB : 'sys_absent'));
   table.relocations = relocations;
-  file.sections.push(table);
-  symbol.kind = SymbolKind.defined;
-  symbol.file = file;
-  symbol.section = table;
-  symbol.value = 0;
-  symbol.size = table.size;
-  return stubs.length > 0 ? [table, makeStubs(context, stubs)] : [table];
+  const define = (name: string, place: InputSection | undefined, value: number) => {
+    const symbol = context.intern(name, 'libos');
+    symbol.lazy = undefined;
+    symbol.file = file;
+    symbol.reached = true;
+    if (place) {
+      symbol.kind = SymbolKind.defined;
+      symbol.section = place;
+      symbol.value = 0;
+      symbol.size = place.size;
+    } else {
+      symbol.kind = SymbolKind.absolute;
+      symbol.absolute = BigInt(value);
+    }
+  };
+  define('hull_syscall_table', table, 0);
+  define('hull_syscall_index', index, 0);
+  define('hull_syscall_count', undefined, count);
+  return stubs.length > 0 ? [table, index, makeStubs(context, stubs)] : [table, index];
 }

@@ -19,6 +19,8 @@ export type Component = {
   proc: string[];
   /** Only in images of this kind; both when absent. */
   programs?: 'binary' | 'linked';
+  /** Takes these calls over from `component` when the program can open these paths only, and needs nothing else of it. */
+  instead?: { component: string; calls: string[]; paths: string[] };
 };
 
 /** Checks what components.json (or several component.json) held. `where` is for messages. */
@@ -46,6 +48,8 @@ export function readManifests(values: unknown, where: string): Component[] {
     if (programs !== undefined && programs !== 'binary' && programs !== 'linked') {
       throw fail(`"programs" of ${name} is ${JSON.stringify(programs)}`, '"binary" or "linked"');
     }
+    const instead = readInstead(fields['instead']);
+    if (instead === null) throw fail(`"instead" of ${name} is ${JSON.stringify(fields['instead'])}`, 'component, calls and paths');
     if (components.some((other) => other.name === name)) throw fail(`${name} is there twice`, 'unique names');
     components.push({
       name,
@@ -57,6 +61,7 @@ export function readManifests(values: unknown, where: string): Component[] {
       filesystems: list('filesystems'),
       proc: list('proc'),
       ...(programs === undefined ? {} : { programs }),
+      ...(instead === undefined ? {} : { instead }),
     });
   }
   for (const component of components) {
@@ -72,4 +77,12 @@ export function readManifests(values: unknown, where: string): Component[] {
     }
   }
   return components;
+}
+
+/** Null: not what it should be. */
+function readInstead(value: unknown): Component['instead'] | null | undefined {
+  if (value === undefined) return undefined;
+  const { component, calls, paths } = (value ?? {}) as Record<string, unknown>;
+  const isList = (list: unknown): list is string[] => Array.isArray(list) && list.length > 0 && list.every((item) => typeof item === 'string');
+  return typeof component === 'string' && isList(calls) && isList(paths) ? { component, calls, paths } : null;
 }

@@ -17,6 +17,8 @@ export type SelectRequest = {
   components: readonly Component[];
   /** Binary: numbers that the program can make, each with a place; "all" when any call must be expected. Linked: none, the linker sees them. */
   calls: ReadonlyMap<number, string> | 'all';
+  /** What the program can open, when that is known. */
+  openedPaths?: readonly string[];
   /** Components to add, and to leave out. */
   add?: readonly string[];
   leaveOut?: readonly string[];
@@ -109,7 +111,9 @@ export function selectComponents(request: SelectRequest): Selection {
   // Candidates: what calls ask for. After this: closed over requirements, and nothing that is left out.
   const candidates = new Set([...activate, ...required.keys()]);
   const missing: Selection['missing'] = [];
-  const blocked = findBlocked(usable, leaveOut);
+  const instead = findInstead(request, usable, candidates);
+  const blocked = findBlocked(usable, new Set([...leaveOut, ...instead.keys()]));
+  for (const { name, instead: offer } of usable.values()) if (offer && instead.get(offer.component) !== name) blocked.add(name);
   if (kind === 'linked' || request.calls === 'all') {
     for (const name of usable.keys()) {
       if (blocked.has(name)) continue;
@@ -121,7 +125,8 @@ export function selectComponents(request: SelectRequest): Selection {
     for (const [number, place] of request.calls) {
       const call = syscallName(number);
       if (call === undefined) continue;
-      const owner = [...usable.values()].find(({ syscalls }) => Object.hasOwn(syscalls, call));
+      const first = [...usable.values()].find(({ syscalls }) => Object.hasOwn(syscalls, call));
+      const owner = (first && usable.get(instead.get(first.name) ?? '')) ?? first;
       if (!owner || blocked.has(owner.name)) {
         missing.push({ number, name: call, place, component: owner?.name });
         continue;
@@ -174,6 +179,26 @@ function close(components: Map<string, Component>, roots: ReadonlySet<string>, i
       work.push(required);
     }
   }
+}
+
+/**
+ * Components for which a smaller one does, and which: the program opens only paths that the smaller one has, makes no other call of the
+ * larger one or of what requires it, and nothing else asked for these.
+ */
+function findInstead(request: SelectRequest, usable: Map<string, Component>, chosen: ReadonlySet<string>): Map<string, string> {
+  const found = new Map<string, string>();
+  const { calls, openedPaths } = request;
+  if (calls === 'all' || openedPaths === undefined) return found;
+  for (const { name, instead } of usable.values()) {
+    if (!instead || found.has(instead.component) || (request.leaveOut ?? []).includes(name)) continue;
+    if (!openedPaths.every((path) => instead.paths.includes(path))) continue;
+    const replaced = findBlocked(usable, new Set([instead.component]));
+    if (replaced.has(name) || [...replaced].some((item) => chosen.has(item))) continue;
+    const theirs = new Set([...replaced].flatMap((item) => Object.keys(usable.get(item)?.syscalls ?? {})));
+    const needed = [...calls.keys()].flatMap((number) => syscallName(number) ?? []).filter((call) => theirs.has(call));
+    if (needed.length > 0 && needed.every((call) => instead.calls.includes(call))) found.set(instead.component, name);
+  }
+  return found;
 }
 
 /** Names that are required and not there. */

@@ -5,6 +5,7 @@
  */
 import { existsSync, readFileSync } from 'node:fs';
 import { readElf, readSymbols } from '../../compiler/elf/index.ts';
+import { syscallName } from '../../compiler/select/index.ts';
 import type { AddressSpace, Symbolizer } from '../log-lines.ts';
 
 interface Symbol {
@@ -80,5 +81,6 @@ export function loadSymbolizer(image: string, program: string | undefined): Symb
       names.set(space, known);
       return findSymbol(known, address);
     },
+    findCall: syscallName,
   };
 }

@@ -62,12 +62,20 @@ struct hull_record {
 #define HULL_RECORD_STDOUT 1
 #define HULL_RECORD_STDERR 2
 #define HULL_RECORD_LOG 3     /* a line of the libOS; "[<hex>]" is a link-time address that the host may name,
-                                 "{<hex>}" an address of the embedded program's own file (its p_vaddr space) */
+                                 "{<hex>}" an address of the embedded program's own file (its p_vaddr space), "<sys:N>" a system call's number */
 #define HULL_RECORD_EXIT 4    /* u32: wait status as wait(2) has it: code << 8, or the signal number */
 #define HULL_RECORD_CREDIT 5  /* u32: this many more bytes of stdin may be sent; none before the first */
 #define HULL_RECORD_READY 6   /* u64 features: the guest now reads the channel */
 #define HULL_RECORD_PANIC 7   /* text of an unrecoverable libOS fault; the machine ends after it */
 #define HULL_RECORD_CLOCK 8   /* u64 measured TSC kHz (the probe guest's answer) */
+/* Deferred text: what the host makes a line of, for images without the formatter. u64 each. Addresses are run-time ones: less the slide
+ * they are link-time addresses, at which the host finds strings in the image file. */
+#define HULL_DEFERRED_ARGUMENTS 5
+#define HULL_RECORD_LOG_DEFERRED 9    /* slide, address of the format (lib/format.h), HULL_DEFERRED_ARGUMENTS arguments */
+#define HULL_RECORD_PANIC_DEFERRED 10 /* the same of a panic; the machine ends after it */
+#define HULL_RECORD_FAULT 11  /* slide, faulting address, signal | 0x100 when in the libOS (the machine ends then), the 22 registers
+                                 as they lie in struct trap_frame (r15 … rax, vector, error, rip, cs, rflags, rsp, ss), up to 16
+                                 return addresses, innermost first */
 /* host -> guest */
 #define HULL_RECORD_STDIN 32
 #define HULL_RECORD_STDIN_EOF 33

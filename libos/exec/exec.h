@@ -14,7 +14,7 @@ struct exec_image {
     uintptr_t base;               /* what was added to the file's addresses; 0 for fixed ones */
     uintptr_t entry, headers;     /* AT_ENTRY, AT_PHDR (0 when no segment holds them) */
     uint32_t header_count;
-    uintptr_t end;                /* of the highest segment */
+    uintptr_t start, end;         /* of the lowest and the highest segment */
     char interpreter[256];        /* PT_INTERP; empty for static programs */
 };
 /* Strings, each ended by NUL, one after the other. */

@@ -101,6 +101,7 @@ static int load(struct address_space *space, struct file *file, uint64_t file_si
         return -ENOMEM;
     }
     out->entry = out->base + header->entry;
+    out->start = out->base + low;
     out->end = out->base + high;
     *why = "does not fit in memory";
     for (const struct elf_program_header *h = headers; h < headers + count; h++) {

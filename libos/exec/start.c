@@ -21,6 +21,13 @@ static int program_page(struct file *file, uint64_t index, int how, uint64_t *ph
     return 0;
 }
 
+static uintptr_t program_low, program_high, program_base; /* where it is, and what was added to its addresses */
+
+bool exec_file_address(uintptr_t address, uintptr_t *in_file) {
+    *in_file = address - program_base;
+    return address - program_low < program_high - program_low;
+}
+
 static const struct file_ops program_ops = {.kind = "program", .get_page = program_page};
 static struct file program_file = {.references = 1};
 
@@ -56,6 +63,9 @@ _Noreturn void program_start(void) {
                  hull_program_path, image.interpreter);
         machine_exit(126 << 8);
     }
+    program_base = image.base;
+    program_low = image.start;
+    program_high = image.end;
     exec_place_heap(space, &image);
     struct exec_arguments arguments = {hull_program_path, module_strings(HULL_MODULE_ARGV), module_strings(HULL_MODULE_ENV)};
     uintptr_t stack = exec_build_stack(space, &image, &arguments);

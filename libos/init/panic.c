@@ -2,22 +2,19 @@
 #include <stdarg.h>
 #include "abi/boot_abi.h"
 #include "arch/arch.h"
-#include "channel/channel.h"
+#include "channel/internal.h"
 #include "init/init.h"
-#include "lib/format.h"
 
 #pragma GCC visibility push(hidden)
 _Noreturn void __stack_chk_fail(void);
 #pragma GCC visibility pop
 
 void panic(const char *format, ...) {
-    char text[256];
     va_list arguments;
     arch_irq_save();
     va_start(arguments, format);
-    size_t length = format_list(text, sizeof(text), format, arguments);
+    channel_text(HULL_RECORD_PANIC, format, arguments);
     va_end(arguments);
-    channel_write(HULL_RECORD_PANIC, text, length);
     arch_power_off();
 }
 

@@ -1,17 +1,17 @@
-/* sys_absent(): what a call does whose component is not in the image. Each is logged once, by name where the names are in the image, too
- * (in binary ones; a linked program's few kilobytes have no room for them). */
+/*
+ * sys_absent(): what a call does whose component is not in the image. The first ones are logged, each once; the host puts the name in place of the
+ * number ("<sys:N>", boot_abi.h), so that no image has to carry names.
+ */
 #include "channel/channel.h"
-#include "syscall-names/names.h"
 #include "syscall/syscall.h"
 
-#pragma weak syscall_name
-
 long sys_absent(long number) {
-    static uint8_t logged[(462 + 7) / 8];
-    unsigned n = (unsigned)number;
-    if (n < 462 && !(logged[n / 8] >> n % 8 & 1)) {
-        logged[n / 8] |= (uint8_t)(1u << n % 8);
-        log_line("Cannot call %s (%u): it is not in this image, expected a component that provides it", syscall_name ? syscall_name(n) : "system call", n);
+    static uint8_t logged[64];
+    if ((unsigned long)number >= 8 * sizeof logged) return -ENOSYS; /* no Linux that is known here has it */
+    uint8_t *byte = logged + number / 8, bit = (uint8_t)(1u << number % 8);
+    if (!(*byte & bit)) {
+        *byte |= bit;
+        log_line("Cannot call <sys:%u>: it is not in this image, expected a component that provides it", (unsigned)number);
     }
     return -ENOSYS;
 }

@@ -1,9 +1,9 @@
 /*
  * System calls. A component defines one with SYSCALL_DEFINE(name, parameters): a global function long sys_<name>(…) that returns a
  * result or -errno. Its component.json lists it under "syscalls" with the support level; tools/check-components compares.
- * - binary images: the linker makes the table hull_syscall_table[HULL_SYSCALL_COUNT] from the analysis; absent ones point at a stub.
+ * - binary images: the linker makes hull_syscall_table and hull_syscall_index from the analysis (ARCHITECTURE.md "The image").
  * - linked images: musl's wrappers call sys_<name> directly.
- * An absent call resolves to a stub that tail-calls sys_absent(number): logs the call's name once and returns -ENOSYS.
+ * An absent call ends in sys_absent(number): logs the call's name once and returns -ENOSYS.
  * Calls run with interrupts off in binary images (they may sleep through wait.h) and with interrupts on in linked ones;
  * interrupt top halves touch nothing that calls touch (arch.h), so both are safe.
  */

@@ -40,6 +40,11 @@ const components: [manifest: Record<string, unknown>, source: string][] = [
   [{ name: 'virtio-mmio' }, 'void mmio(void) {}'],
   [{ name: 'virtio-pci' }, 'void pci(void) {}'],
   [{ name: 'file', syscalls: { write: 'full', read: 'full' } }, 'static char buffer[100]; long sys_write(long a) { return buffer[a]; } long sys_read(long a) { return a; }'],
+  [{ name: 'vfs', syscalls: { open: 'full', openat: 'full', chdir: 'full' } }, 'long sys_open(long a) { return a + 1; } long sys_openat(long a) { return a + 2; } long sys_chdir(long a) { return a; }'],
+  [
+    { name: 'device-files', programs: 'binary', instead: { component: 'vfs', calls: ['open', 'openat'], paths: ['/dev/null', '/dev/zero'] } },
+    'long sys_open(long a) { return a + 3; } long sys_openat(long a) { return a + 4; }',
+  ],
   [{ name: 'network', syscalls: { socket: 'full' } }, 'long sys_socket(long a) { return a + 7; }'],
   [{ name: 'system', syscalls: { exit_group: 'full' } }, 'long sys_exit_group(long a) { for (;;) a++; }'],
 ];
@@ -50,9 +55,9 @@ for (const [manifest, source] of components) {
 }
 writeFileSync(join(libos, 'components.json'), JSON.stringify(components.map(([manifest]) => manifest)));
 
-function program(body: string): Buffer {
+function program(body: string, data = ''): Buffer {
   const base = join(folder, 'program');
-  writeFileSync(`${base}.s`, `.globl _start\n.type _start,@function\n_start:\n${body}\nmov $231, %eax\nsyscall\n.size _start,.-_start\n`);
+  writeFileSync(`${base}.s`, `.globl _start\n.type _start,@function\n_start:\n${body}\nmov $231, %eax\nsyscall\n.size _start,.-_start\n${data}`);
   execFileSync('clang', ['-nostdlib', '-static', '-fuse-ld=lld', '-o', base, `${base}.s`]);
   return readFileSync(base);
 }
@@ -99,6 +104,34 @@ t.test('a program that may make any call gets everything of its kind', (t) => {
   t.ok(report.components?.some(({ name }) => name === 'network'), 'the network too');
   t.match(renderReport(report), /can make: any\n[^]*not known at _start: the program begins here/);
   t.end();
+});
+
+t.test('a smaller component instead of a larger one, where the opened paths allow it', async (t) => {
+  const has = (body: string, data = '', options = {}) => {
+    const built = buildImage({ libos, program: program(body, data), path: '/bin/opens', ...options });
+    const names = built.manifest.components.map(({ name }) => name);
+    t.notOk(names.includes('vfs') && names.includes('device-files'), 'never both');
+    return names.includes('device-files') ? 'device-files' : names.includes('vfs') ? 'vfs' : 'neither';
+  };
+  const paths = '.section .rodata\nnull: .asciz "/dev/null"\nzero: .asciz "/dev/zero"\npasswd: .asciz "/etc/passwd"\n.data\nmine: .asciz "/dev/null"\n';
+  const open = (operand: string) => `lea ${operand}, %rdi\nmov $2, %eax\nsyscall`;
+  t.equal(has(open('null(%rip)'), paths), 'device-files');
+  t.equal(has(`mov $null, %edi\nmov $2, %eax\nsyscall\n`, paths), 'device-files');
+  t.equal(has('lea zero(%rip), %rsi\nmov $257, %eax\nsyscall', paths), 'device-files', 'openat has it in rsi');
+  t.equal(has(`lea null(%rip), %rdi\ntest %rbx, %rbx\nje 1f\nlea zero(%rip), %rdi\n1: mov $2, %eax\nsyscall`, paths), 'device-files', 'either');
+  t.equal(has(`lea null(%rip), %rdi\ntest %rbx, %rbx\nje 1f\nlea passwd(%rip), %rdi\n1: mov $2, %eax\nsyscall`, paths), 'vfs');
+  t.equal(has(open('passwd(%rip)'), paths), 'vfs');
+  t.equal(has(open('mine(%rip)'), paths), 'vfs', 'writable memory is no constant');
+  t.equal(has(`mov (%rsp), %rdi\nmov $2, %eax\nsyscall`, paths), 'vfs', 'a path that is not known');
+  t.equal(has(`lea null(%rip), %rdi\nadd $1, %rdi\nmov $2, %eax\nsyscall`, paths), 'vfs', 'a computed one');
+  t.equal(has(`movabs $null + 0x100000000, %rdi\nmov $2, %eax\nsyscall`, paths), 'vfs', 'the low half of an address');
+  t.equal(has(`${open('null(%rip)')}\nmov $80, %eax\nsyscall`, paths), 'vfs', 'chdir is the larger one\'s');
+  t.equal(has(`${open('null(%rip)')}\nmov $1, %edx\nmov $10, %eax\nsyscall`, paths), 'vfs', 'mprotect: what is read-only may change');
+  t.equal(has(`${open('null(%rip)')}\nmov $0x22, %r10d\nxor %edx, %edx\nmov $9, %eax\nsyscall`, paths), 'device-files', 'mmap elsewhere');
+  t.equal(has(`${open('null(%rip)')}\nmov $0x32, %r10d\nxor %edx, %edx\nmov $9, %eax\nsyscall`, paths), 'vfs', 'mmap over what is there');
+  t.equal(has(open('null(%rip)'), paths, { add: ['vfs'] }), 'vfs', 'asked for');
+  t.equal(has(open('null(%rip)'), paths, { leaveOut: ['device-files'] }), 'vfs');
+  t.equal(has('mov $39, %eax\nsyscall', paths), 'neither');
 });
 
 t.test('options', (t) => {

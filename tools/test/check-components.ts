@@ -12,6 +12,7 @@ interface Manifest {
   requires: string[];
   syscalls: Record<string, string>;
   programs?: string;
+  instead?: { calls: string[] };
 }
 
 /** Calls that a text defines; comments are taken out first. */
@@ -44,6 +45,10 @@ export function checkComponents(isa = 'x86_64'): string[] {
     }
     const own = manifest.sources.filter((source) => !source.includes(':')).map((source) => join(folder, source));
     const defined = new Set(own.filter((path) => existsSync(path)).flatMap((path) => findDefinedCalls(readFileSync(path, 'utf8'))));
+    // What it does instead of another component is that one's call.
+    for (const call of manifest.instead?.calls ?? []) {
+      if (!defined.delete(call)) complain(`"${call}" is listed under instead but not defined, expected both`);
+    }
     for (const call of defined) {
       if (!(call in (manifest.syscalls ?? {}))) complain(`"${call}" is defined but not listed under syscalls, expected both`);
       // A call may have one implementation in binary images and another in linked ones.

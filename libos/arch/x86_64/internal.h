@@ -32,8 +32,15 @@ extern struct arch_cpu arch_cpu;
 void arch_gate_set(unsigned vector, const void *entry, unsigned ist);
 bool arch_random64(uint64_t *out);
 
-/* Prints the frame's registers and backtrace as log lines; pc line first. */
-void report_frame(const struct trap_frame *frame);
+/* What a fault looked like: the payload of HULL_RECORD_FAULT, and what report.c (component `format`) makes log lines of. */
+#define FAULT_DEPTH 16
+#define FAULT_IN_LIBOS 0x100
+struct fault_report {
+    uint64_t slide, address, kind;
+    struct trap_frame frame;
+    uint64_t from[FAULT_DEPTH + 1];
+};
+void report_fault(const struct fault_report *report, unsigned depth);
 
 /* Boot information that arch_boot left. */
 extern uint64_t boot_module_phys, boot_module_size, boot_command_line_phys;

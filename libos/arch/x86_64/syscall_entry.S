@@ -36,7 +36,8 @@
     .section .text.arch_syscall_entry, "ax", @progbits
     .globl arch_syscall_entry, arch_syscall_exit, arch_syscall_exit_jump
     .hidden arch_syscall_entry, arch_syscall_exit, arch_syscall_exit_jump
-    .hidden hull_syscall_table, arch_cpu, arch_work
+    .hidden hull_syscall_table, hull_syscall_index, hull_syscall_count, hull_syscall_absent, sys_absent, arch_cpu, arch_work
+    .globl hull_syscall_absent
     .balign 16
 arch_syscall_entry:
     movq %rsp, arch_cpu + 16(%rip)      /* program_sp */
@@ -52,9 +53,11 @@ arch_syscall_entry:
     movq %r10, R10(%rsp)
     movq %r8, R8(%rsp)
     movq %r9, R9(%rsp)
-    cmpq $462, %rax                     /* HULL_SYSCALL_COUNT */
+    cmpq $hull_syscall_count, %rax      /* one more than the highest call that is there */
     jae absent
+    leaq hull_syscall_index(%rip), %rcx
     leaq hull_syscall_table(%rip), %r11
+    movzwl (%rcx, %rax, 2), %eax        /* 0: the entry of absent calls */
     movq %r10, %rcx
     call *(%r11, %rax, 8)
 arch_syscall_exit:
@@ -84,8 +87,13 @@ arch_syscall_exit_jump:
     jmp *%rcx
 
 absent:
-    movq $-38, %rax                     /* ENOSYS: no such number in any Linux that is known here */
+    call hull_syscall_absent
     jmp arch_syscall_exit
+
+/* Where the table sends calls that are not in the image: above the return address lies the frame, which has the number. */
+hull_syscall_absent:
+    movq 8 + VECTOR(%rsp), %rdi
+    jmp sys_absent
 
 /* Something to do first, or flags that SAHF does not set: the whole frame, and out by IRET. */
 work:

@@ -2,6 +2,7 @@
  * Exceptions and interrupts after the registers are saved. Which stack they are handled on, what a fault means and to whom
  * it belongs: to the program (a signal, or its end) or to the libOS (panic).
  */
+#include "abi/boot_abi.h"
 #include "init/image.h"
 #include "init/init.h"
 #include "channel/channel.h"
@@ -14,10 +15,9 @@ void arch_trap(struct trap_frame *frame);
 void arch_irq(unsigned vector, bool libos) __attribute__((weak)); /* interrupt.c, when something registers interrupts */
 void run_deferred(void) __attribute__((weak));
 extern int vm_fault_reason __attribute__((weak)); /* by whoever defines vm_fault: signal << 8 | si_code */
-/* Where arch_copy_faultable may fault, and where it then goes on; weak: absent when nothing copies. */
-/* syscall_entry.S: the restartable way out of a system call; weak: absent in linked images. */
+/* Where arch_copy_faultable may fault, and where it then goes on: arch_copy_faults. syscall_entry.S: the restartable way out of a system call; weak: absent in linked images. */
 extern char arch_syscall_exit[] __attribute__((weak)), arch_syscall_exit_jump[] __attribute__((weak));
-extern char arch_copy_faults[] __attribute__((weak)), arch_copy_recovers[] __attribute__((weak));
+extern char arch_copy_faults[], arch_copy_recovers[];
 #pragma GCC visibility pop
 
 #define VECTOR_NMI 2
@@ -27,6 +27,7 @@ extern char arch_copy_faults[] __attribute__((weak)), arch_copy_recovers[] __att
 #define VECTOR_IRQ 32
 
 #pragma weak vm_fault
+#pragma weak report_fault
 #pragma weak signal_raise_fault
 #pragma weak signal_deliver
 
@@ -71,65 +72,63 @@ void arch_work_run(struct trap_frame *frame) {
     }
 }
 
-/* The signal that Linux sends for an exception; the code is si_code's. */
-static int signal_of(unsigned vector, int *code) {
-    *code = 0x80; /* SI_KERNEL */
-    switch (vector) {
-    case 0: *code = 1; return SIGFPE_; /* FPE_INTDIV */
-    case 1: *code = 2; return SIGTRAP_; /* TRAP_TRACE */
-    case 3: return SIGTRAP_;
-    case 6: *code = 2; return SIGILL_; /* ILL_ILLOPN */
-    case 12: return SIGBUS_;
-    case 16:
-    case 19: *code = 8; return SIGFPE_; /* FPE_CONDTRAP: which one is in the FPU's status */
-    case 17: *code = 1; return SIGBUS_; /* BUS_ADRALN */
-    case VECTOR_PAGE_FAULT: *code = 1; return SIGSEGV_; /* SEGV_MAPERR */
-    default: return SIGSEGV_;
-    }
-}
+/* The signal that Linux sends for an exception, and si_code in the high half (8: SI_KERNEL). */
+static const uint8_t signals[22] = {
+    [0] = 0x10 | SIGFPE_ /* FPE_INTDIV */,   [1] = 0x20 | SIGTRAP_ /* TRAP_TRACE */, [3] = 0x80 | SIGTRAP_,
+    [6] = 0x20 | SIGILL_ /* ILL_ILLOPN */,   [12] = 0x80 | SIGBUS_,                  [VECTOR_PAGE_FAULT] = 0x10 | SIGSEGV_ /* SEGV_MAPERR */,
+    [16] = 0x80 | SIGFPE_ /* FPE_CONDTRAP */, [17] = 0x10 | SIGBUS_ /* BUS_ADRALN */, [19] = 0x80 | SIGFPE_,
+};
 
-static const char *signal_text(int signo) {
-    switch (signo) {
-    case SIGFPE_: return "Arithmetic exception";
-    case SIGTRAP_: return "Trace trap";
-    case SIGILL_: return "Illegal instruction";
-    case SIGBUS_: return "Bus error";
-    default: return "Segmentation fault";
-    }
+/*
+ * Tells the host. The backtrace is by frame pointers, read so that a wrong one ends it; not from an IST stack, which the fault of such a
+ * read would begin anew.
+ */
+static void report(const struct trap_frame *frame, uintptr_t address, unsigned kind) {
+    static struct fault_report report;
+    report.slide = arch_slide;
+    report.address = address;
+    report.kind = kind;
+    report.frame = *frame;
+    uint64_t *from = report.from, at = frame->rbp;
+    if ((uintptr_t)frame - arch_cpu.stack_bottom < arch_cpu.stack_top - arch_cpu.stack_bottom)
+        while (from < report.from + FAULT_DEPTH && !(at & 7) && !arch_copy_faultable(from, (void *)at, 16) && from[1]) {
+            uint64_t next = *from;
+            *from = from[1];
+            from++;
+            if (next <= at)
+                break;
+            at = next;
+        }
+    if (report_fault)
+        report_fault(&report, (unsigned)(from - report.from));
+    else
+        channel_write(HULL_RECORD_FAULT, &report, (size_t)((char *)from - (char *)&report));
+    if (kind & FAULT_IN_LIBOS)
+        arch_power_off();
+    machine_exit(kind);
 }
 
 static void fault(struct trap_frame *frame) {
-    uintptr_t address = 0;
-    unsigned error = (unsigned)frame->error;
-    const char *how = "at", *text;
-    int code, signo = signal_of((unsigned)frame->vector, &code);
-    text = signal_text(signo);
+    uintptr_t address = frame->rip;
+    unsigned error = (unsigned)frame->error, known = signals[frame->vector];
+    int signo = known ? known & 15 : SIGSEGV_, code = known & 0x80 || !known ? 0x80 : (int)(known >> 4);
     if (frame->vector == VECTOR_PAGE_FAULT) {
         __asm__ volatile("movq %%cr2, %0" : "=r"(address));
         if (address < PROGRAM_END && vm_fault && vm_fault(frame, address, error))
             return;
-        if (arch_copy_faults && frame->rip == (uintptr_t)arch_copy_faults) {
-            frame->rip = (uintptr_t)arch_copy_recovers;
-            return;
-        }
         code += error & 1; /* SEGV_ACCERR */
-        if (vm_fault && &vm_fault_reason && address < PROGRAM_END) {
+        if (&vm_fault_reason && address < PROGRAM_END) {
             signo = vm_fault_reason >> 8;
             code = vm_fault_reason & 0xff;
-            text = signal_text(signo);
         }
-        how = error & 16 ? "execute at" : error & 2 ? "write at" : "read at";
-    } else {
-        address = frame->rip;
+    }
+    if (frame->rip == (uintptr_t)arch_copy_faults) { /* also a general protection fault: an address that is not canonical */
+        frame->rip = (uintptr_t)arch_copy_recovers;
+        return;
     }
     bool libos = arch_in_libos(frame->rip);
-    if (!libos && signal_raise_fault && signal_raise_fault(frame, signo, code, address))
-        return;
-    log_line("%s: %s %p%s", text, how, (void *)address, libos ? " in the libOS" : "");
-    report_frame(frame);
-    if (libos)
-        panic("arch: no fault in the libOS, vector %u error %x", (unsigned)frame->vector, error);
-    machine_exit((uint32_t)signo);
+    if (libos || !signal_raise_fault || !signal_raise_fault(frame, signo, code, address))
+        report(frame, address, (unsigned)signo | (libos ? FAULT_IN_LIBOS : 0));
 }
 
 void arch_trap(struct trap_frame *frame) {

@@ -1,5 +1,7 @@
-/* format.h */
+/* lib/format.h, and the text of log lines in images that have this component (channel/log.c). */
 #include "lib/format.h"
+#include "channel/channel.h"
+#include "channel/internal.h"
 #include <stdbool.h>
 #include <stdint.h>
 
@@ -77,4 +79,9 @@ size_t format_text(char *to, size_t room, const char *format, ...) {
     size_t length = format_list(to, room, format, arguments);
     va_end(arguments);
     return length;
+}
+
+void format_send(uint8_t type, const char *format, va_list arguments) {
+    char text[256];
+    channel_write(type, text, format_list(text, sizeof(text), format, arguments));
 }

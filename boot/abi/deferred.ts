@@ -1,0 +1,143 @@
+/**
+ * Text of the records that a guest without a formatter sends (libos/abi/boot_abi.h, "Deferred text"). Owns: the conversions of
+ * libos/lib/format.h, and the lines of a fault report. Rules: addresses less the slide are link-time addresses, written as the tokens that
+ * HULL_RECORD_LOG documents; strings come from the image file; what is not there gives its address, never an error.
+ */
+import { readFileSync } from 'node:fs';
+import { RECORD } from './constants.ts';
+
+/** The bytes of an image by link-time address. */
+export interface ImageMemory {
+  /** The NUL-ended string at `address`, or undefined when the file does not have it. */
+  readString(address: bigint): string | undefined;
+  /** Whether `address` is in an executable segment. */
+  isCode(address: bigint): boolean;
+}
+
+interface Segment {
+  readonly address: bigint;
+  readonly offset: number;
+  readonly size: number;
+  readonly isCode: boolean;
+}
+
+const PT_LOAD = 1;
+const PF_X = 1;
+const NO_MEMORY: ImageMemory = { readString: () => undefined, isCode: () => false };
+
+/** Reads the PT_LOAD segments (ELF gABI, chapter 5) of an image file; one that cannot be read has none. */
+export function openImageMemory(path: string): ImageMemory {
+  let bytes: Buffer;
+  const segments: Segment[] = [];
+  try {
+    bytes = readFileSync(path);
+    const start = Number(bytes.readBigUInt64LE(32));
+    for (let i = 0; i < bytes.readUInt16LE(56); i++) {
+      const at = start + i * bytes.readUInt16LE(54);
+      if (bytes.readUInt32LE(at) !== PT_LOAD) continue;
+      segments.push({
+        isCode: (bytes.readUInt32LE(at + 4) & PF_X) !== 0,
+        offset: Number(bytes.readBigUInt64LE(at + 8)),
+        address: bytes.readBigUInt64LE(at + 16),
+        size: Number(bytes.readBigUInt64LE(at + 32)),
+      });
+    }
+  } catch {
+    return NO_MEMORY;
+  }
+  const find = (address: bigint) => segments.find((one) => address >= one.address && address < one.address + BigInt(one.size));
+  return {
+    readString(address) {
+      const segment = find(address);
+      if (segment === undefined) return undefined;
+      const from = segment.offset + Number(address - segment.address);
+      const end = bytes.indexOf(0, from);
+      return end < 0 || end > segment.offset + segment.size ? undefined : bytes.toString('utf8', from, end);
+    },
+    isCode: (address) => find(address)?.isCode ?? false,
+  };
+}
+
+function readWords(payload: Buffer): bigint[] {
+  return Array.from({ length: payload.length >> 3 }, (_, i) => payload.readBigUInt64LE(i * 8));
+}
+
+/** An address as the host names it: `[<hex>]` for the image's code, else the number. */
+function writeAddress(address: bigint, slide: bigint, image: ImageMemory): string {
+  const linked = BigInt.asUintN(64, address - slide);
+  return image.isCode(linked) ? `[<${linked.toString(16)}>]` : `0x${address.toString(16)}`;
+}
+
+/** A line from its format and arguments; undefined when the image has no such format. */
+function formatLine([slide = 0n, format = 0n, ...values]: bigint[], image: ImageMemory): string | undefined {
+  let next = 0;
+  const text = image.readString(BigInt.asUintN(64, format - slide));
+  return text?.replace(/%(0?)(\d*)([lz]*)([a-z%])/g, (_, zero: string, width: string, long: string, conversion: string) => {
+    if (conversion === '%') return '%';
+    const value = values[next++] ?? 0n;
+    const bits = long === '' && conversion !== 'p' ? 32 : 64;
+    const pad = (digits: string) => digits.padStart(Number(width), zero === '' ? ' ' : '0');
+    switch (conversion) {
+      case 's':
+        return image.readString(BigInt.asUintN(64, value - slide)) ?? writeAddress(value, slide, image);
+      case 'c':
+        return String.fromCharCode(Number(value & 0xffn));
+      case 'd':
+      case 'i':
+        return pad(BigInt.asIntN(bits, value).toString());
+      case 'x':
+        return pad(BigInt.asUintN(bits, value).toString(16));
+      case 'p':
+        return writeAddress(value, slide, image);
+      default:
+        return pad(BigInt.asUintN(bits, value).toString());
+    }
+  });
+}
+
+const REGISTERS = ['r15', 'r14', 'r13', 'r12', 'rbp', 'rbx', 'r11', 'r10', 'r9', 'r8', 'rdi', 'rsi', 'rdx', 'rcx', 'rax'] as const;
+const SIGNAL_TEXT: Record<number, string> = { 4: 'Illegal instruction', 5: 'Trace trap', 7: 'Bus error', 8: 'Arithmetic exception' };
+const PAGE_FAULT = 14n;
+const IN_LIBOS = 0x100n;
+/** Words of a fault record before its return addresses. */
+export const FAULT_WORDS = 25;
+
+function formatFault(words: bigint[], image: ImageMemory): string[] {
+  const word = (index: number) => words[index] ?? 0n;
+  const slide = word(0);
+  const kind = word(2);
+  const [vector, error, pc] = [word(18), word(19), word(20)];
+  const how = vector !== PAGE_FAULT ? 'at' : error & 16n ? 'execute at' : error & 2n ? 'write at' : 'read at';
+  const lines = [
+    `${SIGNAL_TEXT[Number(kind & 0x7fn)] ?? 'Segmentation fault'}: ${how} 0x${word(1).toString(16)}${kind & IN_LIBOS ? ' in the libOS' : ''}`,
+    `  at ${writeAddress(pc, slide, image)} rsp ${word(23).toString(16)} flags ${word(22).toString(16)}`,
+  ];
+  for (let i = 0; i < REGISTERS.length; i += 3) {
+    lines.push(`  ${[0, 1, 2].map((k) => `${REGISTERS[i + k]} ${word(3 + i + k).toString(16).padStart(16, '0')}`).join(' ')}`);
+  }
+  for (const from of words.slice(FAULT_WORDS)) lines.push(`  from ${writeAddress(from, slide, image)}`);
+  if (kind & IN_LIBOS) lines.push(`arch: no fault in the libOS, vector ${vector} error ${error.toString(16)}`);
+  return lines;
+}
+
+export interface DeferredText {
+  lines: string[];
+  /** The machine ends after it. */
+  isPanic: boolean;
+}
+
+/** The text of a deferred record; undefined for other types. */
+export function formatDeferred(type: number, payload: Buffer, image: ImageMemory): DeferredText | undefined {
+  const words = readWords(payload);
+  switch (type) {
+    case RECORD.LOG_DEFERRED:
+    case RECORD.PANIC_DEFERRED: {
+      const line = formatLine(words, image) ?? `no text at ${writeAddress(words[1] ?? 0n, words[0] ?? 0n, image)}`;
+      return { lines: [line], isPanic: type === RECORD.PANIC_DEFERRED };
+    }
+    case RECORD.FAULT:
+      return { lines: formatFault(words, image), isPanic: ((words[2] ?? 0n) & IN_LIBOS) !== 0n };
+    default:
+      return undefined;
+  }
+}
