@@ -32,22 +32,40 @@ SYSCALL_DEFINE(getpid, void) { return current_process()->pid; }
 SYSCALL_DEFINE(getppid, void) { return current_process()->parent_pid; }
 SYSCALL_DEFINE(gettid, void) { return current_thread()->tid; }
 SYSCALL_DEFINE(getpgrp, void) { return current_process()->group; }
-SYSCALL_DEFINE(getpgid, int pid) { return pid && pid != current_process()->pid ? -ESRCH : current_process()->group; }
-SYSCALL_DEFINE(getsid, int pid) { return pid && pid != current_process()->pid ? -ESRCH : current_process()->session; }
+static struct process *process_of(int pid) { return pid ? process_find(pid) : current_process(); }
+SYSCALL_DEFINE(getpgid, int pid) {
+    struct process *p = process_of(pid);
+    return p ? p->group : -ESRCH;
+}
+SYSCALL_DEFINE(getsid, int pid) {
+    struct process *p = process_of(pid);
+    return p ? p->session : -ESRCH;
+}
+
+static bool group_in_session(int group, int session) {
+    for (struct process *p = &first_process; p; p = p->next)
+        if (p->group == group && p->session == session) return true;
+    return false;
+}
 
 SYSCALL_DEFINE(setpgid, int pid, int group) {
-    struct process *p = current_process();
+    struct process *self = current_process(), *p = process_of(pid);
     if (group < 0) return -EINVAL;
-    if (pid && pid != p->pid) return -ESRCH;
-    if (p->session == p->pid || (group && group != p->pid)) return -EPERM; /* a session's leader stays where it is */
-    p->group = p->pid;
+    if (!p || (p != self && p->parent_pid != self->pid)) return -ESRCH;
+    if (p != self && p->session != self->session) return -EPERM;
+    if (p != self && p->executed) return -EACCES;
+    if (p->session == p->pid) return -EPERM; /* a session's leader stays where it is */
+    if (!group) group = p->pid;
+    if (group != p->pid && !group_in_session(group, self->session)) return -EPERM;
+    p->group = group;
     return 0;
 }
 
 SYSCALL_DEFINE(setsid, void) {
-    struct process *p = current_process();
-    if (p->group == p->pid) return -EPERM;
-    return p->group = p->session = p->pid;
+    struct process *self = current_process();
+    for (struct process *p = &first_process; p; p = p->next)
+        if (p->group == self->pid) return -EPERM;
+    return self->group = self->session = self->pid;
 }
 
 SYSCALL_DEFINE(getuid, void) { return who()->uid; }
@@ -166,7 +184,7 @@ SYSCALL_DEFINE(capget, struct capability_header *header, struct capability_data 
     int pid;
     long words = capability_words(header, &pid);
     if (words < 0) return words == -EINVAL && !data ? 0 : words;
-    if (pid && pid != current_process()->pid) return -ESRCH;
+    if (pid && !process_find(pid)) return -ESRCH;
     uint32_t all[2] = {who()->euid ? 0 : 0xffffffff, who()->euid ? 0 : 0x1ff};
     struct capability_data out[2] = {{all[0], all[0], 0}, {all[1], all[1], 0}};
     return data && user_copy_out(data, out, (size_t)words * sizeof *out) ? -EFAULT : 0;

@@ -6,17 +6,17 @@
 #include "syscall/syscall.h"
 #include "task/task.h"
 
-static struct { uintptr_t head; size_t size; } robust; /* kept to be given back: it matters when other threads wait */
-
 SYSCALL_DEFINE(set_robust_list, uintptr_t head, size_t size) {
     if (size != 24) return -EINVAL;
-    robust.head = head, robust.size = size;
+    current_thread()->robust_list = head; /* futex/exit.c walks it */
     return 0;
 }
 
 SYSCALL_DEFINE(get_robust_list, int pid, uintptr_t *head, size_t *size) {
-    if (pid && pid != current_thread()->tid) return -ESRCH;
-    return user_copy_out(head, &robust.head, sizeof *head) || user_copy_out(size, &robust.size, sizeof *size) ? -EFAULT : 0;
+    size_t length = 24;
+    struct thread *thread = pid ? thread_find(pid) : current_thread();
+    if (!thread) return -ESRCH;
+    return user_copy_out(head, &thread->robust_list, sizeof *head) || user_copy_out(size, &length, sizeof *size) ? -EFAULT : 0;
 }
 
 /* Refused on purpose: a restartable sequence must be aborted at preemption and signals, and C libraries do without. */

@@ -35,12 +35,18 @@ void signal_state_end(struct process *process) {
     process->signals = NULL;
 }
 
-void signal_exec(void) {
-    struct signal_state *state = signal_state();
+void signal_thread_inherit(struct thread *thread) { thread->signals->stack = signal_thread()->stack; }
+int signal_stopped_by(const struct process *process) { return process->signals->stopped_by; }
+
+void signal_reset(struct signal_state *state) {
     for (int i = 0; i < SIGNAL_COUNT; i++) {
         uint64_t handler = state->actions[i].handler;
         state->actions[i] = (struct signal_action){.handler = handler == SIGNAL_IGNORE ? SIGNAL_IGNORE : SIGNAL_DEFAULT};
     }
+}
+
+void signal_exec(void) {
+    signal_reset(signal_state());
     current_thread()->signals->stack = (struct signal_stack){.flags = SS_DISABLE};
 }
 

@@ -22,6 +22,9 @@ struct process {
     struct family *family;        /* parent, children, exit status: the component `process`'s; NULL where it is absent */
     uint64_t signal_pending;      /* for the process; thread.signal_pending: for that thread */
     bool stopped;                 /* by a signal: its threads stay in signal delivery */
+    bool executed;                /* since it was forked: its group is its own matter */
+    struct thread *executing;     /* is in exec and waits for the others to end */
+    struct limits *limits;        /* the component `system`'s; NULL: the first process's */
     bool ending;                  /* some thread ended it; the others are on their way out */
 };
 enum thread_state { THREAD_RUNNING, THREAD_READY, THREAD_BLOCKED, THREAD_DEAD };

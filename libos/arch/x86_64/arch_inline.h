@@ -17,6 +17,7 @@ struct trap_frame {
 };
 
 #define TRAP_ERROR_SYSCALL (~0ul)
+void arch_frame_start(struct trap_frame *frame, uintptr_t pc, uintptr_t sp); /* all other registers 0, interrupts on */
 static inline void arch_frame_set_result(struct trap_frame *frame, long result) { frame->rax = (uint64_t)result; }
 static inline void arch_frame_set_stack(struct trap_frame *frame, uintptr_t sp) { frame->rsp = sp; }
 
@@ -26,6 +27,14 @@ static inline void arch_frame_set_stack(struct trap_frame *frame, uintptr_t sp) 
     __asm__(".pushsection .text.sys_" #name ",\"ax\",@progbits\n.globl sys_" #name "\n.hidden sys_" #name                 \
             "\nsys_" #name ": leaq frame_" #name "(%rip), %rax\njmp arch_syscall_with_frame\n.popsection");             \
     __attribute__((used)) long frame_##name(struct trap_frame *frame)
+
+/* The whole body of a naked SYSCALL_DEFINE of a binary image: goes on in function(struct trap_frame *), as with SYSCALL_WITH_FRAME. */
+#define ARCH_WITH_FRAME(function) __asm__("leaq " #function "(%rip), %rax\n\tjmp arch_syscall_with_frame")
+/* A system call's argument, by its place. */
+static inline uint64_t arch_frame_argument(const struct trap_frame *frame, unsigned index) {
+    const uint64_t all[6] = {frame->rdi, frame->rsi, frame->rdx, frame->r10, frame->r8, frame->r9};
+    return all[index];
+}
 
 /* A thread's part that the ISA owns. */
 struct arch_thread {

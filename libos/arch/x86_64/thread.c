@@ -71,6 +71,10 @@ void arch_switch(struct arch_thread *from, struct arch_thread *to) {
     arch_thread_begin(from); /* back again */
 }
 
+void arch_frame_start(struct trap_frame *frame, uintptr_t pc, uintptr_t sp) {
+    *frame = (struct trap_frame){.rip = pc, .rsp = sp, .cs = SELECTOR_CODE, .ss = SELECTOR_DATA, .rflags = 0x202};
+}
+
 int arch_thread_adopt(struct arch_thread *thread) {
     if (!thread->fpu) {
         thread->stack_bottom = arch_cpu.stack_bottom;
