@@ -5,6 +5,9 @@
 #include "file/internal.h"
 #include "memory/memory.h"
 
+#pragma weak pages_alloc
+#pragma weak pages_free
+
 #define VECTOR_ON_STACK 8
 #define VECTOR_PAGES (FILE_MAX_IOVECS * sizeof(struct iovec) / PAGE_SIZE)
 
@@ -35,16 +38,16 @@ static long checked(struct file *file, struct iovec *vector, const struct iovec 
     return held(file, vector, (int)count, position, transfer);
 }
 
+/* Without the page allocator there is one thread, whose transfers never sleep: one long vector at a time. */
+static struct iovec only_vector[FILE_MAX_IOVECS];
+
 long file_vector(struct file *file, const struct iovec *program, unsigned long count, int64_t position, file_transfer transfer) {
     if (!file) return -EBADF;
-    if (count <= VECTOR_ON_STACK) {
-        struct iovec vector[VECTOR_ON_STACK];
-        return checked(file, vector, program, (unsigned)count, position, transfer);
-    }
     if (count > FILE_MAX_IOVECS) return -EINVAL;
-    struct iovec *vector = pages_alloc(VECTOR_PAGES);
+    struct iovec few[VECTOR_ON_STACK], *vector = few;
+    if (count > VECTOR_ON_STACK) vector = pages_alloc ? pages_alloc(VECTOR_PAGES) : only_vector;
     if (!vector) return -ENOMEM;
     long result = checked(file, vector, program, (unsigned)count, position, transfer);
-    pages_free(vector, VECTOR_PAGES);
+    if (pages_free && vector != few) pages_free(vector, VECTOR_PAGES);
     return result;
 }

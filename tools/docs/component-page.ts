@@ -2,11 +2,16 @@
 import type { DocumentedComponent } from './manifests.ts';
 import { makeList, makePage, makeTable, type Page } from './page.ts';
 
+function describeInstead({ instead }: DocumentedComponent): string {
+  return instead === undefined ? '' : `\`${instead.component}\`, for ${makeList(instead.calls)} of ${makeList(instead.paths)}`;
+}
+
 function describeDetails(component: DocumentedComponent, users: readonly string[]): string {
   const rows: [string, string][] = [
     ['requires', makeList(component.requires)],
     ['required by', makeList(users)],
     ['only in images of', component.programs === undefined ? '' : `${component.programs} programs`],
+    ['instead of', describeInstead(component)],
     ['system calls', makeList(Object.keys(component.syscalls))],
     ['soft calls', makeList(component.soft)],
     ['drivers', makeList(component.drivers)],

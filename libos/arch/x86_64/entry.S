@@ -1,8 +1,8 @@
 /*
  * PVH entry (Xen docs/misc/pvh.pandoc): 32-bit protected mode, paging off, %ebx = physical address of hvm_start_info.
- * The image lies at its link address. This file turns long mode on with boot tables (1 GiB of identity map, the same at
+ * The image lies at its link address. This file turns long mode on with boot tables (4 GiB of identity map, the same at
  * DIRECT_MAP), calls arch_boot() there, and continues at the slid address that it returned, on the kernel stack.
- * The boot tables live in the kernel stack's pages, which nothing uses before that.
+ * The boot tables' top is the root that stays.
  */
 #include "memory_map.h"
 
@@ -19,23 +19,26 @@
 hull_pvh_entry:
     cld
     leal 4(%ebx), %esp          /* the magic number's four bytes serve as the stack of one call */
-    call 1f
-1:  popl %ebp
-    leal arch_stacks + STACK_KERNEL * 4096 - 1b(%ebp), %edi
-    leal arch_stacks + (STACK_FAULT + 1) * 4096 - 1b(%ebp), %esp
+    call 0f
+0:  popl %ebp
+    leal arch_boot_tables - 0b(%ebp), %edi
+    leal arch_stacks + (STACK_FAULT + 1) * 4096 - 0b(%ebp), %esp
 
     leal 0x1003(%edi), %eax     /* PML4: entry 0 and DIRECT_MAP's */
     movl %eax, (%edi)
     movl %eax, ((DIRECT_MAP >> 39) & 511) * 8(%edi)
-    leal 0x2003(%edi), %eax     /* PDPT: entry 0 */
-    movl %eax, 0x1000(%edi)
-    movl $0x83, %eax            /* PD: 512 pages of 2 MiB */
+    xorl %ecx, %ecx             /* PDPT: 4 entries */
+1:  addl $0x1000, %eax
+    movl %eax, 0x1000(%edi, %ecx, 8)
+    incl %ecx
+    cmpl $4, %ecx
+    jb 1b
+    movl $0x83, %eax            /* PDs: 2048 pages of 2 MiB */
     xorl %ecx, %ecx
 2:  movl %eax, 0x2000(%edi, %ecx, 8)
-    addl $0x200000, %eax
     incl %ecx
-    cmpl $512, %ecx
-    jb 2b
+    addl $0x200000, %eax
+    jnc 2b
 
     movl %edi, %cr3
     movl $0x20, %eax            /* CR4.PAE */
@@ -47,12 +50,12 @@ hull_pvh_entry:
     movl $0x80010033, %eax      /* CR0: PG, WP, NE, ET, MP, PE */
     movl %eax, %cr0
 
-    leal arch_gdt - 1b(%ebp), %eax
+    leal arch_gdt - 0b(%ebp), %eax
     pushl %eax
     subl $2, %esp
     movw $39, (%esp)
     lgdt (%esp)
-    leal 3f - 1b(%ebp), %eax
+    leal 3f - 0b(%ebp), %eax
     pushl $SELECTOR_CODE
     pushl %eax
     lretl
@@ -75,7 +78,6 @@ hull_pvh_entry:
     addq %rdx, %rsi
     jmp *%rsi
 4:  leaq (%rcx, %rdx), %rsp
-    movq %rax, %rdi
     call arch_main
     ud2
 
@@ -85,4 +87,8 @@ hull_pvh_entry:
     .hidden arch_stacks
 arch_stacks:
     .skip STACK_PAGES * 4096
+    .globl arch_boot_tables
+    .hidden arch_boot_tables
+arch_boot_tables:               /* PML4, PDPT, four PDs; zero but for what is written above (x86-64's ABI: bss is zero) */
+    .skip 6 * 4096
     .section .note.GNU-stack, "", @progbits

@@ -17,7 +17,7 @@
 uint64_t *paging_entry(arch_root root, uintptr_t virt, unsigned level, bool create);
 extern arch_root arch_boot_root;
 
-extern char arch_stacks[];
+extern char arch_stacks[], arch_boot_tables[];
 extern uint64_t arch_gdt[];
 extern char arch_trap_stubs[];
 

@@ -3,7 +3,8 @@
  *
  *   0x0000000000000000  unmapped (the null page and, in a fresh machine, the whole lower half)
  *   … PROGRAM_END       the program: its executable, heap, mappings, stack
- *   DIRECT_MAP          all RAM at DIRECT_MAP + physical address, devices too; never executable
+ *   DIRECT_MAP          all RAM at DIRECT_MAP + physical address, devices too; never executable. In images without the page
+ *                       allocator: the first 4 GiB, read-only
  *   STACK_AREA          kernel stacks of further threads, with unmapped pages between them
  *   IMAGE_WINDOW        the image at IMAGE_WINDOW + slide + link address; the top 2 GiB
  */
@@ -21,7 +22,7 @@
 #define STACK_GUARD_1 2
 #define STACK_IRQ 3     /* IST 2: interrupts, double fault, NMI, machine check */
 #define STACK_GUARD_2 4
-#define STACK_KERNEL 5  /* system calls and page-fault work; first holds the boot page tables */
+#define STACK_KERNEL 5  /* system calls and page-fault work */
 #define STACK_KERNEL_PAGES 4
 #define STACK_PAGES 9
 

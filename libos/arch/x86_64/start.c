@@ -16,7 +16,7 @@ uint64_t arch_gdt[5] = {0, 0x00af9b000000ffff, 0x00cf93000000ffff};
 struct arch_cpu arch_cpu;
 uint32_t arch_work;
 uintptr_t __stack_chk_guard;
-_Noreturn void arch_main(arch_root root);
+_Noreturn void arch_main(void);
 _Noreturn void init_main(void);
 #pragma GCC visibility pop
 static struct tss tss;
@@ -83,9 +83,9 @@ static void load_tables(void) {
     __asm__ volatile("lidt %0; ltr %w1" ::"m"(table), "r"(SELECTOR_TSS));
 }
 
-void arch_main(arch_root root) {
-    *(uint64_t *)phys_to_virt(root) = 0; /* no identity map from here on */
-    __asm__ volatile("movq %0, %%cr3" ::"r"(root) : "memory");
+void arch_main(void) {
+    *(uint64_t *)arch_boot_tables = 0; /* no identity map from here on */
+    __asm__ volatile("movq %%cr3, %%rax; movq %%rax, %%cr3" ::: "rax", "memory");
     enable_features();
     load_tables();
     port_out8(0x21, 0xff); /* where there is a legacy interrupt controller, it stays silent */

@@ -11,11 +11,13 @@
 
 #pragma GCC visibility push(hidden)
 extern char arch_syscall_entry[];
+uintptr_t trace_entry(void) __attribute__((weak)); /* by `trace`: the entry to use instead, or 0 */
 #pragma GCC visibility pop
 
 void arch_thread_enter_program(uintptr_t pc, uintptr_t sp) {
     msr_write(MSR_STAR, (uint64_t)SELECTOR_CODE << 32);
-    msr_write(MSR_LSTAR, (uintptr_t)arch_syscall_entry);
+    uintptr_t traced = trace_entry ? trace_entry() : 0;
+    msr_write(MSR_LSTAR, traced ? traced : (uintptr_t)arch_syscall_entry);
     msr_write(MSR_FMASK, FLAG_TRAP | FLAG_DIRECTION | FLAG_NESTED | FLAG_ALIGNMENT);
     struct trap_frame frame = {.rip = pc, .rsp = sp, .cs = SELECTOR_CODE, .ss = SELECTOR_DATA, .rflags = 0x202};
     arch_return_to_program(&frame);

@@ -8,30 +8,7 @@
  * arch_syscall_exit_jump, the program's own registers are all there, and it counts as program.
  */
 #include "memory_map.h"
-
-/* struct trap_frame, arch_inline.h */
-#define R15 0
-#define R14 8
-#define R13 16
-#define R12 24
-#define RBP 32
-#define RBX 40
-#define R11 48
-#define R10 56
-#define R9 64
-#define R8 72
-#define RDI 80
-#define RSI 88
-#define RDX 96
-#define RCX 104
-#define RAX 112
-#define VECTOR 120
-#define ERROR 128
-#define RIP 136
-#define CS 144
-#define RFLAGS 152
-#define RSP 160
-#define SS 168
+#include "trap_frame.h"
 
     .section .text.arch_syscall_entry, "ax", @progbits
     .globl arch_syscall_entry, arch_syscall_exit, arch_syscall_exit_jump
@@ -112,6 +89,7 @@ work:
     movq $SELECTOR_CODE, CS(%rsp)
     movq $SELECTOR_DATA, SS(%rsp)
     movq %rsp, %rdi
+    cli                                 /* until IRET: what an interrupt raises after the last look would wait for the next one */
     call arch_work_run
     jmp arch_trap_return
 
