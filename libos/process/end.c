@@ -97,16 +97,37 @@ static void end_others(struct process *process) {
 
 void process_exit(uint32_t wait_status) {
     struct process *process = current_process();
+    if (process->executing && process->executing != current_thread() && !process->ending) { /* only this thread goes */
+        thread_release();
+        sched_ready(process->executing);
+        thread_gone();
+    }
     if (process == &first_process) return;
     if (!process->ending) {
         process->ending = true;
         process->family->wait_status = wait_status;
         end_others(process);
     }
-    if (process->executing && process->executing != current_thread()) wait_queue_wake(&process->family->changes, -1);
     thread_release();
     if (!process->threads) finish(process);
     thread_gone();
+}
+
+static bool alone(void *argument) {
+    struct process *process = argument;
+    return !process->threads->next || process->ending;
+}
+
+bool process_end_other_threads(void) {
+    struct process *process = current_process();
+    struct wait_queue nobody = {0};
+    if (!process->threads->next) return true;
+    if (process->executing || process->ending) return false;
+    process->executing = current_thread();
+    end_others(process);
+    wait_until(&nobody, alone, process, 0, false);
+    process->executing = NULL;
+    return !process->ending;
 }
 
 void process_changed(struct process *process, enum process_change change) {
