@@ -52,7 +52,7 @@ export const RUN_OPTIONS: readonly OptionSpec[] = [
   { name: 'rm', summary: 'Remove the run when it ends; always so in the foreground' },
   { name: 'stop-signal', value: 'string', summary: 'Signal that the program gets when hull gets SIGTERM (default SIGTERM)' },
   { name: 'stop-timeout', value: 'seconds', summary: 'Seconds after that until the machine is killed (default: never)' },
-  { name: 'trace', summary: 'Log each system call' },
+  { name: 'trace', optional: 'set', summary: 'Show system calls on STDERR: --trace=openat,read or a class: file, desc, memory, process, signal, network' },
   { name: 'tty', short: 't', summary: 'Give the program this terminal' },
   { name: 'user', short: 'u', value: 'uid[:gid]', summary: 'User and group of the program, in numbers' },
   { name: 'verbose', summary: 'Say what is done, and show what the machine says outside of its channel' },

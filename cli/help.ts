@@ -12,7 +12,7 @@ function formatColumns(rows: readonly (readonly [string, string])[]): string {
 function formatOption(option: OptionSpec): [string, string] {
   const short = option.short === undefined ? '    ' : `-${option.short}, `;
   const choices = option.choices === undefined ? '' : `: ${option.choices.join(', ')}`;
-  return [`${short}--${option.name}${option.value === undefined ? '' : ` ${option.value}`}`, option.summary + choices];
+  return [`${short}--${option.name}${option.value === undefined ? '' : ` ${option.value}`}${option.optional === undefined ? '' : `[=${option.optional}]`}`, option.summary + choices];
 }
 
 function formatCommandHelp(command: CommandSpec): string {

@@ -10,6 +10,8 @@ export interface OptionSpec {
   readonly short?: string;
   /** Name of the value in help; without one the option is a switch. */
   readonly value?: string;
+  /** Name of a value that may be left out: `--name` or `--name=value`; without one the value is empty. */
+  readonly optional?: string;
   /** May be given several times. */
   readonly many?: boolean;
   readonly summary: string;
@@ -60,6 +62,7 @@ export function parseOptions(argv: readonly string[], specs: readonly OptionSpec
     const name = equals < 0 ? text.slice(2) : text.slice(2, equals);
     const spec = specs.find((each) => each.name === name);
     if (spec === undefined) throw fail(`unknown flag: --${name}`);
+    if (spec.optional !== undefined) return setValue(spec, equals < 0 ? '' : text.slice(equals + 1));
     if (spec.value !== undefined) return setValue(spec, equals < 0 ? takeNext(`--${name}`) : text.slice(equals + 1));
     const value = equals < 0 ? 'true' : text.slice(equals + 1);
     if (!TRUE.has(value) && !FALSE.has(value)) throw fail(`invalid argument "${value}" for "--${name}" flag: expected true or false`);

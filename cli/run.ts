@@ -62,7 +62,7 @@ export function runCommand(parsed: ParsedOptions, context: CommandContext): Prom
       qemu: readValue(parsed, 'qemu'),
       gdb: readValue(parsed, 'gdb'),
       tty: parsed.switches.get('tty') === true,
-      trace: parsed.switches.get('trace') === true,
+      trace: readValue(parsed, 'trace'),
       verbose: parsed.switches.get('verbose') === true,
       stopSignal: stopSignal === undefined ? undefined : parseSignal(stopSignal, COMMAND),
       stopTimeout: stopTimeout === undefined ? undefined : parseCount(stopTimeout, 'stop-timeout', 0, COMMAND) * 1000,

@@ -14,6 +14,7 @@ import {
   createInputPump,
   createOutputQueue,
   encodeBootModule,
+  FEATURE,
   FLAG,
   type ImageNote,
   findQemu,
@@ -33,6 +34,7 @@ import { findKernel } from './images/index.ts';
 import { catchInterrupts, type Interrupts } from './interrupts.ts';
 import { createLogLines, type LogLines } from './log-lines.ts';
 import { openProgram } from './program.ts';
+import type { Tracer } from './trace/index.ts';
 import { findStatePaths, sweepTemporaries } from './state/index.ts';
 
 export interface RunRequest {
@@ -52,7 +54,8 @@ export interface RunRequest {
   readonly qemu?: string | undefined;
   readonly gdb?: string | undefined;
   readonly tty: boolean;
-  readonly trace: boolean;
+  /** Names and classes of system calls to show; all when empty. */
+  readonly trace?: string | undefined;
   readonly verbose: boolean;
   /** Signal number that a SIGTERM to us becomes. */
   readonly stopSignal?: number | undefined;
@@ -97,8 +100,11 @@ async function runWith(request: RunRequest, host: RunHost, interrupts: Interrupt
   const qemu = findQemu(request.qemu, host.env);
 
   // There is an image to boot.
-  const image = file.kind === 'image' ? file.path : await findKernel({ folder: paths.kernels, libos: `${host.dist}/libos/x86_64` }, file, () => loadLinker(host));
+  const tracer = request.trace === undefined ? undefined : (await import('./trace/index.ts')).createTracer(request.trace);
+  const cache = { folder: paths.kernels, libos: `${host.dist}/libos/x86_64` };
+  const image = file.kind === 'image' ? file.path : await findKernel(cache, file, tracer === undefined ? [] : ['trace'], () => loadLinker(host));
   const note = file.kind === 'image' ? file.note : readNoteOf(image);
+  if (tracer !== undefined && (note.features & FEATURE.TRACE) === 0) throw refuseTrace(request.program, note);
   say(`image ${image}`);
   if (interrupts.abortedBy !== undefined) return EXIT.SIGNAL + interrupts.abortedBy;
 
@@ -112,6 +118,7 @@ async function runWith(request: RunRequest, host: RunHost, interrupts: Interrupt
   return await attendMachine(request, interrupts, {
     say,
     loadSymbolizer: async () => (await import('./toolchain/index.ts')).loadSymbolizer(image, file.kind === 'image' ? undefined : file.path),
+    tracer,
     start: (events) =>
       startMachine(
         {
@@ -120,7 +127,7 @@ async function runWith(request: RunRequest, host: RunHost, interrupts: Interrupt
           env: host.env,
           image,
           note,
-          module: encodeBootModule(makeModule(request, host, choice.tscKhz)),
+          module: encodeBootModule({ ...makeModule(request, host, choice.tscKhz), trace: tracer?.rules }),
           machine: request.machine,
           accelerator: choice.accelerator,
           memory: request.memory,
@@ -141,6 +148,14 @@ function readNoteOf(image: string): ImageNote {
   } finally {
     closeSync(fd);
   }
+}
+
+function refuseTrace(program: string, note: ImageNote): EngineError {
+  const isBinary = (note.features & FEATURE.BINARY) !== 0;
+  const [what, expected] = isBinary
+    ? ['its image was built without tracing', 'one made by hull build --add trace']
+    : ['in a linked program system calls are function calls', 'a program that makes system calls: a static executable'];
+  return new EngineError('option-invalid', `Cannot trace "${program}": ${what}, expected ${expected}`);
 }
 
 async function loadLinker(host: RunHost) {
@@ -181,7 +196,7 @@ function makeModule(request: RunRequest, host: RunHost, tscKhz: number | undefin
   const random = readEntropy(38);
   const hostname = request.hostname ?? random.toString('hex', 32, 38);
   return {
-    flags: FLAG.FRAMED | FLAG.DEBUG_EXIT | FLAG.STDIN | (request.tty ? FLAG.TTY : 0) | (request.trace ? FLAG.TRACE : 0),
+    flags: FLAG.FRAMED | FLAG.DEBUG_EXIT | FLAG.STDIN | (request.tty ? FLAG.TTY : 0) | (request.gdb === undefined ? 0 : FLAG.FIXED),
     argv: [request.entrypoint ?? request.program, ...request.args],
     env: makeEnvironment(request.env, hostname, request.tty, host.env),
     cwd: request.workdir,
@@ -197,6 +212,7 @@ function makeModule(request: RunRequest, host: RunHost, tscKhz: number | undefin
 interface Attendance {
   say(line: string): void;
   loadSymbolizer(): ReturnType<Parameters<typeof createLogLines>[1]>;
+  readonly tracer: Tracer | undefined;
   start(events: Parameters<typeof startMachine>[1]): Machine;
 }
 
@@ -222,6 +238,9 @@ async function attendMachine(request: RunRequest, interrupts: Interrupts, attend
   };
   const logs: LogLines = createLogLines((line) => write(2, Buffer.from(`hull: ${line.trimEnd()}\n`)), attendance.loadSymbolizer);
 
+  const { tracer } = attendance;
+  tracer?.connect((line) => write(2, Buffer.from(`${line}\n`)));
+
   const machine = attendance.start({
     output: (stream, bytes) => write(stream === 'stdout' ? 1 : 2, bytes),
     log: (line) => logs.push(line),
@@ -234,6 +253,7 @@ async function attendMachine(request: RunRequest, interrupts: Interrupts, attend
     },
     credit: (bytes) => input.credit(bytes),
     ready: () => attendance.say('the guest reads its channel'),
+    ...(tracer !== undefined && { trace: (type, payload) => tracer.record(type, payload) }),
   });
   const input = createInputPump(machine);
   const sendOrEnd = (signal: number) => {
@@ -275,6 +295,7 @@ async function attendMachine(request: RunRequest, interrupts: Interrupts, attend
     input.stop();
     lent?.restore();
   }
+  tracer?.end(end);
   attendance.say(`ended: ${JSON.stringify(end)}`);
   if (endedBy !== undefined && end.kind === 'killed') return EXIT.SIGNAL + endedBy;
   await logs.flush();

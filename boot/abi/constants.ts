@@ -5,10 +5,10 @@
 export const ABI_VERSION = 1;
 
 export const NOTE_IMAGE = 1;
-export const FEATURE = { UART: 1 << 0, VIRTIO_CONSOLE: 1 << 1, INPUT: 1 << 2, SIGNALS: 1 << 3, BINARY: 1 << 4 } as const;
+export const FEATURE = { UART: 1 << 0, VIRTIO_CONSOLE: 1 << 1, INPUT: 1 << 2, SIGNALS: 1 << 3, BINARY: 1 << 4, TRACE: 1 << 5 } as const;
 
 export const MODULE_MAGIC = 0x314d4c48;
-export const FLAG = { FRAMED: 1 << 0, DEBUG_EXIT: 1 << 1, STDIN: 1 << 2, TTY: 1 << 3, TRACE: 1 << 4 } as const;
+export const FLAG = { FRAMED: 1 << 0, DEBUG_EXIT: 1 << 1, STDIN: 1 << 2, TTY: 1 << 3, FIXED: 1 << 4 } as const;
 export const MODULE = {
   ARGV: 1,
   ENV: 2,
@@ -21,7 +21,11 @@ export const MODULE = {
   WINSIZE: 9,
   ROOTFS: 10,
   EXEC: 11,
+  TRACE: 12,
 } as const;
+
+/** What to send of a traced call's argument. */
+export const TRACE = { AFTER: 128, WORDS: 0, STRING: 48, RESULT: 49, LENGTH: 50, ENTRIES: 56, VECTOR: 64, MOST: 256 } as const;
 
 export const RECORD_MAGIC = 0xb5;
 export const RECORD_MAX = 65520;
@@ -39,6 +43,8 @@ export const RECORD = {
   LOG_DEFERRED: 9,
   PANIC_DEFERRED: 10,
   FAULT: 11,
+  TRACE_ENTER: 12,
+  TRACE_LEAVE: 13,
   STDIN: 32,
   STDIN_EOF: 33,
   SIGNAL: 34,

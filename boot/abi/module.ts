@@ -21,6 +21,8 @@ export interface BootModule {
   /** An EROFS image, appended page-aligned after the records. */
   readonly rootfs?: Uint8Array | undefined;
   readonly exec?: string | undefined;
+  /** Rules of tracing, 8 bytes a system call. */
+  readonly trace?: Uint8Array | undefined;
 }
 
 function encodeStrings(strings: readonly string[]): Buffer {
@@ -50,6 +52,7 @@ export function encodeBootModule(module: BootModule): Buffer {
     records.push([MODULE.WINSIZE, Buffer.from(Uint16Array.of(module.windowSize.rows, module.windowSize.columns).buffer)]);
   }
   if (module.exec !== undefined) records.push([MODULE.EXEC, Buffer.from(module.exec, 'utf8')]);
+  if (module.trace !== undefined) records.push([MODULE.TRACE, module.trace]);
   const rootfs = module.rootfs;
   const rootfsRecord = Buffer.alloc(16);
   if (rootfs !== undefined) records.push([MODULE.ROOTFS, rootfsRecord]);

@@ -20,7 +20,7 @@ export interface RecordDecoder {
   end(): void;
 }
 
-const LAST_GUEST_TYPE = RECORD.FAULT;
+const LAST_GUEST_TYPE = RECORD.TRACE_LEAVE;
 const LAST_HOST_TYPE = RECORD.RESIZE;
 
 /** The least and most payload of each type; an output record may be empty. */
@@ -47,6 +47,10 @@ function isPlausibleLength(type: number, length: number): boolean {
       return length === (2 + DEFERRED_ARGUMENTS) * 8;
     case RECORD.FAULT:
       return length >= FAULT_WORDS * 8 && length <= (FAULT_WORDS + 16) * 8 && length % 8 === 0;
+    case RECORD.TRACE_ENTER:
+      return length >= 56;
+    case RECORD.TRACE_LEAVE:
+      return length >= 16;
     default:
       return false;
   }

@@ -55,6 +55,8 @@ export interface MachineEvents {
   credit(bytes: number): void;
   ready(): void;
   clock?(tscKhz: bigint): void;
+  /** A record about a traced system call. */
+  trace?(type: number, payload: Buffer): void;
 }
 
 /** How a machine ended. */
@@ -181,6 +183,9 @@ function watchMachine(spec: MachineSpec, child: ChildProcess, events: MachineEve
         return events.ready();
       case RECORD.CLOCK:
         return events.clock?.(payload.readBigUInt64LE(0));
+      case RECORD.TRACE_ENTER:
+      case RECORD.TRACE_LEAVE:
+        return events.trace?.(type, payload);
     }
     const deferred = formatDeferred(type, payload, openImageMemory(spec.image));
     if (deferred === undefined) return;

@@ -26,6 +26,7 @@ const FEATURES: readonly { component: string; bit: number; name: string }[] = [
   { component: 'virtio-console', bit: 2, name: 'VIRTIO_CONSOLE' },
   { component: 'input', bit: 4, name: 'INPUT' },
   { component: 'signal', bit: 8, name: 'SIGNALS' },
+  { component: 'trace', bit: 32, name: 'TRACE' },
 ];
 const FEATURE_BINARY = 16;
 

@@ -11,21 +11,15 @@ import type { LayoutTarget } from './layout-target.ts';
 
 const alignUp = (value: number, align: number) => Math.ceil(value / align) * align;
 
+function createSegment(context: LinkContext, name: string, flags: number, rank: number): Segment {
+  return { name, flags, rank, outputs: [], address: 0, memorySize: 0, fileSize: 0, fileOffset: 0, align: context.isa.pageSize };
+}
+
 export function makeOutputs(context: LinkContext, target: LayoutTarget): void {
   const outputs = new Map<string, OutputSection>();
   const segments = new Map<string, Segment>();
   target.segments.forEach(({ name, flags }, rank) => {
-    segments.set(name, {
-      name,
-      flags,
-      rank,
-      outputs: [],
-      address: 0,
-      memorySize: 0,
-      fileSize: 0,
-      fileOffset: 0,
-      align: context.isa.pageSize,
-    });
+    segments.set(name, createSegment(context, name, flags, rank));
   });
   const add = (section: InputSection) => {
     const placement = target.place(section, context);
@@ -180,17 +174,7 @@ function placeEmbedded(context: LinkContext, fileOffset: number, address: number
   if (!embedded) return;
   let segment = context.segments.find((candidate) => candidate.name === 'program');
   if (!segment) {
-    segment = {
-      name: 'program',
-      flags: 4,
-      rank: 9,
-      outputs: [],
-      address: 0,
-      memorySize: 0,
-      fileSize: 0,
-      fileOffset: 0,
-      align: context.isa.pageSize,
-    };
+    segment = createSegment(context, 'program', 4, 9);
     context.segments.push(segment);
   }
   segment.address = alignUp(address, context.isa.pageSize);

@@ -7,6 +7,7 @@ import { imageFeatures, makeManifest } from './describe-result.ts';
 import { LinkError } from './error.ts';
 import { assignAddresses, makeOutputs, makeSection } from './layout.ts';
 import { imageTarget } from './layout-target.ts';
+import { fitProgramHeaders } from './linker-symbols.ts';
 import { Marker } from './mark-live.ts';
 import { mergeStrings } from './merge-strings.ts';
 import { defineSymbols, fillUnwindHeader, makeResult, makeUnwindHeader } from './passes.ts';
@@ -24,7 +25,7 @@ const START_MEMORY = 256 * 1024;
 
 export function linkImage(request: LinkImageRequest): LinkResult {
   const context = new LinkContext(x86_64, {
-    kind: request.program ? 'binary' : 'linked',
+    kind: request.program || request.syscalls ? 'binary' : 'linked',
     gc: request.gc ?? true,
     strip: request.strip ?? false,
     entry: request.entry ?? 'hull_pvh_entry',
@@ -38,6 +39,7 @@ export function linkImage(request: LinkImageRequest): LinkResult {
   readComponents(context, request.components); // libOS names are known, all lazy
   readInputs(context, request.inputs); //          program objects are read and resolved among themselves
   markReachable(context, request); //              components are active or not; what is live, and why, is final
+  fitProgramHeaders(context);
   rewriteUnwind(context); //                       .eh_frame covers just the live functions
   makeUnwindHeader(context);
   mergeStrings(context); //                        each string is there once
@@ -57,10 +59,10 @@ export function linkImage(request: LinkImageRequest): LinkResult {
 }
 
 function takeProgram(context: LinkContext, request: LinkImageRequest): void {
-  if (!request.program) return;
-  if (request.program.path.includes('\0')) throw new LinkError('bad-request', 'Cannot embed program: its path contains a NUL');
-  context.embedded = request.program.bytes;
-  context.programPath = request.program.path;
+  const { program } = request;
+  if (program?.path.includes('\0')) throw new LinkError('bad-request', 'Cannot embed program: its path contains a NUL');
+  context.embedded = program?.bytes;
+  context.programPath = program?.path;
   const { syscallNames } = context.isa;
   for (const name of request.syscalls === 'all' ? syscallNames : (request.syscalls ?? []))
     if (name !== undefined) context.syscalls.add(name);

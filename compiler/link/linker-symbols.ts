@@ -2,13 +2,14 @@
  * Symbols that the linker defines when something refers to them and no input has them: boundaries of segments and sections, the tables of
  * ARCHITECTURE.md "The image", and the traditional names (_end, __init_array_start, __start_NAME …).
  */
-import { PHDR_SIZE, SHF_ALLOC, SHT_PROGBITS, STT_OBJECT } from '../elf/index.ts';
+import { PHDR_SIZE, SHF_ALLOC, SHF_TLS, SHT_PROGBITS, STT_OBJECT } from '../elf/index.ts';
 import { InputSection, type LinkContext, type LinkSymbol, SymbolKind } from './context.ts';
 import { makeSyscallTable } from './system-calls.ts';
 
 type Edge = 'start' | 'end';
-/** At most: PHDR, text, rodata, data, TLS, GNU_STACK. */
-export const PROGRAM_HEADER_ROOM = 6;
+/** At most: PHDR, TLS, GNU_STACK, text, rodata, data. */
+const PROGRAM_HEADER_ROOM = 6;
+const LOADS = 3;
 
 const alignUp = (value: number, align: number) => Math.ceil(value / align) * align;
 
@@ -174,4 +175,17 @@ function makeConstant(
   symbol.type = STT_OBJECT;
   mark(section, symbol.name);
   return true;
+}
+
+/** After marking: the program's table of headers shrinks to what it can ask for. Its segments matter to dl_iterate_phdr (unwinding) only. */
+export function fitProgramHeaders(context: LinkContext): void {
+  const symbol = context.scopes.libos.get('hull_program_headers');
+  const section = symbol?.section;
+  if (!symbol || !section) return;
+  const isLive = (test: (section: InputSection) => boolean) => context.objects.some((file) => file.sections.some((one) => one?.live && test(one)));
+  const hasThreadData = isLive((one) => (one.flags & SHF_TLS) !== 0);
+  const wantsLoads = isLive((one) => one.name.endsWith('dl_iterate_phdr'));
+  const count = PROGRAM_HEADER_ROOM - (hasThreadData ? 0 : 1) - (wantsLoads ? 0 : LOADS);
+  section.size = symbol.size = count * PHDR_SIZE;
+  section.data = section.data.slice(0, section.size);
 }

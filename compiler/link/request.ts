@@ -47,9 +47,9 @@ export interface LinkImageRequest extends CommonRequest {
   components: ComponentInput[];
   /** Components to take in any case. */
   activate?: string[];
-  /** Binary images: the executable to embed, and the path that the guest knows it by. */
+  /** Binary images: the executable to embed, and the path that the guest knows it by; none for programs that come from a root file system. */
   program?: { bytes: Uint8Array; path: string };
-  /** Binary images: names of the system calls that the program may make. */
+  /** Names of the system calls that the program may make: makes it a binary image. */
   syscalls?: readonly string[] | 'all';
   /** Keep .eh_frame (C++ exceptions in linked programs). */
   unwind?: boolean;

@@ -16,6 +16,7 @@ import {
   PT_TLS,
   SHDR_SIZE,
   SHF_TLS,
+  type SectionHeader,
   SHT_NOBITS,
   SHT_NOTE,
   SHT_PROGBITS,
@@ -36,7 +37,6 @@ import { applyRelocations } from './apply-relocations.ts';
 import { type LinkContext, type OutputSection, SymbolKind, symbolAddress } from './context.ts';
 import { programHeaderCount } from './layout.ts';
 import type { LayoutTarget } from './layout-target.ts';
-import { PROGRAM_HEADER_ROOM } from './linker-symbols.ts';
 
 /** Alignment may pad, but a file of another order of size than its inputs is a mistake. */
 const MAX_PADDING = 2 ** 28;
@@ -89,7 +89,7 @@ export function fillTables(context: LinkContext, target: LayoutTarget): void {
   const count = scope.get('hull_program_header_count')?.section;
   if (!table && !count) return;
   const address = table?.address ?? 0;
-  const own: ProgramHeader[] = programHeaders(context, target).filter(({ type }) => type === PT_LOAD || type === PT_TLS);
+  const own = programHeaders(context, target);
   const stack: ProgramHeader = {
     type: PT_GNU_STACK,
     flags: 6,
@@ -100,7 +100,7 @@ export function fillTables(context: LinkContext, target: LayoutTarget): void {
     memorySize: 0,
     align: 16,
   };
-  const size = PHDR_SIZE * (own.length + 2);
+  const size = table?.size ?? 0;
   const self: ProgramHeader = {
     type: PT_PHDR,
     flags: 4,
@@ -111,7 +111,7 @@ export function fillTables(context: LinkContext, target: LayoutTarget): void {
     memorySize: size,
     align: 8,
   };
-  const all = [self, ...own, stack].slice(0, PROGRAM_HEADER_ROOM);
+  const all = [self, ...own.filter(({ type }) => type === PT_TLS), stack, ...own.filter(({ type }) => type === PT_LOAD)].slice(0, size / PHDR_SIZE);
   if (table) {
     const view = new DataView(table.data.buffer);
     all.forEach((header, i) => {
@@ -245,19 +245,7 @@ function makeTail(context: LinkContext, start: number, manifest: string | undefi
       size: symbol.size,
     });
   });
-  interface Extra {
-    name: string;
-    type: number;
-    flags: number;
-    address: number;
-    offset: number;
-    size: number;
-    link: number;
-    info: number;
-    align: number;
-    entrySize: number;
-    bytes?: Uint8Array;
-  }
+  type Extra = Omit<SectionHeader, 'index'> & { bytes?: Uint8Array };
   const extras: Extra[] = [];
   const plain = { flags: 0, address: 0, offset: 0, link: 0, info: 0, align: 1, entrySize: 0 };
   if (embedded)

@@ -14,6 +14,9 @@ export interface SymbolMap {
   find(address: number): NamedPlace | undefined;
 }
 
+/** What a symbol without a size (assembly) covers at most. */
+const UNSIZED_REACH = 0x4000;
+
 interface Entry {
   address: number;
   size: number;
@@ -38,7 +41,7 @@ function makeMap(load: () => Entry[]): SymbolMap {
         const entry = entries[i] as Entry;
         if (address < entry.address + entry.size) return { name: entry.name, offset: address - entry.address };
       }
-      return nearest && nearest.size === 0 ? { name: nearest.name, offset: address - nearest.address } : undefined;
+      return nearest && nearest.size === 0 && address - nearest.address < UNSIZED_REACH ? { name: nearest.name, offset: address - nearest.address } : undefined;
     },
   };
 }

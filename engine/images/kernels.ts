@@ -16,7 +16,7 @@ type Executable = Extract<ProgramFile, { kind: 'executable' }>;
 
 /** What makes images; compiler/ is behind it, loaded only when an image is missing. */
 export interface ImageLinker {
-  link(program: Uint8Array, path: string): Promise<{ image: Uint8Array; symbols?: Uint8Array | undefined }>;
+  link(program: Uint8Array, path: string, add: readonly string[]): Promise<{ image: Uint8Array; symbols?: Uint8Array | undefined }>;
 }
 
 export interface KernelCache {
@@ -53,9 +53,14 @@ function findSeen(cache: KernelCache, seen: string): string | undefined {
   }
 }
 
-/** The path of an image for `program`, linked now if there is none. */
-export async function findKernel(cache: KernelCache, program: Executable, loadLinker: () => Promise<ImageLinker>): Promise<string> {
-  const libos = readLibosIdentity(cache.libos);
+/** The path of an image for `program`, linked now if there is none. `add`: components that it shall have in any case. */
+export async function findKernel(
+  cache: KernelCache,
+  program: Executable,
+  add: readonly string[],
+  loadLinker: () => Promise<ImageLinker>,
+): Promise<string> {
+  const libos = [readLibosIdentity(cache.libos), ...add].join('+');
   const seen = nameSeen(program, libos);
   const known = findSeen(cache, seen);
   if (known !== undefined) return known;
@@ -69,7 +74,7 @@ export async function findKernel(cache: KernelCache, program: Executable, loadLi
     utimesSync(path, now, now);
   } catch {
     sweepTemporaries(cache.folder);
-    const { image, symbols } = await (await loadLinker()).link(bytes, program.path);
+    const { image, symbols } = await (await loadLinker()).link(bytes, program.path, add);
     if (symbols !== undefined) writeAtomically(join(cache.folder, `${key}.sym`), symbols);
     writeAtomically(path, image);
     evictOld(cache.folder);

@@ -10,8 +10,8 @@ import { writeAtomically } from '../state/index.ts';
 
 export function createImageLinker(libos: string): ImageLinker {
   return {
-    async link(program, path) {
-      const built = buildImage({ program, path, libos, strip: true });
+    async link(program, path, add) {
+      const built = buildImage({ program, path, libos, add, strip: true });
       return { image: built.image, symbols: Buffer.from(built.symbols) };
     },
   };

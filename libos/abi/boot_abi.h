@@ -20,6 +20,7 @@
 #define HULL_FEATURE_INPUT (1u << 2)    /* the guest reads the channel (stdin) */
 #define HULL_FEATURE_SIGNALS (1u << 3)  /* the guest acts on HULL_RECORD_SIGNAL; else the host ends it itself */
 #define HULL_FEATURE_BINARY (1u << 4)   /* runs an unmodified Linux executable (else: linked) */
+#define HULL_FEATURE_TRACE (1u << 5)    /* acts on HULL_MODULE_TRACE */
 
 /* ---- Boot module. Header, then `count` records, each: u32 type, u32 size, size bytes, zero padding to 8. ---- */
 #define HULL_MODULE_MAGIC 0x314d4c48u /* "HLM1" */
@@ -28,7 +29,7 @@
 #define HULL_FLAG_DEBUG_EXIT (1u << 1) /* isa-debug-exit at port 0xf4 ends the machine */
 #define HULL_FLAG_STDIN (1u << 2)      /* stdin is connected; without it, reads give end of file */
 #define HULL_FLAG_TTY (1u << 3)        /* fds 0..2 are one terminal */
-#define HULL_FLAG_TRACE (1u << 4)      /* log each system call */
+#define HULL_FLAG_FIXED (1u << 4)      /* no randomised addresses: the image's slide is 0 (for debuggers) */
 
 #define HULL_MODULE_ARGV 1      /* strings, each ended by NUL; argv[0] first */
 #define HULL_MODULE_ENV 2       /* strings NAME=VALUE, each ended by NUL */
@@ -41,6 +42,17 @@
 #define HULL_MODULE_WINSIZE 9   /* u16 rows, u16 columns */
 #define HULL_MODULE_ROOTFS 10   /* u64 offset of an EROFS image in the module file, page-aligned, u64 size */
 #define HULL_MODULE_EXEC 11     /* path of the program to start in the root file system (binary images) */
+
+#define HULL_MODULE_TRACE 12    /* u8 rules[][8], by system call number: [0] 1 when it is traced; [1 + i] what to send of argument i */
+/* What to send: one of these, with HULL_TRACE_AFTER when it is there only after the call. At most HULL_TRACE_MOST bytes are sent. */
+#define HULL_TRACE_AFTER 128
+#define HULL_TRACE_WORDS 0     /* + n: n words of 8 bytes; 0: nothing */
+#define HULL_TRACE_STRING 48   /* up to its NUL */
+#define HULL_TRACE_RESULT 49   /* as many bytes as the call's result */
+#define HULL_TRACE_LENGTH 50   /* + k: as many bytes as argument k says */
+#define HULL_TRACE_ENTRIES 56  /* + k: as many words of 8 bytes as argument k says */
+#define HULL_TRACE_VECTOR 64   /* + k: as many struct iovec as argument k says; then the bytes of each, as arguments 8, 9 … */
+#define HULL_TRACE_MOST 256
 
 /* ---- Program blob (binary images): the unmodified executable, embedded page-aligned by the linker. ---- */
 /* Linker-made symbols: hull_program_start, hull_program_end (its bytes), hull_program_path (NUL-ended). */
@@ -76,6 +88,9 @@ struct hull_record {
 #define HULL_RECORD_FAULT 11  /* slide, faulting address, signal | 0x100 when in the libOS (the machine ends then), the 22 registers
                                  as they lie in struct trap_frame (r15 … rax, vector, error, rip, cs, rflags, rsp, ss), up to 16
                                  return addresses, innermost first */
+/* A traced system call: u32 number, u32 thread, then pieces: u8 argument, u8 0, u16 size, bytes. */
+#define HULL_RECORD_TRACE_ENTER 12 /* before the pieces: u64 arguments[6] */
+#define HULL_RECORD_TRACE_LEAVE 13 /* before the pieces: u64 result */
 /* host -> guest */
 #define HULL_RECORD_STDIN 32
 #define HULL_RECORD_STDIN_EOF 33

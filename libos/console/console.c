@@ -16,18 +16,14 @@ bool console_is_terminal(void) {
 }
 
 long console_send(unsigned descriptor, const void *program, size_t size) {
+    static uint8_t byte;
     size_t done = 0;
     while (done < size) {
+        /* Page by page, each brought in first: the transport reads straight from the program's memory. */
         const uint8_t *at = (const uint8_t *)program + done;
-        size_t piece = size - done < HULL_RECORD_MAX ? size - done : HULL_RECORD_MAX, sound = 0;
-        /* Bring each page in, so that the transport can read straight from the program's memory. */
-        while (sound < piece) {
-            static uint8_t byte;
-            if (user_copy_in(&byte, at + sound, 1)) break;
-            sound += PAGE_SIZE - ((uintptr_t)(at + sound) & (PAGE_SIZE - 1));
-        }
-        if (sound == 0) return done ? (long)done : -EFAULT;
-        if (sound < piece) piece = sound;
+        size_t piece = PAGE_SIZE - (uintptr_t)at % PAGE_SIZE;
+        if (piece > size - done) piece = size - done;
+        if (user_copy_in(&byte, at, 1)) return done ? (long)done : -EFAULT;
         channel_write(descriptor == 2 ? HULL_RECORD_STDERR : HULL_RECORD_STDOUT, at, piece);
         done += piece;
     }

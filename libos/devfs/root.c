@@ -1,5 +1,5 @@
 /*
- * The root of an image without a root file system: a tmpfs with the names that programs expect. Also the working directory that the
+ * The root: a tmpfs with the names that programs expect, or the root file system that the host gave, with /dev and /proc of our own. Also the working directory that the
  * host asked for (made when it is not there, as Docker does).
  */
 #include "devfs/internal.h"
@@ -8,6 +8,11 @@
 #include "init/init.h"
 #include "lib/format.h"
 #include "tmpfs/tmpfs.h"
+
+/* By the component rootfs. */
+#pragma GCC visibility push(hidden)
+struct superblock *rootfs_super(void) __attribute__((weak));
+#pragma GCC visibility pop
 
 static struct superblock *root;
 
@@ -23,9 +28,16 @@ static int make_directories(void) {
     first_process.view->umask = 0;
     for (unsigned i = 0; i < sizeof directories / sizeof *directories; i++) {
         int error = vfs_make_directory(directories[i].path, directories[i].mode);
-        if (error) return error;
+        if (error && !(rootfs_super && error == -EEXIST)) return error;
     }
     return 0;
+}
+
+/* What describes this machine is not the root image's. */
+static int mount_own(const char *path, uint32_t mode, uint64_t device) {
+    int error = vfs_make_directory(path, mode);
+    struct superblock *super = error && error != -EEXIST ? NULL : tmpfs_create(mode, device);
+    return super ? vfs_mount(super, path, false) : error ? error : -ENOMEM;
 }
 
 static int write_text(const char *path, const char *text) {
@@ -45,6 +57,7 @@ static int make_files(void) {
     int error = write_text("/etc/hostname", text);
     format_text(text, sizeof text, "127.0.0.1\tlocalhost\n::1\tlocalhost\n127.0.1.1\t%s\n", name);
     if (!error) error = write_text("/etc/hosts", text);
+    if (rootfs_super) return error; /* its users are its own */
     if (!error) error = write_text("/etc/passwd", "root:x:0:0:root:/root:/bin/sh\nnobody:x:65534:65534:nobody:/nonexistent:/usr/sbin/nologin\n");
     if (!error) error = write_text("/etc/group", "root:x:0:\nnogroup:x:65534:\n");
     return error;
@@ -67,8 +80,10 @@ static void enter_working_directory(void) {
 }
 
 static void devfs_start(void) {
-    root = tmpfs_create(0755, 20);
+    root = rootfs_super ? rootfs_super() : tmpfs_create(0755, 20);
     int error = root ? vfs_mount(root, "/", true) : -ENOMEM;
+    if (rootfs_super && !error) error = mount_own("/dev", 0755, 5);
+    if (rootfs_super && !error) error = mount_own("/proc", 0555, 22);
     if (!error) error = make_directories();
     if (!error) error = make_files();
     if (!error) error = devices_attach();

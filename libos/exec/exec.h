@@ -15,6 +15,7 @@ struct exec_image {
     uintptr_t entry, headers;     /* AT_ENTRY, AT_PHDR (0 when no segment holds them) */
     uint32_t header_count;
     uintptr_t start, end;         /* of the lowest and the highest segment */
+    uintptr_t interpreter_base;   /* AT_BASE: where the program's own loader lies; 0 for static programs */
     char interpreter[256];        /* PT_INTERP; empty for static programs */
 };
 /* Strings, each ended by NUL, one after the other. */
@@ -23,10 +24,20 @@ struct exec_arguments { const char *path; struct exec_strings argv, environment;
 
 /* Maps the file's segments. 0, or -ENOEXEC, -ENOMEM … with *why (a sentence without subject) set. */
 int exec_load(struct address_space *, struct file *, uint64_t file_size, struct exec_image *out, const char **why);
+/* The same for a program's interpreter: a position-independent one goes where mmap would put it. */
+int exec_load_interpreter(struct address_space *, struct file *, uint64_t file_size, struct exec_image *out, const char **why);
 /* Maps the stack and writes argc, argv, envp and auxv. The stack pointer, or 0: too large or no memory. */
 uintptr_t exec_build_stack(struct address_space *, const struct exec_image *, const struct exec_arguments *);
 /* Heap after the image, at a random distance. */
 void exec_place_heap(struct address_space *, const struct exec_image *);
+
+/*
+ * A program by its path, in a space without areas: `#!` lines are followed, the program and its interpreter are mapped, heap and
+ * stack are made. 0; or what execve says (-ENOENT, -EACCES, -ENOEXEC, -ELIBBAD, -ELOOP, -E2BIG …) with *why set and, when another file than
+ * `path` is to blame, its name in out->culprit. By the component exec-path: met by a weak reference where a file system may be absent.
+ */
+struct exec_entry { uintptr_t pc, stack; struct exec_image image; char culprit[256]; };
+int exec_from_path(struct address_space *, const struct exec_arguments *, struct exec_entry *out, const char **why);
 
 /* What the CPU tells programs; arch/<isa>/program_abi.c. */
 struct program_abi { uint64_t hwcap, hwcap2, signal_stack; const char *platform; };

@@ -88,18 +88,22 @@ static int map_segment(struct address_space *space, struct file *file, const str
 }
 
 static int load(struct address_space *space, struct file *file, uint64_t file_size, const struct elf_header *header,
-                const struct elf_program_header *headers, struct exec_image *out, const char **why) {
+                const struct elf_program_header *headers, bool interpreter, struct exec_image *out, const char **why) {
     uintptr_t low, high;
     unsigned count = header->program_count;
     bool fixed = header->type == ELF_EXEC;
     if ((*why = check_segments(headers, count, file_size, fixed, header->entry, &low, &high))) return -ENOEXEC;
-    uint64_t random = 0;
-    entropy_fill(&random, sizeof random);
-    *out = (struct exec_image){.base = fixed ? 0 : PIE_BASE + ((random & 0xfffffff) << PAGE_SHIFT) - low, .header_count = count};
     if (!fixed && !inside(page_up(high) - low, 0, 1ul << 40)) {
         *why = "is too large";
         return -ENOMEM;
     }
+    uintptr_t place = 0;
+    if (!fixed && interpreter) place = vm_room(space, page_up(high) - low);
+    else if (!fixed) {
+        entropy_fill(&place, sizeof place);
+        place = PIE_BASE + ((place & 0xfffffff) << PAGE_SHIFT);
+    }
+    *out = (struct exec_image){.base = fixed ? 0 : place - low, .header_count = count};
     out->entry = out->base + header->entry;
     out->start = out->base + low;
     out->end = out->base + high;
@@ -121,7 +125,8 @@ static int load(struct address_space *space, struct file *file, uint64_t file_si
     return 0;
 }
 
-int exec_load(struct address_space *space, struct file *file, uint64_t file_size, struct exec_image *out, const char **why) {
+static int load_file(struct address_space *space, struct file *file, uint64_t file_size, bool interpreter, struct exec_image *out,
+                     const char **why) {
     struct elf_header header;
     if (!inside(0, sizeof header, file_size)) {
         *why = "is too short for an ELF file";
@@ -136,9 +141,17 @@ int exec_load(struct address_space *space, struct file *file, uint64_t file_size
     if (!headers) return -ENOMEM;
     *why = "cannot be read";
     error = read_file(file, header.program_offset, headers, size);
-    if (!error) error = load(space, file, file_size, &header, headers, out, why);
+    if (!error) error = load(space, file, file_size, &header, headers, interpreter, out, why);
     kfree(headers);
     return error;
+}
+
+int exec_load(struct address_space *space, struct file *file, uint64_t file_size, struct exec_image *out, const char **why) {
+    return load_file(space, file, file_size, false, out, why);
+}
+
+int exec_load_interpreter(struct address_space *space, struct file *file, uint64_t file_size, struct exec_image *out, const char **why) {
+    return load_file(space, file, file_size, true, out, why);
 }
 
 void exec_place_heap(struct address_space *space, const struct exec_image *image) {

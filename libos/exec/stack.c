@@ -57,7 +57,7 @@ static void push_auxv(struct builder *b, const struct exec_image *image, uintptr
     const struct credentials *who = &current_process()->credentials;
     const uint64_t auxv[][2] = {
         {AT_HWCAP, abi->hwcap}, {AT_PAGESZ, PAGE_SIZE}, {AT_CLKTCK, 100}, {AT_PHDR, image->headers},
-        {AT_PHENT, sizeof(struct elf_program_header)}, {AT_PHNUM, image->header_count}, {AT_BASE, 0}, {AT_FLAGS, 0},
+        {AT_PHENT, sizeof(struct elf_program_header)}, {AT_PHNUM, image->header_count}, {AT_BASE, image->interpreter_base}, {AT_FLAGS, 0},
         {AT_ENTRY, image->entry}, {AT_UID, who->uid}, {AT_EUID, who->euid}, {AT_GID, who->gid}, {AT_EGID, who->egid},
         {AT_SECURE, 0}, {AT_RANDOM, random}, {AT_HWCAP2, abi->hwcap2}, {AT_EXECFN, path}, {AT_PLATFORM, platform},
         {AT_MINSIGSTKSZ, abi->signal_stack}, {AT_NULL, 0}};

@@ -1,5 +1,6 @@
 /*
- * program_start() of binary images: the executable that is embedded in the image becomes the first process.
+ * program_start() of binary images: the executable that is embedded in the image becomes the first process; in images without one, the
+ * program that the boot module names in the root file system.
  * A file that cannot run ends the machine with status 126, as a shell's does, and one line that says why.
  */
 #include "exec/exec.h"
@@ -50,11 +51,38 @@ _Noreturn static void refuse(const char *why) {
     machine_exit(126 << 8);
 }
 
+/* By exec-path, which is in images that have a root file system. */
+#pragma weak exec_from_path
+#pragma weak hull_program_path
+
+/* As a shell: 127 when there is no such file, 126 when it cannot run. */
+_Noreturn static void start_from_root(struct address_space *space) {
+    static char path[4096];
+    struct exec_entry entry;
+    size_t size = 0;
+    const char *given = boot_module_find(HULL_MODULE_EXEC, &size), *why = NULL;
+    if (!given || !size || size >= sizeof path || !exec_from_path) panic("exec: a program to run, none named");
+    __builtin_memcpy(path, given, size);
+    set_name(path);
+    struct exec_arguments arguments = {path, module_strings(HULL_MODULE_ARGV), module_strings(HULL_MODULE_ENV)};
+    int error = exec_from_path(space, &arguments, &entry, &why);
+    if (error) {
+        log_line("Cannot run \"%s\": %s%s%s, expected an x86-64 Linux program in the root file system", path,
+                 entry.culprit[0] ? entry.culprit : "it", " ", why);
+        machine_exit((error == -ENOENT && !entry.culprit[0] ? 127 : 126) << 8);
+    }
+    program_base = entry.image.base;
+    program_low = entry.image.start;
+    program_high = entry.image.end;
+    arch_thread_enter_program(entry.pc, entry.stack);
+}
+
 _Noreturn void program_start(void) {
     struct address_space *space = vm_space_first();
     struct exec_image image;
     const char *why;
     space->linked = false;
+    if (!&hull_program_path[0]) start_from_root(space);
     program_file.ops = &program_ops;
     set_name(hull_program_path);
     if (exec_load(space, &program_file, (uint64_t)(hull_program_end - hull_program_start), &image, &why)) refuse(why);

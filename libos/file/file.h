@@ -41,7 +41,7 @@ struct file {
 #define FILE_MAX_IOVECS 1024
 #define FILE_MAX_DESCRIPTORS 1024
 /* files == NULL means `first` and `first_cloexec` are in use (so that a static table needs no relocation and no start code). */
-struct file_table { uint32_t references; uint32_t size; struct file **files; uint8_t *close_on_exec; struct file *first[16]; uint8_t first_cloexec[16]; };
+struct file_table { uint32_t references; uint32_t size; struct file **files; uint8_t *close_on_exec; struct file *first[8]; uint8_t first_cloexec[8]; };
 extern struct file_table first_file_table; /* the first process's: 0, 1, 2 are the console */
 /* fork: a copy, each file once more referenced; NULL: out of memory. exec: closes what is marked. exit: drops the table. */
 struct file_table *file_table_copy(const struct file_table *);

@@ -9,7 +9,7 @@
 
 struct file_table first_file_table = {
     .references = 1,
-    .size = 16,
+    .size = 8,
     .first = { &console_files[0], &console_files[1], &console_files[2] },
 };
 

@@ -17,7 +17,7 @@ enum {
 };
 
 #pragma GCC visibility push(hidden)
-void hull_linked_start(long *stack);
+extern const char hull_linked_start[];
 extern const char hull_program_headers[];
 extern const uint64_t hull_program_header_count;
 uint64_t boot_random64(void);
@@ -69,5 +69,5 @@ void program_start(void) {
     at = place_strings(at, argument_text, &arguments);
     at = place_strings(at, environment_text, &environment);
     memcpy(at, auxv, sizeof(auxv));
-    arch_enter_linked((long *)stack, hull_linked_start);
+    arch_enter_linked((long *)stack, random);
 }

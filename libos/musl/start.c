@@ -14,11 +14,11 @@
 #include "libc.h"
 #include "pthread_impl.h"
 
-#define AUXV_COUNT 38
-
 extern weak hidden void (*const __preinit_array_start)(void), (*const __preinit_array_end)(void);
 extern weak hidden void (*const __init_array_start)(void), (*const __init_array_end)(void);
-hidden void hull_linked_start(long *stack);
+extern hidden const Elf64_Phdr hull_program_headers[]; /* PT_PHDR first (compiler/link) */
+extern hidden const uint64_t hull_program_header_count;
+hidden void hull_linked_start(long *stack, const uintptr_t *random);
 int main(int, char **, char **);
 
 static struct tls_module main_tls;
@@ -30,13 +30,11 @@ static void run_array(void (*const *from)(void), void (*const *to)(void))
 }
 
 /* Reads the program headers: where the initial image of thread-local storage is, and how large thread stacks shall be. */
-static void read_program_headers(const size_t *aux)
+static void read_program_headers(void)
 {
-    const Elf64_Phdr *header = (void *)aux[AT_PHDR];
-    size_t base = 0;
-    for (size_t n = aux[AT_PHNUM]; n; n--, header++) {
-        if (header->p_type == PT_PHDR)
-            base = aux[AT_PHDR] - header->p_vaddr;
+    const Elf64_Phdr *header = hull_program_headers;
+    size_t base = (size_t)header - header->p_vaddr;
+    for (size_t n = hull_program_header_count; n; n--, header++) {
         if (header->p_type == PT_TLS) {
             main_tls.image = (void *)(base + header->p_vaddr);
             main_tls.len = header->p_filesz;
@@ -66,39 +64,31 @@ static _Noreturn __attribute__((__noinline__)) void run_program(long argc, char 
     exit(main(argc, argv, envp));
 }
 
-void hull_linked_start(long *stack)
+/* random: AT_RANDOM's bytes. The rest of the auxiliary vector is for those who ask for it; what it says of set-id programs and page sizes
+ * is known here. */
+void hull_linked_start(long *stack, const uintptr_t *random)
 {
     long argc = *stack;
     char **argv = (void *)(stack + 1);
     char **envp = argv + argc + 1;
-    size_t aux[AUXV_COUNT] = {0};
     size_t *auxv;
 
     __environ = envp;
     for (auxv = (void *)envp; *auxv++;)
         ;
     libc.auxv = auxv;
-    for (; *auxv; auxv += 2)
-        if (*auxv < AUXV_COUNT)
-            aux[*auxv] = auxv[1];
-    __hwcap = aux[AT_HWCAP];
-    libc.page_size = aux[AT_PAGESZ];
-    libc.secure = aux[AT_SECURE] || aux[AT_UID] != aux[AT_EUID] || aux[AT_GID] != aux[AT_EGID];
+    libc.page_size = 4096;
 
-    char *name = argc ? argv[0] : (char *)aux[AT_EXECFN];
-    __progname = __progname_full = name ? name : "";
-    for (char *p = __progname; *p; p++)
+    __progname = __progname_full = *argv; /* never absent: the libOS names a program without arguments */
+    for (char *p = *argv; *p; p++)
         if (*p == '/')
             __progname = p + 1;
 
-    read_program_headers(aux);
+    read_program_headers();
     char *memory = __builtin_alloca_with_align(libc.tls_size, 128);
     memset(memory, 0, libc.tls_size);
     if (__init_tp(__copy_tls((unsigned char *)memory)) < 0)
         a_crash();
-    if (aux[AT_RANDOM]) {
-        uintptr_t canary = *(uintptr_t *)aux[AT_RANDOM];
-        __pthread_self()->canary = canary & ~(uintptr_t)0xff00; /* one byte zero: string functions cannot copy it */
-    }
+    __pthread_self()->canary = *random & ~(uintptr_t)0xff00; /* one byte zero: string functions cannot copy it */
     run_program(argc, argv, envp);
 }

@@ -26,7 +26,7 @@ static void ids_start(void) {
         c->group_count = count;
     }
 }
-HULL_INIT(6, ids_start);
+HULL_INIT(8, ids_start); /* after the file systems, whose first directories are root's */
 
 SYSCALL_DEFINE(getpid, void) { return current_process()->pid; }
 SYSCALL_DEFINE(getppid, void) { return current_process()->parent_pid; }

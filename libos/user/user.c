@@ -9,18 +9,16 @@
 /* Defined by the component that starts binary programs; in linked images calls may pass addresses in the image. */
 extern const char exec_binary_program __attribute__((weak));
 
-static bool allowed(uintptr_t start, size_t size) {
-    if (!&exec_binary_program || current_thread()->own_memory) return true;
-    return start <= PROGRAM_END && size <= PROGRAM_END - start;
+static int copy(void *to, const void *from, size_t size, const void *program) {
+    if (&exec_binary_program && !current_thread()->own_memory &&
+        ((uintptr_t)program > PROGRAM_END || size > PROGRAM_END - (uintptr_t)program))
+        return -EFAULT;
+    return arch_copy_faultable(to, from, size) ? -EFAULT : 0;
 }
 
-int user_copy_in(void *to, const void *program, size_t size) {
-    return allowed((uintptr_t)program, size) && !arch_copy_faultable(to, program, size) ? 0 : -EFAULT;
-}
+int user_copy_in(void *to, const void *program, size_t size) { return copy(to, program, size, program); }
 
-int user_copy_out(void *program, const void *from, size_t size) {
-    return allowed((uintptr_t)program, size) && !arch_copy_faultable(program, from, size) ? 0 : -EFAULT;
-}
+int user_copy_out(void *program, const void *from, size_t size) { return copy(program, from, size, program); }
 
 long user_string_in(char *to, const char *program, size_t room) {
     for (size_t length = 0; length < room;) {

@@ -172,6 +172,8 @@ int open_path(struct path path, uint32_t flags, struct file **out) {
             return error;
         }
         if (!error && !is_directory(inode) && !is_regular(inode)) error = -ENXIO;
+        if (!error && ((flags & O_ACCMODE) != O_RDONLY || flags & O_TRUNC) && inode->ops->prepare_write)
+            error = inode->ops->prepare_write(inode, flags & O_TRUNC);
         if (!error && flags & O_TRUNC) error = inode_truncate(inode, 0);
     } else if (flags & O_DIRECTORY && !is_directory(inode)) {
         error = -ENOTDIR;
@@ -264,6 +266,24 @@ int open_at(int directory, const char *text, uint32_t flags, uint32_t mode, stru
     }
     error = walk_at(directory, text, flags & O_NOFOLLOW ? WALK_NO_FOLLOW : 0, &path, NULL);
     return error ? error : open_path(path, flags, out);
+}
+
+int vfs_open_program(const char *text, struct file **out, uint64_t *size) {
+    struct path path;
+    int error = walk_at(AT_FDCWD, text, 0, &path, NULL);
+    if (error) return error;
+    struct inode *inode = path.dentry->inode;
+    error = is_regular(inode) && !inode->ops->open && !inode->ops->target ? inode_permission(inode, MAY_EXECUTE) : -EACCES;
+    struct open_file *open = error ? NULL : kzalloc(sizeof *open);
+    if (open) {
+        *open = (struct open_file){ .path = path, .inode = inode };
+        *size = (uint64_t)inode->size;
+        *out = file_create(&regular_ops, O_RDONLY | O_LARGEFILE, open);
+        if (*out) return 0;
+        kfree(open);
+    }
+    path_put(path);
+    return error ? error : -ENOMEM;
 }
 
 SYSCALL_DEFINE(openat, int directory, const char *program_path, int flags, uint32_t mode) {

@@ -41,6 +41,7 @@ struct inode_ops {
     int (*allocate)(struct inode *, int64_t start, int64_t length, bool punch); /* absent: -EOPNOTSUPP */
     int (*changed)(struct inode *); /* mode, owner or times were set; absent: they live in the inode only */
     int (*sync)(struct inode *);    /* absent: nothing to do */
+    int (*prepare_write)(struct inode *, bool truncates); /* it is about to be opened for writing; absent: nothing to do */
     uint64_t (*blocks)(struct inode *); /* of 512 bytes; absent: from the size */
     /* Devices, descriptors: a file of their own, flags as in open. */
     int (*open)(struct inode *, uint32_t flags, struct file **out);
@@ -75,6 +76,8 @@ void mount_view_put(struct mount_view *);
 
 /* For start code and other components; paths in libOS memory, relative to the current process's working directory. */
 int vfs_open(const char *path, uint32_t flags, uint32_t mode, struct file **out); /* as open(2) */
+/* A regular file that the process may execute, for exec: also where it may not read it. -EACCES otherwise, as execve. */
+int vfs_open_program(const char *path, struct file **out, uint64_t *size);
 int vfs_enter(const char *path); /* chdir */
 int vfs_make_directory(const char *path, uint32_t mode);
 int vfs_make_symlink(const char *target, const char *path);

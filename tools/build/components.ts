@@ -15,7 +15,10 @@ interface Manifest {
   optimize?: 'size' | 'speed';
   /** Third-party source package that "sources" beginning with "<package>:" come from. */
   includes?: string[];
-  /** Further compiler flags; third-party code only. */
+  /**
+   * Further compiler flags: of third-party code; and "-fstack-protector" (canaries only in functions with byte arrays) in the components of the smallest
+   * images, whose functions hold no arrays that a program's bytes could overrun.
+   */
   flags?: string[];
   [key: string]: unknown;
 }
@@ -32,6 +35,7 @@ const COMPILE_FLAGS = [
   '-mno-red-zone',
   '-mgeneral-regs-only',
   '-fno-asynchronous-unwind-tables',
+  '-fomit-frame-pointer',
   '-fstack-protector-strong',
   '-mstack-protector-guard=global',
   '-Wall',

@@ -101,8 +101,8 @@ extern uint32_t arch_work;
 
 /* Runs the program at pc with its stack pointer at sp, all other registers zero, interrupts on. */
 _Noreturn void arch_thread_enter_program(uintptr_t pc, uintptr_t sp);
-/* Calls start(stack) on that stack, interrupts on: the way into a linked program. */
-_Noreturn void arch_enter_linked(long *stack, void (*start)(long *stack));
+/* Calls the C library's hull_linked_start(stack, random) on that stack, interrupts on: the way into a linked program. */
+_Noreturn void arch_enter_linked(long *stack, const uint64_t *random);
 /* Continues the program as the frame says, on whose kernel stack this runs. */
 _Noreturn void arch_return_to_program(struct trap_frame *frame);
 /* Saves the caller's state in `from` and continues `to` where it called this (or as arch_thread_prepare laid out). FPU state,

@@ -5,17 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "check.h"
 #include "arch/arch.h"
 #include "entropy/entropy.h"
 #include "init/init.h"
-
-#define CHECK(condition)                                                                                                \
-    do {                                                                                                                \
-        if (!(condition)) {                                                                                             \
-            fprintf(stderr, "%s:%d: expected %s\n", __FILE__, __LINE__, #condition);                                    \
-            exit(1);                                                                                                    \
-        }                                                                                                               \
-    } while (0)
 
 char *native_arena;
 static uint64_t cycles;

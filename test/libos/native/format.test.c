@@ -1,10 +1,12 @@
 /*
- * The log formatter.
- * sources: libos/lib/format.c
+ * The log formatter, and what it sends of a line that is too long.
+ * sources: libos/format/format.c
  */
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "channel/internal.h"
 #include "lib/format.h"
 
 #pragma GCC diagnostic ignored "-Wformat-security"
@@ -18,6 +20,21 @@ static void expect(const char *want, const char *format, ...) {
         fprintf(stderr, "format \"%s\": got \"%s\" (%zu), expected \"%s\"\n", format, got, length, want);
         exit(1);
     }
+}
+
+static char sent[300];
+static size_t sent_size;
+void channel_write(uint8_t type, const void *payload, size_t size) {
+    if (type == 7 && size < sizeof(sent))
+        memcpy(sent, payload, sent_size = size);
+}
+
+static bool sends(size_t size, const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    format_send(7, format, arguments);
+    va_end(arguments);
+    return sent_size == size;
 }
 
 int main(void) {
@@ -34,5 +51,10 @@ int main(void) {
     char small[4];
     if (format_text(small, sizeof(small), "%s", "abcdef") != 3 || strcmp(small, "abc"))
         return 1;
+    char line[400];
+    memset(line, 'x', sizeof(line) - 1);
+    line[sizeof(line) - 1] = 0;
+    if (!sends(5, "%d ok", 42) || memcmp(sent, "42 ok", 5) || !sends(255, "%s", line) || sent[254] != 'x')
+        return 2;
     return 0;
 }

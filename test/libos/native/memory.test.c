@@ -5,16 +5,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include "check.h"
 #include "arch/arch.h"
 #include "memory/memory.h"
-
-#define CHECK(condition)                                                                                                \
-    do {                                                                                                                \
-        if (!(condition)) {                                                                                             \
-            fprintf(stderr, "%s:%d: expected %s\n", __FILE__, __LINE__, #condition);                                    \
-            exit(1);                                                                                                    \
-        }                                                                                                               \
-    } while (0)
 
 #define PAGES 4096
 char *native_arena;

@@ -1,0 +1,142 @@
+/* Life of overlay inodes, and copying up: an inode gets an upper one, with its content and attributes, the first time that it changes. */
+#include "overlay/internal.h"
+#include "arch/arch.h"
+
+#define BUCKETS 64
+static struct inode *known[BUCKETS]; /* overlay inodes by upper inode: hard links meet here. No references */
+
+static struct inode **bucket_of(const struct inode *upper) { return &known[((uintptr_t)upper >> 4) % BUCKETS]; }
+
+static void remember(struct inode *inode) {
+    struct inode **bucket = bucket_of(layers_of(inode)->upper);
+    layers_of(inode)->next = *bucket;
+    *bucket = inode;
+}
+
+void overlay_take_attributes(struct inode *to, const struct inode *from) {
+    to->mode = from->mode, to->uid = from->uid, to->gid = from->gid;
+    to->atime = from->atime, to->mtime = from->mtime, to->ctime = from->ctime, to->btime = from->btime;
+}
+
+static const struct inode_ops *ops_of(const struct inode *inode) {
+    switch (inode->mode & S_IFMT) {
+    case S_IFDIR: return &overlay_directory_ops;
+    case S_IFREG: return &overlay_file_ops;
+    case S_IFLNK: return &overlay_link_ops;
+    default: return &overlay_node_ops;
+    }
+}
+
+static char *copy_name(const char *name, size_t length) {
+    char *copy = kmalloc(length + 1);
+    if (copy) memcpy(copy, name, length);
+    if (copy) copy[length] = 0;
+    return copy;
+}
+
+int overlay_inode(struct superblock *super, struct inode *parent, const char *name, size_t length, struct inode *lower, struct inode *upper,
+                  struct inode **out) {
+    struct inode *inode = NULL;
+    if (upper)
+        for (inode = *bucket_of(upper); inode && layers_of(inode)->upper != upper; inode = layers_of(inode)->next) {}
+    if (inode) {
+        inode_get(*out = inode);
+        if (lower) inode_put(lower);
+        inode_put(upper);
+        return 0;
+    }
+    const struct inode *real = upper ? upper : lower;
+    struct layers *layers = kzalloc(sizeof *layers);
+    char *copy = upper ? NULL : copy_name(name, length);
+    if (layers && (upper || copy)) inode = inode_create(ops_of(real), super, real->mode);
+    if (!inode) {
+        kfree(copy);
+        kfree(layers);
+        if (lower) inode_put(lower);
+        if (upper) inode_put(upper);
+        return -ENOMEM;
+    }
+    *layers = (struct layers){ .lower = lower, .upper = upper, .parent = parent, .name = copy };
+    if (parent) inode_get(parent);
+    overlay_take_attributes(inode, real);
+    inode->ino = lower ? lower->ino : 1ull << 40 | upper->ino;
+    inode->rdev = is_kind(real, S_IFDIR) ? 0 : real->rdev;
+    inode->size = real->size;
+    inode->nlink = real->nlink;
+    inode->data = layers;
+    if (upper) remember(inode);
+    *out = inode;
+    return 0;
+}
+
+void overlay_release(struct inode *inode) {
+    struct layers *layers = layers_of(inode);
+    if (layers->upper) {
+        struct inode **at = bucket_of(layers->upper);
+        while (*at != inode) at = &layers_of(*at)->next;
+        *at = layers->next;
+        overlay_take_attributes(layers->upper, inode);
+        inode_put(layers->upper);
+    }
+    if (layers->lower) inode_put(layers->lower);
+    if (layers->parent) inode_put(layers->parent);
+    kfree(layers->name);
+    kfree(layers);
+    kfree(inode);
+}
+
+static int copy_content(struct inode *lower, struct inode *upper, int64_t size) {
+    int error = upper->ops->truncate(upper, size);
+    for (uint64_t index = 0; !error && (int64_t)(index << PAGE_SHIFT) < size; index++) {
+        uint64_t from, to;
+        if ((error = lower->ops->get_page(lower, index, FILE_PAGE_READ, &from))) break;
+        if (!(error = upper->ops->get_page(upper, index, FILE_PAGE_CREATE, &to))) {
+            size_t left = (size_t)(size - (int64_t)(index << PAGE_SHIFT));
+            memcpy(phys_to_virt(to), phys_to_virt(from), left < PAGE_SIZE ? left : PAGE_SIZE);
+            page_put(to);
+        }
+        page_put(from);
+    }
+    return error;
+}
+
+static int make_upper(struct inode *inode, struct inode *directory, int64_t most, struct inode **out) {
+    struct layers *layers = layers_of(inode);
+    struct inode *lower = layers->lower;
+    size_t length = strlen(layers->name);
+    if (is_kind(inode, S_IFLNK)) {
+        char *text = page_alloc();
+        if (!text) return -ENOSPC;
+        long size = lower->ops->readlink(lower, text, PAGE_SIZE - 1);
+        if (size >= 0) text[size] = 0;
+        int error = size < 0 ? (int)size : directory->ops->symlink(directory, layers->name, length, text, out);
+        page_put(virt_to_phys(text));
+        return error;
+    }
+    int error = directory->ops->create(directory, layers->name, length, inode->mode, inode->rdev, out);
+    if (error || !is_kind(inode, S_IFREG)) return error;
+    error = copy_content(lower, *out, inode->size < most ? inode->size : most);
+    if (!error) return 0;
+    directory->ops->unlink(directory, layers->name, length, *out);
+    inode_put(*out);
+    return error;
+}
+
+int overlay_copy_up(struct inode *inode, int64_t most) {
+    struct layers *layers = layers_of(inode);
+    /* From the first directory that has an upper one downwards: a deep tree is a loop, not a recursion. */
+    while (!layers->upper) {
+        struct inode *at = inode, *upper;
+        while (!layers_of(layers_of(at)->parent)->upper) at = layers_of(at)->parent;
+        struct layers *of = layers_of(at);
+        int error = make_upper(at, layers_of(of->parent)->upper, at == inode ? most : 0, &upper);
+        if (error) return error == -ENOMEM ? -ENOSPC : error;
+        overlay_take_attributes(upper, at);
+        of->upper = upper;
+        remember(at);
+        kfree(of->name);
+        of->name = NULL;
+        if (is_kind(at, S_IFREG)) at->size = upper->size;
+    }
+    return 0;
+}

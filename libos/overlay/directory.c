@@ -1,0 +1,266 @@
+/*
+ * Directories of an overlay. A name is looked for above, then below; a whiteout above (a character device 0:0, as Linux's overlayfs has it)
+ * hides what is below, an opaque directory hides the whole one of its name. Changing calls copy the directory up first.
+ */
+#include "overlay/internal.h"
+
+/* Positions: 0 and 1 are the dots; then the upper directory's, then the lower one's. */
+#define PHASE_SHIFT 60
+#define PHASE_UPPER (1ll << PHASE_SHIFT)
+#define PHASE_LOWER (2ll << PHASE_SHIFT)
+#define PHASE_MASK (PHASE_UPPER - 1)
+
+/* What a layer has: 0 with *out NULL when it has nothing. */
+static int look(struct inode *directory, const char *name, size_t length, struct inode **out) {
+    *out = NULL;
+    if (!directory) return 0;
+    int error = directory->ops->lookup(directory, name, length, out);
+    if (error) *out = NULL;
+    return error == -ENOENT ? 0 : error;
+}
+
+static struct inode *upper_of(const struct inode *inode) { return layers_of(inode)->upper; }
+static struct inode *lower_of(const struct inode *inode) { return layers_of(inode)->lower; }
+
+static int lookup(struct inode *directory, const char *name, size_t length, struct inode **out) {
+    struct inode *upper, *lower = NULL;
+    int error = look(upper_of(directory), name, length, &upper);
+    if (error) return error;
+    if (upper && is_whiteout(upper)) {
+        inode_put(upper);
+        return -ENOENT;
+    }
+    if (!upper || (is_kind(upper, S_IFDIR) && !is_opaque(upper))) error = look(lower_of(directory), name, length, &lower);
+    if (!error && upper && lower && !is_kind(lower, S_IFDIR)) {
+        inode_put(lower);
+        lower = NULL;
+    }
+    if (error || (!upper && !lower)) {
+        if (upper) inode_put(upper);
+        return error ? error : -ENOENT;
+    }
+    return overlay_inode(directory->super, directory, name, length, lower, upper, out);
+}
+
+/* Is a name of the lower directory hidden or replaced? Negative: -errno. */
+static int is_covered(struct inode *directory, const char *name, size_t length) {
+    struct inode *upper;
+    int error = look(upper_of(directory), name, length, &upper);
+    if (!upper) return error;
+    inode_put(upper);
+    return 1;
+}
+
+static int has_below(struct inode *directory, const char *name, size_t length) {
+    struct inode *lower;
+    int error = look(lower_of(directory), name, length, &lower);
+    if (!lower) return error;
+    inode_put(lower);
+    return 1;
+}
+
+/* A name is about to be made: the directory is there above, and no whiteout of that name. */
+static int make_room(struct inode *directory, const char *name, size_t length) {
+    int error = overlay_copy_up(directory, 0);
+    struct inode *there;
+    if (!error) error = look(upper_of(directory), name, length, &there);
+    if (error || !there) return error;
+    error = is_whiteout(there) ? upper_of(directory)->ops->unlink(upper_of(directory), name, length, there) : -EEXIST;
+    inode_put(there);
+    return error;
+}
+
+static int put_whiteout(struct inode *directory, const char *name, size_t length) {
+    int below = has_below(directory, name, length);
+    struct inode *made, *upper = upper_of(directory);
+    if (below <= 0) return below;
+    int error = upper->ops->create(upper, name, length, S_IFCHR, 0, &made);
+    if (!error) inode_put(made);
+    return error;
+}
+
+/* `made` came to be in the upper directory: its overlay inode. */
+static int finish(struct inode *directory, const char *name, size_t length, struct inode *made, struct inode **out) {
+    if (is_kind(made, S_IFDIR)) {
+        made->rdev = 1; /* opaque */
+        directory->nlink++;
+    }
+    return overlay_inode(directory->super, directory, name, length, NULL, made, out);
+}
+
+static int create(struct inode *directory, const char *name, size_t length, uint32_t mode, uint64_t rdev, struct inode **out) {
+    struct inode *made;
+    if ((mode & S_IFMT) == S_IFCHR && !rdev) return -EPERM; /* that is a whiteout */
+    int error = make_room(directory, name, length);
+    struct inode *upper = upper_of(directory);
+    if (!error) error = upper->ops->create(upper, name, length, mode, rdev, &made);
+    return error ? error : finish(directory, name, length, made, out);
+}
+
+static int make_symlink(struct inode *directory, const char *name, size_t length, const char *target, struct inode **out) {
+    struct inode *made;
+    int error = make_room(directory, name, length);
+    struct inode *upper = upper_of(directory);
+    if (!error) error = upper->ops->symlink(upper, name, length, target, &made);
+    return error ? error : finish(directory, name, length, made, out);
+}
+
+static int link(struct inode *directory, const char *name, size_t length, struct inode *target) {
+    if (target->super != directory->super) return -EXDEV;
+    int error = overlay_copy_up(target, INT64_MAX);
+    if (!error) error = make_room(directory, name, length);
+    struct inode *upper = upper_of(directory);
+    if (!error) error = upper->ops->link(upper, name, length, upper_of(target));
+    if (!error) target->nlink = upper_of(target)->nlink;
+    return error;
+}
+
+/* Counts what is not a dot, and asks for no more than one. */
+struct counter { struct dirent_sink sink; bool any; };
+static bool count_name(struct dirent_sink *sink, const char *name, size_t length, uint64_t ino, uint32_t mode, int64_t offset) {
+    (void)ino, (void)mode, (void)offset;
+    bool dot = name[0] == '.' && (length == 1 || (length == 2 && name[1] == '.'));
+    if (!dot) ((struct counter *)sink)->any = true;
+    return dot;
+}
+
+static int iterate(struct inode *directory, int64_t position, struct dirent_sink *sink);
+
+/* An empty directory's upper part may hold whiteouts: they go, one at a time. */
+struct first_name { struct dirent_sink sink; char name[NAME_MAX]; size_t length; };
+static bool take_name(struct dirent_sink *sink, const char *name, size_t length, uint64_t ino, uint32_t mode, int64_t offset) {
+    struct first_name *first = (struct first_name *)sink;
+    (void)ino, (void)mode, (void)offset;
+    if (name[0] == '.' && (length == 1 || (length == 2 && name[1] == '.'))) return true;
+    memcpy(first->name, name, first->length = length);
+    return false;
+}
+
+static int empty_out(struct inode *victim) {
+    struct counter counter = { { count_name }, false };
+    int error = iterate(victim, 0, &counter.sink);
+    if (error || counter.any) return error ? error : -ENOTEMPTY;
+    for (struct inode *upper = upper_of(victim), *whiteout; upper;) {
+        struct first_name first = { .sink = { take_name } };
+        if ((error = upper->ops->iterate(upper, 0, &first.sink))) return error;
+        if (!first.length) break;
+        if ((error = upper->ops->lookup(upper, first.name, first.length, &whiteout))) return error;
+        error = upper->ops->unlink(upper, first.name, first.length, whiteout);
+        inode_put(whiteout);
+        if (error) return error;
+    }
+    return 0;
+}
+
+static void forget(struct inode *directory, struct inode *victim) {
+    if (is_kind(victim, S_IFDIR)) {
+        victim->nlink = 0;
+        directory->nlink--;
+    } else victim->nlink = upper_of(victim) ? upper_of(victim)->nlink : victim->nlink - 1;
+}
+
+static int unlink(struct inode *directory, const char *name, size_t length, struct inode *victim) {
+    int error = is_kind(victim, S_IFDIR) ? empty_out(victim) : 0;
+    if (!error) error = overlay_copy_up(directory, 0);
+    struct inode *upper = upper_of(directory);
+    if (!error && upper_of(victim)) error = upper->ops->unlink(upper, name, length, upper_of(victim));
+    if (!error) error = put_whiteout(directory, name, length);
+    if (!error) forget(directory, victim);
+    return error;
+}
+
+static int rename(struct inode *from, const char *name, size_t length, struct inode *moved, struct inode *to, const char *new_name,
+                  size_t new_length, struct inode *replaced, bool exchange) {
+    if (exchange) return -EINVAL;
+    bool directory = is_kind(moved, S_IFDIR);
+    if (directory && lower_of(moved)) return -EXDEV; /* as overlayfs without redirections: whoever moves it copies it */
+    int error = replaced && is_kind(replaced, S_IFDIR) ? empty_out(replaced) : 0;
+    if (!error) error = overlay_copy_up(moved, INT64_MAX);
+    if (!error) error = overlay_copy_up(from, 0);
+    struct inode *covered = replaced ? upper_of(replaced) : NULL;
+    if (!error) error = covered ? overlay_copy_up(to, 0) : make_room(to, new_name, new_length);
+    struct inode *upper = upper_of(from);
+    if (!error) error = upper->ops->rename(upper, name, length, upper_of(moved), upper_of(to), new_name, new_length, covered, false);
+    if (!error) error = put_whiteout(from, name, length);
+    if (error) return error;
+    if (replaced) forget(to, replaced);
+    if (directory) from->nlink--, to->nlink++;
+    struct layers *layers = layers_of(moved);
+    inode_get(to);
+    inode_put(layers->parent);
+    layers->parent = to;
+    return 0;
+}
+
+/* Passes a layer's names on with positions, numbers and a choice of the overlay's own. */
+struct filter { struct dirent_sink sink, *to; struct inode *directory; int64_t phase; bool full; int error; };
+static bool filter_name(struct dirent_sink *sink, const char *name, size_t length, uint64_t ino, uint32_t mode, int64_t offset) {
+    struct filter *filter = (struct filter *)sink;
+    if (name[0] == '.' && (length == 1 || (length == 2 && name[1] == '.'))) return true;
+    if (filter->phase == PHASE_LOWER) {
+        int covered = is_covered(filter->directory, name, length);
+        if (covered < 0) filter->error = covered;
+        if (covered) return covered > 0;
+    } else {
+        struct inode *there; /* its number is that of the lower one when it was copied up */
+        ino |= 1ull << 40;
+        int error = lookup(filter->directory, name, length, &there);
+        if (error == -ENOENT) return true; /* a whiteout */
+        if (error) filter->error = error;
+        else ino = there->ino, inode_put(there);
+        if (error) return false;
+    }
+    if (filter->to->add(filter->to, name, length, ino, mode, filter->phase | offset)) return true;
+    filter->full = true;
+    return false;
+}
+
+static int iterate(struct inode *directory, int64_t position, struct dirent_sink *sink) {
+    struct layers *layers = layers_of(directory);
+    struct inode *parent = layers->parent ? layers->parent : directory;
+    if (position < 1 && !sink->add(sink, ".", 1, directory->ino, S_IFDIR, 1)) return 0;
+    if (position < 2 && !sink->add(sink, "..", 2, parent->ino, S_IFDIR, 2)) return 0;
+    for (int64_t phase = PHASE_UPPER; phase <= PHASE_LOWER; phase += PHASE_UPPER) {
+        struct inode *layer = phase == PHASE_UPPER ? layers->upper : layers->lower;
+        if (!layer || position >= phase + PHASE_UPPER) continue;
+        struct filter filter = { { filter_name }, sink, directory, phase, false, 0 };
+        int error = layer->ops->iterate(layer, position >= phase ? position & PHASE_MASK : 0, &filter.sink);
+        if (error || filter.error) return error ? error : filter.error;
+        if (filter.full) return 0;
+    }
+    return 0;
+}
+
+static int changed(struct inode *inode) {
+    int error = overlay_copy_up(inode, 0);
+    if (!error) overlay_take_attributes(upper_of(inode), inode);
+    return error;
+}
+
+static uint64_t blocks(struct inode *inode) {
+    (void)inode;
+    return 8;
+}
+
+const struct inode_ops overlay_directory_ops = {
+    .lookup = lookup, .create = create, .symlink = make_symlink, .link = link, .unlink = unlink, .rename = rename, .iterate = iterate,
+    .changed = changed, .blocks = blocks, .release = overlay_release,
+};
+
+static void statfs(struct superblock *super, struct linux_statfs *out) {
+    struct superblock *upper = super->data;
+    if (upper->ops->statfs) upper->ops->statfs(upper, out);
+    out->type = 0x794c7630; /* OVERLAYFS_SUPER_MAGIC */
+}
+static const struct super_ops super_ops = { statfs };
+
+struct superblock *overlay_create(struct superblock *lower, struct superblock *upper, uint64_t device) {
+    struct superblock *super = kzalloc(sizeof *super);
+    if (!super) return NULL;
+    *super = (struct superblock){ .ops = &super_ops, .kind = "overlay", .device = device, .data = upper };
+    inode_get(lower->root);
+    inode_get(upper->root);
+    if (!overlay_inode(super, NULL, "", 0, lower->root, upper->root, &super->root)) return super;
+    kfree(super);
+    return NULL;
+}

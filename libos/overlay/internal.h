@@ -1,0 +1,34 @@
+/* Private to overlay: what an inode of it is. */
+#ifndef HULL_OVERLAY_INTERNAL_H
+#define HULL_OVERLAY_INTERNAL_H
+#include "lib/string.h"
+#include "memory/memory.h"
+#include "overlay/overlay.h"
+#include "syscall/syscall.h"
+
+/*
+ * An overlay inode stands for a lower inode, an upper one, or both (a merged directory; a file that was copied up). While it lives its
+ * own attributes are the ones that count; they go to the upper inode when something looks there (copying up, the end of its life).
+ */
+struct layers {
+    struct inode *lower, *upper; /* one reference each; at least one is there */
+    struct inode *parent;        /* overlay inode with a reference, NULL: the root */
+    char *name;                  /* under which it was found there: copying up needs it. Only while there is no upper */
+    struct inode *next;          /* of the overlay inodes with an upper one, by it */
+};
+static inline struct layers *layers_of(const struct inode *inode) { return inode->data; }
+static inline bool is_kind(const struct inode *inode, uint32_t kind) { return (inode->mode & S_IFMT) == kind; }
+static inline bool is_whiteout(const struct inode *upper) { return is_kind(upper, S_IFCHR) && !upper->rdev; }
+/* An upper directory that hides the lower one of its name: rdev means nothing for directories. */
+static inline bool is_opaque(const struct inode *upper) { return upper->rdev != 0; }
+
+extern const struct inode_ops overlay_directory_ops, overlay_file_ops, overlay_link_ops, overlay_node_ops;
+
+/* The overlay inode for these; takes their references in any case. Another name of an upper inode that is known gives the same inode. */
+int overlay_inode(struct superblock *, struct inode *parent, const char *name, size_t length, struct inode *lower, struct inode *upper,
+                  struct inode **out);
+void overlay_release(struct inode *);
+void overlay_take_attributes(struct inode *to, const struct inode *from);
+/* Makes the upper inode, and those of the directories above it. most: bytes of content that are wanted. 0 or -errno. */
+int overlay_copy_up(struct inode *, int64_t most);
+#endif
