@@ -63,7 +63,7 @@ struct file_table *file_table_copy(const struct file_table *from) {
     struct file_table *copy = kzalloc(sizeof *copy), *source = (struct file_table *)from;
     if (!copy) return NULL;
     copy->references = 1;
-    copy->size = 16;
+    copy->size = sizeof copy->first / sizeof *copy->first;
     if (file_table_grow(copy, source->size)) {
         kfree(copy);
         return NULL;

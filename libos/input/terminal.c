@@ -16,7 +16,8 @@
 #include "task/task.h"
 
 /* Absent where the signal component is. */
-extern __typeof(signal_send) signal_send __attribute__((weak));
+extern __typeof(process_signal_group) process_signal_group __attribute__((weak));
+extern __typeof(signal_action_is_ignore) signal_action_is_ignore __attribute__((weak));
 
 static struct line line;
 static struct linux_winsize size_now;
@@ -27,10 +28,10 @@ static void echo(struct line *unused, const char *bytes, size_t size) {
     channel_write(HULL_RECORD_STDOUT, bytes, size);
 }
 
-/* To the foreground group; the first process is all of it as long as it is the only one. */
+/* To the foreground group. */
 static void raise_signal(struct line *unused, int number) {
     (void)unused;
-    if (signal_send) signal_send(&first_process, &(struct signal_info){ .number = number, .code = SI_KERNEL });
+    if (process_signal_group) process_signal_group(foreground, &(struct signal_info){ .number = number, .code = SI_KERNEL });
 }
 
 void terminal_start(void) {
@@ -71,7 +72,18 @@ static bool satisfied(void *argument) {
     return available < 0 || available >= ((struct need *)argument)->least || input_ended;
 }
 
+/* POSIX 11.1.4: a read in the background stops the reader's group, or fails where that cannot be. 0: the foreground. */
+static long stop_background(void) {
+    struct process *self = current_process();
+    if (self->group == foreground || !process_signal_group) return 0;
+    if (current_thread()->signal_mask & SIGNAL_BIT(SIGTTIN) || signal_action_is_ignore(self, SIGTTIN)) return -EIO;
+    process_signal_group(self->group, &(struct signal_info){ .number = SIGTTIN, .code = SI_KERNEL });
+    return -EINTR; /* made anew when it goes on */
+}
+
 long terminal_read_lines(struct file *file, const struct iovec *vector, int count) {
+    long stopped = stop_background();
+    if (stopped) return stopped;
     const struct linux_termios *t = &line.termios;
     bool canonical = t->lflag & ICANON;
     size_t wanted = 0;
@@ -143,6 +155,12 @@ static long stream_ioctl(unsigned long request, unsigned long argument) {
     return request == FIONREAD ? put(argument, &available, sizeof available) : -ENOTTY;
 }
 
+static bool group_in_session(int group) {
+    for (struct process *p = &first_process; p; p = p->next)
+        if (p->group == group && p->session == current_process()->session) return true;
+    return false;
+}
+
 long terminal_ioctl(unsigned long request, unsigned long argument) {
     if (!console_is_terminal()) return stream_ioctl(request, argument);
     int number;
@@ -157,6 +175,7 @@ long terminal_ioctl(unsigned long request, unsigned long argument) {
     case TIOCSPGRP:
         if (user_copy_in(&number, (const void *)argument, sizeof number)) return -EFAULT;
         if (number <= 0) return -EINVAL;
+        if (!group_in_session(number)) return -EPERM;
         foreground = number;
         return 0;
     case FIONREAD:

@@ -3,20 +3,36 @@
  * from ITIMER_REAL only in their signals, which is early while a program sleeps, and exact while it runs.
  */
 #include "clock/clock.h"
+#include "memory/memory.h"
 #include "signal/signal.h"
 #include "syscall/errno.h"
 #include "syscall/syscall.h"
 
 struct timeval { int64_t seconds, microseconds; };
 struct itimerval { struct timeval interval, value; };
-struct interval_timer { struct timer timer; uint64_t interval; int signal; bool armed; };
+struct interval_timer { struct timer timer; uint64_t interval; struct process *process; int signal; bool armed; };
 
-static struct interval_timer timers[3];
+/* A process's three, made at its first call; the first process's are static. */
+struct interval_timers { struct interval_timer of[3]; };
+static struct interval_timers first_timers;
+
+static struct interval_timer *timers_of(struct process *process) {
+    if (!process->timers) process->timers = process == &first_process ? &first_timers : kzalloc(sizeof first_timers);
+    return process->timers ? process->timers->of : NULL;
+}
+
+/* The process ends. */
+void itimer_end(struct process *process) {
+    if (!process->timers) return;
+    for (int i = 0; i < 3; i++) timer_remove(&process->timers->of[i].timer);
+    if (process != &first_process) kfree(process->timers);
+    process->timers = NULL;
+}
 
 static void fire(struct timer *t) {
     struct interval_timer *it = (struct interval_timer *)t;
     it->armed = false;
-    signal_send(&first_process, &(struct signal_info){.number = it->signal, .code = SI_KERNEL});
+    signal_send(it->process, &(struct signal_info){.number = it->signal, .code = SI_KERNEL});
     if (!it->interval) return;
     uint64_t now = clock_monotonic_ns();
     /* Missed periods are not caught up: a signal waits at most once. */
@@ -45,11 +61,12 @@ static struct itimerval left(const struct interval_timer *it) {
 
 static void set(int which, uint64_t value, uint64_t interval) {
     static const uint8_t signals[3] = {SIGALRM, SIGVTALRM, SIGPROF};
-    struct interval_timer *it = &timers[which];
+    struct interval_timer *it = &timers_of(current_process())[which];
     if (it->armed) timer_remove(&it->timer);
     it->armed = value != 0;
     it->interval = interval;
     it->signal = signals[which];
+    it->process = current_process();
     if (!value) return;
     it->timer.run = fire;
     it->timer.deadline_ns = clock_monotonic_ns() + value;
@@ -58,7 +75,8 @@ static void set(int which, uint64_t value, uint64_t interval) {
 
 SYSCALL_DEFINE(getitimer, int which, struct itimerval *out) {
     if (which < 0 || which > 2) return -EINVAL;
-    struct itimerval now = left(&timers[which]);
+    if (!timers_of(current_process())) return -ENOMEM;
+    struct itimerval now = left(&timers_of(current_process())[which]);
     return user_copy_out(out, &now, sizeof now);
 }
 
@@ -66,15 +84,17 @@ SYSCALL_DEFINE(setitimer, int which, const struct itimerval *wanted, struct itim
     struct itimerval in = {0};
     uint64_t value, interval;
     if (which < 0 || which > 2) return -EINVAL;
+    if (!timers_of(current_process())) return -ENOMEM;
     if (wanted && user_copy_in(&in, wanted, sizeof in)) return -EFAULT;
     if (!to_ns(&in.value, &value) || !to_ns(&in.interval, &interval)) return -EINVAL;
-    struct itimerval before = left(&timers[which]);
+    struct itimerval before = left(&timers_of(current_process())[which]);
     set(which, value, interval);
     return old ? user_copy_out(old, &before, sizeof before) : 0;
 }
 
 SYSCALL_DEFINE(alarm, unsigned seconds) {
-    struct itimerval before = left(&timers[0]);
+    if (!timers_of(current_process())) return -ENOMEM;
+    struct itimerval before = left(&timers_of(current_process())[0]);
     set(0, seconds * 1000000000ull, 0);
     /* Rounded, but an alarm that is set never answers 0. */
     int64_t whole = before.value.seconds + (before.value.microseconds >= 500000);

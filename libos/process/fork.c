@@ -19,6 +19,8 @@ extern __typeof(mount_view_copy) mount_view_copy __attribute__((weak));
 extern __typeof(mount_view_put) mount_view_put __attribute__((weak));
 /* By `system`: RLIMIT_NPROC. */
 uint64_t limit_processes(const struct process *) __attribute__((weak));
+void limits_get(struct process *) __attribute__((weak));
+void limits_put(struct process *) __attribute__((weak));
 
 struct family first_family = {.references = 1, .process = &first_process};
 static void family_start(void) { first_process.family = &first_family; }
@@ -46,6 +48,7 @@ static void undo(struct process *p) {
     if (p->files) file_table_put(p->files);
     if (p->view && mount_view_put) mount_view_put(p->view);
     kfree(p->signals);
+    if (limits_put) limits_put(p);
     if (p->credentials.group_count) kfree(p->credentials.groups);
     kfree(p->family);
     kfree(p);
@@ -62,7 +65,10 @@ static struct process *copy_process(uint64_t flags) {
     p->parent_pid = self->pid;
     p->group = self->group;
     p->session = self->session;
-    p->limits = self->limits;
+    if (limits_get) {
+        p->limits = self->limits;
+        limits_get(p);
+    }
     __builtin_memcpy(p->name, self->name, sizeof p->name);
     if (!(p->family = kzalloc(sizeof *p->family)) || !(p->signals = signal_state_copy(self->signals))) goto failed;
     p->family->references = 1;

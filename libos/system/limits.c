@@ -1,6 +1,8 @@
 /*
- * Resource limits. Owns the first process's. What nothing here exceeds is not enforced; descriptors and the stack's size are fixed.
+ * Resource limits. Processes that have not changed theirs share the ones that all begin with; a fork shares its parent's until one of them
+ * changes some. What nothing here exceeds is not enforced; descriptors and the stack's size are fixed.
  */
+#include "memory/memory.h"
 #include "syscall/errno.h"
 #include "syscall/syscall.h"
 #include "task/task.h"
@@ -10,11 +12,13 @@ enum { LIMIT_COUNT = 16, STACK = 3, CORE = 4, NPROC = 6, NOFILE = 7, MEMLOCK = 8
 struct rlimit64 { uint64_t current, most; };
 
 /* Index 0..15: cpu, fsize, data, stack, core, rss, nproc, nofile, memlock, as, locks, sigpending, msgqueue, nice, rtprio, rttime. */
-static struct rlimit64 limits[LIMIT_COUNT];
-static bool ready;
+struct limits { uint32_t references; struct rlimit64 of[LIMIT_COUNT]; };
+static struct limits initial;
 
-static struct rlimit64 *limit(unsigned resource) {
-    if (!ready) {
+static struct rlimit64 *limit(const struct process *process, unsigned resource) {
+    struct rlimit64 *limits = process->limits ? process->limits->of : initial.of;
+    if (!initial.references) {
+        initial.references = 1;
         for (unsigned i = 0; i < LIMIT_COUNT; i++) limits[i] = (struct rlimit64){INFINITE, INFINITE};
         limits[STACK].current = 8ul << 20;
         limits[CORE].current = 0;
@@ -23,15 +27,38 @@ static struct rlimit64 *limit(unsigned resource) {
         limits[MEMLOCK] = (struct rlimit64){8ul << 20, 8ul << 20};
         limits[MSGQUEUE] = (struct rlimit64){819200, 819200};
         limits[NICE] = limits[RTPRIO] = (struct rlimit64){0, 0};
-        ready = true;
     }
     return resource < LIMIT_COUNT ? &limits[resource] : NULL;
 }
 
+/* By `process`: fork and exit. */
+void limits_get(struct process *process) {
+    if (process->limits) process->limits->references++;
+}
+void limits_put(struct process *process) {
+    if (process->limits && !--process->limits->references) kfree(process->limits);
+    process->limits = NULL;
+}
+uint64_t limit_processes(const struct process *process) { return limit(process, NPROC)->current; }
+
+/* Limits of its own for a process; false when out of memory. */
+static bool own(struct process *process) {
+    struct limits *made, *old = process->limits;
+    if (old && old->references == 1) return true;
+    if (!(made = kmalloc(sizeof *made))) return false;
+    *made = old ? *old : initial;
+    made->references = 1;
+    limits_put(process);
+    process->limits = made;
+    return true;
+}
+
 SYSCALL_DEFINE(prlimit64, int pid, unsigned resource, const struct rlimit64 *wanted, struct rlimit64 *old) {
-    struct rlimit64 *l = limit(resource), before, now;
-    if (!l) return -EINVAL;
-    if (pid && pid != current_process()->pid) return -ESRCH;
+    struct process *process = pid ? process_find(pid) : current_process();
+    struct rlimit64 *l, before, now;
+    if (resource >= LIMIT_COUNT) return -EINVAL;
+    if (!process) return -ESRCH;
+    l = limit(process, resource);
     before = *l;
     if (wanted) {
         if (user_copy_in(&now, wanted, sizeof now)) return -EFAULT;
@@ -39,7 +66,10 @@ SYSCALL_DEFINE(prlimit64, int pid, unsigned resource, const struct rlimit64 *wan
         if (now.most > before.most && (current_process()->credentials.euid || resource == NOFILE)) return -EPERM;
     }
     if (old && user_copy_out(old, &before, sizeof before)) return -EFAULT;
-    if (wanted) *l = now;
+    if (wanted) {
+        if (!own(process)) return -ENOMEM;
+        *limit(process, resource) = now;
+    }
     return 0;
 }
 

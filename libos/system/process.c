@@ -2,6 +2,7 @@
  * prctl, personality, getrandom.
  */
 #include "entropy/entropy.h"
+#include "process/process.h"
 #include "syscall/errno.h"
 #include "syscall/syscall.h"
 #include "task/task.h"
@@ -10,7 +11,7 @@ enum { SET_PDEATHSIG = 1, GET_PDEATHSIG = 2, GET_DUMPABLE = 3, SET_DUMPABLE = 4,
        GET_NAME = 16, GET_SECCOMP = 21, CAPBSET_READ = 23, CAPBSET_DROP = 24, SET_TIMERSLACK = 29, GET_TIMERSLACK = 30,
        SET_CHILD_SUBREAPER = 36, GET_CHILD_SUBREAPER = 37, SET_NO_NEW_PRIVS = 38, GET_NO_NEW_PRIVS = 39, SET_THP_DISABLE = 41,
        GET_THP_DISABLE = 42 };
-static struct { int death_signal, dumpable, keep_capabilities, subreaper, no_new_privileges, no_huge_pages; unsigned long slack; } state = {
+static struct { int dumpable, keep_capabilities, subreaper, no_new_privileges, no_huge_pages; unsigned long slack; } state = {
     .dumpable = 1, .slack = 50000};
 
 static long set_switch(int *where, unsigned long value) {
@@ -24,12 +25,13 @@ static long give(unsigned long to, int value) { return user_copy_out((void *)to,
 SYSCALL_DEFINE(prctl, int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d) {
     (void)b, (void)c, (void)d;
     char *name = current_process()->name;
+    struct family *family = current_process()->family; /* without one there is no parent whose death could matter */
     switch (option) {
     case SET_PDEATHSIG:
         if (a > 64) return -EINVAL;
-        state.death_signal = (int)a;
+        if (family) family->death_signal = (int)a;
         return 0;
-    case GET_PDEATHSIG: return give(a, state.death_signal);
+    case GET_PDEATHSIG: return give(a, family ? family->death_signal : 0);
     case GET_DUMPABLE: return state.dumpable;
     case SET_DUMPABLE: return set_switch(&state.dumpable, a);
     case GET_KEEPCAPS: return state.keep_capabilities;

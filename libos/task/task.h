@@ -24,7 +24,8 @@ struct process {
     bool stopped;                 /* by a signal: its threads stay in signal delivery */
     bool executed;                /* since it was forked: its group is its own matter */
     struct thread *executing;     /* is in exec and waits for the others to end */
-    struct limits *limits;        /* the component `system`'s; NULL: the first process's */
+    struct interval_timers *timers; /* of the component `itimer`; NULL: none */
+    struct limits *limits;        /* of the component `system`; NULL: what all begin with */
     bool ending;                  /* some thread ended it; the others are on their way out */
 };
 enum thread_state { THREAD_RUNNING, THREAD_READY, THREAD_BLOCKED, THREAD_DEAD };

@@ -3,27 +3,40 @@
  */
 #include "vm/internal.h"
 #include "channel/channel.h"
+#include "signal/signal.h"
 
-enum { SIGKILL = 9, SIGBUS = 7, SIGSEGV = 11, SEGV_MAPERR = 1, SEGV_ACCERR = 2, BUS_ADRERR = 2 };
+enum { SEGV_MAPERR = 1, SEGV_ACCERR = 2, BUS_ADRERR = 2 };
 enum { AROUND = 16 }; /* pages of a file that one read fault maps, when they are at hand */
 
 static uint8_t zero_page[PAGE_SIZE] __attribute__((aligned(4096))); /* never mapped writable */
 
-/* The guest's memory is used up and the program touches more than was promised to it: as Linux's OOM killer, with a reason. */
-_Noreturn static void out_of_memory(void) {
+#pragma weak signal_raise
+
+/*
+ * The guest's memory is used up and the program touches more than was promised to it: its end, as by Linux's OOM killer, with a reason.
+ * The first process ends on the spot, and the machine with it; another one on its way out of the libOS.
+ */
+static int out_of_memory(void) {
     unsigned total = (unsigned)(memory_total() >> 20), used = (unsigned)((memory_total() - memory_free()) >> 20);
-    log_line("out of memory: guest has %u MiB, program uses %u MiB; give more with -m", total, used);
-    machine_exit(SIGKILL);
+    log_line("out of memory: guest has %u MiB, %u MiB used; process %u (%s) ends; give more with -m", total, used,
+             (unsigned)current_process()->pid, current_process()->name);
+    if (current_process() == &first_process || !signal_raise) machine_exit(SIGKILL);
+    signal_raise(SIGKILL);
+    return SIGKILL << 8;
 }
 
-static void map_page(struct address_space *space, uintptr_t at, uint64_t page, unsigned protection) {
-    if (arch_map(space->root, at, page, protection)) out_of_memory();
+static int map_page(struct address_space *space, uintptr_t at, uint64_t page, unsigned protection) {
+    if (!arch_map(space->root, at, page, protection)) return 0;
+    page_put(page);
+    return out_of_memory();
 }
 
-static void *fresh_page(bool zeroed) {
-    void *page = zeroed ? page_alloc_zeroed() : page_alloc();
-    if (!page) out_of_memory();
-    return page;
+/* A page of its own at `at`; from: what it holds, NULL for zeros. */
+static int map_fresh(struct address_space *space, uintptr_t at, const void *from, unsigned protection) {
+    void *page = from ? page_alloc() : page_alloc_zeroed();
+    if (!page) return out_of_memory();
+    if (from) __builtin_memcpy(page, from, PAGE_SIZE);
+    return map_page(space, at, virt_to_phys(page), protection);
 }
 
 /* Only this mapping holds it? Then it may be written in place. */
@@ -33,16 +46,14 @@ static bool exclusive(uint64_t page) {
 }
 
 /* Replaces a page that others may hold by a copy; drops the reference to it that the caller has. */
-static void map_copy(struct address_space *space, uintptr_t at, uint64_t page, unsigned protection) {
-    bool zero = page == virt_to_phys(zero_page);
-    void *copy = fresh_page(zero);
-    if (!zero) __builtin_memcpy(copy, phys_to_virt(page), PAGE_SIZE);
-    map_page(space, at, virt_to_phys(copy), protection);
-    page_put(page);
+static int map_copy(struct address_space *space, uintptr_t at, uint64_t page, unsigned protection) {
+    int error = map_fresh(space, at, page == virt_to_phys(zero_page) ? NULL : phys_to_virt(page), protection);
+    if (!error) page_put(page);
+    return error;
 }
 
 static int fault_code(int error) {
-    if (error == -ENOMEM) out_of_memory();
+    if (error == -ENOMEM) return out_of_memory();
     return SIGBUS << 8 | BUS_ADRERR;
 }
 
@@ -73,13 +84,14 @@ static int fault_file(struct address_space *space, const struct vm_area *area, u
     int error = area->file->ops->get_page(area->file, file_index(area, at), shared ? FILE_PAGE_CREATE : FILE_PAGE_READ, &page);
     if (error) return fault_code(error);
     if (!shared && access == MAP_WRITE) {
-        map_copy(space, at, page, protection);
-        return 0;
+        error = map_copy(space, at, page, protection);
+        if (error) page_put(page);
+        return error;
     }
     if (!shared) protection &= ~(unsigned)MAP_WRITE;
-    map_page(space, at, page, protection);
-    if (!shared) map_around(space, area, at, protection);
-    return 0;
+    error = map_page(space, at, page, protection);
+    if (!error && !shared) map_around(space, area, at, protection);
+    return error;
 }
 
 int vm_fault_in(struct address_space *space, uintptr_t address, unsigned access) {
@@ -92,24 +104,22 @@ int vm_fault_in(struct address_space *space, uintptr_t address, unsigned access)
     if (arch_lookup(space->root, at, &page, &old)) {
         if (old & access) return 0; /* resolved meanwhile, or a stale TLB entry */
         if (area->flags & VM_SHARED || exclusive(page)) arch_protect(space->root, at, protection);
-        else if (access == MAP_WRITE) map_copy(space, at, page, protection);
+        else if (access == MAP_WRITE) return map_copy(space, at, page, protection);
         else arch_protect(space->root, at, protection & ~(unsigned)MAP_WRITE);
         return 0;
     }
     if (area->file) return fault_file(space, area, at, access, protection);
-    if (access == MAP_WRITE) map_page(space, at, virt_to_phys(fresh_page(true)), protection);
-    else map_page(space, at, virt_to_phys(zero_page), protection & ~(unsigned)MAP_WRITE);
-    return 0;
+    if (access == MAP_WRITE) return map_fresh(space, at, NULL, protection);
+    return map_page(space, at, virt_to_phys(zero_page), protection & ~(unsigned)MAP_WRITE);
 }
 
 int vm_fault_reason;
 
 bool vm_fault(struct trap_frame *frame, uintptr_t address, unsigned error) {
-    (void)frame;
     struct address_space *space = current_space();
     unsigned access = error & 2 ? MAP_WRITE : error & 16 ? MAP_EXEC : MAP_READ;
     vm_fault_reason = space ? vm_fault_in(space, address, access) : SIGSEGV << 8 | SEGV_MAPERR;
-    return !vm_fault_reason;
+    return !vm_fault_reason || (vm_fault_reason == SIGKILL << 8 && !arch_in_libos(frame->rip)); /* killed: on the way out */
 }
 
 int vm_populate(struct address_space *space, uintptr_t start, uintptr_t end) {
