@@ -10,6 +10,7 @@
 #include "boot.h"
 #include "abi/boot_abi.h"
 #include "init/image.h"
+#include "init/init.h"
 #include "lib/string.h"
 #include "memory/memory.h"
 #include "vm/vm.h"
