@@ -14,8 +14,8 @@ struct trap_frame *arch_trap_place(struct trap_frame *frame);
 void arch_trap(struct trap_frame *frame);
 void arch_irq(unsigned vector, bool libos) __attribute__((weak)); /* interrupt.c, when something registers interrupts */
 extern int vm_fault_reason __attribute__((weak)); /* by whoever defines vm_fault: signal << 8 | si_code */
-/* Where arch_copy_faultable may fault, and where it then goes on: arch_copy_faults. syscall_entry.S: the restartable way out of a system call; weak: absent in linked images. */
-extern char arch_syscall_exit[] __attribute__((weak)), arch_syscall_exit_jump[] __attribute__((weak));
+/* Where arch_copy_faultable may fault, and where it then goes on: arch_copy_faults. */
+void arch_syscall_restart(struct trap_frame *frame) __attribute__((weak)); /* syscall.c: the restartable way out of a system call */
 extern char arch_copy_faults[], arch_copy_recovers[];
 #pragma GCC visibility pop
 
@@ -42,10 +42,8 @@ bool arch_in_libos(uintptr_t pc) {
  * are short), what can hit anywhere, and an overflow of the kernel stack itself.
  */
 struct trap_frame *arch_trap_place(struct trap_frame *frame) {
-    if (frame->rip - (uintptr_t)arch_syscall_exit < (uintptr_t)(arch_syscall_exit_jump - arch_syscall_exit))
-        frame->rip = (uintptr_t)arch_syscall_exit;
-    else if (arch_syscall_exit && frame->rip == (uintptr_t)arch_syscall_exit_jump)
-        frame->rip = frame->rcx;
+    if (arch_syscall_restart)
+        arch_syscall_restart(frame);
     bool libos = arch_in_libos(frame->rip);
     if ((frame->vector >= VECTOR_IRQ && libos) || frame->vector == VECTOR_NMI || frame->vector == VECTOR_DOUBLE_FAULT ||
         frame->vector == VECTOR_MACHINE_CHECK)
