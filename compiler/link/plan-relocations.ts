@@ -249,7 +249,7 @@ const absentSlots = new WeakMap<LinkContext, number>();
 
 function slotFor(context: LinkContext, symbol: LinkSymbol): void {
   if (symbol.slot >= 0) return;
-  if (symbol.kind !== SymbolKind.undefined || symbol.alias) {
+  if (isDefined(symbol) || symbol.alias) {
     symbol.slot = addSlot(context, symbol, context.isa.word64);
     return;
   }
