@@ -50,6 +50,7 @@ export const RUN_OPTIONS: readonly OptionSpec[] = [
   { name: 'memory', short: 'm', value: 'bytes', summary: `Memory of the machine: 2m, 1g; below 4096 without a unit: MiB (default ${MEMORY_DEFAULT})` },
   { name: 'name', value: 'string', summary: 'Name of the run; foreground runs keep no state under it' },
   { name: 'rm', summary: 'Remove the run when it ends; always so in the foreground' },
+  { name: 'rootfs', value: 'directory', complete: 'directory', summary: 'Directory that becomes the root file system; PROGRAM is looked for in it' },
   { name: 'stop-signal', value: 'string', summary: 'Signal that the program gets when hull gets SIGTERM (default SIGTERM)' },
   { name: 'stop-timeout', value: 'seconds', summary: 'Seconds after that until the machine is killed (default: never)' },
   { name: 'trace', optional: 'set', summary: 'Show system calls on STDERR: --trace=openat,read or a class: file, desc, memory, process, signal, network' },
@@ -65,7 +66,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     usage: 'hull run [OPTIONS] PROGRAM [ARG...]',
     summary: 'Run a program as a unikernel',
     notes: [
-      'PROGRAM is a static x86-64 Linux executable, or an image made by hull cc or hull build.',
+      'PROGRAM is a static x86-64 Linux executable, or an image made by hull cc or hull build; with --rootfs, any x86-64 Linux program or script in that directory.',
       'STDIN is always connected, as for any program in a pipe; docker run needs -i for that.',
       'Exit status: that of the program, 128 + n when signal n ended it; 125 when hull failed, 126 when PROGRAM cannot be run, 127 when it is not there.',
     ],

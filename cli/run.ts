@@ -49,6 +49,7 @@ export function runCommand(parsed: ParsedOptions, context: CommandContext): Prom
   return runProgram(
     {
       program: parsed.args[0] as string,
+      rootfs: readValue(parsed, 'rootfs'),
       args: parsed.args.slice(1),
       entrypoint: readValue(parsed, 'entrypoint'),
       env,

@@ -74,6 +74,21 @@ export function buildImage(request: BuildImageRequest): BuiltImage {
   return finish(result, analysis, selection, timings);
 }
 
+/** Makes an image for programs that come from a root file system: it has what any program may ask for. */
+export function buildRootImage(request: ImageOptions): BuiltImage {
+  const timings: Record<string, number> = {};
+  const components = measure(timings, 'components', () => loadComponents(request.libos));
+  const add = [...rootComponents, ...(request.add ?? [])];
+  const selection = measure(timings, 'select', () => select({ ...request, add }, 'binary', components, 'all'));
+  const result = measure(timings, 'link', () =>
+    link({ inputs: [], ...linkOptions(request, selection, components), syscalls: selection.calls }),
+  );
+  return finish(result, undefined, selection, timings);
+}
+
+/** What finds the program and its files. */
+const rootComponents = ['exec-path', 'rootfs', 'virtio-blk'];
+
 /** Makes an image from a program's objects, in which a system call is a direct call. */
 export function linkProgram(request: LinkProgramRequest): BuiltImage {
   const timings: Record<string, number> = {};

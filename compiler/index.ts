@@ -4,6 +4,7 @@ export {
   type BuildImageRequest,
   type BuiltImage,
   buildImage,
+  buildRootImage,
   type ImageOptions,
   type LinkProgramRequest,
   linkProgram,

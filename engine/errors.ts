@@ -38,6 +38,8 @@ const EXIT_CODES: Record<string, Record<string, number>> = {
   },
   CcError: { '*': EXIT.COMPILE },
   LinkError: { '*': EXIT.COMPILE },
+  TreeError: { '*': EXIT.ENGINE },
+  ErofsError: { '*': EXIT.ENGINE },
   BootError: { 'image-invalid': EXIT.NOT_RUNNABLE, '*': EXIT.ENGINE },
 };
 

@@ -30,7 +30,7 @@ import {
   startMachine,
 } from '../boot/index.ts';
 import { EngineError, EXIT } from './errors.ts';
-import { findKernel } from './images/index.ts';
+import { findKernel, findRootKernel } from './images/index.ts';
 import { catchInterrupts, type Interrupts } from './interrupts.ts';
 import { createLogLines, type LogLines } from './log-lines.ts';
 import { openProgram } from './program.ts';
@@ -39,6 +39,8 @@ import { findStatePaths, sweepTemporaries } from './state/index.ts';
 
 export interface RunRequest {
   readonly program: string;
+  /** A directory that becomes the machine's root file system; the program is looked for in it. */
+  readonly rootfs?: string | undefined;
   readonly args: readonly string[];
   /** argv[0], when it is not the program's name as given. */
   readonly entrypoint?: string | undefined;
@@ -94,16 +96,23 @@ async function runWith(request: RunRequest, host: RunHost, interrupts: Interrupt
   };
   if (request.tty && !isTerminal()) throw new EngineError('option-invalid', 'the input device is not a TTY');
 
-  // The file is there and can be a program.
-  const file = openProgram(request.program);
   const paths = findStatePaths(host.env);
+  // The file is there and can be a program.
+  const root = request.rootfs === undefined ? undefined : await openRoot(request, request.rootfs, host, paths.roots);
+  const file = root === undefined ? openProgram(request.program) : undefined;
   const qemu = findQemu(request.qemu, host.env);
 
   // There is an image to boot.
   const tracer = request.trace === undefined ? undefined : (await import('./trace/index.ts')).createTracer(request.trace);
   const cache = { folder: paths.kernels, libos: `${host.dist}/libos/x86_64` };
-  const image = file.kind === 'image' ? file.path : await findKernel(cache, file, tracer === undefined ? [] : ['trace'], () => loadLinker(host));
-  const note = file.kind === 'image' ? file.note : readNoteOf(image);
+  const add = tracer === undefined ? [] : ['trace'];
+  const image =
+    file === undefined
+      ? await findRootKernel(cache, add, () => loadLinker(host))
+      : file.kind === 'image'
+        ? file.path
+        : await findKernel(cache, file, add, () => loadLinker(host));
+  const note = file?.kind === 'image' ? file.note : readNoteOf(image);
   if (tracer !== undefined && (note.features & FEATURE.TRACE) === 0) throw refuseTrace(request.program, note);
   say(`image ${image}`);
   if (interrupts.abortedBy !== undefined) return EXIT.SIGNAL + interrupts.abortedBy;
@@ -117,7 +126,7 @@ async function runWith(request: RunRequest, host: RunHost, interrupts: Interrupt
   setImmediate(() => sweepTemporaries(paths.kernels)); // what a killed hull left, while the machine starts
   return await attendMachine(request, interrupts, {
     say,
-    loadSymbolizer: async () => (await import('./toolchain/index.ts')).loadSymbolizer(image, file.kind === 'image' ? undefined : file.path),
+    loadSymbolizer: async () => (await import('./toolchain/index.ts')).loadSymbolizer(image, file?.kind === 'executable' ? file.path : undefined),
     tracer,
     start: (events) =>
       startMachine(
@@ -127,16 +136,25 @@ async function runWith(request: RunRequest, host: RunHost, interrupts: Interrupt
           env: host.env,
           image,
           note,
-          module: encodeBootModule({ ...makeModule(request, host, choice.tscKhz), trace: tracer?.rules }),
+          module: encodeBootModule({ ...makeModule(request, host, choice.tscKhz), trace: tracer?.rules, exec: root?.program }),
           machine: request.machine,
           accelerator: choice.accelerator,
           memory: request.memory,
           cpus: request.cpus,
           gdb: request.gdb,
+          disk: root?.image,
         },
         events,
       ),
   });
+}
+
+/** The root file system's image, and the program's path in it. */
+async function openRoot(request: RunRequest, folder: string, host: RunHost, cache: string): Promise<{ image: string; program: string }> {
+  const { findInRoot, findRootImage } = await import('./roots/index.ts');
+  const path = makeEnvironment(request.env, '', request.tty, host.env).find((entry) => entry.startsWith('PATH='));
+  const program = findInRoot(folder, request.program, path?.slice(5) ?? DEFAULT_PATH, request.workdir ?? '/');
+  return { image: findRootImage(cache, folder), program };
 }
 
 function readNoteOf(image: string): ImageNote {

@@ -30,6 +30,8 @@ export interface QemuSpec {
   readonly fds: QemuFds;
   readonly log?: string | undefined;
   readonly gdb?: string | undefined;
+  /** A raw image, given as a disk that cannot be written to. */
+  readonly disk?: string | undefined;
   readonly qboot?: string | undefined;
   readonly extra?: readonly string[] | undefined;
 }
@@ -57,10 +59,16 @@ export function makeQemuArguments(spec: QemuSpec): string[] {
   if (spec.fds.module !== undefined) args.push('-initrd', `/proc/self/fd/${spec.fds.module}`);
   args.push('-device', 'isa-debug-exit,iobase=0xf4,iosize=0x4');
 
+  if (spec.machine === 'microvm') args.push('-global', 'virtio-mmio.force-legacy=false');
+  if (spec.disk !== undefined) {
+    args.push('-drive', `if=none,id=root,format=raw,readonly=on,file=${escapeValue(spec.disk)}`);
+    args.push('-device', spec.machine === 'microvm' ? 'virtio-blk-device,drive=root' : 'virtio-blk-pci,disable-legacy=on,drive=root');
+  }
+
   const log = spec.log === undefined ? '' : `,logfile=${escapeValue(spec.log)},logappend=on`;
   args.push('-chardev', `socket,id=channel,fd=${spec.fds.channel}${log}`);
   if ((spec.features & FEATURE.VIRTIO_CONSOLE) !== 0) {
-    if (spec.machine === 'microvm') args.push('-global', 'virtio-mmio.force-legacy=false', '-device', 'virtio-serial-device,max_ports=2');
+    if (spec.machine === 'microvm') args.push('-device', 'virtio-serial-device,max_ports=2');
     else args.push('-device', 'virtio-serial-pci,disable-legacy=on,max_ports=2');
     // Not virtconsole: that one drops what a full socket does not take; a serial port makes the guest wait.
     args.push('-device', 'virtserialport,chardev=channel,nr=1');

@@ -43,6 +43,8 @@ export interface MachineSpec {
   readonly cpus?: number | undefined;
   readonly log?: string | undefined;
   readonly gdb?: string | undefined;
+  /** Path of a raw image that the machine has as a read-only disk. */
+  readonly disk?: string | undefined;
   readonly extra?: readonly string[] | undefined;
 }
 
@@ -109,6 +111,7 @@ export function startMachine(spec: MachineSpec, events: MachineEvents): Machine 
       fds: { channel: 3, qmp: 4, module: 5, early: hasEarly ? 6 : undefined },
       log: spec.log,
       gdb: spec.gdb,
+      disk: spec.disk,
       qboot: spec.machine === 'q35' ? findQboot(spec.qemu) : undefined,
       extra: spec.extra,
     });

@@ -1,6 +1,6 @@
 /** Links a hull image: a table of contents of the passes. */
 import { x86_64 } from '../arch/x86_64/link/index.ts';
-import { encodeNote, encodeRelr, PT_LOAD, readElf, SHF_ALLOC, SHT_NOTE, SHT_RELR } from '../elf/index.ts';
+import { encodeNote, encodeRelr, PT_LOAD, readElf, SHF_ALLOC, SHT_NOTE, SHT_PROGBITS } from '../elf/index.ts';
 import { collectRelative } from './apply-relocations.ts';
 import { LinkContext } from './context.ts';
 import { imageFeatures, makeManifest } from './describe-result.ts';
@@ -47,7 +47,7 @@ export function linkImage(request: LinkImageRequest): LinkResult {
   const note = makeSection(context, 'libos', '.note.hull', SHT_NOTE, SHF_ALLOC, 4, 12 + 8 + 16);
   planRelocations(context); //                     instructions are chosen, slots exist, names are defined
   context.check();
-  context.relr = makeSection(context, 'libos', '.relr.dyn', SHT_RELR, SHF_ALLOC, 8, 0);
+  context.relr = makeSection(context, 'libos', '.relr.dyn', SHT_PROGBITS, SHF_ALLOC, 8, 0);
   makeOutputs(context, imageTarget); //            every section has its place in the order
   settleAddresses(context); //                     addresses are final; RELR lists every absolute word
   context.leastMemory = leastMemory(context);

@@ -7,8 +7,8 @@ import { InputSection, type LinkContext, type LinkSymbol, SymbolKind } from './c
 import { makeSyscallTable } from './system-calls.ts';
 
 type Edge = 'start' | 'end';
-/** At most: PHDR, TLS, GNU_STACK, text, rodata, data. */
-const PROGRAM_HEADER_ROOM = 6;
+/** At most: PHDR, TLS, text, rodata, data. */
+const PROGRAM_HEADER_ROOM = 5;
 const LOADS = 3;
 
 const alignUp = (value: number, align: number) => Math.ceil(value / align) * align;

@@ -244,8 +244,17 @@ export function nullSymbol(): LinkSymbol {
   return symbol;
 }
 
+/** One slot, which stays 0, for all weak references to what is absent. */
+const absentSlots = new WeakMap<LinkContext, number>();
+
 function slotFor(context: LinkContext, symbol: LinkSymbol): void {
-  if (symbol.slot < 0) symbol.slot = addSlot(context, symbol, context.isa.word64);
+  if (symbol.slot >= 0) return;
+  if (isDefined(symbol) || symbol.alias) {
+    symbol.slot = addSlot(context, symbol, context.isa.word64);
+    return;
+  }
+  symbol.slot = absentSlots.get(context) ?? addSlot(context, symbol, context.isa.word64);
+  absentSlots.set(context, symbol.slot);
 }
 
 function threadSlotFor(context: LinkContext, symbol: LinkSymbol): void {

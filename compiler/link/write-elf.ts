@@ -90,16 +90,6 @@ export function fillTables(context: LinkContext, target: LayoutTarget): void {
   if (!table && !count) return;
   const address = table?.address ?? 0;
   const own = programHeaders(context, target);
-  const stack: ProgramHeader = {
-    type: PT_GNU_STACK,
-    flags: 6,
-    offset: 0,
-    virtualAddress: 0,
-    physicalAddress: 0,
-    fileSize: 0,
-    memorySize: 0,
-    align: 16,
-  };
   const size = table?.size ?? 0;
   const self: ProgramHeader = {
     type: PT_PHDR,
@@ -111,7 +101,7 @@ export function fillTables(context: LinkContext, target: LayoutTarget): void {
     memorySize: size,
     align: 8,
   };
-  const all = [self, ...own.filter(({ type }) => type === PT_TLS), stack, ...own.filter(({ type }) => type === PT_LOAD)].slice(0, size / PHDR_SIZE);
+  const all = [self, ...own.filter(({ type }) => type === PT_TLS), ...own.filter(({ type }) => type === PT_LOAD)].slice(0, size / PHDR_SIZE);
   if (table) {
     const view = new DataView(table.data.buffer);
     all.forEach((header, i) => {

@@ -1,2 +1,2 @@
 /** Images that hull links by itself, and remembers. */
-export { findKernel, type ImageLinker, type KernelCache } from './kernels.ts';
+export { findKernel, findRootKernel, type ImageLinker, type KernelCache } from './kernels.ts';

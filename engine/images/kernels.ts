@@ -2,6 +2,7 @@
  * The cache of images linked for executables: $HULL_ROOT/cache/kernels. Owns: names and life of its files.
  *   <sha256>.img          image; the name hashes the program's bytes, the libOS build and the link options
  *   <sha256>.sym          what the symbolizer needs for it, when the linker gives one
+ *   root-<libOS build>.img  the image for programs out of root file systems
  *   seen/<file identity>  the <sha256> of a file seen before, so that an unchanged file need not be hashed again
  * Rules: files are complete or absent; two hulls may link the same program at once, the last one wins with the same bytes. A file's
  * identity is device, inode, size, mtime and ctime in ns and the libOS build; it is only noted for files older than
@@ -14,9 +15,16 @@ import { sweepTemporaries, writeAtomically } from '../state/index.ts';
 
 type Executable = Extract<ProgramFile, { kind: 'executable' }>;
 
+export interface LinkedImage {
+  readonly image: Uint8Array;
+  readonly symbols?: Uint8Array | undefined;
+}
+
 /** What makes images; compiler/ is behind it, loaded only when an image is missing. */
 export interface ImageLinker {
-  link(program: Uint8Array, path: string, add: readonly string[]): Promise<{ image: Uint8Array; symbols?: Uint8Array | undefined }>;
+  link(program: Uint8Array, path: string, add: readonly string[]): Promise<LinkedImage>;
+  /** For programs that come from a root file system. */
+  linkForRoot(add: readonly string[]): Promise<LinkedImage>;
 }
 
 export interface KernelCache {
@@ -69,18 +77,35 @@ export async function findKernel(
   const bytes = readFileSync(program.path);
   const key = createHash('sha256').update(libos).update('\0').update(bytes).digest('hex');
   const path = join(cache.folder, `${key}.img`);
+  if (!markUsed(path)) keep(cache, key, await (await loadLinker()).link(bytes, program.path, add));
+  noteSeen(cache, program, seen, key);
+  return path;
+}
+
+/** The path of the image for programs out of root file systems. */
+export async function findRootKernel(cache: KernelCache, add: readonly string[], loadLinker: () => Promise<ImageLinker>): Promise<string> {
+  const key = ['root', readLibosIdentity(cache.libos), ...add].join('-');
+  const path = join(cache.folder, `${key}.img`);
+  if (!markUsed(path)) keep(cache, key, await (await loadLinker()).linkForRoot(add));
+  return path;
+}
+
+/** Whether it is there; if so, it counts as used now. */
+function markUsed(path: string): boolean {
   try {
     const now = new Date();
     utimesSync(path, now, now);
+    return true;
   } catch {
-    sweepTemporaries(cache.folder);
-    const { image, symbols } = await (await loadLinker()).link(bytes, program.path, add);
-    if (symbols !== undefined) writeAtomically(join(cache.folder, `${key}.sym`), symbols);
-    writeAtomically(path, image);
-    evictOld(cache.folder);
+    return false;
   }
-  noteSeen(cache, program, seen, key);
-  return path;
+}
+
+function keep(cache: KernelCache, key: string, { image, symbols }: LinkedImage): void {
+  sweepTemporaries(cache.folder);
+  if (symbols !== undefined) writeAtomically(join(cache.folder, `${key}.sym`), symbols);
+  writeAtomically(join(cache.folder, `${key}.img`), image);
+  evictOld(cache.folder);
 }
 
 function noteSeen(cache: KernelCache, program: Executable, seen: string, key: string): void {

@@ -10,15 +10,23 @@ const TEMPORARY = /\.tmp-(\d+)-\d+$/;
 let counter = 0;
 
 export function writeAtomically(path: string, bytes: Uint8Array | string, mode = 0o600): void {
-  const temporary = `${path}.tmp-${process.pid}-${counter++}`;
   const data = typeof bytes === 'string' ? Buffer.from(bytes) : bytes;
+  const write = (fd: number) => {
+    for (let done = 0; done < data.length; ) done += writeSync(fd, data, done);
+  };
+  produceAtomically(path, write, mode, `room for ${data.length} bytes`);
+}
+
+/** For what is too large to hold: `write` gets an empty file. Its own errors pass through. */
+export function produceAtomically(path: string, write: (fd: number) => void, mode = 0o600, expected = 'room for it'): void {
+  const temporary = `${path}.tmp-${process.pid}-${counter++}`;
   let fd: number | undefined;
   let isMade = false;
   try {
     mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     fd = openSync(temporary, 'wx', mode);
     isMade = true;
-    for (let done = 0; done < data.length; ) done += writeSync(fd, data, done);
+    write(fd);
     fsyncSync(fd);
     closeSync(fd);
     fd = undefined;
@@ -26,9 +34,10 @@ export function writeAtomically(path: string, bytes: Uint8Array | string, mode =
   } catch (error) {
     if (fd !== undefined) closeSync(fd);
     if (isMade) unlinkSync(temporary);
+    if (!(error instanceof Error && 'syscall' in error)) throw error;
     const { code } = error as NodeJS.ErrnoException;
     const kind = code === 'ENOSPC' || code === 'EDQUOT' ? 'disk-full' : 'state-failed';
-    throw new EngineError(kind, `Cannot write "${path}": ${describeSystemError(error)}, expected room for ${data.length} bytes`, { cause: error });
+    throw new EngineError(kind, `Cannot write "${path}": ${describeSystemError(error)}, expected ${expected}`, { cause: error });
   }
 }
 

@@ -2,7 +2,7 @@
  * The compiler, as the engine uses it. Owns: the requests to it. Rule: this file is loaded lazily: only where an image is made or explained.
  */
 import { readFileSync } from 'node:fs';
-import { buildImage, inspectImage, renderReport } from '../../compiler/index.ts';
+import { buildImage, buildRootImage, inspectImage, renderReport } from '../../compiler/index.ts';
 import { describeSystemError, EngineError } from '../errors.ts';
 import type { ImageLinker } from '../images/index.ts';
 import { openProgram } from '../program.ts';
@@ -12,6 +12,10 @@ export function createImageLinker(libos: string): ImageLinker {
   return {
     async link(program, path, add) {
       const built = buildImage({ program, path, libos, add, strip: true });
+      return { image: built.image, symbols: Buffer.from(built.symbols) };
+    },
+    async linkForRoot(add) {
+      const built = buildRootImage({ libos, add, strip: true });
       return { image: built.image, symbols: Buffer.from(built.symbols) };
     },
   };

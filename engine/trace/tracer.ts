@@ -51,7 +51,7 @@ export function createTracer(set: string): Tracer {
       const known = call.shape.parameters.findIndex(({ after }) => after);
       const parts = formatParameters(call, undefined).slice(0, known < 0 ? undefined : known);
       call.shown = parts.length + 1;
-      write(`${prefix(thread)}${call.shape.name}(${parts.filter((part) => part !== undefined).join(', ')}${known > 0 ? ', ' : ''} <unfinished ...>`);
+      write(`${prefix(thread)}${call.shape.name}(${parts.filter((part) => part !== undefined).join(', ')}${known > 0 ? ',' : ''} <unfinished ...>`);
     }
   };
   const finish = (thread: number, call: Pending, result: string, value: bigint | undefined) => {

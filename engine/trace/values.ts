@@ -70,7 +70,7 @@ const word = (bytes: Buffer, at: number) => bytes.readBigInt64LE(at * 8);
 const SIGNALS = new Map(Object.entries(constants.signals).filter(([name]) => name !== 'SIGIOT' && name !== 'SIGPOLL' && name !== 'SIGUNUSED').map(([name, number]) => [number, name]));
 
 export function formatSignal(number: number): string {
-  return SIGNALS.get(number) ?? (number >= 32 && number <= 64 ? `SIGRT_${number - 32}` : String(number));
+  return SIGNALS.get(number) ?? (number === 32 ? 'SIGRTMIN' : number >= 32 && number <= 64 ? `SIGRT_${number - 32}` : String(number));
 }
 
 function formatSignalSet(set: bigint): string {

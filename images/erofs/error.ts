@@ -1,5 +1,9 @@
 /** The one error class of the EROFS writer. */
-export type ErofsErrorCode = 'tree-invalid' | 'content-changed' | 'content-unreadable' | 'image-unwritable';
+export type ErofsErrorCode =
+  | 'tree-invalid' // more than an image can hold
+  | 'content-changed' // a file changed while it was read
+  | 'content-unreadable' // a file cannot be read
+  | 'image-unwritable'; // the image cannot be written
 
 export class ErofsError extends Error {
   readonly code: ErofsErrorCode;

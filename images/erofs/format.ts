@@ -6,7 +6,7 @@
  * image's own mtime, 32-bit size, 16-bit owner) or extended (64). FLAT_PLAIN: content in whole blocks. FLAT_INLINE: the part that
  * does not fill a block follows the inode, in the same block as it.
  */
-import type { FileKind } from '../rootfs/tree.ts';
+import type { FileKind } from '../rootfs/index.ts';
 
 export const BLOCK_BITS = 12;
 export const BLOCK = 1 << BLOCK_BITS;

@@ -2,7 +2,7 @@
  * Where everything goes, decided before a byte is written. Owns: the order (the root first, then each directory's children next to
  * each other, so that a path walk reads few blocks; content behind all inodes) and the choice of compact or extended, inline or plain.
  */
-import type { Tree, TreeEntry, TreeInode } from '../rootfs/tree.ts';
+import type { Tree, TreeEntry, TreeInode } from '../rootfs/index.ts';
 import { BLOCK, COMPACT, DIRENT, EXTENDED, LAYOUT, SLOT, SUPER_OFFSET, SUPER_SIZE } from './format.ts';
 import { ErofsError } from './error.ts';
 

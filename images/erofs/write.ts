@@ -6,8 +6,8 @@
  */
 import { createHash } from 'node:crypto';
 import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } from 'node:fs';
-import type { Tree, TreeEntry } from '../rootfs/tree.ts';
-import { identifyTree } from '../rootfs/tree.ts';
+import type { Tree, TreeEntry } from '../rootfs/index.ts';
+import { identifyTree } from '../rootfs/index.ts';
 import { ErofsError } from './error.ts';
 import { BLOCK, COMPACT, DIRENT, direntType, encodeDevice, EXTENDED, NO_BLOCK, SLOT, writeInode, writeSuper } from './format.ts';
 import { packDirectory, type PlacedInode, type Placement, placeTree } from './layout.ts';

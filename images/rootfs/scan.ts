@@ -5,8 +5,11 @@
 import { type BigIntStats, lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs';
 import type { FileKind, Tree, TreeEntry, TreeInode } from './tree.ts';
 
+export type TreeErrorCode =
+  | 'tree-unreadable'; // the directory of a root file system, or something in it, cannot be read
+
 export class TreeError extends Error {
-  readonly code = 'tree-unreadable';
+  readonly code: TreeErrorCode = 'tree-unreadable';
 
   constructor(message: string, options?: { cause?: unknown }) {
     super(message, options);

@@ -10,7 +10,7 @@
 #define HULL_REGISTER(table, order, type, name) \
     static const type name __attribute__((used, retain, section(".hull." #table "." #order), aligned(8)))
 
-/* Start hooks, run by libos/init/main.c in order 0..9: 1 platform, 3 buses, 4 drivers, 5 channel, 6 file systems, 7 network, 8 the program's
+/* Start hooks, run by libos/init/main.c in order 0..9: 0 the first process, 1 platform, 3 buses, 4 drivers, 5 channel, 6 file systems, 7 network, 8 the program's
  * user, 9 last. */
 struct init_hook { void (*start)(void); };
 #define HULL_INIT(order, function) HULL_REGISTER(init, order, struct init_hook, init_hook_##function) = { function }

@@ -3,7 +3,7 @@
  *
  *   canary         before anything that has buffers runs
  *   start hooks    HULL_INIT entries of the components that are in the image, by order:
- *                  1 platform (uart, clock), 3 buses, 4 drivers, 5 channel, 6 file systems, 7 network, 8 user, 9 last
+ *                  0 the first process, 1 platform (uart, clock), 3 buses, 4 drivers, 5 channel, 6 file systems, 7 network, 8 user, 9 last
  *   program_start  `exec` or `linked`: sets the program's stack up and runs it
  */
 #include "arch/arch.h"

@@ -60,10 +60,9 @@ uint64_t boot_random64(void) {
     const uint64_t *seed = boot_module_find(HULL_MODULE_ENTROPY, &size);
     for (; seed && size >= 8; size -= 8)
         state = (state ^ *seed++) * 0xd6e8feb86659fd93;
-    /* splitmix64's finalizer */
-    state += hardware + arch_cycles() * 0x9e3779b97f4a7c15;
+    state += hardware + arch_cycles() * 0xd6e8feb86659fd93;
     uint64_t z = state;
-    z = (z ^ z >> 30) * 0xbf58476d1ce4e5b9;
-    z = (z ^ z >> 27) * 0x94d049bb133111eb;
-    return z ^ z >> 31;
+    z = (z ^ z >> 32) * 0xd6e8feb86659fd93;
+    z = (z ^ z >> 32) * 0xd6e8feb86659fd93;
+    return z ^ z >> 32;
 }

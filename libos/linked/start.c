@@ -58,16 +58,19 @@ void program_start(void) {
     char *environment_text = (char *)random - environment.size;
     char *argument_text = environment_text - arguments.size;
     const struct credentials *user = &first_process.credentials;
-    const uintptr_t auxv[][2] = {
-        {AT_PHDR, (uintptr_t)hull_program_headers}, {AT_PHENT, 56}, {AT_PHNUM, hull_program_header_count},
-        {AT_PAGESZ, PAGE_SIZE}, {AT_ENTRY, (uintptr_t)hull_linked_start}, {AT_UID, user->uid}, {AT_EUID, user->euid},
-        {AT_GID, user->gid}, {AT_EGID, user->egid}, {AT_HWCAP, cpuid(1, 0).d}, {AT_CLKTCK, 100}, {AT_SECURE, 0},
-        {AT_RANDOM, (uintptr_t)random}, {AT_EXECFN, (uintptr_t)argument_text}, {0, 0}};
-    size_t words = 1 + arguments.count + 1 + environment.count + 1 + sizeof(auxv) / sizeof(uintptr_t);
+    static const uint8_t keys[] = {AT_PHDR, AT_PHENT, AT_PHNUM, AT_PAGESZ, AT_ENTRY, AT_UID, AT_EUID, AT_GID, AT_EGID, AT_HWCAP,
+                                   AT_CLKTCK, AT_SECURE, AT_RANDOM, AT_EXECFN, 0};
+    const uintptr_t values[] = {(uintptr_t)hull_program_headers, 56, hull_program_header_count, PAGE_SIZE, (uintptr_t)hull_linked_start,
+                                user->uid, user->euid, user->gid, user->egid, cpuid(1, 0).d, 100, 0, (uintptr_t)random,
+                                (uintptr_t)argument_text, 0};
+    size_t words = 1 + arguments.count + 1 + environment.count + 1 + 2 * sizeof(keys);
     uintptr_t *stack = (uintptr_t *)(((uintptr_t)argument_text - words * 8) & ~15ul), *at = stack;
     *at++ = arguments.count;
     at = place_strings(at, argument_text, &arguments);
     at = place_strings(at, environment_text, &environment);
-    memcpy(at, auxv, sizeof(auxv));
+    for (size_t i = 0; i < sizeof(keys); i++) {
+        *at++ = keys[i];
+        *at++ = values[i];
+    }
     arch_enter_linked((long *)stack, random);
 }

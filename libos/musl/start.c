@@ -29,7 +29,7 @@ static void run_array(void (*const *from)(void), void (*const *to)(void))
         (*from)();
 }
 
-/* Reads the program headers: where the initial image of thread-local storage is, and how large thread stacks shall be. */
+/* Reads the program headers: where the initial image of thread-local storage is. */
 static void read_program_headers(void)
 {
     const Elf64_Phdr *header = hull_program_headers;
@@ -43,8 +43,6 @@ static void read_program_headers(void)
             libc.tls_cnt = 1;
             libc.tls_head = &main_tls;
         }
-        if (header->p_type == PT_GNU_STACK && header->p_memsz > __default_stacksize)
-            __default_stacksize = header->p_memsz < DEFAULT_STACK_MAX ? header->p_memsz : DEFAULT_STACK_MAX;
     }
     const size_t least_align = _Alignof(struct pthread);
     if (main_tls.align < least_align)

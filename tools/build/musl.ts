@@ -93,6 +93,41 @@ function overlayInternalHeaders(paths: Paths): void {
     if (name.endsWith('.h')) copyFileSync(join(from, name), join(to, name === 'syscall.h' ? 'syscall_musl.h' : name));
   }
   copyFileSync('libos/musl/include/syscall.h', join(to, 'syscall.h'));
+  makeLocksWeak(to);
+}
+
+/**
+ * Locks are taken only once there are threads (libc.need_locks, FILE.lock >= 0), so a weak reference is enough; x86_64/clone.S, without which
+ * there are none, brings them.
+ */
+function makeLocksWeak(to: string): void {
+  const edits: [string, [string, string][]][] = [
+    [
+      'lock.h',
+      [
+        ['#define LOCK(x) __lock(x)', '#include "libc.h"\n#define LOCK(x) (libc.need_locks ? __lock(x) : (void)0)'],
+        ['#define UNLOCK(x) __unlock(x)', '#define UNLOCK(x) ((x)[0] < 0 ? __unlock(x) : (void)0)'],
+        ['hidden void __lock(', 'hidden weak void __lock('],
+        ['hidden void __unlock(', 'hidden weak void __unlock('],
+      ],
+    ],
+    [
+      'stdio_impl.h',
+      [
+        ['hidden int __lockfile(', 'hidden weak int __lockfile('],
+        ['hidden void __unlockfile(', 'hidden weak void __unlockfile('],
+      ],
+    ],
+  ];
+  for (const [name, replacements] of edits) {
+    const path = join(to, name);
+    let text = readFileSync(path, 'utf8');
+    for (const [from, by] of replacements) {
+      if (!text.includes(from)) throw new Error(`Cannot change "${path}": no "${from}" in it, expected the pinned musl`);
+      text = text.replace(from, by);
+    }
+    writeFileSync(path, text);
+  }
 }
 
 function listSources(paths: Paths): string[] {

@@ -6,9 +6,9 @@ type Option = CommandSpec['options'][number];
 
 function describeOption(option: Option): string[] {
   const names = [...(option.short === undefined ? [] : [`-${option.short}`]), `--${option.name}`].map((name) => `\`${name}\``);
-  const value = option.value === undefined ? '' : ` \`${option.value}\``;
+  const value = option.value !== undefined ? ` \`${option.value}\`` : option.optional !== undefined ? `\`[=${option.optional}]\`` : '';
   const choices = option.choices === undefined ? '' : `: ${option.choices.map((choice) => `\`${choice}\``).join(', ')}`;
-  return [`${names.join(', ')}${value}`, `${option.summary}${choices}${option.many === true ? '. May be given several times' : ''}`];
+  return [`${names.join(', ')}${value}`.replace('``', ''), `${option.summary}${choices}${option.many === true ? '. May be given several times' : ''}`];
 }
 
 function describeCommand(command: CommandSpec): string {

@@ -5,6 +5,8 @@ import { exitCodeOf } from '../../engine/index.ts';
 import { listFiles } from '../build/stamp.ts';
 import { makePage, makeTable, type Page } from './page.ts';
 
+const FOLDERS = ['compiler', 'boot', 'images', 'engine', 'cli'];
+
 interface ErrorClass {
   name: string;
   path: string;
@@ -26,14 +28,14 @@ function readErrorClasses(folders: readonly string[]): ErrorClass[] {
 
 /** Every class needs a union of codes that can be read, and each code a meaning. */
 export function findErrorProblems(): string[] {
-  const known = new Set(readErrorClasses(['compiler', 'boot', 'engine', 'cli']).map((each) => each.name));
+  const known = new Set(readErrorClasses(FOLDERS).map((each) => each.name));
   const problems: string[] = [];
-  for (const { name, path, codes } of readErrorClasses(['compiler', 'boot', 'engine', 'cli'])) {
+  for (const { name, path, codes } of readErrorClasses(FOLDERS)) {
     for (const { code, meaning } of codes) {
       if (meaning === '') problems.push(`Cannot document "${code}" of ${name} (${path}): no comment behind it, expected its meaning`);
     }
   }
-  for (const path of ['compiler', 'boot', 'engine', 'cli'].flatMap((folder) => listFiles(folder, ['.ts']))) {
+  for (const path of FOLDERS.flatMap((folder) => listFiles(folder, ['.ts']))) {
     for (const match of readFileSync(path, 'utf8').matchAll(/^export class (\w+Error) extends/gm)) {
       const name = match[1] as string;
       if (!known.has(name) && name !== 'UsageError') problems.push(`Cannot document "${name}" (${path}): no type ${name}Code with a code a line, expected one`);
@@ -43,7 +45,7 @@ export function findErrorProblems(): string[] {
 }
 
 export function makeErrorPage(): Page {
-  const parts = readErrorClasses(['compiler', 'boot', 'engine', 'cli']).map(({ name, path, codes }) => {
+  const parts = readErrorClasses(FOLDERS).map(({ name, path, codes }) => {
     const rows = codes.map(({ code, meaning }) => [`\`${code}\``, meaning, String(exitCodeOf({ name, code }))]);
     return `## ${name}\n\n[${path}](../${path})\n\n${makeTable(['code', 'what happened', 'exit status'], rows)}`;
   });

@@ -1,9 +1,11 @@
 // The pages of docs/ that are made from the code: `npm run docs` writes them, `node tools/generate-docs.mjs --check` says which differ.
+// Both say which pages name files that are not there.
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { makeBootAbiPage } from './boot-abi-page.ts';
 import { makeCommandPage } from './command-page.ts';
 import { makeComponentPage } from './component-page.ts';
 import { findErrorProblems, makeErrorPage } from './error-page.ts';
+import { findBrokenLinks } from './links.ts';
 import { readComponents } from './manifests.ts';
 import { makeSyscallPage } from './syscall-page.ts';
 
@@ -19,5 +21,6 @@ for (const { path, text } of pages) {
     console.log(`docs: ${path}`);
   }
 }
+problems.push(...findBrokenLinks());
 for (const problem of problems) console.error(problem);
 process.exitCode = problems.length === 0 ? 0 : 1;

@@ -8,7 +8,9 @@
  * is the page allocator's, in images that have one (boot_memory.c); without it nothing is ever allocated.
  */
 #include "boot.h"
+#include "abi/boot_abi.h"
 #include "init/image.h"
+#include "init/init.h"
 #include "lib/string.h"
 #include "memory/memory.h"
 #include "vm/vm.h"
@@ -103,7 +105,9 @@ arch_root arch_boot(const struct start_info *info) {
         boot_module_size = module->size;
     }
     boot_command_line_phys = info->command_line;
-    arch_slide = IMAGE_WINDOW + boot_random64() % ((IMAGE_WINDOW_SIZE - (uintptr_t)hull_image_end) / PAGE_SIZE) * PAGE_SIZE;
+    arch_slide = IMAGE_WINDOW;
+    if (!(boot_flags() & HULL_FLAG_FIXED))
+        arch_slide += boot_random64() % ((IMAGE_WINDOW_SIZE - (uintptr_t)hull_image_end) / PAGE_SIZE) * PAGE_SIZE;
     relocate(arch_slide);
     find_room(info);
 

@@ -10,7 +10,8 @@
 #define FLAG_ALIGNMENT 0x40000u
 
 #pragma GCC visibility push(hidden)
-extern char arch_syscall_entry[];
+extern char arch_syscall_entry[], arch_syscall_exit[], arch_syscall_exit_jump[];
+void arch_syscall_restart(struct trap_frame *frame);
 uintptr_t trace_entry(void) __attribute__((weak)); /* by `trace`: the entry to use instead, or 0 */
 #pragma GCC visibility pop
 
@@ -21,4 +22,12 @@ void arch_thread_enter_program(uintptr_t pc, uintptr_t sp) {
     msr_write(MSR_FMASK, FLAG_TRAP | FLAG_DIRECTION | FLAG_NESTED | FLAG_ALIGNMENT);
     struct trap_frame frame = {.rip = pc, .rsp = sp, .cs = SELECTOR_CODE, .ss = SELECTOR_DATA, .rflags = 0x202};
     arch_return_to_program(&frame);
+}
+
+/* A trap on the way out of a system call: syscall_entry.S says what a restart means. */
+void arch_syscall_restart(struct trap_frame *frame) {
+    if (frame->rip - (uintptr_t)arch_syscall_exit < (uintptr_t)(arch_syscall_exit_jump - arch_syscall_exit))
+        frame->rip = (uintptr_t)arch_syscall_exit;
+    else if (frame->rip == (uintptr_t)arch_syscall_exit_jump)
+        frame->rip = frame->rcx;
 }

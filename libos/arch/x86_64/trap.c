@@ -13,10 +13,9 @@
 struct trap_frame *arch_trap_place(struct trap_frame *frame);
 void arch_trap(struct trap_frame *frame);
 void arch_irq(unsigned vector, bool libos) __attribute__((weak)); /* interrupt.c, when something registers interrupts */
-void run_deferred(void) __attribute__((weak));
 extern int vm_fault_reason __attribute__((weak)); /* by whoever defines vm_fault: signal << 8 | si_code */
-/* Where arch_copy_faultable may fault, and where it then goes on: arch_copy_faults. syscall_entry.S: the restartable way out of a system call; weak: absent in linked images. */
-extern char arch_syscall_exit[] __attribute__((weak)), arch_syscall_exit_jump[] __attribute__((weak));
+/* Where arch_copy_faultable may fault, and where it then goes on: arch_copy_faults. */
+void arch_syscall_restart(struct trap_frame *frame) __attribute__((weak)); /* syscall.c: the restartable way out of a system call */
 extern char arch_copy_faults[], arch_copy_recovers[];
 #pragma GCC visibility pop
 
@@ -29,7 +28,7 @@ extern char arch_copy_faults[], arch_copy_recovers[];
 #pragma weak vm_fault
 #pragma weak report_fault
 #pragma weak signal_raise_fault
-#pragma weak signal_deliver
+#pragma weak arch_work_run
 
 enum { SIGILL_ = 4, SIGTRAP_ = 5, SIGBUS_ = 7, SIGFPE_ = 8, SIGSEGV_ = 11 };
 
@@ -43,10 +42,8 @@ bool arch_in_libos(uintptr_t pc) {
  * are short), what can hit anywhere, and an overflow of the kernel stack itself.
  */
 struct trap_frame *arch_trap_place(struct trap_frame *frame) {
-    if (frame->rip - (uintptr_t)arch_syscall_exit < (uintptr_t)(arch_syscall_exit_jump - arch_syscall_exit))
-        frame->rip = (uintptr_t)arch_syscall_exit;
-    else if (arch_syscall_exit && frame->rip == (uintptr_t)arch_syscall_exit_jump)
-        frame->rip = frame->rcx;
+    if (arch_syscall_restart)
+        arch_syscall_restart(frame);
     bool libos = arch_in_libos(frame->rip);
     if ((frame->vector >= VECTOR_IRQ && libos) || frame->vector == VECTOR_NMI || frame->vector == VECTOR_DOUBLE_FAULT ||
         frame->vector == VECTOR_MACHINE_CHECK)
@@ -59,17 +56,6 @@ struct trap_frame *arch_trap_place(struct trap_frame *frame) {
     }
     struct trap_frame *moved = (struct trap_frame *)(sp & ~15ul) - 1;
     return memcpy(moved, frame, sizeof(*frame));
-}
-
-/* Runs what waits for the way out to the program. */
-void arch_work_run(struct trap_frame *frame) {
-    while (arch_work) {
-        arch_work = 0;
-        if (run_deferred)
-            run_deferred();
-        if (signal_deliver)
-            signal_deliver(frame);
-    }
 }
 
 /* The signal that Linux sends for an exception, and si_code in the high half (8: SI_KERNEL). */
@@ -136,6 +122,6 @@ void arch_trap(struct trap_frame *frame) {
         fault(frame);
     else if (arch_irq)
         arch_irq((unsigned)frame->vector, arch_in_libos(frame->rip));
-    if (!arch_in_libos(frame->rip))
+    if (arch_work_run && !arch_in_libos(frame->rip))
         arch_work_run(frame);
 }

@@ -13,6 +13,8 @@
 .hidden sys_exit
 .type __clone,@function
 __clone:
+    .reloc ., R_X86_64_NONE, __lock       /* with threads, the locks (tools/build/musl.ts) */
+    .reloc ., R_X86_64_NONE, __lockfile
     and $-16, %rsi
     sub $32, %rsi
     lea child(%rip), %rax

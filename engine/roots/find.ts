@@ -1,0 +1,53 @@
+/**
+ * A program's path within a root directory. Owns: the search that a shell would do there: PATH, the working directory, links that never
+ * lead out of the root. Rule: only says where; whether the file can run is the guest's to say, with execve's own errors.
+ */
+import { lstatSync, readlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { EngineError } from '../errors.ts';
+
+const MOST_LINKS = 40;
+
+/** What is at `path` in `root`, with links followed as the guest would. */
+function look(root: string, path: string): 'file' | 'executable' | 'directory' | undefined {
+  const rest = path.split('/').filter((part) => part !== '');
+  const at: string[] = [];
+  for (let links = 0; rest.length > 0; ) {
+    const part = rest.shift() as string;
+    if (part === '.') continue;
+    if (part === '..') {
+      at.pop();
+      continue;
+    }
+    const host = join(root, ...at, part);
+    const stat = lstatSync(host, { throwIfNoEntry: false });
+    if (stat === undefined) return undefined;
+    if (stat.isSymbolicLink()) {
+      if (++links > MOST_LINKS) return undefined;
+      const target = readlinkSync(host);
+      if (target.startsWith('/')) at.length = 0;
+      rest.unshift(...target.split('/').filter((each) => each !== ''));
+      continue;
+    }
+    if (rest.length === 0 && !stat.isDirectory()) return (stat.mode & 0o111) !== 0 ? 'executable' : 'file';
+    if (!stat.isDirectory()) return undefined;
+    at.push(part);
+  }
+  return 'directory';
+}
+
+/** The absolute path in `root` of the program that `name` means there. */
+export function findInRoot(root: string, name: string, search: string, workdir: string): string {
+  if (name.includes('/')) {
+    const path = name.startsWith('/') ? name : join(workdir, name);
+    if (look(root, path) !== undefined) return path;
+  } else {
+    for (const folder of search.split(':')) {
+      const path = join(workdir, folder === '' ? '.' : folder, name);
+      const absolute = folder.startsWith('/') ? `${folder.replace(/\/+$/, '')}/${name}` : path;
+      if (look(root, absolute) === 'executable') return absolute;
+    }
+  }
+  const where = name.includes('/') ? `"${root}"` : `"${root}", in PATH (${search})`;
+  throw new EngineError('program-missing', `Cannot run "${name}": no such file in ${where}, expected a program in the root file system`);
+}
