@@ -9,7 +9,7 @@
 
 struct file_table first_file_table = {
     .references = 1,
-    .size = 8,
+    .size = sizeof first_file_table.first / sizeof *first_file_table.first,
     .first = { &console_files[0], &console_files[1], &console_files[2] },
 };
 
@@ -63,7 +63,7 @@ struct file_table *file_table_copy(const struct file_table *from) {
     struct file_table *copy = kzalloc(sizeof *copy), *source = (struct file_table *)from;
     if (!copy) return NULL;
     copy->references = 1;
-    copy->size = 16;
+    copy->size = sizeof copy->first / sizeof *copy->first;
     if (file_table_grow(copy, source->size)) {
         kfree(copy);
         return NULL;
