@@ -9,7 +9,7 @@
 
 struct file_table first_file_table = {
     .references = 1,
-    .size = 8,
+    .size = sizeof first_file_table.first / sizeof *first_file_table.first,
     .first = { &console_files[0], &console_files[1], &console_files[2] },
 };
 

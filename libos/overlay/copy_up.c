@@ -62,7 +62,7 @@ int overlay_inode(struct superblock *super, struct inode *parent, const char *na
     inode->ino = lower ? lower->ino : 1ull << 40 | upper->ino;
     inode->rdev = is_kind(real, S_IFDIR) ? 0 : real->rdev;
     inode->size = real->size;
-    inode->nlink = real->nlink;
+    inode->nlink = (lower ? lower : upper)->nlink;
     inode->data = layers;
     if (upper) remember(inode);
     *out = inode;

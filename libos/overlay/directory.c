@@ -258,6 +258,7 @@ struct superblock *overlay_create(struct superblock *lower, struct superblock *u
     struct superblock *super = kzalloc(sizeof *super);
     if (!super) return NULL;
     *super = (struct superblock){ .ops = &super_ops, .kind = "overlay", .device = device, .data = upper };
+    overlay_take_attributes(upper->root, lower->root);
     inode_get(lower->root);
     inode_get(upper->root);
     if (!overlay_inode(super, NULL, "", 0, lower->root, upper->root, &super->root)) return super;

@@ -2,6 +2,6 @@
 #ifndef HULL_OVERLAY_OVERLAY_H
 #define HULL_OVERLAY_OVERLAY_H
 #include "vfs/vfs.h"
-/* Takes both superblocks over. `upper` may hold what an earlier overlay left. NULL: out of memory (both stay the caller's). */
+/* Takes both superblocks over; the root of `upper` gets the attributes of the lower one. NULL: out of memory (both stay the caller's). */
 struct superblock *overlay_create(struct superblock *lower, struct superblock *upper, uint64_t device);
 #endif
