@@ -164,6 +164,15 @@ function installSysroot(paths: Paths): void {
   copyFileSync(join(paths.source, 'COPYRIGHT'), join(paths.sysroot, 'COPYRIGHT.musl'));
 }
 
+/**
+ * Flags of single files. printf's arithmetic rounds at run time, as the mode then says, also without -frounding-math (no
+ * constant in it is inexact), and is 250 bytes smaller.
+ */
+function ownFlags(source: string): string[] {
+  if (/\/(memcpy|memmove|memset|memcmp)\.[cs]$/.test(source)) return ['-O2'];
+  return source.endsWith('/stdio/vfprintf.c') ? ['-fno-rounding-math'] : [];
+}
+
 export async function buildMusl(tools: Toolchain, isa: string): Promise<string> {
   const paths: Paths = {
     source: fetchedSource('musl'),
@@ -192,7 +201,7 @@ export async function buildMusl(tools: Toolchain, isa: string): Promise<string> 
   const units: Unit[] = listSources(paths).map((source) => ({
     source,
     object: join(paths.work, 'objects', `${source.replace(`${paths.source}/src/`, '').replaceAll('/', '_')}.o`),
-    flags: [...FLAGS, ...(/\/(memcpy|memmove|memset|memcmp)\.[cs]$/.test(source) ? ['-O2'] : []), ...includes],
+    flags: [...FLAGS, ...ownFlags(source), ...includes],
   }));
   const compiled = await buildArchive(tools, archive, units);
   for (const name of EMPTY_LIBRARIES) {
