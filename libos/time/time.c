@@ -92,7 +92,7 @@ SYSCALL_DEFINE(clock_nanosleep, int clock, int flags, const struct timespec *req
         return 0;
     }
     struct wait_queue nobody = {0};
-    int result = wait_until(&nobody, never, NULL, deadline, true);
+    int result = wait_until(&nobody, never, NULL, deadline, WAIT_BREAKS);
     if (result == -ETIMEDOUT) return 0;
     if (result == -EINTR && remaining && !(flags & TIMER_ABSTIME)) {
         uint64_t end = clock_monotonic_ns();
