@@ -27,7 +27,7 @@ const REPLACED = new Set([
 ]);
 
 /** Generic files that are replaced by ours for the architecture (so that musl's fallbacks are not compiled beside them). */
-const REPLACED_GENERIC = new Set(['thread/clone.c', 'thread/__set_thread_area.c', 'signal/restore.c', 'thread/syscall_cp.c']);
+const REPLACED_GENERIC = new Set(['thread/clone.c', 'thread/__set_thread_area.c', 'mman/mmap.c', 'signal/restore.c', 'thread/syscall_cp.c', 'stdio/ftrylockfile.c']);
 
 const FLAGS = [
   '--target=x86_64-linux-musl',
@@ -97,8 +97,8 @@ function overlayInternalHeaders(paths: Paths): void {
 }
 
 /**
- * Locks are taken only once there are threads (libc.need_locks, FILE.lock >= 0), so a weak reference is enough; x86_64/clone.S, without which
- * there are none, brings them.
+ * Locks are taken only once there are threads or a program locked a stream itself (libc.need_locks, FILE.lock >= 0), so a weak reference is enough;
+ * x86_64/clone.S and file_locks.c, without which neither comes about, bring them.
  */
 function makeLocksWeak(to: string): void {
   const edits: [string, [string, string][]][] = [
