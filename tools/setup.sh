@@ -21,6 +21,9 @@ xz:xz-utils
 make:make
 strip:binutils
 strace:strace
+dc:dc
+bc:bc
+lua5.4:lua5.4
 '
 missing=''
 for pair in $NEEDED; do

@@ -15,6 +15,7 @@
 static inline unsigned long arch_irq_save(void);        /* disables, returns the previous state */
 static inline void arch_irq_restore(unsigned long state);
 void arch_idle(void); /* enables interrupts, sleeps until one came, disables again; run_deferred() is the caller's */
+extern uint64_t arch_idle_cycles; /* slept there so far (of arch_cycles(), per CPU when there are more) */
 
 uint64_t arch_cycles(void);              /* TSC / CNTVCT */
 bool arch_random64(uint64_t *out);       /* RDSEED, RDRAND, RNDR; false when the CPU has none */

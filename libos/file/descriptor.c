@@ -2,7 +2,7 @@
 #include "file/internal.h"
 
 static long duplicate(struct file *file, unsigned long least, bool close_on_exec) {
-    if (least >= FILE_MAX_DESCRIPTORS) return -EINVAL;
+    if (least >= most_descriptors()) return -EINVAL;
     int descriptor = file_install(file, (int)least, close_on_exec);
     if (descriptor >= 0) file_get(file);
     return descriptor;
@@ -10,7 +10,7 @@ static long duplicate(struct file *file, unsigned long least, bool close_on_exec
 
 static long duplicate_to(struct file *file, uint32_t target, bool close_on_exec) {
     struct file_table *table = current_process()->files;
-    if (target >= FILE_MAX_DESCRIPTORS) return -EBADF;
+    if (target >= most_descriptors()) return -EBADF;
     int error = file_table_grow(table, target + 1);
     if (error) return error;
     file_get(file);

@@ -8,6 +8,7 @@
 #include <stdint.h>
 #include "wait/wait.h"
 
+struct process;
 struct file;
 struct iovec { void *base; size_t length; };
 struct linux_stat; struct linux_statx; struct dirent_sink; struct vm_area;
@@ -40,6 +41,7 @@ struct file {
 };
 #define FILE_MAX_IOVECS 1024
 #define FILE_MAX_DESCRIPTORS 1024
+uint32_t limit_descriptors(const struct process *); /* RLIMIT_NOFILE, by `system` where that is in the image; at most FILE_MAX_DESCRIPTORS */
 /* files == NULL means `first` and `first_cloexec` are in use (so that a static table needs no relocation and no start code). */
 struct file_table { uint32_t references; uint32_t size; struct file **files; uint8_t *close_on_exec; struct file *first[8]; uint8_t first_cloexec[8]; };
 extern struct file_table first_file_table; /* the first process's: 0, 1, 2 are the console */

@@ -45,6 +45,7 @@ int file_table_grow(struct file_table *table, uint32_t size) {
 int file_install(struct file *file, int least, int cloexec) {
     struct file_table *table = current_process()->files;
     for (uint32_t slot = (uint32_t)least;; slot++) {
+        if (slot >= most_descriptors()) return -EMFILE;
         if (slot >= table->size) {
             int error = file_table_grow(table, slot + 1);
             if (error) return error;

@@ -23,6 +23,8 @@ void pages_free(void *pages, unsigned count);
 struct page *page_of(uint64_t phys); /* NULL when phys is not RAM of ours (device, image) */
 void page_get(uint64_t phys);
 void page_put(uint64_t phys);    /* frees at zero; pages outside RAM of ours are left alone */
+/* By who holds pages that can be had again (the page cache), where there is one: gives back about `wanted` of them; how many it gave. */
+uint64_t memory_reclaim(uint64_t wanted);
 uint64_t memory_total(void);     /* bytes */
 uint64_t memory_free(void);
 

@@ -149,7 +149,9 @@ static void *alloc_freed(unsigned count) {
     return NULL;
 }
 
-void *pages_alloc(unsigned count) {
+#pragma weak memory_reclaim
+
+static void *take(unsigned count) {
     void *(*from_lists)(unsigned) = reuse, *freed = from_lists ? from_lists(count) : NULL;
     if (freed)
         return freed;
@@ -160,6 +162,13 @@ void *pages_alloc(unsigned count) {
         return hand_out(r, r->fresh - count, count);
     }
     return NULL;
+}
+
+void *pages_alloc(unsigned count) {
+    void *pages = take(count);
+    while (!pages && memory_reclaim && memory_reclaim(count > 32 ? count : 32))
+        pages = take(count);
+    return pages;
 }
 
 void *page_alloc(void) { return pages_alloc(1); }

@@ -94,7 +94,7 @@ static long poll_until(look look_at, void *set, uint64_t deadline) {
     int ready = look_at(set, deadline ? &poller.wait : NULL);
     long error = poller.out_of_memory ? -ENOMEM : 0;
     while (!ready && deadline && !error) {
-        error = wait_until(&poller.own, was_woken, &poller, deadline == UINT64_MAX ? 0 : deadline, true);
+        error = wait_until(&poller.own, was_woken, &poller, deadline == UINT64_MAX ? 0 : deadline, WAIT_BREAKS);
         poller.woken = false;
         ready = look_at(set, NULL);
     }

@@ -49,7 +49,7 @@ static bool never(void *argument) {
 
 static long sleep_until_signal(void) {
     struct wait_queue nobody = {0};
-    return wait_until(&nobody, never, NULL, 0, true);
+    return wait_until(&nobody, never, NULL, 0, WAIT_BREAKS);
 }
 
 SYSCALL_DEFINE(pause, void) {
@@ -83,7 +83,7 @@ SYSCALL_DEFINE(rt_sigtimedwait, const uint64_t *mask, void *out, const int64_t *
     struct wait_queue nobody = {0};
     uint64_t before = current_thread()->signal_mask;
     current_thread()->signal_mask |= set; /* what is waited for shall not also be delivered */
-    int result = timeout && !t[0] && !t[1] ? (is_pending(&set) ? 0 : -ETIMEDOUT) : wait_until(&nobody, is_pending, &set, deadline, true);
+    int result = timeout && !t[0] && !t[1] ? (is_pending(&set) ? 0 : -ETIMEDOUT) : wait_until(&nobody, is_pending, &set, deadline, WAIT_BREAKS);
     signal_set_mask(before);
     if (result == -ETIMEDOUT) return -EAGAIN;
     if (result) return result;

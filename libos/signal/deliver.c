@@ -7,7 +7,6 @@
 #include "init/init.h"
 #include "wait/wait.h"
 
-extern int vm_fault_reason __attribute__((weak));
 #pragma weak process_changed
 
 static void signal_start(void) {
@@ -97,10 +96,6 @@ void signal_deliver(struct trap_frame *frame) {
 
 bool signal_raise_fault(struct trap_frame *frame, int number, int code, uintptr_t address) {
     struct signal_state *state = signal_state();
-    if ((number == SIGSEGV || number == SIGBUS) && &vm_fault_reason && frame->vector == 14 && vm_fault_reason) {
-        number = vm_fault_reason >> 8;
-        code = vm_fault_reason & 0xff;
-    }
     uint64_t handler = state->actions[number - 1].handler;
     if (handler == SIGNAL_DEFAULT || handler == SIGNAL_IGNORE || current_thread()->signal_mask & SIGNAL_BIT(number)) return false;
     struct signal_info info = {.number = number, .code = code, .address = address};
@@ -109,9 +104,7 @@ bool signal_raise_fault(struct trap_frame *frame, int number, int code, uintptr_
     return run_handler(frame, &info, &cr2);
 }
 
-void signal_interrupted(void) {
-    signal_point();
-}
+int signal_interrupted(void) { return (int)signal_point(); }
 
 void signal_mask_for_call(uint64_t mask) {
     signal_thread()->saved_mask = current_thread()->signal_mask;

@@ -50,13 +50,15 @@ bool arch_signal_frame(struct trap_frame *, const struct signal_action *, const 
 /* After a call that a signal interrupted: makes it start anew when it may. Nothing when the frame is of no such call. */
 enum restart { RESTART_NONE, RESTART_ASKED, RESTART_UNNOTICED }; /* no; SA_RESTART; no handler ran: any call goes on */
 void arch_signal_restart(struct trap_frame *, enum restart how);
+#define TRAP_ERROR_POINT (~1ul) /* a frame of arch_signal_point: what is decided is its result */
 bool arch_signal_return(struct trap_frame *, uintptr_t at, uint64_t *mask, struct signal_stack *stack);
 uintptr_t arch_signal_sp(const struct trap_frame *);
 uintptr_t arch_call_sp(void); /* the program's stack pointer, inside a call */
-/* Linked programs call as functions, so no way out of the libOS follows a call: this delivers on the spot, as if an interrupt came. */
-void arch_signal_point(void);
+/* Linked programs call as functions, so no way out of the libOS follows a call: this delivers on the spot, as if an interrupt came. Returns
+ * after the handlers; the result: whether the call that was interrupted goes on. */
+enum restart arch_signal_point(void);
 extern const char exec_binary_program __attribute__((weak));
-static inline void signal_point(void) {
-    if (!&exec_binary_program && signal_waits()) arch_signal_point();
+static inline enum restart signal_point(void) {
+    return !&exec_binary_program && signal_waits() ? arch_signal_point() : RESTART_NONE;
 }
 #endif

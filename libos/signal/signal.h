@@ -31,7 +31,7 @@ int signal_send_thread(struct thread *, const struct signal_info *);
 void signal_raise(int number); /* for the current thread, from the kernel (SIGPIPE …) */
 /* For ppoll, pselect, epoll_pwait, sigsuspend: this mask until the call's signals have been delivered. */
 void signal_mask_for_call(uint64_t mask);
-void signal_interrupted(void); /* by wait_until, when it gives up for a signal */
+int signal_interrupted(void); /* by wait_until, when it gives up for a signal; not 0: the call goes on */
 static inline bool signal_waits(void) { return signals_waiting(); }
 
 /* For whoever makes threads and processes. create, copy: NULL when out of memory. */

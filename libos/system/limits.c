@@ -1,13 +1,16 @@
 /*
  * Resource limits. Processes that have not changed theirs share the ones that all begin with; a fork shares its parent's until one of them
- * changes some. What nothing here exceeds is not enforced; descriptors and the stack's size are fixed.
+ * changes some. Enforced, through the functions below: how many processes (`process`), descriptors (`file`) and bytes of address space (`vm`)
+ * there may be. What nothing here exceeds is not enforced; the stack's size is fixed.
  */
 #include "memory/memory.h"
 #include "syscall/errno.h"
 #include "syscall/syscall.h"
 #include "task/task.h"
+#include "file/file.h"
+#include "vm/vm.h"
 
-enum { LIMIT_COUNT = 16, STACK = 3, CORE = 4, NPROC = 6, NOFILE = 7, MEMLOCK = 8, SIGPENDING = 11, MSGQUEUE = 12, NICE = 13, RTPRIO = 14 };
+enum { LIMIT_COUNT = 16, STACK = 3, CORE = 4, NPROC = 6, NOFILE = 7, MEMLOCK = 8, AS = 9, SIGPENDING = 11, MSGQUEUE = 12, NICE = 13, RTPRIO = 14 };
 #define INFINITE (~0ull)
 struct rlimit64 { uint64_t current, most; };
 
@@ -22,7 +25,7 @@ static struct rlimit64 *limit(const struct process *process, unsigned resource) 
         for (unsigned i = 0; i < LIMIT_COUNT; i++) limits[i] = (struct rlimit64){INFINITE, INFINITE};
         limits[STACK].current = 8ul << 20;
         limits[CORE].current = 0;
-        limits[NOFILE] = (struct rlimit64){1024, 1024};
+        limits[NOFILE] = (struct rlimit64){FILE_MAX_DESCRIPTORS, FILE_MAX_DESCRIPTORS};
         limits[NPROC] = limits[SIGPENDING] = (struct rlimit64){4096, 4096};
         limits[MEMLOCK] = (struct rlimit64){8ul << 20, 8ul << 20};
         limits[MSGQUEUE] = (struct rlimit64){819200, 819200};
@@ -40,6 +43,9 @@ void limits_put(struct process *process) {
     process->limits = NULL;
 }
 uint64_t limit_processes(const struct process *process) { return limit(process, NPROC)->current; }
+/* By `file` and `vm`, through weak references: without limits of its own a process has the initial ones, which exceed nothing. */
+uint32_t limit_descriptors(const struct process *process) { return process->limits ? (uint32_t)process->limits->of[NOFILE].current : FILE_MAX_DESCRIPTORS; }
+uint64_t limit_address_space(const struct process *process) { return process->limits ? process->limits->of[AS].current : INFINITE; }
 
 /* Limits of its own for a process; false when out of memory. */
 static bool own(struct process *process) {

@@ -1,7 +1,8 @@
 /*
- * Clocks and sleeping: the time calls. Owns nothing; time comes from clock.h. CPU time clocks count the time since the start:
- * a machine of one process uses its CPU whenever it does not wait, and waiting is not told apart here yet.
+ * Clocks and sleeping: the time calls. Owns nothing; time comes from clock.h. CPU time is the time since the start less what the CPU
+ * idled: the machine's, which is the process' own while there is one; how threads or processes share it is not told apart.
  */
+#include "arch/arch.h"
 #include "clock/clock.h"
 #include "memory/memory.h"
 #include "syscall/errno.h"
@@ -14,6 +15,8 @@ enum { REALTIME = 0, MONOTONIC = 1, PROCESS_CPU = 2, THREAD_CPU = 3, MONOTONIC_R
 struct timespec { int64_t seconds, nanoseconds; };
 struct timeval { int64_t seconds, microseconds; };
 
+#pragma weak arch_idle_cycles
+
 static bool is_real(int clock) { return clock == REALTIME || clock == REALTIME_COARSE || clock == REALTIME_ALARM || clock == TAI; }
 
 static bool is_clock(int clock) {
@@ -22,7 +25,13 @@ static bool is_clock(int clock) {
     return clock <= TAI && clock != 10;
 }
 
+static uint64_t cpu_ns(void) {
+    uint64_t idle = &arch_idle_cycles ? arch_idle_cycles : 0, khz = clock_khz();
+    return clock_monotonic_ns() - (idle / khz * 1000000 + idle % khz * 1000000 / khz);
+}
+
 static uint64_t now(int clock) {
+    if (clock == PROCESS_CPU || clock == THREAD_CPU || clock < 0) return cpu_ns();
     return is_real(clock) ? clock_realtime_ns() : clock_monotonic_ns();
 }
 
@@ -83,7 +92,7 @@ SYSCALL_DEFINE(clock_nanosleep, int clock, int flags, const struct timespec *req
         return 0;
     }
     struct wait_queue nobody = {0};
-    int result = wait_until(&nobody, never, NULL, deadline, true);
+    int result = wait_until(&nobody, never, NULL, deadline, WAIT_BREAKS);
     if (result == -ETIMEDOUT) return 0;
     if (result == -EINTR && remaining && !(flags & TIMER_ABSTIME)) {
         uint64_t end = clock_monotonic_ns();
@@ -98,7 +107,7 @@ SYSCALL_DEFINE(nanosleep, const struct timespec *request, struct timespec *remai
 }
 
 SYSCALL_DEFINE(times, int64_t *out) {
-    int64_t ticks = (int64_t)(clock_monotonic_ns() / (SECOND / 100)), all[4] = {ticks, 0, 0, 0};
+    int64_t ticks = (int64_t)(clock_monotonic_ns() / (SECOND / 100)), all[4] = {(int64_t)(cpu_ns() / (SECOND / 100)), 0, 0, 0};
     return out && user_copy_out(out, all, sizeof all) ? -EFAULT : ticks;
 }
 
@@ -106,7 +115,7 @@ SYSCALL_DEFINE(getrusage, int who, void *out) {
     struct { struct timeval user, system; int64_t most_resident, other[13]; } usage = {0};
     if (who < -1 || who > 1) return -EINVAL;
     if (who != -1) { /* children have used nothing */
-        struct timespec t = split(clock_monotonic_ns());
+        struct timespec t = split(cpu_ns());
         usage.user = (struct timeval){t.seconds, t.nanoseconds / 1000};
         usage.most_resident = (int64_t)((memory_total() - memory_free()) >> 10);
     }

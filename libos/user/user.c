@@ -9,7 +9,7 @@
 /* Defined by the component that starts binary programs; in linked images calls may pass addresses in the image. */
 extern const char exec_binary_program __attribute__((weak));
 
-static int copy(void *to, const void *from, size_t size, const void *program) {
+__attribute__((noinline)) static int copy(void *to, const void *from, size_t size, const void *program) {
     if (&exec_binary_program && !current_thread()->own_memory &&
         ((uintptr_t)program > PROGRAM_END || size > PROGRAM_END - (uintptr_t)program))
         return -EFAULT;

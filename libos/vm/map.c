@@ -6,6 +6,14 @@
 enum { O_ACCMODE = 3, O_RDONLY = 0, O_WRONLY = 1 };
 enum { MREMAP_MAYMOVE = 1, MREMAP_FIXED = 2, MREMAP_DONTUNMAP = 4 };
 
+/* Would `extra` more bytes exceed RLIMIT_AS? Adds up what is mapped only where a limit is set. */
+static bool exceeds_limit(struct address_space *space, uint64_t extra) {
+    uint64_t most = limit_address_space ? limit_address_space(current_process()) : ~0ull;
+    if (!~most) return false;
+    for (struct vm_area *area = areas_find(&space->areas, 0); area; area = areas_find(&space->areas, area->end)) extra += area->end - area->start;
+    return extra > most;
+}
+
 /* Is all of the range the program's own reservation (mapped already)? Then turning it writable is not a fresh demand. */
 static bool is_reservation(struct address_space *space, uintptr_t start, size_t size) {
     return vm_covered(space, start, start + size);
@@ -51,7 +59,7 @@ SYSCALL_DEFINE(mmap, uintptr_t hint, size_t length, unsigned long protection, un
     int type = flags & MAP_TYPE;
     if (!length || !page_aligned(offset) || type < MAP_SHARED || type > MAP_SHARED_VALIDATE) return -EINVAL;
     size_t size = page_up(length);
-    if (!size || size > VM_HIGHEST) return -ENOMEM;
+    if (!size || size > VM_HIGHEST || exceeds_limit(space, flags & MAP_FIXED ? 0 : size)) return -ENOMEM;
     if (!(flags & MAP_ANONYMOUS) && offset + size < offset) return -EOVERFLOW;
     protection &= PROT_READ | PROT_WRITE | PROT_EXEC;
     struct file *file;
@@ -186,7 +194,7 @@ SYSCALL_DEFINE(mremap, uintptr_t start, size_t old_length, size_t length, unsign
     if (start + old_size > area->end) return -EFAULT; /* one area only */
     size_t extra = flags & MREMAP_DONTUNMAP || !old_size ? size : size > old_size ? size - old_size : 0;
     bool charged = area->flags & VM_CHARGED;
-    if (charged && extra && vm_charge(space, extra, false)) return -ENOMEM;
+    if (exceeds_limit(space, extra) || (charged && extra && vm_charge(space, extra, false))) return -ENOMEM;
     struct vm_area *next = areas_find(&space->areas, area->end);
     if (!(flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && old_size && start + old_size == area->end && in_range(start, size) &&
         (!next || next->start >= start + size)) {
@@ -217,7 +225,8 @@ SYSCALL_DEFINE(brk, uintptr_t wanted) {
     if (now < old && vm_unmap(space, now, old - now)) return (long)space->brk_end;
     if (now > old) {
         struct vm_area *next = areas_find(&space->areas, old);
-        if ((next && next->start < now + PAGE_SIZE) || vm_charge(space, now - old, false)) return (long)space->brk_end;
+        if ((next && next->start < now + PAGE_SIZE) || exceeds_limit(space, now - old) || vm_charge(space, now - old, false))
+            return (long)space->brk_end;
         if (vm_map(space, old, now - old, PROT_READ | PROT_WRITE, VM_CHARGED, NULL, 0)) {
             vm_uncharge(space, now - old);
             return (long)space->brk_end;

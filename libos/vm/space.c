@@ -5,6 +5,8 @@
 #include "vm/internal.h"
 #include "entropy/entropy.h"
 
+#pragma weak memory_reclaim
+
 static struct address_space first_space;
 
 static uint64_t promised; /* pages, over all spaces */
@@ -12,6 +14,10 @@ static uint64_t promised; /* pages, over all spaces */
 int vm_charge(struct address_space *space, size_t size, bool reserved) {
     uint64_t pages = size >> PAGE_SHIFT, total = memory_total() >> PAGE_SHIFT, left = memory_free() >> PAGE_SHIFT;
     uint64_t spare = (left >> 6) + 16; /* page tables and the libOS itself */
+    if (!reserved && pages + spare > left && promised + pages <= total && memory_reclaim) {
+        memory_reclaim(pages + spare - left);
+        left = memory_free() >> PAGE_SHIFT;
+    }
     if (reserved ? promised + pages > 4 * total : pages + spare > left || promised + pages > total) return -ENOMEM;
     promised += pages;
     space->charged += pages;

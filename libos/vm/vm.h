@@ -20,6 +20,7 @@
 
 enum { PROT_NONE = 0, PROT_READ = 1, PROT_WRITE = 2, PROT_EXEC = 4 }; /* = MAP_READ, MAP_WRITE, MAP_EXEC of arch.h */
 
+struct process;
 struct address_space {
     uint32_t references;
     bool linked;                     /* the program is part of the image: calls may pass image addresses */
@@ -42,6 +43,9 @@ int vm_map(struct address_space *, uintptr_t start, size_t size, unsigned protec
 int vm_unmap(struct address_space *, uintptr_t start, size_t size);
 uintptr_t vm_room(struct address_space *, size_t size); /* a free range, top down; 0 when none */
 int vm_fault_in(struct address_space *, uintptr_t address, unsigned access); /* 0 or signal << 8 | si_code */
+
+/* RLIMIT_AS, by `system` where that is in the image. */
+uint64_t limit_address_space(const struct process *);
 
 /* Why the last vm_fault() (arch_inline.h) did not resolve: signal << 8 | si_code. For whoever turns it into a signal. */
 extern int vm_fault_reason;

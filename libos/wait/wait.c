@@ -13,8 +13,8 @@
 void sched_block(void) __attribute__((weak));
 void sched_ready(struct thread *thread) __attribute__((weak));
 bool deferred_waiting(void);
-/* By `signal`: in linked images, delivers what interrupted a call, since nothing else follows the call. */
-void signal_interrupted(void) __attribute__((weak));
+/* By `signal`: in linked images, delivers what interrupted a call, since nothing else follows the call; not 0: the call may go on. */
+int signal_interrupted(void) __attribute__((weak));
 #pragma GCC visibility pop
 
 void wait_queue_add(struct wait_queue *queue, struct waiter *waiter) {
@@ -58,10 +58,12 @@ static void wake_at_deadline(struct timer *timer) {
         sched_ready(((struct deadline *)timer)->thread);
 }
 
-int wait_until(struct wait_queue *queue, bool (*condition)(void *), void *argument, uint64_t deadline_ns, bool interruptible) {
+int wait_until(struct wait_queue *queue, bool (*condition)(void *), void *argument, uint64_t deadline_ns, int interruptible) {
     struct waiter waiter = {.thread = current_thread(), .wake = wake_thread};
     struct deadline deadline = {.timer = {.deadline_ns = deadline_ns, .run = wake_at_deadline}, .thread = current_thread()};
-    int result = 0;
+    int result;
+again:
+    result = 0;
     wait_queue_add(queue, &waiter);
     if (deadline_ns)
         timer_add(&deadline.timer);
@@ -88,7 +90,7 @@ int wait_until(struct wait_queue *queue, bool (*condition)(void *), void *argume
     }
     timer_remove(&deadline.timer);
     wait_queue_remove(queue, &waiter);
-    if (result == -EINTR && signal_interrupted)
-        signal_interrupted();
+    if (result == -EINTR && signal_interrupted && signal_interrupted() && interruptible != WAIT_BREAKS)
+        goto again;
     return result;
 }

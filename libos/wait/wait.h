@@ -20,8 +20,10 @@ static inline void poll_wait_add(struct poll_wait *wait, struct wait_queue *queu
 
 void wait_queue_wake(struct wait_queue *, int count); /* count < 0: all. From bottom halves and calls. */
 /* Sleeps until condition(argument) holds. deadline_ns: clock_monotonic_ns() time, 0 for none.
- * 0, -ETIMEDOUT, or -EINTR when a signal is to be delivered (only with `interruptible`). */
-int wait_until(struct wait_queue *, bool (*condition)(void *), void *argument, uint64_t deadline_ns, bool interruptible);
+ * 0, -ETIMEDOUT, or -EINTR when a signal is to be delivered. interruptible: false (no signal ends it), true, or WAIT_BREAKS: also true, for calls that
+ * no SA_RESTART makes go on (signal(7)). It matters in linked programs, whose handlers run inside the wait. */
+#define WAIT_BREAKS 2
+int wait_until(struct wait_queue *, bool (*condition)(void *), void *argument, uint64_t deadline_ns, int interruptible);
 
 /* Deferred work (bottom halves). An entry is raised by interrupt handlers and run once at the next safe point. */
 struct deferred { void (*run)(struct deferred *); struct deferred *next; bool raised; };

@@ -229,7 +229,37 @@ __attribute__((noinline)) static int smash(int size) {
     for (int i = 0; i < size; i++) buffer[i] = 'x';
     return buffer[0];
 }
-static int idle(void *arg) { return arg != NULL; }
+static void streams(void) {
+    printf("%d", ftrylockfile(stdout));
+    flockfile(stdout);
+    putchar_unlocked('u');
+    funlockfile(stdout);
+    printf(" nested");
+    funlockfile(stdout);
+    printf(" free %d\n", ftrylockfile(stdin));
+    funlockfile(stdin);
+    printf("%d\n", getchar());
+}
+static mtx_t lock;
+static int shared;
+static int add(void *arg) {
+    for (int i = 0; i < 1000; i++) {
+        mtx_lock(&lock);
+        shared += (int)(intptr_t)arg;
+        mtx_unlock(&lock);
+        if (i % 100 == 0) printf(""), thrd_yield();
+    }
+    return shared >= 1000;
+}
+static void threads(void) {
+    thrd_t all[4];
+    int result, good = 0;
+    mtx_init(&lock, mtx_plain);
+    for (int i = 0; i < 4; i++)
+        if (thrd_create(&all[i], add, (void *)(intptr_t)(i + 1)) != thrd_success) printf("thrd_create refused\n");
+    for (int i = 0; i < 4; i++) good += thrd_join(all[i], &result) == thrd_success && result == 1;
+    printf("threads %d, sum %d\n", good, shared);
+}
 
 int main(int argc, char **argv, char **envp) {
     const char *part = argc > 1 ? argv[1] : "";
@@ -241,6 +271,7 @@ int main(int argc, char **argv, char **envp) {
     else if (!strcmp(part, "library")) library();
     else if (!strcmp(part, "times")) times();
     else if (!strcmp(part, "chance")) chance();
+    else if (!strcmp(part, "streams")) streams();
     else if (!strcmp(part, "echo")) echo();
     else if (!strcmp(part, "arguments")) {
         printf("%d", argc - 2);
@@ -260,10 +291,7 @@ int main(int argc, char **argv, char **envp) {
     }
     else if (!strcmp(part, "null")) return *(volatile char *)NULL;
     else if (!strcmp(part, "smash")) return smash(64);
-    else if (!strcmp(part, "thread")) {
-        thrd_t thread;
-        int result = thrd_create(&thread, idle, NULL);
-        printf("thrd_create %s\n", result == thrd_success ? "success" : "refused");
-    } else return 99;
+    else if (!strcmp(part, "threads")) threads();
+    else return 99;
     return 0;
 }

@@ -27,7 +27,7 @@ function run(command: string, args: string[], env: Record<string, string> = {}):
 for (const variant of ['musl', 'glibc', 'pie']) {
   const program = (name: string) => resolve(`build/guest/${variant}/${name}`);
   t.test(variant, async (t) => {
-    for (const name of ['memory', 'signals', 'floating']) {
+    for (const name of ['memory', 'signals', 'floating', 'alarms', 'limits']) {
       const file = program(name);
       const native = await run(file, []);
       const guest = await run(hull, ['run', '-m', '32', file]);
@@ -59,8 +59,10 @@ for (const variant of ['musl', 'glibc', 'pie']) {
 }
 
 t.test('linked: a call is a function, and signals come all the same', async (t) => {
-  const native = await run(resolve('build/guest/musl/signals'), []);
-  const guest = await run(hull, ['run', '-m', '32', resolve('build/guest/linked/signals')]);
-  t.equal(guest.stdout, native.stdout, 'signals: output');
-  t.equal(guest.status, native.status, `signals: status ${guest.stderr}`);
+  for (const name of ['signals', 'memory', 'alarms', 'limits']) {
+    const native = await run(resolve(`build/guest/musl/${name}`), []);
+    const guest = await run(hull, ['run', '-m', '32', resolve(`build/guest/linked/${name}`)]);
+    t.equal(guest.stdout, native.stdout, `${name}: output`);
+    t.equal(guest.status, native.status, `${name}: status ${guest.stderr}`);
+  }
 });

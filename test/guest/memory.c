@@ -1,4 +1,4 @@
-// variants: glibc pie musl
+// variants: glibc pie musl linked
 /* mmap and its family: prints what a Linux machine prints; run natively and in a guest, outputs compared. */
 #define _GNU_SOURCE
 #include <errno.h>
@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/syscall.h>
+#include <sys/utsname.h>
 #include <unistd.h>
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE 0x100000

@@ -36,6 +36,11 @@ static void details(int number, siginfo_t *info, void *context) {
     sigprocmask(SIG_BLOCK, NULL, &now);
     masked = sigismember(&now, number) * 10 + sigismember(&u->uc_sigmask, number);
 }
+static int ends[2];
+static void second_writes(int number) {
+    (void)number;
+    if (++count == 2 && write(ends[1], "x", 1) != 1) abort();
+}
 static void recurse(int number) {
     if (++depth > deepest) deepest = depth;
     if (nested++ < 3) raise(number);
@@ -193,6 +198,26 @@ int main(void) {
     SHOW(sigsuspend(&pending)); SHOW(count);
     sigprocmask(SIG_SETMASK, &old, &pending);
     SHOW(sigismember(&pending, SIGALRM));
+    /* SA_RESTART: a read goes on; a sleep does not; without it, a read does not either */
+    char byte;
+    struct sigaction restarts = {.sa_handler = second_writes, .sa_flags = SA_RESTART}, breaks = {.sa_handler = second_writes}, ignores = {.sa_handler = SIG_IGN};
+    struct itimerval twice = {{0, 20000}, {0, 20000}}, never = {{0, 0}, {0, 0}};
+    SHOW(pipe(ends));
+    sigaction(SIGALRM, &restarts, NULL);
+    count = 0;
+    setitimer(ITIMER_REAL, &twice, NULL);
+    SHOW(read(ends[0], &byte, 1)); SHOW(count);
+    SHOW(nanosleep(&(struct timespec){2, 0}, NULL)); SHOW(errno == EINTR);
+    setitimer(ITIMER_REAL, &never, NULL);
+    sigaction(SIGALRM, &breaks, NULL);
+    count = 0;
+    setitimer(ITIMER_REAL, &twice, NULL);
+    SHOW(read(ends[0], &byte, 1)); SHOW(errno == EINTR); SHOW(count);
+    setitimer(ITIMER_REAL, &never, NULL);
+    sigaction(SIGALRM, &ignores, NULL); /* nobody notices: a sleep lasts */
+    setitimer(ITIMER_REAL, &twice, NULL);
+    SHOW(nanosleep(&(struct timespec){0, 100000000}, NULL));
+    setitimer(ITIMER_REAL, &never, NULL);
     /* Bad arguments */
     SHOW(kill(getpid(), 0)); SHOW(kill(getpid(), 65)); SHOW(sigaction(SIGKILL, &rt, NULL)); SHOW(raise(0));
     SHOW(syscall(SYS_rt_sigaction, 1, NULL, NULL, 4)); SHOW(syscall(SYS_tgkill, getpid(), 99999, 0)); SHOW(errno == ESRCH);

@@ -27,7 +27,7 @@ const REPLACED = new Set([
 ]);
 
 /** Generic files that are replaced by ours for the architecture (so that musl's fallbacks are not compiled beside them). */
-const REPLACED_GENERIC = new Set(['thread/clone.c', 'thread/__set_thread_area.c', 'signal/restore.c', 'thread/syscall_cp.c']);
+const REPLACED_GENERIC = new Set(['thread/clone.c', 'thread/__set_thread_area.c', 'mman/mmap.c', 'signal/restore.c', 'thread/syscall_cp.c', 'stdio/ftrylockfile.c']);
 
 const FLAGS = [
   '--target=x86_64-linux-musl',
@@ -97,8 +97,8 @@ function overlayInternalHeaders(paths: Paths): void {
 }
 
 /**
- * Locks are taken only once there are threads (libc.need_locks, FILE.lock >= 0), so a weak reference is enough; x86_64/clone.S, without which
- * there are none, brings them.
+ * Locks are taken only once there are threads or a program locked a stream itself (libc.need_locks, FILE.lock >= 0), so a weak reference is enough;
+ * x86_64/clone.S and file_locks.c, without which neither comes about, bring them.
  */
 function makeLocksWeak(to: string): void {
   const edits: [string, [string, string][]][] = [
@@ -164,6 +164,15 @@ function installSysroot(paths: Paths): void {
   copyFileSync(join(paths.source, 'COPYRIGHT'), join(paths.sysroot, 'COPYRIGHT.musl'));
 }
 
+/**
+ * Flags of single files. printf's arithmetic rounds at run time, as the mode then says, also without -frounding-math (no
+ * constant in it is inexact), and is 250 bytes smaller.
+ */
+function ownFlags(source: string): string[] {
+  if (/\/(memcpy|memmove|memset|memcmp)\.[cs]$/.test(source)) return ['-O2'];
+  return source.endsWith('/stdio/vfprintf.c') ? ['-fno-rounding-math'] : [];
+}
+
 export async function buildMusl(tools: Toolchain, isa: string): Promise<string> {
   const paths: Paths = {
     source: fetchedSource('musl'),
@@ -192,7 +201,7 @@ export async function buildMusl(tools: Toolchain, isa: string): Promise<string> 
   const units: Unit[] = listSources(paths).map((source) => ({
     source,
     object: join(paths.work, 'objects', `${source.replace(`${paths.source}/src/`, '').replaceAll('/', '_')}.o`),
-    flags: [...FLAGS, ...(/\/(memcpy|memmove|memset|memcmp)\.[cs]$/.test(source) ? ['-O2'] : []), ...includes],
+    flags: [...FLAGS, ...ownFlags(source), ...includes],
   }));
   const compiled = await buildArchive(tools, archive, units);
   for (const name of EMPTY_LIBRARIES) {

@@ -11,17 +11,18 @@ interface SourcePackage {
   directory: string;
   files: Record<string, string>;
 }
-interface Lock {
+export interface Lock {
   pool: string;
   packages: SourcePackage[];
 }
 
 export const SOURCES_LOCK = 'tools/sources.lock.json';
-const lock = JSON.parse(readFileSync(SOURCES_LOCK, 'utf8')) as Lock;
+export const readLock = (path: string) => JSON.parse(readFileSync(path, 'utf8')) as Lock;
+const buildLock = readLock(SOURCES_LOCK);
 
-export function fetchedSource(name: string): string {
+export function fetchedSource(name: string, lock: Lock = buildLock): string {
   const found = lock.packages.find((candidate) => candidate.name === name);
-  if (!found) throw new BuildError('LOCK', `Cannot find source "${name}": not in ${SOURCES_LOCK}, expected one of its packages`);
+  if (!found) throw new BuildError('LOCK', `Cannot find source "${name}": not in the lock file, expected one of its packages`);
   return `build/sources/${found.name}-${found.version.replaceAll('+', '_')}`;
 }
 
@@ -61,7 +62,7 @@ async function fetchByApt(source: SourcePackage, folder: string): Promise<void> 
   });
 }
 
-async function fetchByHttps(source: SourcePackage, folder: string): Promise<void> {
+async function fetchByHttps(source: SourcePackage, folder: string, lock: Lock): Promise<void> {
   for (const [name] of missingFiles(source, folder)) {
     const url = `${lock.pool}/${source.directory}/${name.replaceAll('+', '%2B')}`;
     for (let attempt = 1; ; attempt++) {
@@ -104,10 +105,10 @@ async function unpackSource(source: SourcePackage, folder: string, target: strin
 }
 
 /** Makes sure that every package is there, unpacked; the marker file names the exact contents. */
-export async function fetchSources(): Promise<string> {
+export async function fetchSources(lock: Lock = buildLock): Promise<string> {
   const fetched: string[] = [];
   for (const source of lock.packages) {
-    const target = fetchedSource(source.name);
+    const target = fetchedSource(source.name, lock);
     const marker = join(target, '.hull-source');
     const identity = JSON.stringify(source.files);
     if (existsSync(marker) && readFileSync(marker, 'utf8') === identity) continue;
@@ -121,9 +122,9 @@ export async function fetchSources(): Promise<string> {
       }
       rmSync(scratch, { recursive: true, force: true });
     }
-    await fetchByHttps(source, folder);
+    await fetchByHttps(source, folder, lock);
     for (const [name] of missingFiles(source, folder)) {
-      throw new BuildError('SUM', `Cannot use "${name}": its SHA-256 differs, expected the one in ${SOURCES_LOCK}`);
+      throw new BuildError('SUM', `Cannot use "${name}": its SHA-256 differs, expected the one in the lock file`);
     }
     await unpackSource(source, folder, target);
     writeFileSync(marker, identity);

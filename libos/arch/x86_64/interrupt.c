@@ -133,4 +133,9 @@ void arch_irq(unsigned vector, bool libos) {
         retry_soon();
 }
 
-void arch_idle(void) { __asm__ volatile("sti; hlt; cli" ::: "memory"); }
+uint64_t arch_idle_cycles;
+void arch_idle(void) {
+    uint64_t start = arch_cycles();
+    __asm__ volatile("sti; hlt; cli" ::: "memory");
+    arch_idle_cycles += arch_cycles() - start;
+}

@@ -151,6 +151,7 @@ static bool never_restarted(uint64_t number) {
 }
 
 void arch_signal_restart(struct trap_frame *frame, enum restart how) {
+    if (frame->error == TRAP_ERROR_POINT) frame->rax = how;
     if (frame->error != TRAP_ERROR_SYSCALL || frame->rax != (uint64_t)-EINTR) return;
     if (how == RESTART_NONE || (how == RESTART_ASKED && never_restarted(frame->vector))) return;
     frame->rax = frame->vector;
@@ -189,8 +190,9 @@ __asm__(".pushsection .text.arch_signal_point, \"ax\", @progbits\n"
         "    pushfq\n    popq %rdx\n"
         "    subq $8192, %rsp\n"           /* the handler's frame comes right below the caller's stack; this works below that */
         "    pushq $16\n    pushq %rcx\n    pushq %rdx\n    pushq $8\n    pushq %rax\n" /* ss rsp rflags cs rip */
-        "    pushq $0\n    pushq $0\n"    /* error, vector */
-        "    subq $72, %rsp\n"             /* rax … r11: the call may change them */
+        "    pushq $-2\n    pushq $0\n"   /* error: TRAP_ERROR_POINT, vector */
+        "    pushq $2\n"                   /* rax: RESTART_UNNOTICED */
+        "    subq $64, %rsp\n"             /* rcx … r11: the call may change them */
         "    pushq %rbx\n    pushq %rbp\n    pushq %r12\n    pushq %r13\n    pushq %r14\n    pushq %r15\n"
         "    movq %rsp, %rdi\n    call signal_deliver\n    jmp arch_trap_return\n"
         ".popsection");

@@ -11,10 +11,13 @@
 .hidden __clone
 .hidden sys_clone
 .hidden sys_exit
+/* Declared, for .reloc makes no symbols of its own. */
+.hidden __lock
+.hidden __unlock
+.hidden __lockfile
+.hidden __unlockfile
 .type __clone,@function
 __clone:
-    .reloc ., R_X86_64_NONE, __lock       /* with threads, the locks (tools/build/musl.ts) */
-    .reloc ., R_X86_64_NONE, __lockfile
     and $-16, %rsi
     sub $32, %rsi
     lea child(%rip), %rax
@@ -38,5 +41,7 @@ child:                    /* rsp = given stack + 8 (16-byte aligned + 8) */
     movslq %eax, %rdi
     call sys_exit
     ud2
+    .hidden __lock, __unlock, __lockfile, __unlockfile
+    .long __lock - ., __unlock - ., __lockfile - ., __unlockfile - .    /* with threads, the locks (tools/build/musl.ts) */
 .size __clone, . - __clone
 .section .note.GNU-stack,"",@progbits

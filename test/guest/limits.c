@@ -1,0 +1,70 @@
+/* What is counted and limited: CPU time stands still while a program sleeps; RLIMIT_NOFILE and RLIMIT_AS are kept. */
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/times.h>
+#include <time.h>
+#include <unistd.h>
+
+#define SHOW(expression) printf("%s = %ld\n", #expression, (long)(expression))
+
+static long ms(clockid_t clock) {
+    struct timespec t;
+    clock_gettime(clock, &t);
+    return t.tv_sec * 1000 + t.tv_nsec / 1000000;
+}
+
+static long used_ms(void) {
+    struct rusage usage;
+    getrusage(RUSAGE_SELF, &usage);
+    return (usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) * 1000 + (usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1000;
+}
+
+static long used_ticks(void) {
+    struct tms t;
+    times(&t);
+    return t.tms_utime + t.tms_stime;
+}
+
+int main(void) {
+    /* CPU time */
+    long cpu = ms(CLOCK_PROCESS_CPUTIME_ID), thread = ms(CLOCK_THREAD_CPUTIME_ID), wall = ms(CLOCK_MONOTONIC), used = used_ms(), ticks = used_ticks();
+    usleep(400000);
+    SHOW(ms(CLOCK_MONOTONIC) - wall >= 400);
+    SHOW(ms(CLOCK_PROCESS_CPUTIME_ID) - cpu < 200);
+    SHOW(ms(CLOCK_THREAD_CPUTIME_ID) - thread < 200);
+    SHOW(used_ms() - used < 200);
+    SHOW(used_ticks() - ticks < 20);
+    cpu = ms(CLOCK_PROCESS_CPUTIME_ID), ticks = used_ticks(), used = used_ms();
+    for (volatile unsigned long i = 0; ms(CLOCK_PROCESS_CPUTIME_ID) - cpu < 300; i++) ;
+    SHOW(used_ticks() - ticks >= 25);
+    SHOW(used_ms() - used >= 250);
+
+    /* Descriptors */
+    struct rlimit limit = {10, 12};
+    SHOW(setrlimit(RLIMIT_NOFILE, &limit));
+    for (int i = 3; i < 64; i++) close(i); /* what a shell left open */
+    int last = -1, count = 0, next;
+    while ((next = dup(1)) >= 0 && count < 100) last = next, count++;
+    SHOW(errno == EMFILE); SHOW(last); SHOW(dup2(1, 10)); SHOW(errno == EBADF); SHOW(fcntl(1, F_DUPFD, 10)); SHOW(errno == EINVAL);
+    limit.rlim_cur = 12;
+    SHOW(setrlimit(RLIMIT_NOFILE, &limit)); SHOW(dup(1)); SHOW(dup(1)); SHOW(dup(1)); SHOW(errno == EMFILE);
+
+    /* Address space */
+    limit = (struct rlimit){256 << 20, RLIM_INFINITY};
+    SHOW(setrlimit(RLIMIT_AS, &limit));
+    void *big = mmap(NULL, 512 << 20, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    SHOW(big == MAP_FAILED); SHOW(errno == ENOMEM);
+    void *some = mmap(NULL, 64 << 20, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    SHOW(some != MAP_FAILED); SHOW(munmap(some, 64 << 20));
+    limit.rlim_cur = RLIM_INFINITY;
+    SHOW(setrlimit(RLIMIT_AS, &limit));
+    big = mmap(NULL, 512 << 20, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    SHOW(big != MAP_FAILED);
+    return 0;
+}
