@@ -49,7 +49,6 @@ const scripts = {
   xargs: 'seq 40 | xargs -P4 -n1 echo | sort -n | tail -2; seq 6 | xargs -n2 sh -c \'echo $# $1\' x',
   timeout: 'timeout 0.2 sleep 10; echo $?; timeout 5 echo quick; timeout -s KILL 0.2 sleep 10; echo $?',
   status: 'sh -c "exit 9"; echo $?; sh -c "kill -9 \\$\\$"; echo $?; nowhere 2>/dev/null; echo $?; exec sh -c "echo last; exit 12"',
-  nohup: 'nohup sh -c "echo kept; kill -HUP \\$\\$; echo alive" 2>/dev/null',
   loop: 'i=0; while [ $i -lt 100 ]; do i=$(expr $i + 1); done; echo $i',
 };
 t.test('busybox scripts', async (t) => {
