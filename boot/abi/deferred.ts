@@ -12,6 +12,8 @@ export interface ImageMemory {
   readString(address: bigint): string | undefined;
   /** Whether `address` is in an executable segment. */
   isCode(address: bigint): boolean;
+  /** Whether the two bytes before `address` are a SYSCALL instruction. */
+  followsSyscall(address: bigint): boolean;
 }
 
 interface Segment {
@@ -23,7 +25,8 @@ interface Segment {
 
 const PT_LOAD = 1;
 const PF_X = 1;
-const NO_MEMORY: ImageMemory = { readString: () => undefined, isCode: () => false };
+const SYSCALL = 0x050f;
+const NO_MEMORY: ImageMemory = { readString: () => undefined, isCode: () => false, followsSyscall: () => false };
 
 /** Reads the PT_LOAD segments (ELF gABI, chapter 5) of an image file; one that cannot be read has none. */
 export function openImageMemory(path: string): ImageMemory {
@@ -55,6 +58,10 @@ export function openImageMemory(path: string): ImageMemory {
       return end < 0 || end > segment.offset + segment.size ? undefined : bytes.toString('utf8', from, end);
     },
     isCode: (address) => find(address)?.isCode ?? false,
+    followsSyscall(address) {
+      const segment = find(address - 2n);
+      return segment?.isCode === true && bytes.readUInt16LE(segment.offset + Number(address - 2n - segment.address)) === SYSCALL;
+    },
   };
 }
 
@@ -116,6 +123,10 @@ function formatFault(words: bigint[], image: ImageMemory): string[] {
     lines.push(`  ${[0, 1, 2].map((k) => `${REGISTERS[i + k]} ${word(3 + i + k).toString(16).padStart(16, '0')}`).join(' ')}`);
   }
   for (const from of words.slice(FAULT_WORDS)) lines.push(`  from ${writeAddress(from, slide, image)}`);
+  // A linked image has no entry for the instruction: the processor goes to address 0, with the instruction's end in rcx and the number in rax.
+  if (pc === 0n && image.followsSyscall(BigInt.asUintN(64, word(16) - slide))) {
+    lines.push(`Cannot make system call <sys:${word(17)}> at ${writeAddress(word(16) - 2n, slide, image)}: a SYSCALL instruction in a linked program, expected a call of the C library`);
+  }
   if (kind & IN_LIBOS) lines.push(`arch: no fault in the libOS, vector ${vector} error ${error.toString(16)}`);
   return lines;
 }

@@ -2,7 +2,7 @@
  * A program's path within a root directory. Owns: the search that a shell would do there: PATH, the working directory, links that never
  * lead out of the root. Rule: only says where; whether the file can run is the guest's to say, with execve's own errors.
  */
-import { lstatSync, readlinkSync } from 'node:fs';
+import { lstatSync, readlinkSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { EngineError } from '../errors.ts';
 
@@ -38,6 +38,9 @@ function look(root: string, path: string): 'file' | 'executable' | 'directory' |
 
 /** The absolute path in `root` of the program that `name` means there. */
 export function findInRoot(root: string, name: string, search: string, workdir: string): string {
+  if (!statSync(root, { throwIfNoEntry: false })?.isDirectory()) {
+    throw new EngineError('option-invalid', `Cannot use "${root}" as a root file system: no such directory, expected one`);
+  }
   if (name.includes('/')) {
     const path = name.startsWith('/') ? name : join(workdir, name);
     if (look(root, path) !== undefined) return path;

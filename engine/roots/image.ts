@@ -3,10 +3,9 @@
  * absent; the directory is looked through at each run (names, attributes, ctimes), its content is read only when something changed;
  * the images used last are kept.
  */
-import { existsSync, readdirSync, statSync, unlinkSync, utimesSync } from 'node:fs';
+import { readdirSync, statSync, unlinkSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { identifyTree, scanDirectory, writeErofs } from '../../images/index.ts';
-import { EngineError } from '../errors.ts';
 import { produceAtomically, sweepTemporaries } from '../state/index.ts';
 
 const KEPT = 8;
@@ -14,9 +13,6 @@ const FORMAT = 1; // counts up when the writer makes other images of the same tr
 
 /** The path of an EROFS image of `folder`, made now if there is none. */
 export function findRootImage(cache: string, folder: string): string {
-  if (!existsSync(folder)) {
-    throw new EngineError('option-invalid', `Cannot use "${folder}" as a root file system: no such file or directory, expected a directory`);
-  }
   const tree = scanDirectory(folder);
   const path = join(cache, `${identifyTree(tree)}-${FORMAT}.erofs`);
   try {

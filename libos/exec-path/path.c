@@ -66,11 +66,11 @@ static int read_script(const char *line, size_t length, const char *path, const 
     char *strings = kmalloc(size), *at = strings;
     *why = "does not fit in memory";
     if (!strings) return -ENOMEM;
-    copy_string(script->path, line + start, stop - start);
     at = copy_string(at, line + start, stop - start);
     if (argument_end > argument) at = copy_string(at, line + argument, argument_end - argument);
     at = copy_string(at, path, path_length);
     if (argv->size > rest) memcpy(at, argv->bytes + rest, argv->size - rest);
+    copy_string(script->path, line + start, stop - start); /* `path` may be what was there */
     kfree(script->strings);
     script->strings = strings;
     script->size = size;

@@ -40,7 +40,7 @@ int futex_key(const uint32_t *word, bool shared, struct futex_key *out) {
     if (address & 3) return -EINVAL;
     if (!shared || !areas_find || !space) return 0;
     struct vm_area *area = areas_find(&space->areas, address);
-    if (!area || area->start > address) return -EFAULT;
+    if (!area || area->start > address) return space->linked ? 0 : -EFAULT; /* linked programs have data in the image */
     if (!(area->flags & VM_SHARED)) return 0;
     if (user_copy_in(&value, word, sizeof value)) return -EFAULT; /* brings the page in */
     if (arch_lookup(space->root, address & ~4095ul, &page, NULL)) *out = (struct futex_key){NULL, page | (address & 4095)};

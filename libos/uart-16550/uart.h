@@ -11,7 +11,7 @@
 #define UART_MODEM_OUT2 8 /* lets the interrupt out of the chip */
 #define UART_LINE_STATUS (UART + 5)
 #define UART_LINE_STATUS_READY 1
-#define UART_LINE_STATUS_EMPTY 0x20
+#define UART_LINE_STATUS_EMPTY 0x40 /* FIFO and shift register */
 #define UART_FIFO_SIZE 16
 #pragma GCC visibility push(hidden)
 void uart_start_input(void); /* referred to weakly: not there in an image without input */

@@ -1,6 +1,8 @@
 /** Options of `hull run` that change what a run shows or who it is: --trace against strace, --user, --gdb with gdb. */
 import { execFile, execFileSync } from 'node:child_process';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import t from 'tap';
@@ -22,9 +24,9 @@ function run(command: string, args: string[], input = ''): Promise<Outcome> {
   });
 }
 
-function hasStrace(): boolean {
+function works(command: string, args: string[]): boolean {
   try {
-    execFileSync('strace', ['-o', '/dev/null', '/bin/busybox', 'true'], { stdio: 'ignore' });
+    execFileSync(command, args, { stdio: 'ignore' });
     return true;
   } catch {
     return false;
@@ -46,7 +48,7 @@ function normalize(text: string): string[] {
     );
 }
 
-t.test('the same lines as strace', { skip: hasStrace() ? false : 'strace is not here, or may not trace' }, async (t) => {
+t.test('the same lines as strace', { skip: works('strace', ['-o', '/dev/null', '/bin/busybox', 'true']) ? false : 'strace is not here, or may not trace' }, async (t) => {
   const cases: [string[], string][] = [
     [['echo', 'a "b"\\c', 'a long argument that does not fit'], ''],
     [['cat'], 'one\ntwo\n'],
@@ -95,4 +97,55 @@ t.test('what cannot be traced is refused', async (t) => {
   const traced = await run(hull, ['run', '--entrypoint', 'true', '--trace=exit_group', image]);
   t.equal(traced.status, 0, traced.stderr);
   t.match(traced.stderr, /^exit_group\(0\)/m);
+});
+
+t.test('--user is who the program runs as', async (t) => {
+  const ids = await run(hull, ['run', '-u', '1000:1001', '/bin/busybox', 'id']);
+  t.equal(ids.stdout, 'uid=1000 gid=1001\n', ids.stderr);
+  const refused = await run(hull, ['run', '-u', '1000', '/bin/busybox', 'touch', '/file']);
+  t.equal(refused.status, 1);
+  t.match(refused.stderr, /Permission denied/);
+  const root = await run(hull, ['run', '/bin/busybox', 'touch', '/file']);
+  t.equal(root.status, 0, root.stderr);
+  const allowed = await run(hull, ['run', '-u', '1000', '/bin/busybox', 'touch', '/tmp/file']);
+  t.equal(allowed.status, 0, allowed.stderr);
+  const named = await run(hull, ['run', '-u', 'nobody', '/bin/busybox', 'id']);
+  t.equal(named.status, 125);
+});
+
+/** A port that nobody listens on right now. */
+function findPort(): Promise<number> {
+  return new Promise((done) => {
+    const server = createServer().listen(0, '127.0.0.1', () => {
+      const { port } = server.address() as AddressInfo;
+      server.close(() => done(port));
+    });
+  });
+}
+
+const PROGRAM = `#include <stdio.h>
+__attribute__((noinline)) int add(int a, int b) { printf("adding\\n"); return a + b; }
+int main(int argc, char **argv) { (void)argv; return add(argc, 41); }
+`;
+
+t.test('--gdb: a debugger stops the program', { skip: works('gdb', ['--version']) ? false : 'gdb is not here' }, async (t) => {
+  const source = join(scratch, 'program.c');
+  writeFileSync(source, PROGRAM);
+  const [fixed, pie, linked] = ['fixed', 'pie', 'linked'].map((name) => join(scratch, name)) as [string, string, string];
+  execFileSync('gcc', ['-static', '-O1', '-g', source, '-o', fixed]);
+  execFileSync('gcc', ['-static-pie', '-O1', '-g', source, '-o', pie]);
+  execFileSync(hull, ['cc', '-O1', source, '-o', linked]);
+  // Where each kind is: as docs/debugging.md has it.
+  for (const [program, offset] of [[fixed, '0'], [pie, '0x555555554000'], [linked, '0xffffffff80000000']] as const) {
+    const port = await findPort();
+    const machine = run(hull, ['run', '--gdb', `tcp:127.0.0.1:${port}`, program]);
+    const connect = `target remote 127.0.0.1:${port}`;
+    const commands = ['set confirm off', 'set tcp connect-timeout 20', connect, `add-symbol-file ${program} -o ${offset}`, 'hbreak add', 'continue', 'backtrace 2', 'delete', 'continue'];
+    const gdb = await run('gdb', ['-nx', '-q', '-batch', ...commands.flatMap((command) => ['-ex', command])]);
+    t.match(gdb.stdout, /Breakpoint 1, .*add \(/, `${program}: stops ${gdb.stderr}`);
+    t.match(gdb.stdout, /#1 .* in main \(/, `${program}: called by main`);
+    const end = await machine;
+    t.equal(end.stdout, 'adding\n', `${program}: goes on`);
+    t.equal(end.status, 42, `${program}: ${end.stderr}`);
+  }
 });

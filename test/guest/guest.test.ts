@@ -65,4 +65,7 @@ t.test('linked: a call is a function, and signals come all the same', async (t) 
     t.equal(guest.stdout, native.stdout, `${name}: output`);
     t.equal(guest.status, native.status, `${name}: status ${guest.stderr}`);
   }
+  const raw = await run(hull, ['run', resolve('build/guest/linked/raw')]);
+  t.equal(raw.status, 139);
+  t.match(raw.stderr, /Cannot make system call getpid \(39\) at main\+0x\w+: a SYSCALL instruction in a linked program/);
 });

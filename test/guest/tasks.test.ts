@@ -1,0 +1,69 @@
+/*
+ * Threads and processes: the programs of this folder and Debian's busybox, natively and as unikernels; same output, same status.
+ */
+import { execFile } from 'node:child_process';
+import { resolve } from 'node:path';
+import t from 'tap';
+
+const hull = resolve('dist/hull');
+const busybox = '/bin/busybox';
+
+interface Outcome {
+  status: number;
+  stdout: string;
+  stderr: string;
+}
+
+/** Runs a command to its end; a signal's death becomes 128 + n, as a shell has it. */
+function run(command: string, args: string[]): Promise<Outcome> {
+  return new Promise((done) => {
+    const options = { timeout: 120_000, maxBuffer: 1 << 24 };
+    execFile('/bin/sh', ['-c', '"$@"; exit $?', 'sh', command, ...args], options, (error, stdout, stderr) =>
+      done({ status: error ? Number(error.code ?? 255) : 0, stdout, stderr }),
+    );
+  });
+}
+
+for (const variant of ['musl', 'glibc', 'pie', 'linked']) {
+  // A linked program is an image, which nothing runs natively.
+  const native = (name: string) => resolve(`build/guest/${variant === 'linked' ? 'musl' : variant}/${name}`);
+  const guest = (name: string) => resolve(`build/guest/${variant}/${name}`);
+  t.test(variant, async (t) => {
+    for (const [name, ...args] of [['threads'], ['threads', 'leader'], ['threads', 'group'], ['processes'], ['processes', 'storm']] as const) {
+      if (variant === 'linked' && (name === 'processes' || args.length > 0)) continue;
+      const expected = await run(native(name), args);
+      const found = await run(hull, ['run', '-m', '64', guest(name), ...args, ...(args[0] === 'storm' ? ['check'] : [])]);
+      t.equal(found.stdout, expected.stdout, `${name} ${args.join(' ')}: output`);
+      t.equal(found.status, expected.status, `${name} ${args.join(' ')}: status ${found.stderr}`);
+    }
+  });
+}
+
+/** Shell scripts, whose applets busybox runs as processes of its own. */
+const scripts = {
+  pipeline: 'echo a | tr a b; seq 1000 | sort -rn | head -3; seq 5000 | grep 7 | wc -l',
+  subshell: '(exit 3); echo $?; x=$(echo hi; exit 4); echo $x $?; (cd /; echo sub; exit 5) || echo failed $?',
+  background: 'for i in 1 2 3; do sleep 0.1 & done; wait; sleep 5 & kill $!; wait $!; echo $?',
+  trap: "trap 'echo got' USR1; kill -USR1 $$; trap 'echo end' EXIT; (trap 'echo inner' EXIT; true); false",
+  document: 'cat <<END | rev\nhello $((6 * 7))\nEND\nset -e; false; echo not reached',
+  xargs: 'seq 40 | xargs -P4 -n1 echo | sort -n | tail -2; seq 6 | xargs -n2 sh -c \'echo $# $1\' x',
+  timeout: 'timeout 0.2 sleep 10; echo $?; timeout 5 echo quick; timeout -s KILL 0.2 sleep 10; echo $?',
+  status: 'sh -c "exit 9"; echo $?; sh -c "kill -9 \\$\\$"; echo $?; nowhere 2>/dev/null; echo $?; exec sh -c "echo last; exit 12"',
+  loop: 'i=0; while [ $i -lt 100 ]; do i=$(expr $i + 1); done; echo $i',
+};
+t.test('busybox scripts', async (t) => {
+  for (const [name, script] of Object.entries(scripts)) {
+    const expected = await run(busybox, ['sh', '-c', script]);
+    const found = await run(hull, ['run', '-m', '64', busybox, 'sh', '-c', script]);
+    t.equal(found.stdout, expected.stdout, `${name}: output ${found.stderr}`);
+    t.equal(found.status, expected.status, `${name}: status`);
+  }
+});
+
+t.test('bombs end', async (t) => {
+  const limited = await run(hull, ['run', '-m', '64', busybox, 'sh', '-c', 'ulimit -p 30; b() { b | b & }; b; sleep 1; echo over']);
+  t.match(limited.stdout + limited.stderr, /over|fork/, 'under a limit: the shell says so, or goes on');
+  t.not(limited.status, 143, 'and ends by itself');
+  const free = await run('timeout', ['60', hull, 'run', '-m', '32', busybox, 'sh', '-c', 'b() { b | b & }; b; sleep 3; echo over']);
+  t.not(free.status, 124, `without one: an end, with a reason ${free.stderr.slice(-300)}`);
+});
