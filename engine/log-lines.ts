@@ -1,7 +1,8 @@
 /**
  * Lines of the libOS on their way to a person. Owns: replacing addresses and numbers by names: `[<hex>]` is a link-time address of the image, `{hex}` an
  * address in the embedded program's own file, `<sys:N>` a system call's number (libos/abi/boot_abi.h, HULL_RECORD_LOG). Rules: the symbolizer is loaded when the
- * first such token appears, never before; without a name the address stays as it is; lines keep their order.
+ * first such token appears, never before; without a name the address stays as it is; lines keep their order. After `from ` an address is where a call returns to,
+ * so the function is the call's: a call that does not return can be its function's last instruction.
  */
 export type AddressSpace = 'image' | 'program';
 
@@ -21,12 +22,13 @@ export interface LogLines {
 const TOKEN = /\[<([0-9a-f]{1,16})>\]|\{([0-9a-f]{1,16})\}|<sys:(\d{1,4})>/gi;
 
 export function nameTokens(line: string, symbolizer: Symbolizer): string {
-  return line.replace(TOKEN, (token, image: string | undefined, program: string | undefined, call: string | undefined) => {
+  return line.replace(TOKEN, (token, image: string | undefined, program: string | undefined, call: string | undefined, at: number) => {
     if (call !== undefined) return `${symbolizer.findCall(Number(call)) ?? 'system call'} (${call})`;
     const address = BigInt(`0x${image ?? program}`);
-    const symbol = symbolizer.find(image !== undefined ? 'image' : 'program', address);
+    const back = line.endsWith('from ', at) ? 1n : 0n;
+    const symbol = symbolizer.find(image !== undefined ? 'image' : 'program', address - back);
     if (symbol === undefined) return token;
-    return `${symbol.name}+0x${symbol.offset.toString(16)}`;
+    return `${symbol.name}+0x${(symbol.offset + back).toString(16)}`;
   });
 }
 
