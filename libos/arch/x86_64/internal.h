@@ -38,7 +38,7 @@ bool arch_random64(uint64_t *out);
 struct fault_report {
     uint64_t slide, address, kind;
     struct trap_frame frame;
-    uint64_t stack[HULL_FAULT_STACK]; /* from the interrupted stack pointer up */
+    uint64_t stack[HULL_FAULT_STACK]; /* from the interrupted stack pointer, or the next page, up */
 };
 void report_fault(const struct fault_report *report, unsigned words);
 

@@ -66,8 +66,8 @@ static const uint8_t signals[22] = {
 };
 
 /*
- * Tells the host. Programs and the libOS keep no frame pointers: the backtrace is made of the stack's words, as many as are mapped. They
- * are not read from an IST stack, which the fault of such a read would begin anew.
+ * Tells the host. Programs and the libOS keep no frame pointers: the backtrace is made of the stack's words, as many as are mapped; after an
+ * overflow, those above the guard page. They are not read from an IST stack, which the fault of such a read would begin anew.
  */
 static void report(const struct trap_frame *frame, uintptr_t address, unsigned kind) {
     static struct fault_report report;
@@ -76,8 +76,10 @@ static void report(const struct trap_frame *frame, uintptr_t address, unsigned k
     report.kind = kind;
     report.frame = *frame;
     size_t absent = sizeof(report.stack);
+    uintptr_t sp = frame->rsp & ~7ul;
     if ((uintptr_t)frame - arch_cpu.stack_bottom < arch_cpu.stack_top - arch_cpu.stack_bottom)
-        absent = arch_copy_faultable(report.stack, (void *)(frame->rsp & ~7ul), absent);
+        for (int pages = 0; pages < 2 && absent == sizeof(report.stack); pages++, sp = (sp | 4095) + 1)
+            absent = arch_copy_faultable(report.stack, (void *)sp, absent);
     if (report_fault)
         report_fault(&report, HULL_FAULT_STACK - (unsigned)(absent / 8));
     else
