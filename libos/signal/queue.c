@@ -120,6 +120,7 @@ int signal_send_thread(struct thread *thread, const struct signal_info *info) { 
 
 void signal_raise(int number) {
     signal_send_thread(current_thread(), &(struct signal_info){.number = number, .code = SI_KERNEL});
+    signal_point(); /* linked programs: nothing else would, at the end of the call */
 }
 
 /* Takes the oldest of `number` from a queue. */
