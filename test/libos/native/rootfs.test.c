@@ -64,7 +64,7 @@ long user_string_in(char *to, const char *program, size_t room) {
     memcpy(to, program, length + 1);
     return (long)length;
 }
-int wait_until(struct wait_queue *queue, bool (*condition)(void *), void *argument, uint64_t deadline, bool interruptible) {
+int wait_until(struct wait_queue *queue, bool (*condition)(void *), void *argument, uint64_t deadline, int interruptible) {
     (void)queue, (void)deadline, (void)interruptible;
     CHECK(condition(argument)); /* alone, nobody else can be reading */
     return 0;
