@@ -6,6 +6,7 @@ import { join, resolve } from 'node:path';
 import t, { type Test } from 'tap';
 import { compile } from '../../compiler/cc/index.ts';
 import { parseCcOptions, splitResponse } from '../../compiler/cc/options.ts';
+import { inspectImage } from '../../compiler/index.ts';
 
 const DIST = resolve('dist');
 const LIBC = join(DIST, 'sysroot/x86_64/lib/libc.a');
@@ -151,6 +152,31 @@ t.test('images', async (t) => {
   });
   t.equal((await cc(t, [source, '-o', '/dev/null'])).status, 0, 'configure scripts write to /dev/null');
   t.ok(statSync('/dev/null').isCharacterDevice(), '/dev/null is still a device');
+});
+
+t.test('small programs make small images', async (t) => {
+  const puts = write('puts.c', '#include <stdio.h>\nint main(void) { puts("Hello"); return 0; }\n');
+  const printf = write('printf.c', '#include <stdio.h>\nint main(int argc, char **argv) { printf("%s %d %f\\n", argv[0], argc, argc * 1.5); return 0; }\n');
+  const componentsOf = (name: string) => inspectImage(readFileSync(at(name)), at(name)).components?.map((component) => component.name) ?? [];
+  for (const [source, name, most] of [[puts, 'puts', 10 * 1024], [printf, 'printf', 20 * 1024]] as const) {
+    t.equal((await cc(t, ['-Os', '-s', source, '-o', at(`${name}-s`)])).status, 0);
+    const { size } = statSync(at(`${name}-s`));
+    t.ok(size <= most, `${name}, stripped: ${size} bytes, at most ${most}`);
+    t.equal((await cc(t, ['-Os', source, '-o', at(name)])).status, 0);
+    const components = componentsOf(name);
+    t.ok(components.includes('uart-16550') && components.includes('console'), 'it can write');
+    const unwanted = ['vfs', 'tmpfs', 'devfs', 'lwip', 'thread', 'process', 'futex', 'vm', 'memory', 'virtio', 'clock', 'signal'];
+    t.same(components.filter((component) => unwanted.includes(component)), [], 'no file system, network, scheduler or heap in it');
+  }
+});
+
+t.test('the channel of a linked program', async (t) => {
+  const featuresOf = (name: string) => inspectImage(readFileSync(at(name)), at(name)).features;
+  const heap = write('heap.c', '#include <stdlib.h>\n#include <stdio.h>\nint main(int argc, char **argv) { (void)argv; puts(malloc((size_t)argc) ? "y" : "n"); return 0; }\n');
+  t.equal((await cc(t, [heap, '-o', at('heap')])).status, 0);
+  t.ok(featuresOf('heap').includes('virtio-console'), 'a program with a heap gets the fast console');
+  t.equal((await cc(t, [heap, '--hull-add', 'uart-16550', '-o', at('heap-small')])).status, 0);
+  t.notOk(featuresOf('heap-small').includes('virtio-console'), 'unless the small one is asked for');
 });
 
 t.test('the C library makes direct calls only', (t) => {
