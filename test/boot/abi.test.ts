@@ -188,7 +188,7 @@ t.test('a fault record becomes a report whose callers are what follows calls in 
   put(19, 16n);
   const from = calls.map((_, i) => slide + 0x1000n + BigInt(calls.slice(0, i + 1).reduce((sum, one) => sum + 10 + one.length / 2, 0)));
   const noise = [slide + 0x1000n, slide + 0x1008n, slide + 0x900n, 0n, 2n ** 64n - 1n, from[0] as bigint - slide, slide + 0x1000n + BigInt(code.length) + 1n];
-  [...from, ...noise, ...from, ...noise].forEach((value, i) => put(25 + i * 2, value));
+  for (const [i, value] of [...from, ...noise, ...from, ...noise].entries()) put(25 + i * 2, value);
   const text = abi.formatDeferred(abi.RECORD.FAULT, record, abi.openImageMemory(join(folder, 'image')));
   t.equal(text?.isPanic, false);
   t.equal(text?.lines[0], 'Segmentation fault: execute at 0x0');
