@@ -11,7 +11,7 @@ import { dirname } from 'node:path';
 
 const COLUMNS = 110;
 const HEAD_LINES = 6;
-const TAIL_LINES = 22;
+const TAIL_LINES = 36;
 
 const ANSI_COLOURS: Record<number, string> = {
   30: '#5c6370', 31: '#e06c75', 32: '#98c379', 33: '#e5c07b', 34: '#61afef', 35: '#c678dd', 36: '#56b6c2', 37: '#dcdfe4',

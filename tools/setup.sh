@@ -14,6 +14,10 @@ ld.lld:lld
 llvm-ar:llvm
 llvm-objdump:llvm
 gcc:gcc
+g++:g++
+fsck.erofs:erofs-utils
+gdb:gdb
+python3:python3-minimal
 musl-gcc:musl-tools
 busybox:busybox-static
 dpkg-source:dpkg-dev

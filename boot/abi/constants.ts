@@ -30,6 +30,7 @@ export const TRACE = { AFTER: 128, WORDS: 0, STRING: 48, RESULT: 49, LENGTH: 50,
 export const RECORD_MAGIC = 0xb5;
 export const RECORD_MAX = 65520;
 export const DEFERRED_ARGUMENTS = 5;
+export const FAULT_STACK = 128;
 export const RECORD_HEADER_SIZE = 16;
 export const RECORD = {
   STDOUT: 1,

@@ -12,6 +12,8 @@ export interface ImageMemory {
   readString(address: bigint): string | undefined;
   /** Whether `address` is in an executable segment. */
   isCode(address: bigint): boolean;
+  /** Whether a near call ends at `address`, so that it can be a return address. */
+  followsCall(address: bigint): boolean;
   /** Whether the two bytes before `address` are a SYSCALL instruction. */
   followsSyscall(address: bigint): boolean;
 }
@@ -26,7 +28,25 @@ interface Segment {
 const PT_LOAD = 1;
 const PF_X = 1;
 const SYSCALL = 0x050f;
-const NO_MEMORY: ImageMemory = { readString: () => undefined, isCode: () => false, followsSyscall: () => false };
+const NO_MEMORY: ImageMemory = { readString: () => undefined, isCode: () => false, followsCall: () => false, followsSyscall: () => false };
+/** The longest near call, without prefixes. */
+const CALL_SIZE = 7;
+
+/** Whether the bytes end with a near call (Intel SDM volume 2, CALL: E8 and FF /2; table 2-2 for the length). */
+export function endsWithCall(code: Uint8Array): boolean {
+  const byte = (back: number) => code[code.length - back] ?? 0;
+  if (byte(5) === 0xe8) return true;
+  for (let length = 2; length <= CALL_SIZE; length++) {
+    const [mode, operation] = [byte(length - 1) >> 6, byte(length - 1) & 0x38];
+    if (byte(length) !== 0xff || operation !== 0x10) continue;
+    const hasIndex = mode !== 3 && (byte(length - 1) & 7) === 4;
+    const base = byte(length - (hasIndex ? 2 : 1)) & 7;
+    const displacement = mode === 1 ? 1 : mode === 2 || (mode === 0 && base === 5) ? 4 : 0;
+    if (length === 2 + (hasIndex ? 1 : 0) + displacement) return true;
+  }
+  return false;
+}
+
 
 /** Reads the PT_LOAD segments (ELF gABI, chapter 5) of an image file; one that cannot be read has none. */
 export function openImageMemory(path: string): ImageMemory {
@@ -58,6 +78,12 @@ export function openImageMemory(path: string): ImageMemory {
       return end < 0 || end > segment.offset + segment.size ? undefined : bytes.toString('utf8', from, end);
     },
     isCode: (address) => find(address)?.isCode ?? false,
+    followsCall(address) {
+      const segment = find(address - 1n);
+      if (segment?.isCode !== true) return false;
+      const end = segment.offset + Number(address - segment.address);
+      return endsWithCall(bytes.subarray(Math.max(segment.offset, end - CALL_SIZE), end));
+    },
     followsSyscall(address) {
       const segment = find(address - 2n);
       return segment?.isCode === true && bytes.readUInt16LE(segment.offset + Number(address - 2n - segment.address)) === SYSCALL;
@@ -106,8 +132,10 @@ const REGISTERS = ['r15', 'r14', 'r13', 'r12', 'rbp', 'rbx', 'r11', 'r10', 'r9',
 const SIGNAL_TEXT: Record<number, string> = { 4: 'Illegal instruction', 5: 'Trace trap', 7: 'Bus error', 8: 'Arithmetic exception' };
 const PAGE_FAULT = 14n;
 const IN_LIBOS = 0x100n;
-/** Words of a fault record before its return addresses. */
+/** Words of a fault record before those of the stack. */
 export const FAULT_WORDS = 25;
+/** The most lines of a backtrace. */
+const MOST_CALLERS = 16;
 
 function formatFault(words: bigint[], image: ImageMemory): string[] {
   const word = (index: number) => words[index] ?? 0n;
@@ -122,7 +150,9 @@ function formatFault(words: bigint[], image: ImageMemory): string[] {
   for (let i = 0; i < REGISTERS.length; i += 3) {
     lines.push(`  ${[0, 1, 2].map((k) => `${REGISTERS[i + k]} ${word(3 + i + k).toString(16).padStart(16, '0')}`).join(' ')}`);
   }
-  for (const from of words.slice(FAULT_WORDS)) lines.push(`  from ${writeAddress(from, slide, image)}`);
+  // There are no frame pointers: what on the stack can be a return address is taken for one.
+  const callers = words.slice(FAULT_WORDS).map((word) => BigInt.asUintN(64, word - slide)).filter((word) => image.followsCall(word));
+  for (const from of callers.slice(0, MOST_CALLERS)) lines.push(`  from [<${from.toString(16)}>]`);
   // A linked image has no entry for the instruction: the processor goes to address 0, with the instruction's end in rcx and the number in rax.
   if (pc === 0n && image.followsSyscall(BigInt.asUintN(64, word(16) - slide))) {
     lines.push(`Cannot make system call <sys:${word(17)}> at ${writeAddress(word(16) - 2n, slide, image)}: a SYSCALL instruction in a linked program, expected a call of the C library`);

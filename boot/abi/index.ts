@@ -1,6 +1,6 @@
 /** The boot ABI's codec on the host; see libos/abi/boot_abi.h. */
 export * from './constants.ts';
-export { formatDeferred, type ImageMemory, openImageMemory } from './deferred.ts';
+export { endsWithCall, formatDeferred, type ImageMemory, openImageMemory } from './deferred.ts';
 export { type BootModule, decodeBootModule, encodeBootModule } from './module.ts';
 export { type ImageNote, isSupportedNote, readImageNote } from './note.ts';
 export {

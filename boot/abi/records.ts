@@ -4,7 +4,7 @@
  * not output; payloads of STDOUT and STDERR are handed on in the pieces in which they come. Whatever is not a record (firmware,
  * a guest that panics before its channel works) is handed on as raw text, and decoding goes on at the next plausible header.
  */
-import { DEFERRED_ARGUMENTS, RECORD, RECORD_HEADER_SIZE, RECORD_MAGIC, RECORD_MAX } from './constants.ts';
+import { DEFERRED_ARGUMENTS, FAULT_STACK, RECORD, RECORD_HEADER_SIZE, RECORD_MAGIC, RECORD_MAX } from './constants.ts';
 import { FAULT_WORDS } from './deferred.ts';
 
 export interface RecordSink {
@@ -46,7 +46,7 @@ function isPlausibleLength(type: number, length: number): boolean {
     case RECORD.PANIC_DEFERRED:
       return length === (2 + DEFERRED_ARGUMENTS) * 8;
     case RECORD.FAULT:
-      return length >= FAULT_WORDS * 8 && length <= (FAULT_WORDS + 16) * 8 && length % 8 === 0;
+      return length >= FAULT_WORDS * 8 && length <= (FAULT_WORDS + FAULT_STACK) * 8 && length % 8 === 0;
     case RECORD.TRACE_ENTER:
       return length >= 56;
     case RECORD.TRACE_LEAVE:

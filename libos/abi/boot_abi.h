@@ -86,8 +86,10 @@ struct hull_record {
 #define HULL_RECORD_LOG_DEFERRED 9    /* slide, address of the format (lib/format.h), HULL_DEFERRED_ARGUMENTS arguments */
 #define HULL_RECORD_PANIC_DEFERRED 10 /* the same of a panic; the machine ends after it */
 #define HULL_RECORD_FAULT 11  /* slide, faulting address, signal | 0x100 when in the libOS (the machine ends then), the 22 registers
-                                 as they lie in struct trap_frame (r15 … rax, vector, error, rip, cs, rflags, rsp, ss), up to 16
-                                 return addresses, innermost first */
+                                 as they lie in struct trap_frame (r15 … rax, vector, error, rip, cs, rflags, rsp, ss), then the
+                                 words of its stack from rsp up (from the next page where that one is not mapped), as many as are
+                                 mapped, at most HULL_FAULT_STACK */
+#define HULL_FAULT_STACK 128
 /* A traced system call: u32 number, u32 thread, then pieces: u8 argument, u8 0, u16 size, bytes. */
 #define HULL_RECORD_TRACE_ENTER 12 /* before the pieces: u64 arguments[6] */
 #define HULL_RECORD_TRACE_LEAVE 13 /* before the pieces: u64 result */

@@ -7,6 +7,8 @@
 #include "input/input.h"
 #include "memory/memory.h"
 
+void epoll_file_gone(struct file *) __attribute__((weak)); /* by `epoll` */
+
 static void release(struct file *file) {
     kfree(file);
 }
@@ -28,6 +30,7 @@ void file_get(struct file *file) {
 
 void file_put(struct file *file) {
     if (--file->references) return;
+    if (file->watchers && epoll_file_gone) epoll_file_gone(file);
     if (file->ops->close) file->ops->close(file);
     if (file->release) file->release(file);
 }

@@ -37,6 +37,7 @@ struct file {
     uint32_t flags;    /* O_* as opened, changed by F_SETFL */
     int64_t position;
     void *data;        /* the ops' own */
+    struct epoll_item *watchers; /* the component `epoll`'s */
     void (*release)(struct file *); /* frees the struct itself; NULL for static ones (keeps the heap out of small images) */
 };
 #define FILE_MAX_IOVECS 1024

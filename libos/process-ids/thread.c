@@ -1,5 +1,5 @@
 /*
- * What a C library sets up for its first thread. Without the thread component there is one thread, so leaving it ends the process.
+ * What a C library sets up for its first thread. The robust list is walked when the thread ends (futex/exit.c).
  */
 #include "init/init.h"
 #include "syscall/errno.h"

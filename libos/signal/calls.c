@@ -80,10 +80,9 @@ SYSCALL_DEFINE(rt_sigtimedwait, const uint64_t *mask, void *out, const int64_t *
         deadline = clock_monotonic_ns() + (t[0] > 4000000000 ? 4000000000000000000ull : (uint64_t)t[0] * 1000000000 + (uint64_t)t[1]);
     }
     set &= ~SIGNALS_UNBLOCKABLE;
-    struct wait_queue nobody = {0};
     uint64_t before = current_thread()->signal_mask;
     current_thread()->signal_mask |= set; /* what is waited for shall not also be delivered */
-    int result = timeout && !t[0] && !t[1] ? (is_pending(&set) ? 0 : -ETIMEDOUT) : wait_until(&nobody, is_pending, &set, deadline, WAIT_BREAKS);
+    int result = timeout && !t[0] && !t[1] ? (is_pending(&set) ? 0 : -ETIMEDOUT) : wait_until(&signal_arrivals, is_pending, &set, deadline, WAIT_BREAKS);
     signal_set_mask(before);
     if (result == -ETIMEDOUT) return -EAGAIN;
     if (result) return result;

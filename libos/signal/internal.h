@@ -37,8 +37,6 @@ static inline struct signal_thread *signal_thread(void) { return current_thread(
 enum default_action { ACTION_END, ACTION_IGNORE, ACTION_STOP, ACTION_CONTINUE };
 enum default_action signal_default(int number);
 bool signal_ignored(const struct signal_state *, int number);
-/* Takes the oldest pending signal of the set out of the queue; false when there is none. */
-bool signal_take(uint64_t set, struct signal_info *out);
 void signal_set_mask(uint64_t mask);
 void signal_forget_ignored(int number);
 void signal_start_first(void);

@@ -14,6 +14,7 @@ enum { REAL_TIME = 32, MOST_QUEUED = 4096 };
 void sched_ready(struct thread *thread) __attribute__((weak));
 #pragma weak process_changed
 
+struct wait_queue signal_arrivals;
 static struct signal_state first_state;
 static struct signal_thread first_thread_state = {.stack = {.flags = SS_DISABLE}};
 
@@ -110,6 +111,7 @@ static int generate(struct process *process, struct thread *thread, const struct
     if (info->number == SIGKILL) wake_all(process);
     else if (thread) wake(thread);
     else wake_one(process, bit);
+    if (signal_arrivals.first) wait_queue_wake(&signal_arrivals, -1);
     return 0;
 }
 
@@ -118,6 +120,7 @@ int signal_send_thread(struct thread *thread, const struct signal_info *info) { 
 
 void signal_raise(int number) {
     signal_send_thread(current_thread(), &(struct signal_info){.number = number, .code = SI_KERNEL});
+    signal_point(); /* linked programs: nothing else would, at the end of the call */
 }
 
 /* Takes the oldest of `number` from a queue. */

@@ -32,6 +32,10 @@ void signal_raise(int number); /* for the current thread, from the kernel (SIGPI
 /* For ppoll, pselect, epoll_pwait, sigsuspend: this mask until the call's signals have been delivered. */
 void signal_mask_for_call(uint64_t mask);
 int signal_interrupted(void); /* by wait_until, when it gives up for a signal; not 0: the call goes on */
+/* Woken by each signal that comes to wait in a queue: for who waits for blocked ones (sigtimedwait, signalfd). */
+extern struct wait_queue signal_arrivals;
+/* Takes the oldest pending signal of the set out of the queue; false when there is none. */
+bool signal_take(uint64_t set, struct signal_info *out);
 static inline bool signal_waits(void) { return signals_waiting(); }
 
 /* For whoever makes threads and processes. create, copy: NULL when out of memory. */

@@ -80,9 +80,13 @@ int vfs_open(const char *path, uint32_t flags, uint32_t mode, struct file **out)
 int vfs_open_program(const char *path, struct file **out, uint64_t *size);
 int vfs_enter(const char *path); /* chdir */
 int vfs_make_directory(const char *path, uint32_t mode);
+int vfs_make_node(const char *path, uint32_t mode); /* of any kind */
 int vfs_make_symlink(const char *target, const char *path);
 int vfs_write_file(const char *path, const void *content, size_t size, uint32_t mode); /* creates or replaces */
 int vfs_attach(const char *path, struct inode *inode); /* gives a ready inode (of any kind) a name; takes the reference on success */
+/* A socket's name, for AF_UNIX: makes it (-EEXIST), finds it (-ECONNREFUSED: not a socket; -EACCES: not writable). *out is referenced. */
+int vfs_make_socket(const char *path, struct inode **out);
+int vfs_find_socket(const char *path, struct inode **out);
 int vfs_mount(struct superblock *, const char *path, bool as_root); /* takes over super->root's reference */
 struct inode *file_inode(struct file *); /* borrowed; NULL when the file has none (pipe, console) */
 /* Into libOS memory: what exec and its like read with. Bytes (short at the end) or -errno. */

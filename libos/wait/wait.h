@@ -13,10 +13,14 @@ struct wait_queue { struct waiter *first; };
 void wait_queue_add(struct wait_queue *, struct waiter *);
 void wait_queue_remove(struct wait_queue *, struct waiter *);
 /* Who polls a file gives it one of these; the file names the queues whose wake means "look again". poll and epoll each have their own add. */
-struct poll_wait { void (*add)(struct poll_wait *, struct wait_queue *); };
-static inline void poll_wait_add(struct poll_wait *wait, struct wait_queue *queue) {
-    if (wait) wait->add(wait, queue);
+struct poll_wait { void (*add)(struct poll_wait *, struct wait_queue *); unsigned events; };
+/* For a queue that tells of some POLL* events only. */
+static inline void poll_wait_add_for(struct poll_wait *wait, struct wait_queue *queue, unsigned events) {
+    if (!wait) return;
+    wait->events = events;
+    wait->add(wait, queue);
 }
+static inline void poll_wait_add(struct poll_wait *wait, struct wait_queue *queue) { poll_wait_add_for(wait, queue, ~0u); }
 
 void wait_queue_wake(struct wait_queue *, int count); /* count < 0: all. From bottom halves and calls. */
 /* Sleeps until condition(argument) holds. deadline_ns: clock_monotonic_ns() time, 0 for none.

@@ -50,6 +50,7 @@ t.test('every number of the header is the codec’s', async (t) => {
     ['HULL_RECORD_MAGIC', abi.RECORD_MAGIC],
     ['HULL_RECORD_MAX', abi.RECORD_MAX],
     ['HULL_DEFERRED_ARGUMENTS', abi.DEFERRED_ARGUMENTS],
+    ['HULL_FAULT_STACK', abi.FAULT_STACK],
   ]);
   for (const [prefix, values] of Object.entries({ FEATURE: abi.FEATURE, FLAG: abi.FLAG, MODULE: abi.MODULE, RECORD: abi.RECORD, TRACE: abi.TRACE })) {
     for (const [name, value] of Object.entries(values)) codec.set(`HULL_${prefix}_${name}`, value);
@@ -158,6 +159,46 @@ t.test('the boot module round-trips; damaged ones are refused', async (t) => {
     if (damaged.length > 0) damaged[random(damaged.length)] = random(256);
     abi.decodeBootModule(damaged);
   }
+});
+
+t.test('a fault record becomes a report whose callers are what follows calls in text', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'hull-fault-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  const calls = ['e800000000', 'ffd0', '41ffd3', 'ff17', 'ff5308', 'ff1424', 'ff542408', 'ff1500000000', 'ff9300010000', 'ff942400010000', 'ff142500000000'];
+  const others = ['9090909090', 'ffe0', 'ff5304ff', 'ff15000000', 'e9000000009090', 'ff2500000000', 'ff930001000000', 'c3'];
+  for (const code of calls) t.ok(abi.endsWithCall(Buffer.from(code, 'hex')), code);
+  for (const code of others) t.notOk(abi.endsWithCall(Buffer.from(code, 'hex')), code);
+
+  // One executable segment at 0x1000, whose bytes are the file's from 120 on: each call after ten bytes of nop.
+  const code = Buffer.concat(calls.flatMap((one) => [Buffer.alloc(10, 0x90), Buffer.from(one, 'hex')]));
+  const head = Buffer.alloc(120);
+  head.writeBigUInt64LE(64n, 32);
+  head.writeUInt16LE(56, 54);
+  head.writeUInt16LE(1, 56);
+  head.writeUInt32LE(1, 64);
+  head.writeUInt32LE(5, 68);
+  for (const [at, value] of [[72, 120], [80, 0x1000], [96, code.length], [104, code.length]] as const) head.writeBigUInt64LE(BigInt(value), at);
+  writeFileSync(join(folder, 'image'), Buffer.concat([head, code]));
+  const slide = 0x7000_0000n;
+  const record = Buffer.alloc((25 + abi.FAULT_STACK) * 8);
+  const put = (word: number, value: bigint) => record.writeBigUInt64LE(value, word * 8);
+  put(0, slide);
+  put(2, 11n);
+  put(18, 14n);
+  put(19, 16n);
+  const from = calls.map((_, i) => slide + 0x1000n + BigInt(calls.slice(0, i + 1).reduce((sum, one) => sum + 10 + one.length / 2, 0)));
+  const noise = [slide + 0x1000n, slide + 0x1008n, slide + 0x900n, 0n, 2n ** 64n - 1n, from[0] as bigint - slide, slide + 0x1000n + BigInt(code.length) + 1n];
+  for (const [i, value] of [...from, ...noise, ...from, ...noise].entries()) put(25 + i * 2, value);
+  const text = abi.formatDeferred(abi.RECORD.FAULT, record, abi.openImageMemory(join(folder, 'image')));
+  t.equal(text?.isPanic, false);
+  t.equal(text?.lines[0], 'Segmentation fault: execute at 0x0');
+  t.strictSame(
+    text?.lines.filter((line) => line.includes('from')),
+    [...from, ...from].slice(0, 16).map((value) => `  from [<${(value - slide).toString(16)}>]`),
+  );
+  t.strictSame(decode(abi.encodeRecord(abi.RECORD.FAULT, record), (left) => left).records.map(({ payload }) => payload), [record]);
+  const cut = abi.formatDeferred(abi.RECORD.FAULT, record.subarray(0, 25 * 8), abi.openImageMemory(join(folder, 'missing')));
+  t.equal(cut?.lines.length, 7, 'without a stack or an image: the registers');
 });
 
 t.test('the note is found in an image, and nothing in other files', async (t) => {

@@ -111,14 +111,6 @@ t.test('a component without what it requires cannot be used', (t) => {
   t.end();
 });
 
-t.test('names in the libOS are those of the table', (t) => {
-  const source = readFileSync('libos/syscall/names.c', 'utf8');
-  const table = source.slice(source.indexOf('names[] ='), source.indexOf(';', source.indexOf('names[] =')));
-  const names = [...table.matchAll(/"([^"]*)"/g)].map(([, text]) => text).join('').split('\\0');
-  t.same(names.filter((name) => name !== ''), listSyscalls().map(({ name }) => name));
-  t.end();
-});
-
 t.test('manifests are checked', (t) => {
   const wrong: [name: string, value: unknown, text: RegExp][] = [
     ['no list', {}, /holds no list/],

@@ -38,7 +38,7 @@ NOINLINE call_null(void) {
 }
 NOINLINE read_null(void) { return **(int *volatile *)&(int *){ 0 }; }
 NOINLINE overflow_stack(int depth) {
-    volatile char room[4096];
+    volatile char room[256];
     room[0] = (char)depth;
     return overflow_stack(depth + 1) + room[0];
 }

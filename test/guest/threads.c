@@ -172,6 +172,11 @@ static void *futex_waiter(void *argument) {
     seen++;
     return (void *)futex(&word, FUTEX_WAIT_BITSET, 0, NULL, NULL, (uint32_t)(long)argument);
 }
+static void *stay(void *argument) {
+    pthread_mutex_lock(&mutex); /* held until all are made */
+    pthread_mutex_unlock(&mutex);
+    return argument;
+}
 static void *robust_owner(void *argument) {
     pthread_mutex_lock(argument);
     return NULL;
@@ -196,6 +201,14 @@ int main(int argc, char **argv) {
         pthread_create(&thread, NULL, sleep_long, &counter);
         sleep_ms(20);
         exit(9);
+    }
+    if (argc > 1 && !strcmp(argv[1], "bomb")) { /* as many threads as there is room for */
+        int error, made = 0;
+        pthread_mutex_lock(&mutex);
+        while (!(error = pthread_create(&thread, NULL, stay, NULL)) && made < 100000) made++;
+        pthread_mutex_unlock(&mutex);
+        printf("EAGAIN %d after many %d\n", error == EAGAIN, made > 100);
+        return 0;
     }
 
     run_all(count_up, WORKERS);

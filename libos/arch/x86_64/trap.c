@@ -66,8 +66,8 @@ static const uint8_t signals[22] = {
 };
 
 /*
- * Tells the host. The backtrace is by frame pointers, read so that a wrong one ends it; not from an IST stack, which the fault of such a
- * read would begin anew.
+ * Tells the host. Programs and the libOS keep no frame pointers: the backtrace is made of the stack's words, as many as are mapped; after an
+ * overflow, those above the guard page. They are not read from an IST stack, which the fault of such a read would begin anew.
  */
 static void report(const struct trap_frame *frame, uintptr_t address, unsigned kind) {
     static struct fault_report report;
@@ -75,20 +75,15 @@ static void report(const struct trap_frame *frame, uintptr_t address, unsigned k
     report.address = address;
     report.kind = kind;
     report.frame = *frame;
-    uint64_t *from = report.from, at = frame->rbp;
+    size_t absent = sizeof(report.stack);
+    uintptr_t sp = frame->rsp & ~7ul;
     if ((uintptr_t)frame - arch_cpu.stack_bottom < arch_cpu.stack_top - arch_cpu.stack_bottom)
-        while (from < report.from + FAULT_DEPTH && !(at & 7) && !arch_copy_faultable(from, (void *)at, 16) && from[1]) {
-            uint64_t next = *from;
-            *from = from[1];
-            from++;
-            if (next <= at)
-                break;
-            at = next;
-        }
+        for (int pages = 0; pages < 2 && absent == sizeof(report.stack); pages++, sp = (sp | 4095) + 1)
+            absent = arch_copy_faultable(report.stack, (void *)sp, absent);
     if (report_fault)
-        report_fault(&report, (unsigned)(from - report.from));
+        report_fault(&report, HULL_FAULT_STACK - (unsigned)(absent / 8));
     else
-        channel_write(HULL_RECORD_FAULT, &report, (size_t)((char *)from - (char *)&report));
+        channel_write(HULL_RECORD_FAULT, &report, sizeof(report) - absent);
     if (kind & FAULT_IN_LIBOS)
         arch_power_off();
     machine_exit(kind);

@@ -1,7 +1,6 @@
 /*
  * The area treap against a bitmap model: random insertions, removals and searches for room, seeded; then ten thousand areas at once.
- * cc -Ilibos -fsanitize=address,undefined test/libos/native/areas.c libos/vm/areas.c
- * Sources: vm/areas.c
+ * sources: libos/vm/areas.c
  */
 #include <stdio.h>
 #include <stdlib.h>
