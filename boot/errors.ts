@@ -6,6 +6,7 @@ export type BootErrorCode =
   | 'qemu-absent' // QEMU is not where it was looked for
   | 'qemu-old' // QEMU is older than 7.2
   | 'qemu-failed' // QEMU did not start, or did not say its version
+  | 'qemu-killed' // QEMU was killed from outside before it could answer
   | 'accelerator-unusable' // the accelerator that was asked for does not run guests here
   | 'image-invalid' // the image names no channel, or has no image note
   | 'memory-small' // less memory was asked for than the image needs to start

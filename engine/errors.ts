@@ -40,7 +40,7 @@ const EXIT_CODES: Record<string, Record<string, number>> = {
   LinkError: { '*': EXIT.COMPILE },
   TreeError: { '*': EXIT.ENGINE },
   ErofsError: { '*': EXIT.ENGINE },
-  BootError: { 'image-invalid': EXIT.NOT_RUNNABLE, '*': EXIT.ENGINE },
+  BootError: { 'image-invalid': EXIT.NOT_RUNNABLE, 'qemu-killed': EXIT.SIGNAL + 9, '*': EXIT.ENGINE },
 };
 
 /** System call errors that reach a person, in words. */

@@ -13,6 +13,8 @@ export interface SignalTarget {
 export interface Interrupts {
   /** The signal that ended the run from outside, when one did. */
   readonly abortedBy: number | undefined;
+  /** Resolves when one does. */
+  readonly aborted: Promise<void>;
   /** From now on signals go to `target`. Calls `abort` at once when a signal came before. */
   attach(target: SignalTarget, abort: (signal: number) => void): void;
   detach(): void;
@@ -28,11 +30,16 @@ export function catchInterrupts(): Interrupts {
   let target: SignalTarget | undefined;
   let abort: ((signal: number) => void) | undefined;
   let presses: number[] = [];
+  let tell = () => {};
+  const aborted = new Promise<void>((resolve) => {
+    tell = resolve;
+  });
 
   const end = (signal: number) => {
     if (abortedBy !== undefined) return;
     abortedBy = signal;
     abort?.(signal);
+    tell();
   };
   const handle = (name: NodeJS.Signals) => {
     const signal = constants.signals[name];
@@ -50,6 +57,7 @@ export function catchInterrupts(): Interrupts {
     get abortedBy() {
       return abortedBy;
     },
+    aborted,
     attach(newTarget, onAbort) {
       target = newTarget;
       abort = onAbort;

@@ -118,10 +118,11 @@ async function runWith(request: RunRequest, host: RunHost, interrupts: Interrupt
   if (interrupts.abortedBy !== undefined) return EXIT.SIGNAL + interrupts.abortedBy;
 
   // There is an accelerator that runs guests.
-  const choice = await chooseAccelerator({ qemu, dist: host.dist, env: host.env }, request.accelerator, paths.accelerators);
+  const choosing = chooseAccelerator({ qemu, dist: host.dist, env: host.env }, request.accelerator, paths.accelerators);
+  const choice = await Promise.race([choosing, interrupts.aborted]);
+  if (interrupts.abortedBy !== undefined || choice === undefined) return EXIT.SIGNAL + (interrupts.abortedBy ?? SIGTERM);
   if (choice.notice !== undefined) process.stderr.write(`hull: ${choice.notice}\n`);
   say(`${qemu.path} ${choice.probe.qemuVersion}, ${request.machine}, ${choice.accelerator}, ${formatBytes(request.memory)}`);
-  if (interrupts.abortedBy !== undefined) return EXIT.SIGNAL + interrupts.abortedBy;
 
   setImmediate(() => sweepTemporaries(paths.kernels)); // what a killed hull left, while the machine starts
   return await attendMachine(request, interrupts, {

@@ -1,10 +1,11 @@
 /**
  * Boots the probe guest under one accelerator. Owns: the deadlines and the sentence that says why one is of no use. Rule: the
- * probe's QEMU is gone when the answer is there.
+ * probe's QEMU is gone when the answer is there, or when we are; one that somebody else killed is no answer, but a BootError.
  */
 import { spawn } from 'node:child_process';
 import { accessSync, closeSync, constants } from 'node:fs';
 import type { Duplex, Readable } from 'node:stream';
+import { BootError } from '../errors.ts';
 import { type Accelerator, makeQemuArguments, type Qemu, wrapLaunch, writeUnlinkedFile } from '../qemu/index.ts';
 import { makeProbeImage, readProbeAnswer } from './probe-image.ts';
 
@@ -60,7 +61,9 @@ export async function probeAccelerator(host: ProbeHost, accelerator: Accelerator
     });
     const launch = wrapLaunch(host.dist, host.qemu.path, args, host.env);
     const child = spawn(launch.program, launch.args, { stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe', imageFd], detached: true, env: host.env });
-    const answer = await new Promise<{ bytes: Buffer; errors: string; why: string }>((resolve) => {
+    const leave = () => void child.kill('SIGKILL');
+    process.on('exit', leave);
+    const answer = await new Promise<{ bytes: Buffer; errors: string; why: string; signal?: NodeJS.Signals | null }>((resolve) => {
       let bytes = Buffer.alloc(0);
       let errors = '';
       let why = '';
@@ -86,14 +89,17 @@ export async function probeAccelerator(host: ProbeHost, accelerator: Accelerator
         clearTimeout(timer);
         resolve({ bytes, errors: error.message, why });
       });
-      child.on('close', () => {
+      child.on('close', (_, signal) => {
         clearTimeout(timer);
-        resolve({ bytes, errors, why });
+        resolve({ bytes, errors, why, signal });
       });
-    });
+    }).finally(() => process.off('exit', leave));
     const milliseconds = Math.round(performance.now() - started);
     if (answer.bytes.toString('latin1', 0, 2) === 'SR') {
       return { accelerator, isUsable: true, reason: '', milliseconds, tscKhz: readProbeAnswer(answer.bytes) };
+    }
+    if (answer.signal === 'SIGKILL' && answer.why === '') {
+      throw new BootError('qemu-killed', `Cannot probe accelerator "${accelerator}": QEMU was killed by signal 9, expected an answer`);
     }
     const line = answer.errors.split('\n').find((each) => each.trim() !== '' && !each.includes('warning:')) ?? '';
     const clean = line.replace(/^.*?qemu-system-\w+: /, '').trim();

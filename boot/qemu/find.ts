@@ -55,7 +55,9 @@ export function isOldQemu(version: string): boolean {
 export async function readQemuVersion(qemu: Qemu): Promise<string> {
   const text = await new Promise<string>((resolve, reject) => {
     execFile(qemu.path, ['--version'], { timeout: 10_000 }, (error, stdout, stderr) => {
-      if (error !== null) {
+      if (error?.signal === 'SIGKILL') {
+        reject(new BootError('qemu-killed', `Cannot ask "${qemu.path}" for its version: it was killed by signal 9, expected an answer`));
+      } else if (error !== null) {
         const reason = stderr.trim() === '' ? error.message : stderr.trim();
         reject(new BootError('qemu-failed', `Cannot start "${qemu.path}": ${reason}, expected QEMU 7.2 or newer`, { cause: error }));
       } else resolve(stdout);

@@ -4,4 +4,4 @@ export { makeQemuArguments } from './arguments.ts';
 export { findProgram, findQboot, findQemu, type Qemu, readQemuVersion } from './find.ts';
 export { wrapLaunch } from './launch.ts';
 export { formatBytes, type Machine, type MachineEnd, type MachineEvents, type MachineSpec, startMachine } from './machine.ts';
-export { writeUnlinkedFile } from './scratch.ts';
+export { openNameless, writeUnlinkedFile } from './scratch.ts';

@@ -11,14 +11,19 @@ let counter = 0;
 /** Linux: __O_TMPFILE | O_DIRECTORY; node has no name for the first, which is the same on all its architectures. */
 const O_TMPFILE = process.platform === 'linux' ? 0o20000000 | constants.O_DIRECTORY : undefined;
 
-function openUnlinked(folder: string): number {
-  if (O_TMPFILE !== undefined) {
-    try {
-      return openSync(folder, O_TMPFILE | constants.O_RDWR, 0o600);
-    } catch {
-      // not on this file system: the error that counts is the next one
-    }
+/** A file in `folder` that has no name, or undefined where that cannot be. */
+export function openNameless(folder: string, mode: number): number | undefined {
+  if (O_TMPFILE === undefined) return undefined;
+  try {
+    return openSync(folder, O_TMPFILE | constants.O_RDWR, mode);
+  } catch {
+    return undefined;
   }
+}
+
+function openUnlinked(folder: string): number {
+  const nameless = openNameless(folder, 0o600);
+  if (nameless !== undefined) return nameless;
   const path = join(folder, `.hull-${process.pid}-${Date.now().toString(36)}-${counter++}`);
   const fd = openSync(path, 'wx+', 0o600);
   unlinkSync(path);

@@ -4,14 +4,14 @@
  *   <sha256>.sym          what the symbolizer needs for it, when the linker gives one
  *   root-<libOS build>.img  the image for programs out of root file systems
  *   seen/<file identity>  the <sha256> of a file seen before, so that an unchanged file need not be hashed again
- * Rules: files are complete or absent; two hulls may link the same program at once, the last one wins with the same bytes. A file's
+ * Rules: files are complete or absent; two hulls may link the same program at once, the first one wins, with the same bytes. A file's
  * identity is device, inode, size, mtime and ctime in ns and the libOS build; it is only noted for files older than
  * RACY_NS, so that a change within one clock tick cannot hide.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ProgramFile } from '../program.ts';
-import { sweepTemporaries, writeAtomically } from '../state/index.ts';
+import { sweepTemporaries, writeOnce } from '../state/index.ts';
 
 type Executable = Extract<ProgramFile, { kind: 'executable' }>;
 
@@ -103,8 +103,8 @@ function markUsed(path: string): boolean {
 
 function keep(cache: KernelCache, key: string, { image, symbols }: LinkedImage): void {
   sweepTemporaries(cache.folder);
-  if (symbols !== undefined) writeAtomically(join(cache.folder, `${key}.sym`), symbols);
-  writeAtomically(join(cache.folder, `${key}.img`), image);
+  if (symbols !== undefined) writeOnce(join(cache.folder, `${key}.sym`), symbols);
+  writeOnce(join(cache.folder, `${key}.img`), image);
   evictOld(cache.folder);
 }
 

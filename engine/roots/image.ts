@@ -6,7 +6,7 @@
 import { readdirSync, statSync, unlinkSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
 import { identifyTree, scanDirectory, writeErofs } from '../../images/index.ts';
-import { produceAtomically, sweepTemporaries } from '../state/index.ts';
+import { produceOnce, sweepTemporaries } from '../state/index.ts';
 
 const KEPT = 8;
 const FORMAT = 1; // counts up when the writer makes other images of the same trees
@@ -20,7 +20,7 @@ export function findRootImage(cache: string, folder: string): string {
     utimesSync(path, now, now);
   } catch {
     sweepTemporaries(cache);
-    produceAtomically(path, (fd) => void writeErofs(tree, fd));
+    produceOnce(path, (fd) => void writeErofs(tree, fd));
     evictOld(cache);
   }
   return path;

@@ -1,24 +1,38 @@
 /**
- * Atomic writes. Owns: temporary names (`<name>.tmp-<pid>-<n>`), so that whoever finds one can tell whether its writer still lives.
- * Rules: a file is complete or absent; a failed write leaves nothing; sweepTemporaries() removes what a killed writer left.
+ * How hull's files are written. Owns: temporary names (`<name>.tmp-<pid>-<n>`), so that whoever finds one can tell whether its writer
+ * still lives. Rules: a file is complete or absent; a failed write leaves nothing; a killed writer leaves a temporary file at most, which
+ * sweepTemporaries() removes, and of a cache's file nothing, where the file system has files without names (O_TMPFILE).
  */
-import { closeSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, unlinkSync, writeSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { spawnSync } from 'node:child_process';
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, unlinkSync, writeSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
+import { openNameless } from '../../boot/index.ts';
 import { describeSystemError, EngineError } from '../errors.ts';
 
 const TEMPORARY = /\.tmp-(\d+)-\d+$/;
 let counter = 0;
 
-export function writeAtomically(path: string, bytes: Uint8Array | string, mode = 0o600): void {
-  const data = typeof bytes === 'string' ? Buffer.from(bytes) : bytes;
-  const write = (fd: number) => {
+type Write = (fd: number) => void;
+
+function writeAll(data: Uint8Array): Write {
+  return (fd) => {
     for (let done = 0; done < data.length; ) done += writeSync(fd, data, done);
   };
-  produceAtomically(path, write, mode, `room for ${data.length} bytes`);
+}
+
+export function writeAtomically(path: string, bytes: Uint8Array | string, mode = 0o600): void {
+  const data = typeof bytes === 'string' ? Buffer.from(bytes) : bytes;
+  sweepTemporaries(dirname(path), path);
+  produceAtomically(path, writeAll(data), mode, `room for ${data.length} bytes`);
+}
+
+/** For a cache, where the same name means the same bytes: whoever was first has written them. */
+export function writeOnce(path: string, bytes: Uint8Array): void {
+  produceOnce(path, writeAll(bytes), `room for ${bytes.length} bytes`);
 }
 
 /** For what is too large to hold: `write` gets an empty file. Its own errors pass through. */
-export function produceAtomically(path: string, write: (fd: number) => void, mode = 0o600, expected = 'room for it'): void {
+export function produceAtomically(path: string, write: Write, mode = 0o600, expected = 'room for it'): void {
   const temporary = `${path}.tmp-${process.pid}-${counter++}`;
   let fd: number | undefined;
   let isMade = false;
@@ -34,11 +48,40 @@ export function produceAtomically(path: string, write: (fd: number) => void, mod
   } catch (error) {
     if (fd !== undefined) closeSync(fd);
     if (isMade) unlinkSync(temporary);
-    if (!(error instanceof Error && 'syscall' in error)) throw error;
-    const { code } = error as NodeJS.ErrnoException;
-    const kind = code === 'ENOSPC' || code === 'EDQUOT' ? 'disk-full' : 'state-failed';
-    throw new EngineError(kind, `Cannot write "${path}": ${describeSystemError(error)}, expected ${expected}`, { cause: error });
+    throw explainFailure(error, path, expected);
   }
+}
+
+/** The file gets its name when it is complete. */
+export function produceOnce(path: string, write: Write, expected = 'room for it'): void {
+  const folder = dirname(path);
+  let fd: number | undefined;
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    fd = openNameless(folder, 0o600);
+    if (fd !== undefined) {
+      write(fd);
+      fsyncSync(fd);
+      nameFile(fd, path);
+    }
+  } catch (error) {
+    throw explainFailure(error, path, expected);
+  } finally {
+    if (fd !== undefined) closeSync(fd);
+  }
+  if (!existsSync(path)) produceAtomically(path, write, 0o600, expected);
+}
+
+/** linkat(2) with AT_SYMLINK_FOLLOW on /proc/self/fd, which node cannot call and `ln -L` does. Says nothing: the caller looks for the result. */
+function nameFile(fd: number, path: string): void {
+  spawnSync('ln', ['-L', '-T', '--', '/proc/self/fd/3', path], { stdio: ['ignore', 'ignore', 'ignore', fd] });
+}
+
+function explainFailure(error: unknown, path: string, expected: string): unknown {
+  if (!(error instanceof Error && 'syscall' in error)) return error;
+  const { code } = error as NodeJS.ErrnoException;
+  const kind = code === 'ENOSPC' || code === 'EDQUOT' ? 'disk-full' : 'state-failed';
+  return new EngineError(kind, `Cannot write "${path}": ${describeSystemError(error)}, expected ${expected}`, { cause: error });
 }
 
 function isAlive(pid: number): boolean {
@@ -50,8 +93,8 @@ function isAlive(pid: number): boolean {
   }
 }
 
-/** Removes temporary files in `folder` whose writer is gone. */
-export function sweepTemporaries(folder: string): void {
+/** Removes temporary files in `folder` whose writer is gone; only those of `path` when it is given. */
+export function sweepTemporaries(folder: string, path?: string): void {
   let names: string[];
   try {
     names = readdirSync(folder);
@@ -61,6 +104,7 @@ export function sweepTemporaries(folder: string): void {
   for (const name of names) {
     const pid = TEMPORARY.exec(name)?.[1];
     if (pid === undefined || isAlive(Number(pid))) continue;
+    if (path !== undefined && name.replace(TEMPORARY, '') !== basename(path)) continue;
     try {
       unlinkSync(join(folder, name));
     } catch {
