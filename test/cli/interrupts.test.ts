@@ -54,6 +54,14 @@ function findProcesses(root: string): { pid: number; name: string }[] {
   });
 }
 
+function killIfThere(pid: number): void {
+  try {
+    process.kill(pid, 'SIGKILL');
+  } catch {
+    // it ended by itself
+  }
+}
+
 function listTree(at: string): string[] {
   if (!existsSync(at)) return [];
   return (readdirSync(at, { recursive: true }) as string[]).filter((name) => !statSync(join(at, name)).isDirectory());
@@ -72,7 +80,7 @@ const programs: string[][] = [
   [hello],
 ];
 
-/** Runs `program` and does `act` to it after `delay` ms (to a QEMU as soon as there is one). Resolves with the shell's status. */
+/** Runs `program` and does `act` to it after `delay` ms (to each QEMU that there is from then on). Resolves with the shell's status. */
 async function interrupt(root: string, program: readonly string[], act: Act, delay: number): Promise<{ status: number; stderr: string }> {
   const child = spawn(hull, ['run', ...program], { env: makeEnv(root), stdio: 'pipe' });
   let stderr = '';
@@ -90,12 +98,10 @@ async function interrupt(root: string, program: readonly string[], act: Act, del
   }));
   await pause(delay);
   if (act === 'kill -9 of QEMU') {
-    let qemu: { pid: number } | undefined;
-    while (!hasEnded && qemu === undefined) {
-      qemu = findProcesses(root).find(({ name }) => name.startsWith('qemu-system'));
-      if (qemu === undefined) await pause(5);
+    // One that has answered already (a probe, a question for the version) is not missed: then the next one is killed, too.
+    for (; !hasEnded; await pause(5)) {
+      for (const { pid, name } of findProcesses(root)) if (name.startsWith('qemu-system')) killIfThere(pid);
     }
-    if (qemu !== undefined) process.kill(qemu.pid, 'SIGKILL');
   } else child.kill(act === 'kill -9 of hull' ? 'SIGKILL' : act);
   return { status: await ended, stderr };
 }
