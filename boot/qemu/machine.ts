@@ -22,6 +22,7 @@ import {
   RECORD,
 } from '../abi/index.ts';
 import { BootError } from '../errors.ts';
+import { createChannelWriter } from './channel-writer.ts';
 import { type Accelerator, type MachineKind, makeQemuArguments } from './arguments.ts';
 import { findQboot, type Qemu } from './find.ts';
 import { wrapLaunch } from './launch.ts';
@@ -149,6 +150,7 @@ function watchMachine(spec: MachineSpec, child: ChildProcess, events: MachineEve
   const channel = child.stdio[3] as Duplex;
   const early = (child.stdio as readonly unknown[])[6] as Duplex | undefined;
   const inputs = early === undefined ? [channel] : [channel, early];
+  const writer = createChannelWriter(channel);
   const qmp = openQmp(child.stdio[4] as Duplex);
   let isReady = false;
   let status: number | undefined;
@@ -182,7 +184,7 @@ function watchMachine(spec: MachineSpec, child: ChildProcess, events: MachineEve
         return events.credit(payload.readUInt32LE(0));
       case RECORD.READY:
         isReady = true;
-        for (const bytes of held.splice(0)) channel.write(bytes);
+        for (const bytes of held.splice(0)) writer.write(bytes);
         return events.ready();
       case RECORD.CLOCK:
         return events.clock?.(payload.readBigUInt64LE(0));
@@ -240,7 +242,7 @@ function watchMachine(spec: MachineSpec, child: ChildProcess, events: MachineEve
 
   const send = (bytes: Buffer) => {
     if (!isReady) held.push(bytes);
-    else if (channel.writable) return channel.write(bytes);
+    else return writer.write(bytes);
     return true;
   };
 
@@ -253,7 +255,7 @@ function watchMachine(spec: MachineSpec, child: ChildProcess, events: MachineEve
     signal: (signal) => void send(encodeSignal(signal)),
     resize: (rows, columns) => void send(encodeResize(rows, columns)),
     input: (bytes) => send(encodeRecord(RECORD.STDIN, bytes)),
-    onDrain: (callback) => void channel.once('drain', callback),
+    onDrain: writer.onDrain,
     inputEnd: () => void send(encodeRecord(RECORD.STDIN_EOF)),
     pause: () => {
       for (const input of inputs) input.pause();
