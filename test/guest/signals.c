@@ -212,7 +212,7 @@ int main(void) {
     sigaction(SIGALRM, &breaks, NULL);
     count = 0;
     setitimer(ITIMER_REAL, &twice, NULL);
-    long got = read(ends[0], &byte, 1);
+    got = (int)read(ends[0], &byte, 1);
     int seen = count, broken = errno == EINTR; /* now, not when the lines are written: the timer goes on */
     setitimer(ITIMER_REAL, &never, NULL);
     SHOW(got); SHOW(broken); SHOW(seen);
