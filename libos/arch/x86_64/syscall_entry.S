@@ -8,7 +8,7 @@
  * arch_syscall_exit_jump, the program's own registers are all there, and it counts as program.
  */
 #include "memory_map.h"
-#include "trap_frame.h"
+#include "call_frame.h"
 
     .section .text.arch_syscall_entry, "ax", @progbits
     .globl arch_syscall_entry, arch_syscall_exit, arch_syscall_exit_jump
@@ -17,19 +17,7 @@
     .globl hull_syscall_absent
     .balign 16
 arch_syscall_entry:
-    movq %rsp, arch_cpu + 16(%rip)      /* program_sp */
-    movq arch_cpu + 24(%rip), %rsp      /* call_frame */
-    movq %r11, RFLAGS(%rsp)
-    movq %rcx, RIP(%rsp)
-    movq arch_cpu + 16(%rip), %rcx
-    movq %rax, VECTOR(%rsp)
-    movq %rcx, RSP(%rsp)
-    movq %rdi, RDI(%rsp)
-    movq %rsi, RSI(%rsp)
-    movq %rdx, RDX(%rsp)
-    movq %r10, R10(%rsp)
-    movq %r8, R8(%rsp)
-    movq %r9, R9(%rsp)
+    SAVE_CALL
     cmpq $hull_syscall_count, %rax      /* one more than the highest call that is there */
     jae absent
     leaq hull_syscall_index(%rip), %rcx

@@ -2,26 +2,14 @@
  * The entry of system calls while they are traced: as syscall_entry.S has it, with trace_enter(frame) before the call and
  * trace_leave(frame) after it. Same registers in, out and clobbered; the way out is the ordinary one. Part of `trace`.
  */
-#include "trap_frame.h"
+#include "call_frame.h"
 
     .section .text.arch_trace_entry, "ax", @progbits
     .globl arch_trace_entry
     .hidden arch_trace_entry, arch_syscall_exit, arch_cpu, trace_enter, trace_leave
     .hidden hull_syscall_table, hull_syscall_index, hull_syscall_count
 arch_trace_entry:
-    movq %rsp, arch_cpu + 16(%rip)      /* program_sp */
-    movq arch_cpu + 24(%rip), %rsp      /* call_frame */
-    movq %r11, RFLAGS(%rsp)
-    movq %rcx, RIP(%rsp)
-    movq arch_cpu + 16(%rip), %rcx
-    movq %rax, VECTOR(%rsp)
-    movq %rcx, RSP(%rsp)
-    movq %rdi, RDI(%rsp)
-    movq %rsi, RSI(%rsp)
-    movq %rdx, RDX(%rsp)
-    movq %r10, R10(%rsp)
-    movq %r8, R8(%rsp)
-    movq %r9, R9(%rsp)
+    SAVE_CALL
     movq %rsp, %rdi
     call trace_enter
     movq RDI(%rsp), %rdi
