@@ -4,8 +4,8 @@
  * - binary images: the linker makes hull_syscall_table and hull_syscall_index from the analysis (ARCHITECTURE.md "The image").
  * - linked images: musl's wrappers call sys_<name> directly.
  * An absent call ends in sys_absent(number): logs the call's name once and returns -ENOSYS.
- * Calls run with interrupts off in binary images (they may sleep through wait.h) and with interrupts on in linked ones;
- * interrupt top halves touch nothing that calls touch (arch.h), so both are safe.
+ * Calls run with interrupts on, and may sleep through wait.h; interrupt top halves touch nothing that calls touch (arch.h), and no thread is
+ * preempted while libOS text runs.
  */
 #ifndef HULL_SYSCALL_SYSCALL_H
 #define HULL_SYSCALL_SYSCALL_H
