@@ -16,6 +16,7 @@
 #include "file/file.h"
 
 struct inode; struct dentry; struct mount; struct superblock;
+struct path { struct mount *mount; struct dentry *dentry; };
 
 /* Receives directory entries; false: full, the entry was not taken. offset: the position after this entry. */
 struct dirent_sink { bool (*add)(struct dirent_sink *, const char *name, size_t length, uint64_t ino, uint32_t mode, int64_t offset); };
@@ -45,8 +46,17 @@ struct inode_ops {
     uint64_t (*blocks)(struct inode *); /* of 512 bytes; absent: from the size */
     /* Devices, descriptors: a file of their own, flags as in open. */
     int (*open)(struct inode *, uint32_t flags, struct file **out);
-    /* A link that is not a text but a file (/proc/self/fd/1): borrowed. Walks end there; stat and open use the file. */
+    /* A link that is not a text but a place (/proc/self/cwd): 0 with a referenced path, at which the walk goes on; -ENXIO: it has none, `target` or the
+     * text counts; another error ends the walk. */
+    int (*jump)(struct inode *, struct path *out);
+    /* A link that leads to a file without a place (a pipe in /proc/self/fd): borrowed. Walks end there; stat and open use the file. */
     struct file *(*target)(struct inode *);
+    /* Content that is made for each opening, instead of read and write. *state is the opening's own, NULL at first. */
+    long (*read_opened)(struct inode *, void **state, void *program, size_t size, int64_t position);
+    long (*write_opened)(struct inode *, void **state, const void *program, size_t size, int64_t position);
+    void (*close_opened)(struct inode *, void *state);
+    int (*may_open)(struct inode *, uint32_t flags); /* beyond the permission bits; absent: 0 */
+    bool (*valid)(struct inode *); /* still what its name means? Asked at each lookup in the cache; absent: always */
     void (*release)(struct inode *); /* last reference gone; frees it */
 };
 struct inode {
@@ -58,7 +68,12 @@ struct inode {
     struct linux_timespec atime, mtime, ctime, btime;
     void *data; /* the file system's */
 };
-struct super_ops { void (*statfs)(struct superblock *, struct linux_statfs *out); };
+struct super_ops {
+    void (*statfs)(struct superblock *, struct linux_statfs *out);
+    size_t (*options)(struct superblock *, char *out, size_t room); /* ",size=1024k": what it adds in /proc/mounts; absent: nothing */
+    int (*remount)(struct superblock *, const char *options);       /* new options (mount(2)'s text); absent: none are taken */
+    void (*release)(struct superblock *);                           /* its last mount is gone, and so is its root; frees it. Absent: it stays */
+};
 struct superblock {
     const struct super_ops *ops;
     const char *kind;  /* "tmpfs", as /proc/mounts shows it */
@@ -66,8 +81,9 @@ struct superblock {
     struct inode *root;
     bool read_only;
     void *data;
+    const char *source; /* as /proc/mounts shows it; NULL: the kind */
+    uint32_t mounts;    /* vfs's: how many show it */
 };
-struct path { struct mount *mount; struct dentry *dentry; };
 
 /* What a process sees: its root, its working directory, its umask. Shared by reference (CLONE_FS) or copied (fork). */
 struct mount_view { uint32_t references; uint32_t umask; struct path root, cwd; };
@@ -87,7 +103,7 @@ int vfs_attach(const char *path, struct inode *inode); /* gives a ready inode (o
 /* A socket's name, for AF_UNIX: makes it (-EEXIST), finds it (-ECONNREFUSED: not a socket; -EACCES: not writable). *out is referenced. */
 int vfs_make_socket(const char *path, struct inode **out);
 int vfs_find_socket(const char *path, struct inode **out);
-int vfs_mount(struct superblock *, const char *path, bool as_root); /* takes over super->root's reference */
+int vfs_mount(struct superblock *, const char *path, bool as_root, uint32_t flags); /* takes over super->root's reference; flags as mount(2) */
 struct inode *file_inode(struct file *); /* borrowed; NULL when the file has none (pipe, console) */
 /* Into libOS memory: what exec and its like read with. Bytes (short at the end) or -errno. */
 long vfs_read_at(struct file *, void *to, size_t size, int64_t position);
