@@ -107,16 +107,16 @@ static int iterate(struct inode *directory, int64_t position, struct dirent_sink
 }
 
 /* Anything below a process ends with it; its owner may have changed. */
-static bool valid(struct inode *inode) {
+static int refresh(struct inode *inode) {
     const struct node *node = node_of(inode);
     struct proc_text about;
-    if (!node->pid) return true;
-    if (!node_subject(node, &about)) return false;
+    if (!node->pid) return 0;
+    if (!node_subject(node, &about)) return -ENOENT;
     node_owner(inode);
-    return true;
+    return 0;
 }
 
-static int may_open(struct inode *inode, uint32_t flags) {
+static int opened(struct inode *inode, uint32_t flags) {
     const struct node *node = node_of(inode);
     struct proc_text about;
     (void)flags;
@@ -130,4 +130,4 @@ static void release(struct inode *inode) {
 }
 
 const struct inode_ops proc_directory_ops = {
-    .lookup = lookup, .iterate = iterate, .valid = valid, .may_open = may_open, .release = release };
+    .lookup = lookup, .iterate = iterate, .refresh = refresh, .opened = opened, .release = release };

@@ -7,7 +7,7 @@
 #define WRITE_MOST 4095
 struct text { size_t size; char bytes[]; };
 
-static int refresh(const struct node *node, void **state) {
+static int make_text(const struct node *node, void **state) {
     struct proc_text out;
     if (!node_subject(node, &out)) return -ESRCH;
     if (!node->file->show) return -EINVAL;
@@ -33,7 +33,7 @@ static long read_opened(struct inode *inode, void **state, void *program, size_t
     const struct node *node = node_of(inode);
     if (node->file->transfer) return transfer(node, false, program, size, position);
     if (position == 0 || !*state) {
-        int error = refresh(node, state);
+        int error = make_text(node, state);
         if (error) return error;
     }
     const struct text *text = *state;
@@ -102,13 +102,13 @@ static struct file *target(struct inode *inode) {
     return look(inode, &about) ? NULL : node_of(inode)->file->target(&about);
 }
 
-static bool valid(struct inode *inode) { return proc_directory_ops.valid(inode); }
-static int may_open(struct inode *inode, uint32_t flags) { return proc_directory_ops.may_open(inode, flags); }
+static int refresh(struct inode *inode) { return proc_directory_ops.refresh(inode); }
+static int opened(struct inode *inode, uint32_t flags) { return proc_directory_ops.opened(inode, flags); }
 static void release(struct inode *inode) { proc_directory_ops.release(inode); }
 
 const struct inode_ops proc_file_ops = {
-    .read_opened = read_opened, .write_opened = write_opened, .close_opened = close_opened, .truncate = truncate, .valid = valid,
-    .may_open = may_open, .release = release };
-const struct inode_ops proc_link_ops = { .readlink = readlink, .jump = jump, .valid = valid, .release = release };
+    .read_opened = read_opened, .write_opened = write_opened, .close_opened = close_opened, .truncate = truncate, .refresh = refresh,
+    .opened = opened, .release = release };
+const struct inode_ops proc_link_ops = { .readlink = readlink, .jump = jump, .refresh = refresh, .release = release };
 /* Those that may lead to a file without a path. */
-const struct inode_ops proc_file_link_ops = { .readlink = readlink, .jump = jump, .target = target, .valid = valid, .release = release };
+const struct inode_ops proc_file_link_ops = { .readlink = readlink, .jump = jump, .target = target, .refresh = refresh, .release = release };

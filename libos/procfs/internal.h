@@ -22,11 +22,11 @@ bool node_subject(const struct node *, struct proc_text *out);
 const struct proc_file *node_find(const struct node *); /* the entry for exactly its path; NULL: none */
 /* Is there something below this place in the tables? */
 bool node_has_children(const struct node *);
-extern const struct inode_ops proc_directory_ops, proc_file_ops, proc_link_ops;
+extern const struct inode_ops proc_directory_ops, proc_file_ops, proc_link_ops, proc_file_link_ops;
 /* An inode for it: which kind, its entry says. 0 or -errno. */
 int node_inode(struct superblock *, const struct node *, struct inode **out);
 void node_owner(struct inode *); /* uid and gid as they are now */
-extern const struct proc_files __hull_proc_start[], __hull_proc_end[];
 #pragma GCC visibility push(hidden)
+extern const struct proc_files __hull_proc_start[], __hull_proc_end[];
 #pragma GCC visibility pop
 #endif

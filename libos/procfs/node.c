@@ -74,7 +74,7 @@ int node_inode(struct superblock *super, const struct node *node, struct inode *
     uint32_t mode = node->file ? node->file->mode : S_IFDIR | 0555;
     uint32_t kind = mode & S_IFMT;
     struct node *own = kmalloc(sizeof *own);
-    struct inode *inode = own ? inode_create(kind == S_IFDIR ? &proc_directory_ops : kind == S_IFLNK ? &proc_link_ops : &proc_file_ops, super, mode) : NULL;
+    struct inode *inode = own ? inode_create(kind == S_IFDIR ? &proc_directory_ops : kind == S_IFLNK ? (node->file->target ? &proc_file_link_ops : &proc_link_ops) : &proc_file_ops, super, mode) : NULL;
     if (!inode) {
         kfree(own);
         return -ENOMEM;

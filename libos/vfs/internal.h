@@ -69,6 +69,8 @@ int sticky_forbids(const struct inode *directory, const struct inode *victim);
 static inline bool is_directory(const struct inode *inode) { return (inode->mode & S_IFMT) == S_IFDIR; }
 static inline bool is_symlink(const struct inode *inode) { return (inode->mode & S_IFMT) == S_IFLNK; }
 static inline bool is_regular(const struct inode *inode) { return (inode->mode & S_IFMT) == S_IFREG; }
+static inline bool is_device(const struct inode *inode) { return (inode->mode & S_IFMT) == S_IFCHR || (inode->mode & S_IFMT) == S_IFBLK; }
+int device_open(struct inode *, uint32_t flags, struct file **out); /* by its number; -ENXIO: nobody has it */
 static inline struct mount_view *view(void) { return current_process()->view; }
 
 /* An open file of the VFS: data of struct file. */
@@ -77,6 +79,7 @@ int open_path(struct path path, uint32_t flags, struct file **out); /* takes the
 bool file_is_vfs(const struct file *);
 struct open_file *file_open_of(struct file *); /* NULL when it is not a VFS file */
 int open_at(int directory, const char *text, uint32_t flags, uint32_t mode, struct file **out);
+void inode_refresh(struct inode *); /* where others change it; an error leaves what is known */
 void inode_fill_stat(struct inode *, struct linux_stat *out);
 int inode_truncate(struct inode *, int64_t size);
 long path_text(struct path path, char *out, size_t room);

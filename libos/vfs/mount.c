@@ -108,3 +108,13 @@ int vfs_mount(struct superblock *super, const char *text, bool as_root, uint32_t
     if (!error && as_root) mount_view_start((struct path){ mount, root });
     return error;
 }
+
+int vfs_sync(void) {
+    int result = 0;
+    for (struct mount *mount = first_mount; mount; mount = mount->next) {
+        struct superblock *super = mount->super;
+        int error = super->ops && super->ops->sync ? super->ops->sync(super) : 0;
+        if (!result) result = error;
+    }
+    return result;
+}

@@ -50,7 +50,10 @@ static long regular_write(struct file *file, const struct iovec *vector, int cou
     struct inode *inode = file_open_of(file)->inode;
     if (!inode->ops->write && !inode->ops->write_opened) return -EINVAL;
     int64_t at = position < 0 ? file->position : position;
-    if (file->flags & O_APPEND) at = inode->size;
+    if (file->flags & O_APPEND) {
+        inode_refresh(inode);
+        at = inode->size;
+    }
     long done = 0;
     for (int i = 0; i < count; i++) {
         if (!vector[i].length) continue;
@@ -71,6 +74,7 @@ static long regular_write(struct file *file, const struct iovec *vector, int cou
 }
 
 static int64_t regular_seek(struct file *file, int64_t offset, int whence) {
+    if (whence != SEEK_SET && whence != SEEK_CUR) inode_refresh(file_open_of(file)->inode);
     int64_t size = file_open_of(file)->inode->size, base;
     switch (whence) {
     case SEEK_SET: base = 0; break;
@@ -86,13 +90,16 @@ static int64_t regular_seek(struct file *file, int64_t offset, int whence) {
 }
 
 static int any_stat(struct file *file, struct linux_stat *out) {
+    inode_refresh(file_open_of(file)->inode);
     inode_fill_stat(file_open_of(file)->inode, out);
     return 0;
 }
 
+static const struct file_ops path_ops;
 static void any_close(struct file *file) {
     struct open_file *open = file->data;
     if (open->state) open->inode->ops->close_opened(open->inode, open->state);
+    if (file->ops != &path_ops && open->inode->ops->closed) open->inode->ops->closed(open->inode, file->flags);
     path_put(open->path);
     kfree(open);
 }
@@ -151,13 +158,12 @@ static int check_open(struct path path, uint32_t flags) {
     uint32_t access = flags & O_ACCMODE;
     bool writes = access != O_RDONLY || flags & O_TRUNC;
     if (flags & O_DIRECTORY && !is_directory(inode)) return -ENOTDIR;
-    if (is_symlink(inode) && !inode->ops->target) return -ELOOP;
+    if (is_symlink(inode) && (!inode->ops->target || flags & O_NOFOLLOW)) return -ELOOP;
     if (is_directory(inode) && (writes || flags & O_CREAT)) return -EISDIR;
     if (writes && is_regular(inode) && path_read_only(path)) return -EROFS;
     if (flags & O_NOATIME && !owner_or_root(inode)) return -EPERM;
     if (inode->ops->target) return 0;
-    int error = inode_permission(inode, (access != O_WRONLY ? MAY_READ : 0) | (writes ? MAY_WRITE : 0));
-    return error || !inode->ops->may_open ? error : inode->ops->may_open(inode, flags);
+    return inode_permission(inode, (access != O_WRONLY ? MAY_READ : 0) | (writes ? MAY_WRITE : 0));
 }
 
 int open_path(struct path path, uint32_t flags, struct file **out) {
@@ -177,6 +183,11 @@ int open_path(struct path path, uint32_t flags, struct file **out) {
             path_put(path);
             return error;
         }
+        if (!error && is_device(inode)) {
+            error = path.mount->flags & MOUNT_NO_DEVICES ? -EACCES : device_open(inode, flags & ~(uint32_t)(O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC), out);
+            path_put(path);
+            return error;
+        }
         if (!error && !is_directory(inode) && !is_regular(inode)) error = -ENXIO;
         if (!error && ((flags & O_ACCMODE) != O_RDONLY || flags & O_TRUNC) && inode->ops->prepare_write)
             error = inode->ops->prepare_write(inode, flags & O_TRUNC);
@@ -184,6 +195,8 @@ int open_path(struct path path, uint32_t flags, struct file **out) {
     } else if (flags & O_DIRECTORY && !is_directory(inode)) {
         error = -ENOTDIR;
     }
+    bool tells = !(flags & O_PATH) && inode->ops->opened;
+    if (!error && tells) error = inode->ops->opened(inode, flags);
     struct open_file *open = error ? NULL : kzalloc(sizeof *open);
     if (open) {
         open->path = path;
@@ -192,6 +205,7 @@ int open_path(struct path path, uint32_t flags, struct file **out) {
         if (*out) return 0;
         kfree(open);
     }
+    if (!error && tells && inode->ops->closed) inode->ops->closed(inode, flags);
     path_put(path);
     return error ? error : -ENOMEM;
 }
@@ -212,6 +226,10 @@ static int create_and_open(struct path parent, struct name last, uint32_t flags,
     struct path path = { parent.mount, dentry };
     mount_get(path.mount);
     path_put(parent);
+    if (dentry->inode->ops->opened && (error = dentry->inode->ops->opened(dentry->inode, flags))) {
+        path_put(path);
+        return error;
+    }
     struct open_file *open = kzalloc(sizeof *open);
     if (open) {
         open->path = path;
@@ -220,6 +238,7 @@ static int create_and_open(struct path parent, struct name last, uint32_t flags,
         if (*out) return 0;
         kfree(open);
     }
+    if (dentry->inode->ops->closed) dentry->inode->ops->closed(dentry->inode, flags);
     path_put(path);
     return -ENOMEM;
 }
@@ -242,6 +261,15 @@ static int open_creating(struct path start, const char *text, uint32_t flags, ui
         if (!error) dentry_put(found);
         path_put(parent);
         return error ? error : -EEXIST;
+    }
+    if (found->inode->ops->jump && !(flags & O_NOFOLLOW)) {
+        struct path to;
+        error = found->inode->ops->jump(found->inode, &to);
+        if (error != -ENXIO) {
+            dentry_put(found);
+            path_put(parent);
+            return error ? error : open_path(to, flags, out);
+        }
     }
     if (is_symlink(found->inode) && !found->inode->ops->target && !(flags & O_NOFOLLOW)) {
         char *target = links < 40 ? walk_buffer() : NULL;
@@ -284,6 +312,7 @@ int vfs_open_program(const char *text, struct file **out, uint64_t *size) {
     error = is_regular(inode) && !inode->ops->open && !inode->ops->target && !(path.mount->flags & MOUNT_NO_EXECUTION)
                 ? inode_permission(inode, MAY_EXECUTE)
                 : -EACCES;
+    if (!error && inode->ops->opened) error = inode->ops->opened(inode, O_RDONLY);
     struct open_file *open = error ? NULL : kzalloc(sizeof *open);
     if (open) {
         *open = (struct open_file){ .path = path, .inode = inode };
@@ -292,6 +321,7 @@ int vfs_open_program(const char *text, struct file **out, uint64_t *size) {
         if (*out) return 0;
         kfree(open);
     }
+    if (!error && inode->ops->closed) inode->ops->closed(inode, O_RDONLY);
     path_put(path);
     return error ? error : -ENOMEM;
 }
