@@ -103,6 +103,7 @@ static void devfs_start(void) {
     if (!error) error = make_directories();
     if (!error) error = mount_defaults();
     if (!error) error = make_files();
+    if (!error) host_files_attach();
     if (!error) error = devices_attach();
     if (!error) error = program_attach();
     if (error) panic("devfs: the root file system cannot be made, error %d", -error);

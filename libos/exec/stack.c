@@ -8,6 +8,9 @@
 #include "lib/string.h"
 #include "memory/memory.h"
 #include "task/task.h"
+#include "vdso/vdso.h"
+
+#pragma weak vdso_map
 
 #define STACK_SIZE (8ul << 20)
 #define STACK_GUARD (1ul << 20)
@@ -91,6 +94,11 @@ uintptr_t exec_build_stack(struct address_space *space, const struct exec_image 
     if ((argc + envc + 3) & 1) push_word(&b, 0);
     uintptr_t auxv_end = b.at;
     push_auxv(&b, image, path, platform, random_bytes, &abi);
+    uintptr_t vdso = vdso_map ? vdso_map(space) : 0;
+    if (vdso) {
+        push_word(&b, vdso);
+        push_word(&b, AT_SYSINFO_EHDR);
+    }
     struct program_place *place = &space->program;
     place->arguments = strings;
     place->arguments_end = environment;
