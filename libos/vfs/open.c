@@ -134,7 +134,7 @@ static const struct file_ops path_ops = { .kind = "path", .read = path_transfer,
 
 struct open_file *file_open_of(struct file *file) {
     const struct file_ops *ops = file->ops;
-    return ops == &regular_ops || ops == &directory_ops || ops == &path_ops ? file->data : NULL;
+    return ops == &regular_ops || ops == &directory_ops || ops == &path_ops || ops == &fifo_ops ? file->data : NULL;
 }
 
 struct inode *file_inode(struct file *file) {
@@ -154,6 +154,14 @@ static int check_open(struct inode *inode, uint32_t flags) {
                               : inode_permission(inode, (access != O_WRONLY ? MAY_READ : 0) | (writes ? MAY_WRITE : 0));
 }
 
+/* A named pipe: waits for its other end. The reference of `path` is given up. */
+static int open_fifo(struct path path, uint32_t flags, struct file **out) {
+    struct open_file open = { .path = path, .inode = path.dentry->inode };
+    int error = fifo_open ? fifo_open(&open, flags, out) : -ENXIO;
+    if (error) path_put(path);
+    return error;
+}
+
 int open_path(struct path path, uint32_t flags, struct file **out) {
     struct inode *inode = path.dentry->inode;
     const struct file_ops *ops = flags & O_PATH ? &path_ops : is_directory(inode) ? &directory_ops : &regular_ops;
@@ -171,6 +179,7 @@ int open_path(struct path path, uint32_t flags, struct file **out) {
             path_put(path);
             return error;
         }
+        if (!error && (inode->mode & S_IFMT) == S_IFIFO) return open_fifo(path, flags & ~(uint32_t)(O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC), out);
         if (!error && !is_directory(inode) && !is_regular(inode)) error = -ENXIO;
         if (!error && ((flags & O_ACCMODE) != O_RDONLY || flags & O_TRUNC) && inode->ops->prepare_write)
             error = inode->ops->prepare_write(inode, flags & O_TRUNC);

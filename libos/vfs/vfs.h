@@ -81,6 +81,7 @@ int vfs_open_program(const char *path, struct file **out, uint64_t *size);
 int vfs_enter(const char *path); /* chdir */
 int vfs_make_directory(const char *path, uint32_t mode);
 int vfs_make_node(const char *path, uint32_t mode); /* of any kind */
+long vfs_make_node_at(int directory, const char *program_path, uint32_t mode, uint64_t device); /* mknodat(2) */
 int vfs_make_symlink(const char *target, const char *path);
 int vfs_write_file(const char *path, const void *content, size_t size, uint32_t mode); /* creates or replaces */
 int vfs_attach(const char *path, struct inode *inode); /* gives a ready inode (of any kind) a name; takes the reference on success */
@@ -88,6 +89,9 @@ int vfs_attach(const char *path, struct inode *inode); /* gives a ready inode (o
 int vfs_make_socket(const char *path, struct inode **out);
 int vfs_find_socket(const char *path, struct inode **out);
 int vfs_mount(struct superblock *, const char *path, bool as_root); /* takes over super->root's reference */
+/* By `fifo`: opens one, may sleep; its file's data begins with a struct open_file, which takes the path's reference on success. */
+struct open_file;
+int fifo_open(struct open_file *, uint32_t flags, struct file **out);
 struct inode *file_inode(struct file *); /* borrowed; NULL when the file has none (pipe, console) */
 /* Into libOS memory: what exec and its like read with. Bytes (short at the end) or -errno. */
 long vfs_read_at(struct file *, void *to, size_t size, int64_t position);
