@@ -5,7 +5,7 @@
 export const ABI_VERSION = 1;
 
 export const NOTE_IMAGE = 1;
-export const FEATURE = { UART: 1 << 0, VIRTIO_CONSOLE: 1 << 1, INPUT: 1 << 2, SIGNALS: 1 << 3, BINARY: 1 << 4, TRACE: 1 << 5 } as const;
+export const FEATURE = { UART: 1 << 0, VIRTIO_CONSOLE: 1 << 1, INPUT: 1 << 2, SIGNALS: 1 << 3, BINARY: 1 << 4, TRACE: 1 << 5, NETWORK: 1 << 6 } as const;
 
 export const MODULE_MAGIC = 0x314d4c48;
 export const FLAG = { FRAMED: 1 << 0, DEBUG_EXIT: 1 << 1, STDIN: 1 << 2, TTY: 1 << 3, FIXED: 1 << 4 } as const;
@@ -22,7 +22,10 @@ export const MODULE = {
   ROOTFS: 10,
   EXEC: 11,
   TRACE: 12,
+  NETWORK: 13,
+  FILES: 14,
 } as const;
+export const NETWORK = { DHCP: 1 << 0, AUTOCONF: 1 << 1 } as const;
 
 /** What to send of a traced call's argument. */
 export const TRACE = { AFTER: 128, WORDS: 0, STRING: 48, RESULT: 49, LENGTH: 50, ENTRIES: 56, VECTOR: 64, MOST: 256 } as const;

@@ -81,6 +81,16 @@ void dentry_put(struct dentry *dentry) {
     }
 }
 
+void dentry_forget(struct superblock *super) {
+    for (struct dentry *at = idle_first, *next; at; at = next) {
+        next = at->idle_next;
+        if (at->inode->super != super) continue;
+        idle_out(at);
+        free_chain(at);
+        next = idle_first; /* its parent may have become idle, or gone */
+    }
+}
+
 static struct dentry *make(struct dentry *parent, struct name name, struct inode *inode) {
     struct dentry *dentry = kzalloc(sizeof *dentry);
     char *copy = kmalloc(name.length + 1);
@@ -124,9 +134,17 @@ static struct dentry *cached(const struct dentry *parent, struct name name) {
 int dentry_lookup(struct dentry *parent, struct name name, struct dentry **out) {
     struct dentry *found = cached(parent, name);
     if (found) {
+        int error = 0;
         dentry_get(found);
         *out = found;
-        return 0;
+        if (found->inode->ops->refresh) error = found->inode->ops->refresh(found->inode);
+        if (error != -ENOENT && error != -ESTALE) {
+            if (error) dentry_put(found);
+            return error;
+        }
+        if (found->mounts) return 0;
+        dentry_delete(found); /* it leads elsewhere now: looked up below */
+        dentry_put(found);
     }
     struct inode *inode;
     if (!parent->inode->ops->lookup) return -ENOTDIR;
