@@ -4,11 +4,17 @@
  */
 #include "arch/arch.h"
 #include "clock/clock.h"
+#include "cpu-time/cpu_time.h"
+#include "cpu-timers/cpu_timers.h"
 #include "futex/futex.h"
 #include "memory/memory.h"
 #include "signal/signal.h"
 #include "thread/internal.h"
 #include "vm/vm.h"
+
+/* By `cpu-time` and `cpu-timers`. */
+#pragma weak cpu_time_thread_end
+#pragma weak cpu_timers_thread_end
 
 enum { NUMBER_MOST = 4194303, NUMBER_AGAIN = 300 };
 
@@ -102,6 +108,8 @@ long thread_clone(const struct trap_frame *frame, const struct clone_request *re
 void thread_release(void) {
     struct thread *self = current_thread(), **link = &self->process->threads;
     futex_thread_end(self);
+    if (cpu_timers_thread_end) cpu_timers_thread_end(self);
+    if (cpu_time_thread_end) cpu_time_thread_end(self);
     while (*link != self) link = &(*link)->next;
     *link = self->next;
     signal_thread_end(self);

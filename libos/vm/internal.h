@@ -47,5 +47,8 @@ void vm_recharge(struct address_space *, size_t size);             /* ... that c
 void vm_uncharge(struct address_space *, size_t size);
 /* Every page of the range mapped by an area? */
 bool vm_covered(struct address_space *, uintptr_t start, uintptr_t end);
+static inline void vm_mapped(struct address_space *space) { /* one page more */
+    if (++space->resident > space->most_resident) space->most_resident = space->resident;
+}
 int vm_populate(struct address_space *, uintptr_t start, uintptr_t end);
 #endif

@@ -28,6 +28,7 @@ struct address_space {
     struct vm_areas areas;
     uintptr_t mmap_top;              /* mmap goes down from here */
     uintptr_t brk_start, brk_end;    /* brk_end: as the program set it, not rounded */
+    uint64_t resident, most_resident; /* pages that are mapped, and how many were at most */
     uint64_t charged;                /* pages that the program was promised */
 };
 
