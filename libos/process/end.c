@@ -14,6 +14,7 @@ extern __typeof(mount_view_put) mount_view_put __attribute__((weak));
 void itimer_end(struct process *) __attribute__((weak)); /* by `itimer` */
 #pragma weak cpu_timers_process_end
 void limits_put(struct process *) __attribute__((weak)); /* by `system` */
+void sem_process_end(struct process *) __attribute__((weak)); /* by `ipc-sem` */
 
 enum { CLD_EXITED = 1, CLD_KILLED = 2 };
 
@@ -75,6 +76,7 @@ static void finish(struct process *process) {
     if (itimer_end) itimer_end(process);
     if (cpu_timers_process_end) cpu_timers_process_end(process);
     cpu_time_space_end(process);
+    if (sem_process_end) sem_process_end(process);
     if (limits_put) limits_put(process);
     if (process->files) file_table_put(process->files);
     if (process->view && mount_view_put) mount_view_put(process->view);
