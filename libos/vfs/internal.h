@@ -59,7 +59,7 @@ static inline bool is_regular(const struct inode *inode) { return (inode->mode &
 static inline struct mount_view *view(void) { return current_process()->view; }
 
 /* An open file of the VFS: data of struct file. */
-struct open_file { struct path path; struct inode *inode; int lock; };
+struct open_file { struct path path; struct inode *inode; };
 int open_path(struct path path, uint32_t flags, struct file **out); /* takes the path's reference in any case */
 bool file_is_vfs(const struct file *);
 struct open_file *file_open_of(struct file *); /* NULL when it is not a VFS file */

@@ -4,6 +4,8 @@
  */
 #include "vfs/internal.h"
 
+void locks_file_gone(struct inode *, const struct file *) __attribute__((weak)); /* by `file-locks` */
+
 static long read_program(struct inode *inode, uint8_t *to, size_t size, int64_t position) {
     if (inode->ops->read) return inode->ops->read(inode, to, size, position);
     if (!inode->ops->get_page) return -EINVAL;
@@ -95,6 +97,7 @@ static int any_stat(struct file *file, struct linux_stat *out) {
 static const struct file_ops path_ops;
 static void any_close(struct file *file) {
     struct open_file *open = file->data;
+    if (open->inode->locks && locks_file_gone) locks_file_gone(open->inode, file);
     if (file->ops != &path_ops && open->inode->ops->closed) open->inode->ops->closed(open->inode, file->flags);
     path_put(open->path);
     kfree(open);

@@ -15,7 +15,7 @@
 #include "abi/linux_file.h"
 #include "file/file.h"
 
-struct inode; struct dentry; struct mount; struct superblock;
+struct inode; struct inode_locks; struct dentry; struct mount; struct superblock;
 
 /* Receives directory entries; false: full, the entry was not taken. offset: the position after this entry. */
 struct dirent_sink { bool (*add)(struct dirent_sink *, const char *name, size_t length, uint64_t ino, uint32_t mode, int64_t offset); };
@@ -62,6 +62,7 @@ struct inode {
     int64_t size;
     struct linux_timespec atime, mtime, ctime, btime;
     void *data; /* the file system's */
+    struct inode_locks *locks; /* of the component `file-locks`; NULL: none */
 };
 struct super_ops {
     void (*statfs)(struct superblock *, struct linux_statfs *out);
