@@ -74,11 +74,7 @@ int device_open(struct inode *, uint32_t flags, struct file **out); /* by its nu
 static inline struct mount_view *view(void) { return current_process()->view; }
 
 /* An open file of the VFS: data of struct file. */
-<<<<<<< HEAD
-struct open_file { struct path path; struct inode *inode; };
-=======
-struct open_file { struct path path; struct inode *inode; int lock; void *state; };
->>>>>>> ebb16155b4c62ef7f60f5eeede6a807137987ffb
+struct open_file { struct path path; struct inode *inode; void *state; };
 int open_path(struct path path, uint32_t flags, struct file **out); /* takes the path's reference in any case */
 bool file_is_vfs(const struct file *);
 struct open_file *file_open_of(struct file *); /* NULL when it is not a VFS file */

@@ -4,15 +4,11 @@
  */
 #include "vfs/internal.h"
 
-<<<<<<< HEAD
 void locks_file_gone(struct inode *, const struct file *) __attribute__((weak)); /* by `file-locks` */
 
-static long read_program(struct inode *inode, uint8_t *to, size_t size, int64_t position) {
-=======
 static long read_program(struct open_file *open, uint8_t *to, size_t size, int64_t position) {
     struct inode *inode = open->inode;
     if (inode->ops->read_opened) return inode->ops->read_opened(inode, &open->state, to, size, position);
->>>>>>> ebb16155b4c62ef7f60f5eeede6a807137987ffb
     if (inode->ops->read) return inode->ops->read(inode, to, size, position);
     if (!inode->ops->get_page) return -EINVAL;
     long done = 0;
@@ -104,11 +100,8 @@ static int any_stat(struct file *file, struct linux_stat *out) {
 static const struct file_ops path_ops;
 static void any_close(struct file *file) {
     struct open_file *open = file->data;
-<<<<<<< HEAD
     if (open->inode->locks && locks_file_gone) locks_file_gone(open->inode, file);
-=======
     if (open->state) open->inode->ops->close_opened(open->inode, open->state);
->>>>>>> ebb16155b4c62ef7f60f5eeede6a807137987ffb
     if (file->ops != &path_ops && open->inode->ops->closed) open->inode->ops->closed(open->inode, file->flags);
     path_put(open->path);
     kfree(open);

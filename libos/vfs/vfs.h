@@ -16,12 +16,8 @@
 #include "file/file.h"
 #include "init/init.h"
 
-<<<<<<< HEAD
 struct inode; struct inode_locks; struct dentry; struct mount; struct superblock;
-=======
-struct inode; struct dentry; struct mount; struct superblock;
 struct path { struct mount *mount; struct dentry *dentry; };
->>>>>>> ebb16155b4c62ef7f60f5eeede6a807137987ffb
 
 /* Receives directory entries; false: full, the entry was not taken. offset: the position after this entry. */
 struct dirent_sink { bool (*add)(struct dirent_sink *, const char *name, size_t length, uint64_t ino, uint32_t mode, int64_t offset); };
