@@ -1,5 +1,5 @@
-/* System V IPC: segments that fork shares and exits detach, semaphores that are taken back, messages by type. variants below. */
-// variants: musl glibc pie
+/* System V IPC: segments that fork shares and exits detach, semaphores that are taken back, messages by type. */
+// variants: musl glibc
 #define _GNU_SOURCE
 #include <errno.h>
 #include <signal.h>

@@ -1,5 +1,5 @@
 /* Locks on files: whose they are, what they conflict with, when they go; who waits, and who would wait for ever. */
-// variants: musl glibc pie
+// variants: musl glibc
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
