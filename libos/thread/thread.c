@@ -15,6 +15,7 @@
 /* By `cpu-time` and `cpu-timers`. */
 #pragma weak cpu_time_thread_end
 #pragma weak cpu_timers_thread_end
+#pragma weak memory_reclaim
 
 enum { NUMBER_MOST = 4194303, NUMBER_AGAIN = 300 };
 
@@ -46,9 +47,16 @@ static void begin(void *argument) {
     arch_return_to_program(frame);
 }
 
+/* The last pages are for what the threads that are there still touch: who makes another gets an error, not those their end. */
+static bool memory_is_short(void) {
+    uint64_t least = memory_total() >> 7;
+    if (memory_free() >= least) return false;
+    return !memory_reclaim || !memory_reclaim(least >> PAGE_SHIFT);
+}
+
 int thread_create(struct process *process, const struct trap_frame *frame, const struct clone_request *request, struct thread **out) {
     struct thread *self = current_thread(), *made;
-    if (arch_thread_adopt(&self->arch)) return -ENOMEM;
+    if (memory_is_short() || arch_thread_adopt(&self->arch)) return -ENOMEM;
     if (!(made = kzalloc(sizeof *made))) return -ENOMEM;
     if (!(made->signals = signal_thread_create()) || arch_thread_prepare(&made->arch, begin, made)) {
         kfree(made->signals);
