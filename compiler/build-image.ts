@@ -105,7 +105,7 @@ export function listRootComponents(request: RootImageRequest): string[] | undefi
 function selectForRoot(request: RootImageRequest, components: LoadedComponent[]): Selection {
   const names = components.map(({ manifest }) => manifest.name);
   // What a path can lead to is there for any program: nobody knows which it opens.
-  const byPath = components.filter(({ manifest }) => manifest.programs !== 'linked' && manifest.instead === undefined && (manifest.filesystems.length > 0 || manifest.proc.length > 0));
+  const byPath = components.filter(({ manifest }) => manifest.byPath && manifest.programs !== 'linked' && manifest.instead === undefined);
   const always = [...rootComponents, ...byPath.map(({ manifest }) => manifest.name)].filter((name) => names.includes(name));
   return select({ ...request, add: [...new Set([...always, ...(request.add ?? [])])] }, 'binary', components, request.calls ?? 'all');
 }
