@@ -114,13 +114,19 @@ class Resolver {
   resolve(path: string, bytes: Uint8Array): void {
     const { summarizer, files } = this.#request;
     const program = summarizer.summarize(bytes, path, false);
-    if (program.interpreter === undefined) return this.#resolveStatic(path, bytes);
+    if (program.interpreter === undefined) {
+      this.#resolveStatic(path, bytes);
+      return;
+    }
     const first = this.#add(path, program, 'the program');
     this.#use(first, program.root, 'the program');
     if (this.#isDone()) return;
     // The loader. Where it is the C library as well, it is looked at as a library.
     const loader = files.read(program.interpreter);
-    if (!loader) return this.#doubt(`its interpreter ${program.interpreter} is not there`);
+    if (!loader) {
+      this.#doubt(`its interpreter ${program.interpreter} is not there`);
+      return;
+    }
     const isLibc = posix.basename(program.interpreter).startsWith('ld-musl');
     const interpreter = this.#add(program.interpreter, summarizer.summarize(loader, program.interpreter, !isLibc), 'the interpreter of the program');
     interpreter.isInterpreter = !isLibc;

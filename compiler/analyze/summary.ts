@@ -218,7 +218,10 @@ function judgeUse(work: Work, use: ImportUse, facts: Facts): void {
   const { location, kind } = watched.get(use.name) as { location: Location; kind: string };
   const place = nameAddress(map, use.address) ?? `0x${use.address.toString(16)}`;
   const doubt = (text: string) => void facts.add(table.of('doubts', `${text}, at ${place}`));
-  if (use.kind === 'taken') return doubt(`a pointer to ${use.name} exists`);
+  if (use.kind === 'taken') {
+    doubt(`a pointer to ${use.name} exists`);
+    return;
+  }
   const regionIndex = findRegion(map, use.address);
   const region = map.regions[regionIndex] as Region;
   const index = findHolder(getCode(map, region), use.address - region.start);

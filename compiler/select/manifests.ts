@@ -17,6 +17,8 @@ export type Component = {
   drivers: string[];
   filesystems: string[];
   proc: string[];
+  /** Opening a path leads to it: it is in every image with a root file system. */
+  byPath: boolean;
   /** Calls that it answers before they are made: in a binary image whose program can make one of them, it is there. */
   answers: string[];
   /** Only in images of this kind; both when absent. */
