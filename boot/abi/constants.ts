@@ -22,7 +22,10 @@ export const MODULE = {
   ROOTFS: 10,
   EXEC: 11,
   TRACE: 12,
+  NETWORK: 13,
+  FILES: 14,
 } as const;
+export const NETWORK = { DHCP: 1 << 0, AUTOCONF: 1 << 1 } as const;
 
 /** What to send of a traced call's argument. */
 export const TRACE = { AFTER: 128, WORDS: 0, STRING: 48, RESULT: 49, LENGTH: 50, ENTRIES: 56, VECTOR: 64, MOST: 256 } as const;

@@ -2,6 +2,7 @@
 export * from './constants.ts';
 export { endsWithCall, formatDeferred, type ImageMemory, openImageMemory } from './deferred.ts';
 export { type BootModule, decodeBootModule, encodeBootModule } from './module.ts';
+export { type Address, encodeFiles, encodeInterfaces, type GuestFile, INTERFACE, type NetworkInterface, parseIpv4, parseIpv6, parseMac } from './network.ts';
 export { type ImageNote, isSupportedNote, readImageNote } from './note.ts';
 export {
   createRecordDecoder,

@@ -3,6 +3,7 @@
  * type, u32 size, payload, zero padding to 8. Owns: the encoder, and a decoder for tests and for doubtful moments.
  */
 import { ABI_VERSION, MODULE, MODULE_MAGIC } from './constants.ts';
+import { encodeFiles, encodeInterfaces, type GuestFile, type NetworkInterface } from './network.ts';
 
 const HEADER_SIZE = 16;
 const PAGE = 4096;
@@ -23,6 +24,10 @@ export interface BootModule {
   readonly exec?: string | undefined;
   /** Rules of tracing, 8 bytes a system call. */
   readonly trace?: Uint8Array | undefined;
+  /** Addresses of the network devices, where they are known. */
+  readonly interfaces?: readonly NetworkInterface[] | undefined;
+  /** Files over those of the root file system. */
+  readonly files?: readonly GuestFile[] | undefined;
 }
 
 function encodeStrings(strings: readonly string[]): Buffer {
@@ -53,6 +58,8 @@ export function encodeBootModule(module: BootModule): Buffer {
   }
   if (module.exec !== undefined) records.push([MODULE.EXEC, Buffer.from(module.exec, 'utf8')]);
   if (module.trace !== undefined) records.push([MODULE.TRACE, module.trace]);
+  if (module.interfaces !== undefined && module.interfaces.length > 0) records.push([MODULE.NETWORK, encodeInterfaces(module.interfaces)]);
+  if (module.files !== undefined && module.files.length > 0) records.push([MODULE.FILES, encodeFiles(module.files)]);
   const rootfs = module.rootfs;
   const rootfsRecord = Buffer.alloc(16);
   if (rootfs !== undefined) records.push([MODULE.ROOTFS, rootfsRecord]);

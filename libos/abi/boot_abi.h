@@ -54,6 +54,23 @@
 #define HULL_TRACE_VECTOR 64   /* + k: as many struct iovec as argument k says; then the bytes of each, as arguments 8, 9 … */
 #define HULL_TRACE_MOST 256
 
+#define HULL_MODULE_NETWORK 13 /* struct hull_network_interface[], in the order eth0, eth1 …; devices that no MAC here names come after them */
+#define HULL_MODULE_FILES 14   /* files over the root file system: each u32 mode (permission bits), u32 size, absolute path ended by NUL, `size` bytes */
+#define HULL_NETWORK_DHCP (1u << 0)     /* ask for an IPv4 address: none is known here */
+#define HULL_NETWORK_AUTOCONF (1u << 1) /* take IPv6 addresses and routes from router advertisements */
+#ifndef __ASSEMBLER__
+#include <stdint.h>
+struct hull_network_interface {
+    uint8_t mac[6];
+    uint16_t mtu;                     /* 0: what the device says, or 1500 */
+    uint32_t flags;                   /* HULL_NETWORK_* */
+    uint8_t ipv4_prefix, ipv6_prefix; /* bits of the network; 0: no such address */
+    uint8_t reserved[2];
+    uint8_t ipv4[4], ipv4_gateway[4]; /* network order; a gateway of zeros: none */
+    uint8_t ipv6[16], ipv6_gateway[16];
+};
+#endif
+
 /* ---- Program blob (binary images): the unmodified executable, embedded page-aligned by the linker. ---- */
 /* Linker-made symbols: hull_program_start, hull_program_end (its bytes), hull_program_path (NUL-ended). */
 
@@ -61,7 +78,6 @@
 #define HULL_RECORD_MAGIC 0xb5
 #define HULL_RECORD_MAX 65520 /* most payload bytes of one record */
 #ifndef __ASSEMBLER__
-#include <stdint.h>
 struct hull_record {
     uint8_t magic;    /* HULL_RECORD_MAGIC */
     uint8_t type;     /* HULL_RECORD_* */

@@ -252,7 +252,7 @@ static void statfs(struct superblock *super, struct linux_statfs *out) {
     if (upper->ops->statfs) upper->ops->statfs(upper, out);
     out->type = 0x794c7630; /* OVERLAYFS_SUPER_MAGIC */
 }
-static const struct super_ops super_ops = { statfs };
+static const struct super_ops super_ops = { .statfs = statfs };
 
 struct superblock *overlay_create(struct superblock *lower, struct superblock *upper, uint64_t device) {
     struct superblock *super = kzalloc(sizeof *super);

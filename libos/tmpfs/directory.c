@@ -246,7 +246,7 @@ static void tmpfs_statfs(struct superblock *super, struct linux_statfs *out) {
     out->bfree = out->bavail = memory_free() / PAGE_SIZE;
     out->files = out->ffree = out->blocks;
 }
-static const struct super_ops tmpfs_super_ops = { tmpfs_statfs };
+static const struct super_ops tmpfs_super_ops = { .statfs = tmpfs_statfs };
 
 struct superblock *tmpfs_create(uint32_t root_mode, uint64_t device) {
     struct superblock *super = kzalloc(sizeof *super);

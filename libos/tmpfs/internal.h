@@ -4,6 +4,7 @@
 #include "lib/string.h"
 #include "memory/memory.h"
 #include "syscall/syscall.h"
+#include "tmpfs/content.h"
 #include "tmpfs/tmpfs.h"
 
 struct entry {
@@ -20,11 +21,5 @@ struct directory {
     int64_t cookie;
     struct inode *parent; /* not referenced: a directory with a name is under its parent */
 };
-/* A file's pages: a tree of tables of 512, as high as the last page needs. height 0: root is the page itself (or 0). */
-struct content { uint64_t root, pages; unsigned height; };
 extern const struct inode_ops tmpfs_directory_ops, tmpfs_file_ops;
-
-uint64_t content_find(const struct content *, uint64_t index);              /* physical page, 0: a hole */
-int content_get(struct content *, uint64_t index, uint64_t *physical);      /* makes it, zeroed; 0 or -ENOSPC. No reference is given */
-void content_drop(struct content *, uint64_t first, uint64_t end);          /* pages [first, end) become holes */
 #endif

@@ -40,6 +40,7 @@ static long stat_path(struct path path, void *argument) {
     struct file *target = request->follow && inode->ops->target ? inode->ops->target(inode) : NULL;
     if (target) return file_stat(target, request->out);
     if (request->follow && inode->ops->target) return -ENOENT;
+    if (path.dentry == path.mount->root) inode_refresh(inode); /* others were refreshed on the way here */
     inode_fill_stat(inode, request->out);
     return 0;
 }

@@ -124,9 +124,17 @@ static struct dentry *cached(const struct dentry *parent, struct name name) {
 int dentry_lookup(struct dentry *parent, struct name name, struct dentry **out) {
     struct dentry *found = cached(parent, name);
     if (found) {
+        int error = 0;
         dentry_get(found);
         *out = found;
-        return 0;
+        if (found->inode->ops->refresh) error = found->inode->ops->refresh(found->inode);
+        if (error != -ENOENT && error != -ESTALE) {
+            if (error) dentry_put(found);
+            return error;
+        }
+        if (found->mounts) return 0;
+        dentry_delete(found); /* it leads elsewhere now: looked up below */
+        dentry_put(found);
     }
     struct inode *inode;
     if (!parent->inode->ops->lookup) return -ENOTDIR;

@@ -30,6 +30,10 @@ void inode_get(struct inode *inode) {
     inode->references++;
 }
 
+void inode_refresh(struct inode *inode) {
+    if (inode->ops->refresh) inode->ops->refresh(inode);
+}
+
 void inode_put(struct inode *inode) {
     if (--inode->references == 0) inode->ops->release(inode);
 }

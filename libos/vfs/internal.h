@@ -64,6 +64,7 @@ int open_path(struct path path, uint32_t flags, struct file **out); /* takes the
 bool file_is_vfs(const struct file *);
 struct open_file *file_open_of(struct file *); /* NULL when it is not a VFS file */
 int open_at(int directory, const char *text, uint32_t flags, uint32_t mode, struct file **out);
+void inode_refresh(struct inode *); /* where others change it; an error leaves what is known */
 void inode_fill_stat(struct inode *, struct linux_stat *out);
 int inode_truncate(struct inode *, int64_t size);
 long path_text(struct path path, char *out, size_t room);

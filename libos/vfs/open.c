@@ -48,7 +48,10 @@ static long regular_write(struct file *file, const struct iovec *vector, int cou
     struct inode *inode = file_open_of(file)->inode;
     if (!inode->ops->write) return -EINVAL;
     int64_t at = position < 0 ? file->position : position;
-    if (file->flags & O_APPEND) at = inode->size;
+    if (file->flags & O_APPEND) {
+        inode_refresh(inode);
+        at = inode->size;
+    }
     long done = 0;
     for (int i = 0; i < count; i++) {
         if (!vector[i].length) continue;
@@ -68,6 +71,7 @@ static long regular_write(struct file *file, const struct iovec *vector, int cou
 }
 
 static int64_t regular_seek(struct file *file, int64_t offset, int whence) {
+    if (whence != SEEK_SET && whence != SEEK_CUR) inode_refresh(file_open_of(file)->inode);
     int64_t size = file_open_of(file)->inode->size, base;
     switch (whence) {
     case SEEK_SET: base = 0; break;
@@ -83,12 +87,15 @@ static int64_t regular_seek(struct file *file, int64_t offset, int whence) {
 }
 
 static int any_stat(struct file *file, struct linux_stat *out) {
+    inode_refresh(file_open_of(file)->inode);
     inode_fill_stat(file_open_of(file)->inode, out);
     return 0;
 }
 
+static const struct file_ops path_ops;
 static void any_close(struct file *file) {
     struct open_file *open = file->data;
+    if (file->ops != &path_ops && open->inode->ops->closed) open->inode->ops->closed(open->inode, file->flags);
     path_put(open->path);
     kfree(open);
 }
@@ -178,6 +185,8 @@ int open_path(struct path path, uint32_t flags, struct file **out) {
     } else if (flags & O_DIRECTORY && !is_directory(inode)) {
         error = -ENOTDIR;
     }
+    bool tells = !(flags & O_PATH) && inode->ops->opened;
+    if (!error && tells) error = inode->ops->opened(inode, flags);
     struct open_file *open = error ? NULL : kzalloc(sizeof *open);
     if (open) {
         open->path = path;
@@ -186,6 +195,7 @@ int open_path(struct path path, uint32_t flags, struct file **out) {
         if (*out) return 0;
         kfree(open);
     }
+    if (!error && tells && inode->ops->closed) inode->ops->closed(inode, flags);
     path_put(path);
     return error ? error : -ENOMEM;
 }
@@ -205,6 +215,10 @@ static int create_and_open(struct path parent, struct name last, uint32_t flags,
     }
     struct path path = { parent.mount, dentry };
     path_put(parent);
+    if (dentry->inode->ops->opened && (error = dentry->inode->ops->opened(dentry->inode, flags))) {
+        path_put(path);
+        return error;
+    }
     struct open_file *open = kzalloc(sizeof *open);
     if (open) {
         open->path = path;
@@ -213,6 +227,7 @@ static int create_and_open(struct path parent, struct name last, uint32_t flags,
         if (*out) return 0;
         kfree(open);
     }
+    if (dentry->inode->ops->closed) dentry->inode->ops->closed(dentry->inode, flags);
     path_put(path);
     return -ENOMEM;
 }
@@ -274,6 +289,7 @@ int vfs_open_program(const char *text, struct file **out, uint64_t *size) {
     if (error) return error;
     struct inode *inode = path.dentry->inode;
     error = is_regular(inode) && !inode->ops->open && !inode->ops->target ? inode_permission(inode, MAY_EXECUTE) : -EACCES;
+    if (!error && inode->ops->opened) error = inode->ops->opened(inode, O_RDONLY);
     struct open_file *open = error ? NULL : kzalloc(sizeof *open);
     if (open) {
         *open = (struct open_file){ .path = path, .inode = inode };
@@ -282,6 +298,7 @@ int vfs_open_program(const char *text, struct file **out, uint64_t *size) {
         if (*out) return 0;
         kfree(open);
     }
+    if (!error && inode->ops->closed) inode->ops->closed(inode, O_RDONLY);
     path_put(path);
     return error ? error : -ENOMEM;
 }

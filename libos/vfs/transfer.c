@@ -131,10 +131,15 @@ SYSCALL_DEFINE(fdatasync, int descriptor) {
 }
 
 SYSCALL_DEFINE(syncfs, int descriptor) {
-    return sync_file(descriptor);
+    struct file *file = file_lookup(descriptor);
+    if (!file) return -EBADF;
+    struct inode *inode = file_inode(file);
+    struct superblock *super = inode ? inode->super : NULL;
+    return super && super->ops && super->ops->sync ? super->ops->sync(super) : 0;
 }
 
 SYSCALL_DEFINE(sync, void) {
+    vfs_sync();
     return 0;
 }
 

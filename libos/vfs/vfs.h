@@ -41,6 +41,11 @@ struct inode_ops {
     int (*allocate)(struct inode *, int64_t start, int64_t length, bool punch); /* absent: -EOPNOTSUPP */
     int (*changed)(struct inode *); /* mode, owner or times were set; absent: they live in the inode only */
     int (*sync)(struct inode *);    /* absent: nothing to do */
+    /* For file systems that others change behind our back. refresh: fetches the attributes anew; -ENOENT, -ESTALE: the name by which it was found
+     * leads elsewhere now. opened, closed: an open file of it (directory or regular) begins and ends; an error refuses the opening. */
+    int (*refresh)(struct inode *);
+    int (*opened)(struct inode *, uint32_t flags);
+    void (*closed)(struct inode *, uint32_t flags);
     int (*prepare_write)(struct inode *, bool truncates); /* it is about to be opened for writing; absent: nothing to do */
     uint64_t (*blocks)(struct inode *); /* of 512 bytes; absent: from the size */
     /* Devices, descriptors: a file of their own, flags as in open. */
@@ -58,7 +63,10 @@ struct inode {
     struct linux_timespec atime, mtime, ctime, btime;
     void *data; /* the file system's */
 };
-struct super_ops { void (*statfs)(struct superblock *, struct linux_statfs *out); };
+struct super_ops {
+    void (*statfs)(struct superblock *, struct linux_statfs *out);
+    int (*sync)(struct superblock *); /* what is not written yet; absent: nothing is kept back */
+};
 struct superblock {
     const struct super_ops *ops;
     const char *kind;  /* "tmpfs", as /proc/mounts shows it */
@@ -88,6 +96,7 @@ int vfs_attach(const char *path, struct inode *inode); /* gives a ready inode (o
 int vfs_make_socket(const char *path, struct inode **out);
 int vfs_find_socket(const char *path, struct inode **out);
 int vfs_mount(struct superblock *, const char *path, bool as_root); /* takes over super->root's reference */
+int vfs_sync(void); /* all file systems; the first error */
 struct inode *file_inode(struct file *); /* borrowed; NULL when the file has none (pipe, console) */
 /* Into libOS memory: what exec and its like read with. Bytes (short at the end) or -errno. */
 long vfs_read_at(struct file *, void *to, size_t size, int64_t position);

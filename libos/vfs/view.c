@@ -50,6 +50,16 @@ int vfs_mount(struct superblock *super, const char *text, bool as_root) {
     return 0;
 }
 
+int vfs_sync(void) {
+    int result = 0;
+    for (struct mount *mount = first_mount; mount; mount = mount->next) {
+        struct superblock *super = mount->super;
+        int error = super->ops && super->ops->sync ? super->ops->sync(super) : 0;
+        if (!result) result = error;
+    }
+    return result;
+}
+
 struct mount_view *mount_view_copy(const struct mount_view *from) {
     struct mount_view *copy = kmalloc(sizeof *copy);
     if (!copy) return NULL;

@@ -35,6 +35,7 @@ void virtqueue_place(struct virtqueue *queue, unsigned size, void *memory) {
     for (unsigned i = 0; i < size; i++) queue->slots[i].next = (uint16_t)(i + 1 < size ? i + 1 : NONE);
     queue->free_head = 0;
     queue->free_count = (uint16_t)size;
+    queue->event_index = queue->device && queue->device->features & VIRTIO_F_EVENT_INDEX;
 }
 
 int virtqueue_create(struct virtio_device *device, struct virtqueue *queue, unsigned index, unsigned wanted) {
@@ -79,9 +80,20 @@ int virtqueue_add(struct virtqueue *queue, const struct virtio_buffer *buffers, 
     return 0;
 }
 
+/* Section 2.7.10: who moves an index from `before` to `now` tells when it passes `event`. */
+static bool passes(uint16_t event, uint16_t now, uint16_t before) {
+    return (uint16_t)(now - event - 1) < (uint16_t)(now - before);
+}
+
 void virtqueue_notify(struct virtqueue *queue) {
     __atomic_thread_fence(__ATOMIC_SEQ_CST); /* the index before the flag is read (2.7.13.4) */
-    if (queue->used_ring->flags & USED_NO_NOTIFY) return;
+    if (queue->event_index) {
+        uint16_t before = queue->notified, event = *(volatile uint16_t *)&queue->used_ring->ring[queue->size];
+        queue->notified = queue->available;
+        if (!passes(event, queue->available, before)) return;
+    } else if (queue->used_ring->flags & USED_NO_NOTIFY) {
+        return;
+    }
     if (queue->notify_size == 4)
         *(volatile uint32_t *)queue->notify_address = queue->index;
     else
@@ -117,6 +129,13 @@ void *virtqueue_take(struct virtqueue *queue, uint32_t *written) {
 }
 
 void virtqueue_interrupts(struct virtqueue *queue, bool on) {
+    if (queue->event_index) return virtqueue_interrupt_after(queue, on ? 1 : 0);
     queue->available_ring->flags = on ? 0 : AVAILABLE_NO_INTERRUPT;
+    __atomic_thread_fence(__ATOMIC_SEQ_CST);
+}
+
+void virtqueue_interrupt_after(struct virtqueue *queue, unsigned count) {
+    if (!queue->event_index) return virtqueue_interrupts(queue, count > 0);
+    *(volatile uint16_t *)&queue->available_ring->ring[queue->size] = (uint16_t)(queue->used + count - 1); /* 0: as far away as can be */
     __atomic_thread_fence(__ATOMIC_SEQ_CST);
 }

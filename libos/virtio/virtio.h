@@ -21,6 +21,7 @@
 #define VIRTIO_ID_ENTROPY 4
 #define VIRTIO_ID_BALLOON 5
 #define VIRTIO_ID_9P 9
+#define VIRTIO_F_EVENT_INDEX (1ull << 29)
 #define VIRTIO_F_VERSION_1 (1ull << 32)
 
 struct virtio_device;
@@ -62,6 +63,8 @@ struct virtqueue {
     uint16_t index, size;          /* size: a power of two */
     uint16_t free_head, free_count;
     uint16_t available, used;      /* our own running indices */
+    uint16_t notified;             /* `available` when the device was last told, where it has an event index */
+    bool event_index;              /* VIRTIO_F_EVENT_INDEX was negotiated (section 2.7.10) */
     uint32_t refused;              /* used entries that made no sense */
     struct virtq_descriptor *descriptors;
     struct virtq_available *available_ring;
@@ -80,5 +83,8 @@ int virtqueue_add(struct virtqueue *, const struct virtio_buffer *buffers, unsig
 void virtqueue_notify(struct virtqueue *);
 /* The next chain that the device is done with: its token and the bytes written (never more than fit); NULL: none. */
 void *virtqueue_take(struct virtqueue *, uint32_t *written);
-void virtqueue_interrupts(struct virtqueue *, bool on); /* a hint to the device; after `on`, look once more */
+/* A hint to the device; after `on`, look once more. With an event index, on is for the next chain only: say it again after taking. */
+void virtqueue_interrupts(struct virtqueue *, bool on);
+/* Interrupt when `count` more chains than were taken so far are used; 0: not at all. Without an event index: at each, or not at all. */
+void virtqueue_interrupt_after(struct virtqueue *, unsigned count);
 #endif

@@ -54,7 +54,10 @@ struct vm_area *vm_area_add(struct address_space *space, struct vm_area like, ui
 }
 
 static void area_free(struct vm_area *area) {
-    if (area->file) file_put(area->file);
+    if (area->file) {
+        if (area->file->ops->unmapped) area->file->ops->unmapped(area->file);
+        file_put(area->file);
+    }
     kfree(area);
 }
 

@@ -1,4 +1,5 @@
 /** The boot ABI's codec: the same numbers as libos/abi/boot_abi.h, round trips, and decoding that survives any bytes. */
+import { execFileSync } from 'node:child_process';
 import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -52,7 +53,7 @@ t.test('every number of the header is the codec’s', async (t) => {
     ['HULL_DEFERRED_ARGUMENTS', abi.DEFERRED_ARGUMENTS],
     ['HULL_FAULT_STACK', abi.FAULT_STACK],
   ]);
-  for (const [prefix, values] of Object.entries({ FEATURE: abi.FEATURE, FLAG: abi.FLAG, MODULE: abi.MODULE, RECORD: abi.RECORD, TRACE: abi.TRACE })) {
+  for (const [prefix, values] of Object.entries({ FEATURE: abi.FEATURE, FLAG: abi.FLAG, MODULE: abi.MODULE, RECORD: abi.RECORD, TRACE: abi.TRACE, NETWORK: abi.NETWORK })) {
     for (const [name, value] of Object.entries(values)) codec.set(`HULL_${prefix}_${name}`, value);
   }
   const defined = new Map<string, number>();
@@ -62,6 +63,45 @@ t.test('every number of the header is the codec’s', async (t) => {
   }
   t.ok(defined.size >= 30, 'the header was understood');
   t.strictSame(Object.fromEntries([...codec].sort()), Object.fromEntries([...defined].sort()));
+});
+
+t.test('what it says about the network is laid out as the header has it', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'hull-abi-'));
+  t.teardown(() => rmSync(folder, { recursive: true }));
+  // The C compiler's word for each offset.
+  const fields = Object.keys(abi.INTERFACE).filter((name) => name !== 'SIZE');
+  const prints = fields.map((name) => `printf("${name} %zu\\n", offsetof(struct hull_network_interface, ${name.toLowerCase()}));`).join('\n');
+  const source = `#include <stddef.h>\n#include <stdio.h>\n#include "libos/abi/boot_abi.h"\nint main(void) {\n${prints}\nprintf("SIZE %zu\\n", sizeof(struct hull_network_interface));\n}\n`;
+  writeFileSync(join(folder, 'offsets.c'), source);
+  execFileSync('clang', ['-I', findCheckout(), '-o', join(folder, 'offsets'), join(folder, 'offsets.c')]);
+  const offsets = execFileSync(join(folder, 'offsets'), { encoding: 'utf8' }).trim().split('\n').map((line) => line.split(' '));
+  t.strictSame(Object.fromEntries(offsets.map(([name, value]) => [name, Number(value)])), abi.INTERFACE);
+
+  const bytes = abi.encodeInterfaces([
+    {
+      mac: '52:54:00:12:34:5f',
+      mtu: 1400,
+      ipv4: { address: '10.0.2.15', prefix: 24, gateway: '10.0.2.2' },
+      ipv6: { address: 'fec0::5054:ff:fe12:345f', prefix: 64, gateway: 'fe80::2' },
+      autoconf: true,
+    },
+    { mac: '02:00:00:00:00:01', dhcp: true },
+  ]);
+  t.equal(
+    bytes.toString('hex'),
+    ['52540012345f', '7805', '02000000', '18400000', '0a00020f', '0a000202', 'fec0000000000000505400fffe12345f', 'fe800000000000000000000000000002',
+      '020000000001', '0000', '01000000', '00000000', '00'.repeat(40)].join(''),
+  );
+  for (const [text, hex] of Object.entries({
+    '::': '00'.repeat(16), '::1': `${'00'.repeat(15)}01`, '1::': `0001${'00'.repeat(14)}`, '::ffff:1.2.3.4': `${'00'.repeat(10)}ffff01020304`,
+    '1:2:3:4:5:6:7:8': '00010002000300040005000600070008', '64:ff9b::1.2.3.4': `0064ff9b${'00'.repeat(8)}01020304`,
+  })) t.equal(abi.parseIpv6(text).toString('hex'), hex, text);
+  for (const wrong of ['', '1', '::1%lo', '1::2::3', '10.0.2.15']) t.throws(() => abi.parseIpv6(wrong), { code: 'address-invalid' });
+  for (const wrong of ['', '10.0.2', '10.0.2.256', '::1']) t.throws(() => abi.parseIpv4(wrong), { code: 'address-invalid' });
+  for (const wrong of ['', '52:54:00:12:34', '52:54:00:12:34:5g']) t.throws(() => abi.parseMac(wrong), { code: 'address-invalid' });
+  t.throws(() => abi.encodeInterfaces([{ mac: '02:00:00:00:00:01', ipv4: { address: '10.0.0.1', prefix: 33 } }]), { code: 'address-invalid' });
+  t.equal(abi.encodeFiles([{ path: '/a', content: 'bc', mode: 0o600 }, { path: '/d', content: '' }]).toString('hex'), '80010000020000002f61006263a4010000000000002f6400');
+  t.throws(() => abi.encodeFiles([{ path: 'a', content: '' }]), { code: 'address-invalid' });
 });
 
 t.test('records survive any cutting', async (t) => {

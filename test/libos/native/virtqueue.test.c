@@ -152,11 +152,54 @@ static void storm(void) {
     EQUAL(queue.free_count, SIZE);
 }
 
+/* The event index: a doorbell only when the device waits for that place, a wish for interrupts at a place of ours, and any value from a liar. */
+static void events(void) {
+    char bytes[8];
+    struct virtio_buffer buffer = { bytes, 8 };
+    device.features = VIRTIO_F_EVENT_INDEX;
+    start();
+    volatile uint16_t *device_waits = (volatile uint16_t *)&queue.used_ring->ring[queue.size];
+    volatile uint16_t *driver_waits = &queue.available_ring->ring[queue.size];
+    doorbell = 0xffff;
+    *device_waits = 1;
+    EQUAL(virtqueue_add(&queue, &buffer, 0, 1, bytes), 0);
+    virtqueue_notify(&queue);
+    EQUAL(doorbell, 0xffff); /* it waits for the second */
+    EQUAL(virtqueue_add(&queue, &buffer, 0, 1, bytes), 0);
+    EQUAL(virtqueue_add(&queue, &buffer, 0, 1, bytes), 0);
+    virtqueue_notify(&queue);
+    EQUAL(doorbell, 0);
+    doorbell = 0xffff;
+    virtqueue_notify(&queue); /* nothing new */
+    EQUAL(doorbell, 0xffff);
+    virtqueue_interrupts(&queue, true);
+    EQUAL(*driver_waits, 0);
+    virtqueue_interrupt_after(&queue, 3);
+    EQUAL(*driver_waits, 2);
+    virtqueue_interrupts(&queue, false);
+    EQUAL(*driver_waits, 0xffff);
+    uint16_t head;
+    CHECK(next_available(&head));
+    give_back(head, 1);
+    CHECK(virtqueue_take(&queue, NULL) == bytes);
+    virtqueue_interrupts(&queue, true);
+    EQUAL(*driver_waits, 1);
+    for (int round = 0; round < 100000; round++) { /* wraps around, and the device names any place */
+        *device_waits = (uint16_t)any(65536);
+        if (!virtqueue_add(&queue, &buffer, 0, 1, bytes)) virtqueue_notify(&queue);
+        while (next_available(&head)) give_back(head, any(20));
+        while (virtqueue_take(&queue, NULL)) virtqueue_interrupt_after(&queue, any(5));
+    }
+    EQUAL(queue.free_count, queue.size);
+    device.features = 0;
+}
+
 int main(void) {
     honest();
     full();
     lies();
     storm();
+    events();
     free(memory);
     return report("virtqueue");
 }
