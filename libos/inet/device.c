@@ -4,7 +4,7 @@
  */
 #include "inet/internal.h"
 #include "lib/string.h"
-#include "lwip.h"
+#include "lwip/lwip.h"
 #include "lwip/etharp.h"
 #include "lwip/ethip6.h"
 #include "lwip/prot/ip.h"
@@ -12,6 +12,7 @@
 #include "lwip/prot/tcp.h"
 #include "lwip/priv/tcp_priv.h"
 #include "memory/memory.h"
+#include "syscall/errno.h"
 
 _Static_assert(sizeof(struct pbuf_custom) <= sizeof(((struct net_buffer *)0)->stack), "room for a pbuf");
 void (*inet_tap)(struct inet_interface *, struct pbuf *, bool);
@@ -107,14 +108,14 @@ static err_t transmit(struct netif *netif, struct pbuf *p) {
     lwip_timers_link();
     int error = device->ops->transmit(device, &out);
     if (error) {
-        if (error == -28) device->room_wanted = true; /* ENOSPC */
+        if (error == -ENOSPC) device->room_wanted = true;
         interface->dropped_out++;
         pbuf_free(frame);
         return ERR_MEM;
     }
     interface->frames_out++;
     interface->bytes_out += out.size;
-    if (!device->serving && !device->again.raised) net_device_flush_soon(device);
+    net_device_flush_soon(device);
     return ERR_OK;
 }
 

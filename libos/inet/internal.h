@@ -6,5 +6,5 @@ extern struct inet_interface inet_loopback;
 err_t inet_loopback_start(struct netif *);
 err_t inet_device_start(struct netif *); /* netif->state: the struct inet_interface */
 extern const struct net_stack_ops inet_device_stack;
-void inet_address_hint(const ip4_addr_t *); /* see loopback.c */
+void inet_add_router6(struct netif *, const ip6_addr_t *);
 #endif

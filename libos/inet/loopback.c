@@ -4,7 +4,7 @@
  */
 #include "inet/internal.h"
 #include "lib/string.h"
-#include "lwip.h"
+#include "lwip/lwip.h"
 #include "lwip/ip.h"
 #include "lwip/ip4.h"
 #include "memory/memory.h"

@@ -28,6 +28,7 @@
 #define IP_REASS_MAX_PBUFS 64
 #define LWIP_SUPPORT_CUSTOM_PBUF 1
 #define LWIP_PBUF_REF_T uint16_t
+#define PBUF_LINK_ENCAPSULATION_HLEN 16 /* NET_FRAME_HEADROOM */
 
 /* Protocols. */
 #define LWIP_IPV4 1
