@@ -8,7 +8,7 @@
 #include "task/task.h"
 #include "vfs/vfs.h"
 int devices_attach(void);
-int descriptors_attach(void);
+void host_files_attach(void); /* HULL_MODULE_FILES; a file that cannot be written is logged */
 int program_attach(void);
 struct superblock *first_mount_super(void); /* the root file system */
 void inode_fill_stat(struct inode *, struct linux_stat *out);

@@ -7,6 +7,8 @@
 #include "lib/string.h"
 #include "memory/memory.h"
 
+void locks_descriptor_closed(const struct file_table *, struct file *) __attribute__((weak)); /* by `file-locks` */
+
 struct file_table first_file_table = {
     .references = 1,
     .size = sizeof first_file_table.first / sizeof *first_file_table.first,
@@ -18,10 +20,18 @@ struct file *file_lookup(int descriptor) {
     return (uint32_t)descriptor < table->size ? table_files(table)[descriptor] : NULL;
 }
 
+struct file *file_lookup_in(const struct file_table *table, int descriptor, bool *close_on_exec) {
+    struct file_table *at = (struct file_table *)table;
+    if (!at || (uint32_t)descriptor >= at->size) return NULL;
+    if (close_on_exec) *close_on_exec = table_marks(at)[descriptor];
+    return table_files(at)[descriptor];
+}
+
 struct file *file_table_set(struct file_table *table, uint32_t descriptor, struct file *file, bool close_on_exec) {
     struct file **slot = &table_files(table)[descriptor], *old = *slot;
     *slot = file;
     table_marks(table)[descriptor] = close_on_exec;
+    if (old && locks_descriptor_closed) locks_descriptor_closed(table, old);
     return old;
 }
 

@@ -77,7 +77,7 @@ static int make_symlink(struct place *place, const char *target) {
     return error ? error : made(place, inode);
 }
 
-SYSCALL_DEFINE(mknodat, int directory, const char *path, uint32_t mode, uint64_t device) {
+long vfs_make_node_at(int directory, const char *path, uint32_t mode, uint64_t device) {
     struct place place;
     uint32_t kind = mode & S_IFMT;
     if (!kind) kind = S_IFREG;
@@ -89,10 +89,6 @@ SYSCALL_DEFINE(mknodat, int directory, const char *path, uint32_t mode, uint64_t
     error = make_node(&place, kind | (mode & 07777), device);
     let_go(&place);
     return error;
-}
-
-SYSCALL_DEFINE(mknod, const char *path, uint32_t mode, uint64_t device) {
-    return sys_mknodat(AT_FDCWD, path, mode, device);
 }
 
 SYSCALL_DEFINE(mkdirat, int directory, const char *path, uint32_t mode) {
@@ -298,16 +294,27 @@ static int find_own(const char *path, struct place *place) {
     return find_text(AT_FDCWD, text, place);
 }
 
-int vfs_make_node(const char *path, uint32_t mode) {
+int vfs_make_device(const char *path, uint32_t mode, uint64_t number) {
     struct place place;
     int error = find_own(path, &place);
     if (error) return error;
-    error = make_node(&place, mode, 0);
+    error = make_node(&place, mode, number);
     let_go(&place);
     return error;
 }
 
+int vfs_make_node(const char *path, uint32_t mode) { return vfs_make_device(path, mode, 0); }
+
 int vfs_make_directory(const char *path, uint32_t mode) { return vfs_make_node(path, S_IFDIR | mode); }
+
+int vfs_remove(const char *path) {
+    struct place place;
+    int error = find_own(path, &place);
+    if (error) return error;
+    error = (int)remove(&place, false);
+    let_go(&place);
+    return error;
+}
 
 int vfs_make_symlink(const char *target, const char *path) {
     struct place place;

@@ -1,4 +1,4 @@
-/* Calls that move or settle content: sendfile, copy_file_range, fsync and its kind, fallocate, flock, advice; and reads for the libOS itself. */
+/* Calls that move or settle content: sendfile, copy_file_range, fsync and its kind, fallocate, advice; and reads for the libOS itself. */
 #include "vfs/internal.h"
 
 int vfs_open(const char *path, uint32_t flags, uint32_t mode, struct file **out) {
@@ -34,6 +34,31 @@ long vfs_file_path(struct file *file, char *out, size_t room) {
     if (!open) return -EINVAL;
     long length = path_text(open->path, out, room);
     return length < 0 ? length : length - 1;
+}
+
+int vfs_path_of(struct file *file, struct path *out) {
+    struct open_file *open = file_open_of(file);
+    if (!open) return -ENXIO;
+    path_get(*out = open->path);
+    return 0;
+}
+
+void vfs_path_get(struct path path) { path_get(path); }
+void vfs_path_put(struct path path) { path_put(path); }
+
+unsigned vfs_mount_id(struct file *file) {
+    struct open_file *open = file_open_of(file);
+    return open ? open->path.mount->id : 0;
+}
+
+long vfs_path_text(struct path path, char *out, size_t room) {
+    static const char mark[] = " (deleted)";
+    if (room < sizeof mark + 1) return -ERANGE;
+    long length = path_text(path, out, room - sizeof mark);
+    if (length < 0) return length;
+    if (!path.dentry->deleted || !memcmp(path.dentry->name, "memfd:", 6)) return length - 1; /* memfd names have it already */
+    memcpy(out + length - 1, mark, sizeof mark);
+    return length - 1 + (long)sizeof mark - 1;
 }
 
 #define COPY_PAGES 4
@@ -177,16 +202,4 @@ SYSCALL_DEFINE(fallocate, int descriptor, int mode, int64_t start, int64_t lengt
     if (!error) error = inode->ops->allocate(inode, start, length, punch);
     if (error && inode->size != size) inode_truncate(inode, size);
     return error;
-}
-
-enum { LOCK_SH = 1, LOCK_EX = 2, LOCK_NB = 4, LOCK_UN = 8 };
-/* Whole-file locks belong to open files: kept there, never in conflict while one process is all that there is. */
-SYSCALL_DEFINE(flock, int descriptor, int operation) {
-    struct file *file = file_lookup(descriptor);
-    if (!file) return -EBADF;
-    int kind = operation & ~LOCK_NB;
-    if (kind != LOCK_SH && kind != LOCK_EX && kind != LOCK_UN) return -EINVAL;
-    struct open_file *open = file_open_of(file);
-    if (open) open->lock = kind;
-    return 0;
 }

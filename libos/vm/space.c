@@ -9,30 +9,30 @@
 
 static struct address_space first_space;
 
-static uint64_t promised; /* pages, over all spaces */
+static uint64_t promised, reserved; /* pages, over all spaces */
+enum { RESERVED_TIMES = 16 };
 
-int vm_charge(struct address_space *space, size_t size, bool reserved) {
+static uint64_t *account(unsigned flags) { return flags & VM_RESERVED ? &reserved : &promised; }
+
+int vm_charge(size_t size, unsigned flags) {
     uint64_t pages = size >> PAGE_SHIFT, total = memory_total() >> PAGE_SHIFT, left = memory_free() >> PAGE_SHIFT;
-    uint64_t spare = (left >> 6) + 16; /* page tables and the libOS itself */
-    if (!reserved && pages + spare > left && promised + pages <= total && memory_reclaim) {
-        memory_reclaim(pages + spare - left);
-        left = memory_free() >> PAGE_SHIFT;
+    if (flags & VM_RESERVED) {
+        if (reserved + pages > RESERVED_TIMES * total) return -ENOMEM;
+    } else {
+        uint64_t spare = (left >> 6) + 16; /* page tables and the libOS itself */
+        if (promised + pages > total) return -ENOMEM;
+        if (pages + spare > left && memory_reclaim) {
+            memory_reclaim(pages + spare - left);
+            left = memory_free() >> PAGE_SHIFT;
+        }
+        if (pages + spare > left) return -ENOMEM;
     }
-    if (reserved ? promised + pages > 4 * total : pages + spare > left || promised + pages > total) return -ENOMEM;
-    promised += pages;
-    space->charged += pages;
+    *account(flags) += pages;
     return 0;
 }
 
-void vm_recharge(struct address_space *space, size_t size) {
-    promised += size >> PAGE_SHIFT;
-    space->charged += size >> PAGE_SHIFT;
-}
-
-void vm_uncharge(struct address_space *space, size_t size) {
-    promised -= size >> PAGE_SHIFT;
-    space->charged -= size >> PAGE_SHIFT;
-}
+void vm_recharge(size_t size, unsigned flags) { *account(flags) += size >> PAGE_SHIFT; }
+void vm_uncharge(size_t size, unsigned flags) { *account(flags) -= size >> PAGE_SHIFT; }
 
 static bool continues(const struct vm_area *a, const struct vm_area *b) {
     return a->end == b->start && a->protection == b->protection && a->flags == b->flags && a->file == b->file &&
@@ -99,7 +99,9 @@ void vm_join_around(struct address_space *space, uintptr_t start, uintptr_t end)
 void vm_drop_pages(struct address_space *space, uintptr_t start, uintptr_t end) {
     for (uintptr_t at = start; (at = arch_next_mapped(space->root, at, end)) < end; at += PAGE_SIZE) {
         uint64_t page = arch_unmap(space->root, at);
-        if (page) page_put(page);
+        if (!page) continue;
+        page_put(page);
+        space->resident--;
     }
 }
 
@@ -110,7 +112,7 @@ int vm_unmap(struct address_space *space, uintptr_t start, size_t size) {
     if (vm_cut(space, start, end)) return -ENOMEM;
     while ((area = areas_find(&space->areas, start)) && area->start < end) {
         vm_drop_pages(space, area->start, area->end);
-        if (area->flags & VM_CHARGED) vm_uncharge(space, area->end - area->start);
+        if (area->flags & VM_CHARGED) vm_uncharge(area->end - area->start, area->flags);
         areas_remove(&space->areas, area);
         area_free(area);
     }
@@ -178,6 +180,8 @@ struct address_space *vm_space_create(void) {
 void vm_space_put(struct address_space *space) {
     if (--space->references) return;
     vm_unmap(space, 0, VM_HIGHEST);
+    if (space->program.file) file_put(space->program.file);
+    space->program.file = NULL;
     if (space == &first_space) return;
     arch_root_destroy(space->root);
     kfree(space);
@@ -193,6 +197,7 @@ static int copy_pages(struct address_space *from, struct address_space *to, cons
         if (arch_map(to->root, at, page, protection ? protection : (unsigned)MAP_READ)) return -ENOMEM;
         if (!protection) arch_protect(to->root, at, 0);
         page_get(page);
+        vm_mapped(to);
     }
     return 0;
 }
@@ -204,11 +209,17 @@ struct address_space *vm_space_copy(struct address_space *from) {
     to->mmap_top = from->mmap_top;
     to->brk_start = from->brk_start;
     to->brk_end = from->brk_end;
+    to->program = from->program;
+    if (to->program.file) file_get(to->program.file);
     for (struct vm_area *area = areas_find(&from->areas, 0); area; area = areas_find(&from->areas, area->end)) {
         size_t size = area->end - area->start;
-        if (area->flags & VM_CHARGED && vm_charge(to, size, true)) goto failed;
-        if (!vm_area_add(to, *area, area->start, area->end)) {
-            if (area->flags & VM_CHARGED) vm_uncharge(to, size);
+        struct vm_area like = *area;
+        if (like.flags & VM_CHARGED) {
+            like.flags |= VM_RESERVED;
+            if (vm_charge(size, like.flags)) goto failed;
+        }
+        if (!vm_area_add(to, like, area->start, area->end)) {
+            if (like.flags & VM_CHARGED) vm_uncharge(size, like.flags);
             goto failed;
         }
         if (copy_pages(from, to, area)) goto failed;
