@@ -2,7 +2,7 @@
  * A root file system with Debian's unmodified servers and clients, and how to run its programs natively: the clients that ask the machines. Downloaded once
  * (test/debian-root.ts); what maintainer scripts would have made is made here.
  */
-import { appendFileSync, chmodSync, copyFileSync, mkdirSync, writeFileSync } from 'node:fs';
+import { appendFileSync, chmodSync, copyFileSync, mkdirSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeDebianRoot } from '../debian-root.ts';
 
@@ -23,6 +23,7 @@ function finish(root: string): void {
     mkdirSync(join(root, folder), { recursive: true });
     chmodSync(join(root, folder), folder === 'tmp' ? 0o1777 : 0o777);
   }
+  symlinkSync('/etc/nginx/sites-available/default', join(root, 'etc/nginx/sites-enabled/default'));
   writeFileSync(join(root, 'var/www/html/index.html'), 'x'.repeat(612));
 }
 
