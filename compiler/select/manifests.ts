@@ -17,6 +17,8 @@ export type Component = {
   drivers: string[];
   filesystems: string[];
   proc: string[];
+  /** Calls that it answers before they are made: in a binary image whose program can make one of them, it is there. */
+  answers: string[];
   /** Only in images of this kind; both when absent. */
   programs?: 'binary' | 'linked';
   /** Takes these calls over from `component` when the program can open these paths only, and needs nothing else of it. */
@@ -60,11 +62,15 @@ export function readManifests(values: unknown, where: string): Component[] {
       drivers: list('drivers'),
       filesystems: list('filesystems'),
       proc: list('proc'),
+      answers: list('answers'),
       ...(programs === undefined ? {} : { programs }),
       ...(instead === undefined ? {} : { instead }),
     });
   }
   for (const component of components) {
+    for (const call of component.answers) {
+      if (syscallNumber(call) === undefined) throw fail(`${component.name} answers the call ${call}`, 'a Linux x86-64 system call');
+    }
     for (const [call, level] of Object.entries(component.syscalls)) {
       if (syscallNumber(call) === undefined) throw fail(`${component.name} names the call ${call}`, 'a Linux x86-64 system call');
       if (level !== 'full' && !(typeof level === 'string' && level.startsWith('partial: '))) {

@@ -98,6 +98,10 @@ export function selectComponents(request: SelectRequest): Selection {
   const drivers = request.drivers ?? profile.drivers.filter((name) => !leaveOut.has(name));
   for (const name of drivers) root(name, { kind: 'profile', text: 'drives the channel' });
   for (const name of request.add ?? []) root(name, { kind: 'option' });
+  const answering = findAnswering(request, usable, leaveOut);
+  for (const [name, reason] of answering) root(name, reason);
+  /** What they cannot answer they pass on as the call. */
+  const made = [...answering.keys()].flatMap((name) => usable.get(name)?.answers ?? []);
   if (drivers.length === 0) {
     throw new CompilerError('required-component', 'Cannot leave out all drivers: nothing would carry the output, expected one');
   }
@@ -144,7 +148,7 @@ export function selectComponents(request: SelectRequest): Selection {
   const calls =
     request.calls === 'all'
       ? ('all' as const)
-      : [...request.calls.keys()].flatMap((number) => syscallName(number) ?? []).sort();
+      : [...new Set([...request.calls.keys()].flatMap((number) => syscallName(number) ?? []).concat(made))].sort();
   return { activate: [...activate], candidates: [...candidates].sort(), excluded: [...blocked, ...[...all.keys()].filter((name) => !usable.has(name))].sort(), calls, why, missing };
 }
 
@@ -179,6 +183,27 @@ function close(components: Map<string, Component>, roots: ReadonlySet<string>, i
       work.push(required);
     }
   }
+}
+
+/** Components that answer a call before it is made, for which no mark of the linker could tell that they are wanted. */
+function findAnswering(request: SelectRequest, usable: Map<string, Component>, leaveOut: ReadonlySet<string>): Map<string, Why> {
+  const found = new Map<string, Why>();
+  const { calls } = request;
+  const blocked = findBlocked(usable, leaveOut);
+  if (request.kind !== 'binary') return found;
+  for (const { name, answers } of usable.values()) {
+    if (answers.length === 0 || blocked.has(name)) continue;
+    if (calls === 'all') {
+      found.set(name, { kind: 'unknown' });
+      continue;
+    }
+    for (const [number, place] of calls) {
+      const call = syscallName(number);
+      if (call === undefined || !answers.includes(call) || found.has(name)) continue;
+      found.set(name, { kind: 'call', call, place });
+    }
+  }
+  return found;
 }
 
 /**

@@ -11,8 +11,9 @@
 #include "init/init.h"
 #include "lib/string.h"
 
-static uint64_t scale, base_cycles, base_ns, realtime_offset;
-static bool rough;
+#pragma weak vdso_clock_changed
+
+static struct clock_state state;
 
 static uint64_t module_u64(uint32_t type) {
     size_t size;
@@ -24,41 +25,50 @@ static uint64_t module_u64(uint32_t type) {
 }
 
 static uint64_t now(uint64_t cycles) {
-    return base_ns + (uint64_t)((unsigned __int128)(cycles - base_cycles) * scale >> 32);
+    return state.base_ns + (uint64_t)((unsigned __int128)(cycles - state.base_cycles) * state.scale >> 32);
 }
 
 static void set_scale(void) {
     uint64_t cycles = arch_cycles();
-    if (!scale) {
+    if (!state.scale) {
         uint64_t khz = module_u64(HULL_MODULE_TSC_KHZ);
-        base_cycles = cycles;
-        realtime_offset = module_u64(HULL_MODULE_REALTIME);
+        state.base_cycles = cycles;
+        state.realtime_offset = module_u64(HULL_MODULE_REALTIME);
         if (khz) {
-            scale = (1000000ull << 32) / khz;
+            state.scale = (1000000ull << 32) / khz;
             return;
         }
     }
     uint64_t at = now(cycles);
-    scale = arch_clock_scale(&rough);
-    base_ns = at;
-    base_cycles = cycles;
+    state.scale = arch_clock_scale(&state.rough);
+    state.base_ns = at;
+    state.base_cycles = cycles;
+    if (vdso_clock_changed) vdso_clock_changed(&state);
 }
 
 uint64_t clock_monotonic_ns(void) {
     unsigned long flags = arch_irq_save();
-    if (!scale || rough)
+    if (!state.scale || state.rough)
         set_scale();
     uint64_t ns = now(arch_cycles());
     arch_irq_restore(flags);
     return ns;
 }
 
-uint64_t clock_realtime_ns(void) {
-    uint64_t ns = clock_monotonic_ns();
-    return realtime_offset + ns;
+const struct clock_state *clock_state_now(void) {
+    clock_monotonic_ns();
+    return &state;
 }
 
-void clock_realtime_set(uint64_t ns) { realtime_offset = ns - clock_monotonic_ns(); }
+uint64_t clock_realtime_ns(void) {
+    uint64_t ns = clock_monotonic_ns();
+    return state.realtime_offset + ns;
+}
+
+void clock_realtime_set(uint64_t ns) {
+    state.realtime_offset = ns - clock_monotonic_ns();
+    if (vdso_clock_changed) vdso_clock_changed(&state);
+}
 
 uint64_t clock_cycles_of(uint64_t ns) {
     uint64_t khz = clock_khz();
@@ -67,5 +77,5 @@ uint64_t clock_cycles_of(uint64_t ns) {
 
 uint64_t clock_khz(void) {
     clock_monotonic_ns();
-    return (1000000ull << 32) / scale;
+    return (1000000ull << 32) / state.scale;
 }

@@ -4,11 +4,17 @@
  */
 #ifndef HULL_CLOCK_CLOCK_H
 #define HULL_CLOCK_CLOCK_H
+#include <stdbool.h>
 #include <stdint.h>
 
 uint64_t clock_monotonic_ns(void); /* since about the machine's start; never goes back */
 uint64_t clock_realtime_ns(void);  /* since 1970; counts from 0 when the host gave no time */
 void clock_realtime_set(uint64_t ns);
+/* How the counter becomes time: ns = base_ns + ((cycles - base_cycles) * scale >> 32); real time is realtime_offset more. */
+struct clock_state { uint64_t base_cycles, scale, base_ns, realtime_offset; bool rough; /* still being measured */ };
+const struct clock_state *clock_state_now(void); /* after a first reading */
+/* By `vdso`, which keeps a copy: after each change. */
+void vdso_clock_changed(const struct clock_state *);
 uint64_t clock_cycles_of(uint64_t ns); /* a length of time in cycles, for deadline timers */
 uint64_t clock_khz(void);              /* cycles a millisecond */
 

@@ -8,6 +8,9 @@
 #include "lib/string.h"
 #include "memory/memory.h"
 #include "task/task.h"
+#include "vdso/vdso.h"
+
+#pragma weak vdso_map
 
 #define STACK_SIZE (8ul << 20)
 #define STACK_GUARD (1ul << 20)
@@ -90,6 +93,11 @@ uintptr_t exec_build_stack(struct address_space *space, const struct exec_image 
     b.at &= ~15ul;
     if ((argc + envc + 3) & 1) push_word(&b, 0);
     push_auxv(&b, image, path, platform, random_bytes, &abi);
+    uintptr_t vdso = vdso_map ? vdso_map(space) : 0;
+    if (vdso) {
+        push_word(&b, vdso);
+        push_word(&b, AT_SYSINFO_EHDR);
+    }
     push_pointers(&b, &arguments->environment, environment);
     push_pointers(&b, &argv, strings);
     push_word(&b, argc);

@@ -21,7 +21,7 @@ static bool is_real(int clock) { return clock == REALTIME || clock == REALTIME_C
 
 static bool is_clock(int clock) {
     /* Negative: a clock of a process, made of its number (clock_getcpuclockid): only the own one exists. */
-    if (clock < 0) return (clock & 7) != 3 && (~(clock >> 3) == 0 || ~(clock >> 3) == 1);
+    if (clock < 0) return (clock & 3) != 3 && (~(clock >> 3) == 0 || ~(clock >> 3) == 1);
     return clock <= TAI && clock != 10;
 }
 

@@ -79,6 +79,20 @@ t.test('an unknown call brings all of the kind', (t) => {
   t.end();
 });
 
+t.test('a component that answers a call before it is made', (t) => {
+  const offer = readManifests([...JSON.parse(JSON.stringify(components)), { name: 'vdso', requires: ['clock'], programs: 'binary', answers: ['clock_gettime', 'time'] }], 'test');
+  const asking = (request: Partial<SelectRequest>) => select({ components: offer, ...request });
+  const wanted = asking({ calls: places('clock_gettime') });
+  t.ok(wanted.activate.includes('vdso'));
+  t.same(wanted.calls, ['clock_gettime', 'time'], 'what it may pass on is there, too');
+  t.equal(explainComponent(wanted, 'vdso'), 'call clock_gettime made at f_clock_gettime');
+  t.notOk(asking({ calls: places('write') }).activate.includes('vdso'), 'nobody asks');
+  t.ok(asking({ calls: 'all' }).activate.includes('vdso'), 'anybody may ask');
+  t.notOk(asking({ kind: 'linked', calls: new Map() }).activate.includes('vdso'), 'a call is a function');
+  t.notOk(asking({ calls: places('clock_gettime'), leaveOut: ['vdso'] }).activate.includes('vdso'), 'left out');
+  t.end();
+});
+
 t.test('options add and leave out', (t) => {
   const added = select({ add: ['network'] });
   t.ok(added.activate.includes('network') && added.candidates.includes('clock'), 'added, with what it requires');

@@ -14,6 +14,7 @@ function describeDetails(component: DocumentedComponent, users: readonly string[
     ['instead of', describeInstead(component)],
     ['system calls', makeList(Object.keys(component.syscalls))],
     ['soft calls', makeList(component.soft)],
+    ['answers before they are made', makeList(component.answers)],
     ['drivers', makeList(component.drivers)],
     ['file systems', makeList(component.filesystems)],
     ['/proc', makeList(component.proc)],
