@@ -24,7 +24,9 @@ export const MODULE = {
   TRACE: 12,
   NETWORK: 13,
   FILES: 14,
+  MOUNTS: 15,
 } as const;
+export const MOUNT = { '9P': 1, TMPFS: 2, READ_ONLY: 1 << 0, OWN: 1 << 1, FILL: 1 << 2 } as const;
 export const NETWORK = { DHCP: 1 << 0, AUTOCONF: 1 << 1 } as const;
 
 /** What to send of a traced call's argument. */

@@ -20,6 +20,14 @@ export interface QemuFds {
   readonly early?: number | undefined;
 }
 
+export interface Share {
+  readonly tag: string;
+  readonly path: string;
+  readonly readOnly: boolean;
+  /** How owners and modes are kept: as they are (`passthrough`: QEMU runs as root; `none`: what its user may do), or beside the files. */
+  readonly security: 'passthrough' | 'none' | 'mapped-xattr' | 'mapped-file';
+}
+
 export interface QemuSpec {
   readonly machine: MachineKind;
   readonly accelerator: Accelerator;
@@ -32,6 +40,8 @@ export interface QemuSpec {
   readonly gdb?: string | undefined;
   /** A raw image, given as a disk that cannot be written to. */
   readonly disk?: string | undefined;
+  /** Directories of the host, over virtio-9p. */
+  readonly shares?: readonly Share[] | undefined;
   readonly qboot?: string | undefined;
   readonly extra?: readonly string[] | undefined;
 }
@@ -63,6 +73,13 @@ export function makeQemuArguments(spec: QemuSpec): string[] {
   if (spec.disk !== undefined) {
     args.push('-drive', `if=none,id=root,format=raw,readonly=on,file=${escapeValue(spec.disk)}`);
     args.push('-device', spec.machine === 'microvm' ? 'virtio-blk-device,drive=root' : 'virtio-blk-pci,disable-legacy=on,drive=root');
+  }
+
+  for (const [i, share] of (spec.shares ?? []).entries()) {
+    const readOnly = share.readOnly ? ',readonly=on' : '';
+    args.push('-fsdev', `local,id=share${i},path=${escapeValue(share.path)},security_model=${share.security},multidevs=remap${readOnly}`);
+    const device = spec.machine === 'microvm' ? 'virtio-9p-device' : 'virtio-9p-pci,disable-legacy=on';
+    args.push('-device', `${device},fsdev=share${i},mount_tag=${share.tag}`);
   }
 
   const log = spec.log === undefined ? '' : `,logfile=${escapeValue(spec.log)},logappend=on`;

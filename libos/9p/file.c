@@ -25,8 +25,9 @@ long p9_read_data(struct inode *inode, void *data, uint32_t size, int64_t positi
         uint32_t got = p9_get32(&call->in);
         if (call->in.bad || got > piece || got > call->claimed - 11) error = -EIO;
         p9_end(call);
-        if (error || !got) break;
+        if (error) break;
         done += got;
+        if (got < piece) break; /* the end of the file */
     }
     return error && !done ? error : (long)done;
 }
