@@ -27,6 +27,7 @@ const FEATURES: readonly { component: string; bit: number; name: string }[] = [
   { component: 'input', bit: 4, name: 'INPUT' },
   { component: 'signal', bit: 8, name: 'SIGNALS' },
   { component: 'trace', bit: 32, name: 'TRACE' },
+  { component: 'virtio-net', bit: 64, name: 'NETWORK' },
 ];
 const FEATURE_BINARY = 16;
 

@@ -86,6 +86,7 @@ static void devfs_start(void) {
     if (rootfs_super && !error) error = mount_own("/proc", 0555, 22);
     if (!error) error = make_directories();
     if (!error) error = make_files();
+    if (!error) host_files_attach();
     if (!error) error = devices_attach();
     if (!error) error = descriptors_attach();
     if (!error) error = program_attach();

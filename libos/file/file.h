@@ -30,6 +30,7 @@ struct file_ops {
     /* The physical page that holds bytes index * PAGE_SIZE…, with a reference for the caller (page_put). Beyond the end: -ENXIO
      * (the caller's SIGBUS). how: FILE_PAGE_*. Private mappings copy the page on write. */
     int (*get_page)(struct file *, uint64_t index, int how, uint64_t *physical);
+    void (*unmapped)(struct file *); /* an area that shows it goes, before its reference does; absent: nothing to do */
 };
 struct file {
     const struct file_ops *ops;

@@ -8,7 +8,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
-enum { NET_CONFIG_ADDRESSES = 8, NET_CONFIG_SERVERS = 4 };
+enum { NET_CONFIG_ADDRESSES = 8 };
 struct net_config_address {
     uint8_t family;    /* 4 or 6; 0: none */
     uint8_t prefix;    /* bits */
@@ -27,6 +27,4 @@ struct net_config_interface {
 };
 /* The interface of that index, or NULL when there are fewer. Index 0 is the first device. */
 const struct net_config_interface *net_config_interface(unsigned index);
-/* Name servers, for who asks (resolv.conf is a file that the host makes). The number; at most NET_CONFIG_SERVERS are written. */
-unsigned net_config_servers(struct net_config_address out[NET_CONFIG_SERVERS]);
 #endif

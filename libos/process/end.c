@@ -11,6 +11,7 @@
 extern __typeof(mount_view_put) mount_view_put __attribute__((weak));
 void itimer_end(struct process *) __attribute__((weak)); /* by `itimer` */
 void limits_put(struct process *) __attribute__((weak)); /* by `system` */
+void sem_process_end(struct process *) __attribute__((weak)); /* by `ipc-sem` */
 
 enum { CLD_EXITED = 1, CLD_KILLED = 2 };
 
@@ -70,6 +71,7 @@ static void give_children_away(struct process *process) {
 static void finish(struct process *process) {
     struct family *family = process->family;
     if (itimer_end) itimer_end(process);
+    if (sem_process_end) sem_process_end(process);
     if (limits_put) limits_put(process);
     if (process->files) file_table_put(process->files);
     if (process->view && mount_view_put) mount_view_put(process->view);

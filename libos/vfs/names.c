@@ -309,6 +309,15 @@ int vfs_make_node(const char *path, uint32_t mode) {
 
 int vfs_make_directory(const char *path, uint32_t mode) { return vfs_make_node(path, S_IFDIR | mode); }
 
+int vfs_remove(const char *path) {
+    struct place place;
+    int error = find_own(path, &place);
+    if (error) return error;
+    error = (int)remove(&place, false);
+    let_go(&place);
+    return error;
+}
+
 int vfs_make_symlink(const char *target, const char *path) {
     struct place place;
     int error = find_own(path, &place);

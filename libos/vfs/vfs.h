@@ -90,6 +90,7 @@ int vfs_enter(const char *path); /* chdir */
 int vfs_make_directory(const char *path, uint32_t mode);
 int vfs_make_node(const char *path, uint32_t mode); /* of any kind */
 int vfs_make_symlink(const char *target, const char *path);
+int vfs_remove(const char *path); /* as unlink(2): the name itself, also when it is a link */
 int vfs_write_file(const char *path, const void *content, size_t size, uint32_t mode); /* creates or replaces */
 int vfs_attach(const char *path, struct inode *inode); /* gives a ready inode (of any kind) a name; takes the reference on success */
 /* A socket's name, for AF_UNIX: makes it (-EEXIST), finds it (-ECONNREFUSED: not a socket; -EACCES: not writable). *out is referenced. */

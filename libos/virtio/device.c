@@ -27,6 +27,7 @@ static int start(struct virtio_device *device, const struct virtio_driver *drive
     uint64_t offered = transport->features(device);
     if (!(offered & VIRTIO_F_VERSION_1)) return -ENODEV;
     device->features = offered & (driver->features | VIRTIO_F_VERSION_1);
+    if (driver->choose) device->features = driver->choose(device->features);
     transport->set_features(device, device->features);
     add_status(device, FEATURES_OK);
     if (!(transport->status(device) & FEATURES_OK)) return -ENODEV;

@@ -128,6 +128,10 @@ void *virtqueue_take(struct virtqueue *queue, uint32_t *written) {
     }
 }
 
+bool virtqueue_pending(const struct virtqueue *queue) {
+    return __atomic_load_n(&queue->used_ring->index, __ATOMIC_ACQUIRE) != queue->used;
+}
+
 void virtqueue_interrupts(struct virtqueue *queue, bool on) {
     if (queue->event_index) return virtqueue_interrupt_after(queue, on ? 1 : 0);
     queue->available_ring->flags = on ? 0 : AVAILABLE_NO_INTERRUPT;

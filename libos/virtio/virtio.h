@@ -39,6 +39,7 @@ struct virtio_transport {
 struct virtio_driver {
     uint32_t device_id;
     uint64_t features;                    /* those it can use; VIRTIO_F_VERSION_1 is always asked for */
+    uint64_t (*choose)(uint64_t features); /* of those that both have: which to use; may be NULL */
     int (*start)(struct virtio_device *); /* 0, or -errno: the device is marked FAILED */
     void (*ready)(struct virtio_device *); /* DRIVER_OK is set, the device serves; may be NULL */
 };
@@ -83,6 +84,7 @@ int virtqueue_add(struct virtqueue *, const struct virtio_buffer *buffers, unsig
 void virtqueue_notify(struct virtqueue *);
 /* The next chain that the device is done with: its token and the bytes written (never more than fit); NULL: none. */
 void *virtqueue_take(struct virtqueue *, uint32_t *written);
+bool virtqueue_pending(const struct virtqueue *); /* is there something to take? */
 /* A hint to the device; after `on`, look once more. With an event index, on is for the next chain only: say it again after taking. */
 void virtqueue_interrupts(struct virtqueue *, bool on);
 /* Interrupt when `count` more chains than were taken so far are used; 0: not at all. Without an event index: at each, or not at all. */

@@ -10,7 +10,7 @@
 #include <stdint.h>
 
 struct file;
-enum { VM_SHARED = 1, VM_NORESERVE = 2, VM_GUARD = 4, VM_CHARGED = 8, VM_LOCKED = 16 };
+enum { VM_SHARED = 1, VM_NORESERVE = 2, VM_GUARD = 4, VM_CHARGED = 8, VM_LOCKED = 16, VM_RESERVED = 32 };
 struct vm_area {
     struct vm_area *left, *right;
     uintptr_t start, end;         /* page-aligned, start < end */

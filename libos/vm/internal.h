@@ -1,7 +1,8 @@
 /*
  * Private to vm. Overcommit rule: a fresh writable private mapping (malloc's) must fit in what is free now and, with all that
- * was promised before, in what there is: so malloc ends in NULL, not in death. Turning a piece of one's own reservation writable
- * (MAP_FIXED, mprotect) may promise four times what there is, since runtimes that reserve map ahead of use. MAP_NORESERVE promises nothing.
+ * was promised so before, in what there is: so malloc ends in NULL, not in death. What is mapped ahead of use and mostly never touched is
+ * accounted apart (VM_RESERVED), so that it takes nothing from malloc: a piece of one's own reservation turned writable (MAP_FIXED, mprotect:
+ * stacks of threads, heaps of runtimes) and what fork copies. It may come to sixteen times what there is. MAP_NORESERVE promises nothing.
  */
 #ifndef HULL_VM_INTERNAL_H
 #define HULL_VM_INTERNAL_H
@@ -42,9 +43,10 @@ int vm_cut(struct address_space *, uintptr_t start, uintptr_t end);
 void vm_join_around(struct address_space *, uintptr_t start, uintptr_t end); /* merges neighbours that became alike */
 void vm_drop_pages(struct address_space *, uintptr_t start, uintptr_t end);  /* page table entries only */
 struct vm_area *vm_area_add(struct address_space *, struct vm_area like, uintptr_t start, uintptr_t end); /* NULL: no memory */
-int vm_charge(struct address_space *, size_t size, bool reserved); /* promise memory: 0 or -ENOMEM */
-void vm_recharge(struct address_space *, size_t size);             /* ... that cannot fail */
-void vm_uncharge(struct address_space *, size_t size);
+/* Promises of memory. `flags` are the area's: VM_RESERVED names the account. */
+int vm_charge(size_t size, unsigned flags);     /* 0 or -ENOMEM */
+void vm_recharge(size_t size, unsigned flags);  /* cannot fail */
+void vm_uncharge(size_t size, unsigned flags);
 /* Every page of the range mapped by an area? */
 bool vm_covered(struct address_space *, uintptr_t start, uintptr_t end);
 int vm_populate(struct address_space *, uintptr_t start, uintptr_t end);

@@ -72,15 +72,16 @@ SYSCALL_DEFINE(mmap, uintptr_t hint, size_t length, unsigned long protection, un
     uintptr_t start = (uintptr_t)at;
     bool promise = protection & PROT_WRITE && !(flags & MAP_NORESERVE) && (type == MAP_PRIVATE || flags & MAP_ANONYMOUS);
     if (promise) {
-        if (vm_charge(space, size, flags & MAP_FIXED && is_reservation(space, start, size))) {
+        area_flags |= VM_CHARGED;
+        if (flags & MAP_FIXED && is_reservation(space, start, size)) area_flags |= VM_RESERVED;
+        if (vm_charge(size, area_flags)) {
             at = -ENOMEM;
             goto out;
         }
-        area_flags |= VM_CHARGED;
     }
     int error = vm_map(space, start, size, protection, area_flags, file, file && !(flags & MAP_ANONYMOUS) ? offset : 0);
     if (error) {
-        if (promise) vm_uncharge(space, size);
+        if (promise) vm_uncharge(size, area_flags);
         at = error;
     } else if (flags & (MAP_POPULATE | MAP_LOCKED)) {
         vm_populate(space, start, start + size);
@@ -129,8 +130,8 @@ SYSCALL_DEFINE(mprotect, uintptr_t start, size_t length, unsigned long protectio
     int error = 0;
     for (struct vm_area *area = areas_find(&space->areas, start); area && area->start < end; area = areas_find(&space->areas, area->end)) {
         if (protection & PROT_WRITE && !(area->flags & (VM_CHARGED | VM_NORESERVE | VM_SHARED))) {
-            if ((error = vm_charge(space, area->end - area->start, true))) break;
-            area->flags |= VM_CHARGED;
+            if ((error = vm_charge(area->end - area->start, VM_RESERVED))) break;
+            area->flags |= VM_CHARGED | VM_RESERVED;
         }
         area->protection = (uint8_t)protection;
         protect_pages(space, area);
@@ -193,8 +194,9 @@ SYSCALL_DEFINE(mremap, uintptr_t start, size_t old_length, size_t length, unsign
     }
     if (start + old_size > area->end) return -EFAULT; /* one area only */
     size_t extra = flags & MREMAP_DONTUNMAP || !old_size ? size : size > old_size ? size - old_size : 0;
-    bool charged = area->flags & VM_CHARGED;
-    if (exceeds_limit(space, extra) || (charged && extra && vm_charge(space, extra, false))) return -ENOMEM;
+    unsigned area_flags = area->flags;
+    bool charged = area_flags & VM_CHARGED;
+    if (exceeds_limit(space, extra) || (charged && extra && vm_charge(extra, area_flags))) return -ENOMEM;
     struct vm_area *next = areas_find(&space->areas, area->end);
     if (!(flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && old_size && start + old_size == area->end && in_range(start, size) &&
         (!next || next->start >= start + size)) {
@@ -209,12 +211,12 @@ SYSCALL_DEFINE(mremap, uintptr_t start, size_t old_length, size_t length, unsign
         if (target && !vm_cut(space, start, start + old_size)) {
             long moved = move(space, areas_find(&space->areas, start), start, old_size, size, flags, target);
             if (moved >= 0) {
-                if (charged && !(flags & MREMAP_DONTUNMAP) && old_size) vm_recharge(space, old_size);
+                if (charged && !(flags & MREMAP_DONTUNMAP) && old_size) vm_recharge(old_size, area_flags);
                 return moved;
             }
         }
     }
-    if (charged && extra) vm_uncharge(space, extra);
+    if (charged && extra) vm_uncharge(extra, area_flags);
     return -ENOMEM;
 }
 
@@ -225,10 +227,10 @@ SYSCALL_DEFINE(brk, uintptr_t wanted) {
     if (now < old && vm_unmap(space, now, old - now)) return (long)space->brk_end;
     if (now > old) {
         struct vm_area *next = areas_find(&space->areas, old);
-        if ((next && next->start < now + PAGE_SIZE) || exceeds_limit(space, now - old) || vm_charge(space, now - old, false))
+        if ((next && next->start < now + PAGE_SIZE) || exceeds_limit(space, now - old) || vm_charge(now - old, 0))
             return (long)space->brk_end;
         if (vm_map(space, old, now - old, PROT_READ | PROT_WRITE, VM_CHARGED, NULL, 0)) {
-            vm_uncharge(space, now - old);
+            vm_uncharge(now - old, 0);
             return (long)space->brk_end;
         }
     }

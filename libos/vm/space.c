@@ -9,30 +9,30 @@
 
 static struct address_space first_space;
 
-static uint64_t promised; /* pages, over all spaces */
+static uint64_t promised, reserved; /* pages, over all spaces */
+enum { RESERVED_TIMES = 16 };
 
-int vm_charge(struct address_space *space, size_t size, bool reserved) {
+static uint64_t *account(unsigned flags) { return flags & VM_RESERVED ? &reserved : &promised; }
+
+int vm_charge(size_t size, unsigned flags) {
     uint64_t pages = size >> PAGE_SHIFT, total = memory_total() >> PAGE_SHIFT, left = memory_free() >> PAGE_SHIFT;
-    uint64_t spare = (left >> 6) + 16; /* page tables and the libOS itself */
-    if (!reserved && pages + spare > left && promised + pages <= total && memory_reclaim) {
-        memory_reclaim(pages + spare - left);
-        left = memory_free() >> PAGE_SHIFT;
+    if (flags & VM_RESERVED) {
+        if (reserved + pages > RESERVED_TIMES * total) return -ENOMEM;
+    } else {
+        uint64_t spare = (left >> 6) + 16; /* page tables and the libOS itself */
+        if (promised + pages > total) return -ENOMEM;
+        if (pages + spare > left && memory_reclaim) {
+            memory_reclaim(pages + spare - left);
+            left = memory_free() >> PAGE_SHIFT;
+        }
+        if (pages + spare > left) return -ENOMEM;
     }
-    if (reserved ? promised + pages > 4 * total : pages + spare > left || promised + pages > total) return -ENOMEM;
-    promised += pages;
-    space->charged += pages;
+    *account(flags) += pages;
     return 0;
 }
 
-void vm_recharge(struct address_space *space, size_t size) {
-    promised += size >> PAGE_SHIFT;
-    space->charged += size >> PAGE_SHIFT;
-}
-
-void vm_uncharge(struct address_space *space, size_t size) {
-    promised -= size >> PAGE_SHIFT;
-    space->charged -= size >> PAGE_SHIFT;
-}
+void vm_recharge(size_t size, unsigned flags) { *account(flags) += size >> PAGE_SHIFT; }
+void vm_uncharge(size_t size, unsigned flags) { *account(flags) -= size >> PAGE_SHIFT; }
 
 static bool continues(const struct vm_area *a, const struct vm_area *b) {
     return a->end == b->start && a->protection == b->protection && a->flags == b->flags && a->file == b->file &&
@@ -54,7 +54,10 @@ struct vm_area *vm_area_add(struct address_space *space, struct vm_area like, ui
 }
 
 static void area_free(struct vm_area *area) {
-    if (area->file) file_put(area->file);
+    if (area->file) {
+        if (area->file->ops->unmapped) area->file->ops->unmapped(area->file);
+        file_put(area->file);
+    }
     kfree(area);
 }
 
@@ -107,7 +110,7 @@ int vm_unmap(struct address_space *space, uintptr_t start, size_t size) {
     if (vm_cut(space, start, end)) return -ENOMEM;
     while ((area = areas_find(&space->areas, start)) && area->start < end) {
         vm_drop_pages(space, area->start, area->end);
-        if (area->flags & VM_CHARGED) vm_uncharge(space, area->end - area->start);
+        if (area->flags & VM_CHARGED) vm_uncharge(area->end - area->start, area->flags);
         areas_remove(&space->areas, area);
         area_free(area);
     }
@@ -203,9 +206,13 @@ struct address_space *vm_space_copy(struct address_space *from) {
     to->brk_end = from->brk_end;
     for (struct vm_area *area = areas_find(&from->areas, 0); area; area = areas_find(&from->areas, area->end)) {
         size_t size = area->end - area->start;
-        if (area->flags & VM_CHARGED && vm_charge(to, size, true)) goto failed;
-        if (!vm_area_add(to, *area, area->start, area->end)) {
-            if (area->flags & VM_CHARGED) vm_uncharge(to, size);
+        struct vm_area like = *area;
+        if (like.flags & VM_CHARGED) {
+            like.flags |= VM_RESERVED;
+            if (vm_charge(size, like.flags)) goto failed;
+        }
+        if (!vm_area_add(to, like, area->start, area->end)) {
+            if (like.flags & VM_CHARGED) vm_uncharge(size, like.flags);
             goto failed;
         }
         if (copy_pages(from, to, area)) goto failed;

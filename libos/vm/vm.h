@@ -28,7 +28,6 @@ struct address_space {
     struct vm_areas areas;
     uintptr_t mmap_top;              /* mmap goes down from here */
     uintptr_t brk_start, brk_end;    /* brk_end: as the program set it, not rounded */
-    uint64_t charged;                /* pages that the program was promised */
 };
 
 struct address_space *vm_space_create(void);           /* new page tables; NULL when out of memory */

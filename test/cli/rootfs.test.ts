@@ -3,12 +3,13 @@
  * copy of the same root; and roots made by hand for what goes wrong. The packages come through apt-get download, once.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readdirSync, renameSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import t from 'tap';
 import { findCheckout } from '../boot/guest/build.ts';
+import { makeDebianRoot } from '../debian-root.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'hull-rootfs-'));
 t.teardown(() => rmSync(folder, { recursive: true, force: true }));
@@ -29,32 +30,6 @@ const text = (bytes: Uint8Array) => Buffer.from(bytes).toString();
 const PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 const PACKAGES =
   'base-files dash bash coreutils findutils grep sed gawk bc jq lua5.4 perl-base python3-minimal libpython3-stdlib tar gzip'.split(' ');
-
-/** The unpacked packages with all that they depend on: build/test-roots/debian, or why there is none. */
-function makeDebianRoot(): { root: string } | { reason: string } {
-  const roots = join(findCheckout(), 'build/test-roots');
-  const root = join(roots, 'debian');
-  if (existsSync(root)) return { root };
-  const fresh = join(roots, `debian.${process.pid}`);
-  const packages = join(fresh, 'packages');
-  mkdirSync(packages, { recursive: true });
-  try {
-    const closure = ['--recurse', '--no-recommends', '--no-suggests', '--no-conflicts', '--no-breaks', '--no-replaces', '--no-enhances'];
-    const names = execFileSync('apt-cache', ['depends', ...closure, ...PACKAGES], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
-      .split('\n')
-      .filter((line) => /^[a-z0-9][\w.+-]*$/.test(line));
-    execFileSync('apt-get', ['download', ...new Set(names)], { cwd: packages, stdio: ['ignore', 'ignore', 'pipe'] });
-    mkdirSync(join(fresh, 'root'));
-    for (const name of readdirSync(packages)) execFileSync('dpkg-deb', ['-x', join(packages, name), join(fresh, 'root')]);
-    renameSync(join(fresh, 'root'), root);
-    return { root };
-  } catch (error) {
-    const stderr = (error as { stderr?: Buffer | string }).stderr;
-    return { reason: `apt-get cannot get the packages: ${`${stderr ?? (error as Error).message}`.trim().split('\n')[0]}` };
-  } finally {
-    rmSync(fresh, { recursive: true, force: true });
-  }
-}
 
 const AWK = '/usr/share/awk';
 const CASES: string[][] = [
@@ -87,7 +62,7 @@ const CASES: string[][] = [
   ['python3', '-c', 'import mmap; f = open("/bin/bash", "rb"); m = mmap.mmap(f.fileno(), 0, prot=mmap.PROT_READ); print(len(m), m[:4], m.find(b"GNU bash") > 0, sum(m[::4096]))'],
 ];
 
-const debian = makeDebianRoot();
+const debian = makeDebianRoot('debian', PACKAGES);
 const canChroot = process.getuid?.() === 0;
 const skip = 'reason' in debian ? debian.reason : canChroot ? false : 'only root may chroot';
 if (skip !== false) console.error(`rootfs.test: Debian programs are not run: ${skip}`);

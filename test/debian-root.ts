@@ -1,0 +1,40 @@
+/**
+ * Root file systems of unmodified Debian packages: apt-get download and dpkg-deb -x, once, under build/test-roots. Nothing is installed and no
+ * maintainer script runs; what those would have made and programs need is made by the caller's `finish`.
+ */
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
+import { join } from 'node:path';
+import { findCheckout } from './boot/guest/build.ts';
+
+const CLOSURE = ['--recurse', '--no-recommends', '--no-suggests', '--no-conflicts', '--no-breaks', '--no-replaces', '--no-enhances'];
+
+/** The unpacked packages with all that they depend on: build/test-roots/NAME, or why there is none. */
+export function makeDebianRoot(
+  name: string,
+  packages: readonly string[],
+  finish: (root: string) => void = () => {},
+): { root: string } | { reason: string } {
+  const roots = join(findCheckout(), 'build/test-roots');
+  const root = join(roots, name);
+  if (existsSync(root)) return { root };
+  const fresh = join(roots, `${name}.${process.pid}`);
+  const downloads = join(fresh, 'packages');
+  mkdirSync(downloads, { recursive: true });
+  try {
+    const names = execFileSync('apt-cache', ['depends', ...CLOSURE, ...packages], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
+      .split('\n')
+      .filter((line) => /^[a-z0-9][\w.+-]*$/.test(line));
+    execFileSync('apt-get', ['download', ...new Set(names)], { cwd: downloads, stdio: ['ignore', 'ignore', 'pipe'] });
+    mkdirSync(join(fresh, 'root'));
+    for (const file of readdirSync(downloads)) execFileSync('dpkg-deb', ['-x', join(downloads, file), join(fresh, 'root')]);
+    finish(join(fresh, 'root'));
+    renameSync(join(fresh, 'root'), root);
+    return { root };
+  } catch (error) {
+    const stderr = (error as { stderr?: Buffer | string }).stderr;
+    return { reason: `apt-get cannot get the packages: ${`${stderr ?? (error as Error).message}`.trim().split('\n')[0]}` };
+  } finally {
+    rmSync(fresh, { recursive: true, force: true });
+  }
+}
