@@ -48,15 +48,18 @@ export const RUN_OPTIONS: readonly OptionSpec[] = [
   { name: 'interactive', short: 'i', summary: 'Keep STDIN open; always so, accepted for the sake of Docker habits' },
   { name: 'machine', value: 'string', choices: ['microvm', 'q35'], summary: 'Machine type (default microvm)' },
   { name: 'memory', short: 'm', value: 'bytes', summary: `Memory of the machine: 2m, 1g; below 4096 without a unit: MiB (default ${MEMORY_DEFAULT})` },
+  { name: 'mount', value: 'mount', many: true, summary: 'Host directory, volume or memory: type=bind|volume|tmpfs,source=S,target=T[,readonly]' },
   { name: 'name', value: 'string', summary: 'Name of the run; foreground runs keep no state under it' },
   { name: 'rm', summary: 'Remove the run when it ends; always so in the foreground' },
   { name: 'rootfs', value: 'directory', complete: 'directory', summary: 'Directory that becomes the root file system; PROGRAM is looked for in it' },
   { name: 'stop-signal', value: 'string', summary: 'Signal that the program gets when hull gets SIGTERM (default SIGTERM)' },
   { name: 'stop-timeout', value: 'seconds', summary: 'Seconds after that until the machine is killed (default: never)' },
+  { name: 'tmpfs', value: 'path[:options]', many: true, summary: 'Memory as a directory: /run:size=16m,mode=0755' },
   { name: 'trace', optional: 'set', summary: 'Show system calls on STDERR: --trace=openat,read or a class: file, desc, memory, process, signal, network' },
   { name: 'tty', short: 't', summary: 'Give the program this terminal' },
   { name: 'user', short: 'u', value: 'uid[:gid]', summary: 'User and group of the program, in numbers' },
   { name: 'verbose', summary: 'Say what is done, and show what the machine says outside of its channel' },
+  { name: 'volume', short: 'v', value: '[source:]target[:ro]', many: true, complete: 'file', summary: 'Host directory (a path) or volume (a name) at a path of the machine' },
   { name: 'workdir', short: 'w', value: 'string', summary: 'Working directory of the program (default /)' },
 ];
 

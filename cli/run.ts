@@ -1,6 +1,6 @@
 /** `hull run`: options -> a run request. Owns: defaults and the reading of environment files. */
 import { readFileSync } from 'node:fs';
-import { type Accelerator, describeSystemError, EngineError, type MachineKind, runProgram } from '../engine/index.ts';
+import { type Accelerator, describeSystemError, EngineError, type MachineKind, parseMountOption, parseTmpfsOption, parseVolumeOption, runProgram } from '../engine/index.ts';
 import type { CommandContext } from './commands.ts';
 import { type ParsedOptions, readValue } from './options.ts';
 import { parseCount, parseMemory, parseSignal, parseUser } from './quantities.ts';
@@ -54,6 +54,11 @@ export function runCommand(parsed: ParsedOptions, context: CommandContext): Prom
       entrypoint: readValue(parsed, 'entrypoint'),
       env,
       workdir: workdir ?? '/',
+      mounts: [
+        ...(parsed.values.get('volume') ?? []).map(parseVolumeOption),
+        ...(parsed.values.get('mount') ?? []).map(parseMountOption),
+        ...(parsed.values.get('tmpfs') ?? []).map(parseTmpfsOption),
+      ],
       hostname: readValue(parsed, 'hostname'),
       user: user === undefined ? undefined : parseUser(user, COMMAND),
       memory: memory === undefined ? DEFAULT_MEMORY : parseMemory(memory, COMMAND),

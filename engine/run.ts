@@ -33,9 +33,10 @@ import { EngineError, EXIT } from './errors.ts';
 import { findKernel, findRootKernel } from './images/index.ts';
 import { catchInterrupts, type Interrupts } from './interrupts.ts';
 import { createLogLines, type LogLines } from './log-lines.ts';
+import { type MountPlan, type MountRequest, planMounts } from './volumes/index.ts';
 import { openProgram } from './program.ts';
 import type { Tracer } from './trace/index.ts';
-import { findStatePaths, sweepTemporaries } from './state/index.ts';
+import { findStatePaths, type StatePaths, sweepTemporaries } from './state/index.ts';
 
 export interface RunRequest {
   readonly program: string;
@@ -47,6 +48,8 @@ export interface RunRequest {
   /** NAME=VALUE, or NAME for the value that it has here. */
   readonly env: readonly string[];
   readonly workdir?: string | undefined;
+  /** Host directories, volumes and memory that the program finds at paths of its own. */
+  readonly mounts: readonly MountRequest[];
   readonly hostname?: string | undefined;
   readonly user?: BootModule['user'];
   readonly memory: number;
@@ -77,6 +80,8 @@ const SIGTERM = 15;
 const SIGPIPE = 13;
 /** Raw text of a machine in trouble that is kept for the message about it. */
 const RAW_KEPT = 4096;
+/** Shared directories that fit into a microvm beside its other devices. */
+const MICROVM_SHARES = 4;
 /** How long a killed machine's end may take before we leave anyway. */
 const LEAVE_MS = 2000;
 
@@ -97,6 +102,22 @@ async function runWith(request: RunRequest, host: RunHost, interrupts: Interrupt
   if (request.tty && !isTerminal()) throw new EngineError('option-invalid', 'the input device is not a TTY');
 
   const paths = findStatePaths(host.env);
+  const plan = planMounts(paths.volumes, request.mounts);
+  try {
+    return await runWithMounts(request, host, interrupts, paths, plan, say);
+  } finally {
+    plan.release();
+  }
+}
+
+async function runWithMounts(
+  request: RunRequest,
+  host: RunHost,
+  interrupts: Interrupts,
+  paths: StatePaths,
+  plan: MountPlan,
+  say: (line: string) => void,
+): Promise<number> {
   // The file is there and can be a program.
   const root = request.rootfs === undefined ? undefined : await openRoot(request, request.rootfs, host, paths.roots);
   const file = root === undefined ? openProgram(request.program) : undefined;
@@ -105,7 +126,7 @@ async function runWith(request: RunRequest, host: RunHost, interrupts: Interrupt
   // There is an image to boot.
   const tracer = request.trace === undefined ? undefined : (await import('./trace/index.ts')).createTracer(request.trace);
   const cache = { folder: paths.kernels, libos: `${host.dist}/libos/x86_64` };
-  const add = tracer === undefined ? [] : ['trace'];
+  const add = [...(tracer === undefined ? [] : ['trace']), ...(plan.mounts.length === 0 ? [] : ['mounts']), ...(plan.shares.length === 0 ? [] : ['9p'])];
   const image =
     file === undefined
       ? await findRootKernel(cache, add, () => loadLinker(host))
@@ -114,6 +135,12 @@ async function runWith(request: RunRequest, host: RunHost, interrupts: Interrupt
         : await findKernel(cache, file, add, () => loadLinker(host));
   const note = file?.kind === 'image' ? file.note : readNoteOf(image);
   if (tracer !== undefined && (note.features & FEATURE.TRACE) === 0) throw refuseTrace(request.program, note);
+  const needed = (plan.mounts.length === 0 ? 0 : FEATURE.MOUNTS) | (plan.shares.length === 0 ? 0 : FEATURE['9P']);
+  if ((note.features & needed) !== needed) {
+    throw new EngineError('option-invalid', `Cannot mount into "${request.program}": its image was built without mounts, expected one made by hull build --add mounts --add 9p`);
+  }
+  // A microvm has room for eight virtio devices.
+  const machine = plan.shares.length > MICROVM_SHARES ? 'q35' : request.machine;
   say(`image ${image}`);
   if (interrupts.abortedBy !== undefined) return EXIT.SIGNAL + interrupts.abortedBy;
 
@@ -122,7 +149,7 @@ async function runWith(request: RunRequest, host: RunHost, interrupts: Interrupt
   const choice = await Promise.race([choosing, interrupts.aborted]);
   if (interrupts.abortedBy !== undefined || choice === undefined) return EXIT.SIGNAL + (interrupts.abortedBy ?? SIGTERM);
   if (choice.notice !== undefined) process.stderr.write(`hull: ${choice.notice}\n`);
-  say(`${qemu.path} ${choice.probe.qemuVersion}, ${request.machine}, ${choice.accelerator}, ${formatBytes(request.memory)}`);
+  say(`${qemu.path} ${choice.probe.qemuVersion}, ${machine}, ${choice.accelerator}, ${formatBytes(request.memory)}`);
 
   setImmediate(() => sweepTemporaries(paths.kernels)); // what a killed hull left, while the machine starts
   return await attendMachine(request, interrupts, {
@@ -137,13 +164,14 @@ async function runWith(request: RunRequest, host: RunHost, interrupts: Interrupt
           env: host.env,
           image,
           note,
-          module: encodeBootModule({ ...makeModule(request, host, choice.tscKhz), trace: tracer?.rules, exec: root?.program }),
-          machine: request.machine,
+          module: encodeBootModule({ ...makeModule(request, host, choice.tscKhz), mounts: plan.mounts, trace: tracer?.rules, exec: root?.program }),
+          machine,
           accelerator: choice.accelerator,
           memory: request.memory,
           cpus: request.cpus,
           gdb: request.gdb,
           disk: root?.image,
+          shares: plan.shares,
         },
         events,
       ),

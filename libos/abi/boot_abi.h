@@ -21,6 +21,8 @@
 #define HULL_FEATURE_SIGNALS (1u << 3)  /* the guest acts on HULL_RECORD_SIGNAL; else the host ends it itself */
 #define HULL_FEATURE_BINARY (1u << 4)   /* runs an unmodified Linux executable (else: linked) */
 #define HULL_FEATURE_TRACE (1u << 5)    /* acts on HULL_MODULE_TRACE */
+#define HULL_FEATURE_MOUNTS (1u << 7)   /* acts on HULL_MODULE_MOUNTS */
+#define HULL_FEATURE_9P (1u << 8)       /* and has virtio-9p for HULL_MOUNT_9P */
 #define HULL_FEATURE_NETWORK (1u << 6)  /* has a driver for a virtio network card */
 
 /* ---- Boot module. Header, then `count` records, each: u32 type, u32 size, size bytes, zero padding to 8. ---- */
