@@ -1,13 +1,17 @@
 /*
- * The memory devices and the terminal by name: /dev/null, zero, full, random, urandom, tty, console (tty(4)).
- * A device's inode opens a file of its own.
+ * The memory devices and the terminal: /dev/null, zero, full, random, urandom, tty, console (null(4), random(4), tty(4)); and a node in /dev for each
+ * device that has a name.
  */
 #include "devfs/internal.h"
 #include "console/console.h"
+#include "lib/format.h"
 #include "memory-devices/memory_devices.h"
 
+#pragma GCC visibility push(hidden)
+extern const struct device_entry __hull_device_start[], __hull_device_end[];
+#pragma GCC visibility pop
+
 static int memory_open(struct inode *inode, uint32_t flags, struct file **out) {
-    if (inode->rdev >> 8 != 1) return -ENXIO;
     int error = memory_device_open((unsigned)inode->rdev & 0xff, flags, inode, out);
     if (!error) inode_get(inode);
     return error;
@@ -20,30 +24,28 @@ static int terminal_open(struct inode *inode, uint32_t flags, struct file **out)
     return *out ? 0 : -ENOMEM;
 }
 
-static void device_release(struct inode *inode) {
-    kfree(inode);
-}
-
-static const struct inode_ops memory_inode_ops = { .open = memory_open, .release = device_release };
-static const struct inode_ops terminal_inode_ops = { .open = terminal_open, .release = device_release };
-
-static int attach(const char *path, const struct inode_ops *ops, uint64_t rdev) {
-    struct inode *inode = inode_create(ops, first_mount_super(), S_IFCHR | 0666);
-    if (!inode) return -ENOMEM;
-    inode->rdev = rdev;
-    int error = vfs_attach(path, inode);
-    if (error) inode_put(inode);
-    return error;
-}
+#define MEMORY_DEVICE(device, number) \
+    HULL_DEVICE(device_##device) = { .name = #device, .mode = S_IFCHR | 0666, .major = 1, .minor = number, .open = memory_open }
+MEMORY_DEVICE(null, 3);
+MEMORY_DEVICE(zero, 5);
+MEMORY_DEVICE(full, 7);
+MEMORY_DEVICE(random, 8);
+MEMORY_DEVICE(urandom, 9);
+HULL_DEVICE(device_tty) = { .name = "tty", .mode = S_IFCHR | 0666, .major = 5, .minor = 0, .open = terminal_open };
+HULL_DEVICE(device_console) = { .name = "console", .mode = S_IFCHR | 0620, .major = 5, .minor = 1, .open = terminal_open };
 
 int devices_attach(void) {
-    static const struct { const char *path; uint8_t major, minor; } devices[] = {
-        { "/dev/null", 1, 3 }, { "/dev/zero", 1, 5 }, { "/dev/full", 1, 7 }, { "/dev/random", 1, 8 },
-        { "/dev/urandom", 1, 9 }, { "/dev/tty", 5, 0 }, { "/dev/console", 5, 1 },
+    static const struct { const char *path, *target; } links[] = {
+        { "/dev/fd", "/proc/self/fd" }, { "/dev/stdin", "/proc/self/fd/0" }, { "/dev/stdout", "/proc/self/fd/1" },
+        { "/dev/stderr", "/proc/self/fd/2" },
     };
     int error = 0;
-    for (unsigned i = 0; i < sizeof devices / sizeof *devices && !error; i++)
-        error = attach(devices[i].path, devices[i].major == 1 ? &memory_inode_ops : &terminal_inode_ops,
-                       DEVICE_NUMBER(devices[i].major, devices[i].minor));
+    for (const struct device_entry *at = __hull_device_start; at < __hull_device_end && !error; at++) {
+        char path[64];
+        if (!at->name) continue;
+        format_text(path, sizeof path, "/dev/%s", at->name);
+        error = vfs_make_device(path, at->mode, DEVICE_NUMBER(at->major, at->minor));
+    }
+    for (unsigned i = 0; i < sizeof links / sizeof *links && !error; i++) error = vfs_make_symlink(links[i].target, links[i].path);
     return error;
 }

@@ -9,7 +9,6 @@
 #include "vfs/vfs.h"
 int devices_attach(void);
 void host_files_attach(void); /* HULL_MODULE_FILES; a file that cannot be written is logged */
-int descriptors_attach(void);
 int program_attach(void);
 struct superblock *first_mount_super(void); /* the root file system */
 void inode_fill_stat(struct inode *, struct linux_stat *out);

@@ -42,9 +42,6 @@ int program_attach(void) {
     if (!inode) return -ENOMEM;
     inode->size = hull_program_end - hull_program_start;
     error = vfs_attach(hull_program_path, inode);
-    if (error) {
-        inode_put(inode);
-        return error;
-    }
-    return vfs_make_symlink(hull_program_path, "/proc/self/exe");
+    if (error) inode_put(inode);
+    return error;
 }

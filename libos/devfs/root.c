@@ -12,7 +12,14 @@
 /* By the component rootfs. */
 #pragma GCC visibility push(hidden)
 struct superblock *rootfs_super(void) __attribute__((weak));
+extern const struct default_mount __hull_default_mount_start[], __hull_default_mount_end[];
 #pragma GCC visibility pop
+
+/* mount(2)'s flags. */
+enum { NO_SETUID = 2, NO_DEVICES = 4, NO_EXECUTION = 8, MOUNT_RELATIVE = 1 << 21, DEVFS_WITH_ROOT = 1 << 30 };
+HULL_DEFAULT_MOUNT(1, devfs_proc) = { "/proc", "proc", "", 0555, NO_SETUID | NO_DEVICES | NO_EXECUTION | MOUNT_RELATIVE };
+HULL_DEFAULT_MOUNT(2, devfs_dev) = { "/dev", "tmpfs", "mode=755,size=65536k", 0755, NO_SETUID | DEVFS_WITH_ROOT };
+HULL_DEFAULT_MOUNT(3, devfs_shm) = { "/dev/shm", "tmpfs", "size=65536k", 01777, NO_SETUID | NO_DEVICES | NO_EXECUTION | MOUNT_RELATIVE };
 
 static struct superblock *root;
 
@@ -20,24 +27,34 @@ struct superblock *first_mount_super(void) {
     return root;
 }
 
+static int make_directory(const char *path, uint32_t mode) {
+    int error = vfs_make_directory(path, mode);
+    return rootfs_super && error == -EEXIST ? 0 : error;
+}
+
 static int make_directories(void) {
     static const struct { const char *path; uint32_t mode; } directories[] = {
-        { "/dev", 0755 }, { "/proc", 0555 }, { "/proc/self", 0555 }, { "/tmp", 01777 }, { "/etc", 0755 }, { "/root", 0700 }, { "/dev/shm", 01777 },
-        { "/var", 0755 }, { "/var/tmp", 01777 }, { "/run", 0755 },
+        { "/tmp", 01777 }, { "/etc", 0755 }, { "/root", 0700 }, { "/var", 0755 }, { "/var/tmp", 01777 }, { "/run", 0755 }, { "/dev", 0755 },
     };
-    first_process.view->umask = 0;
     for (unsigned i = 0; i < sizeof directories / sizeof *directories; i++) {
-        int error = vfs_make_directory(directories[i].path, directories[i].mode);
-        if (error && !(rootfs_super && error == -EEXIST)) return error;
+        int error = make_directory(directories[i].path, directories[i].mode);
+        if (error) return error;
     }
     return 0;
 }
 
-/* What describes this machine is not the root image's. */
-static int mount_own(const char *path, uint32_t mode, uint64_t device) {
-    int error = vfs_make_directory(path, mode);
-    struct superblock *super = error && error != -EEXIST ? NULL : tmpfs_create(mode, device);
-    return super ? vfs_mount(super, path, false) : error ? error : -ENOMEM;
+/* What describes this machine is not the root image's. Without a root image /dev is a directory of the root. */
+static int mount_defaults(void) {
+    for (const struct default_mount *at = __hull_default_mount_start; at < __hull_default_mount_end; at++) {
+        const struct filesystem *kind = filesystem_find(at->filesystem);
+        struct superblock *super;
+        if (!kind || (at->flags & DEVFS_WITH_ROOT && !rootfs_super)) continue;
+        int error = vfs_make_directory(at->path, at->mode);
+        if (error && error != -EEXIST && error != -EROFS) return error; /* file systems made of tables have the directory */
+        if (!(error = kind->create(at->filesystem, at->options, &super))) error = vfs_mount(super, at->path, false, at->flags & ~(uint32_t)DEVFS_WITH_ROOT);
+        if (error) return error;
+    }
+    return 0;
 }
 
 static int write_text(const char *path, const char *text) {
@@ -81,14 +98,13 @@ static void enter_working_directory(void) {
 
 static void devfs_start(void) {
     root = rootfs_super ? rootfs_super() : tmpfs_create(0755, 20);
-    int error = root ? vfs_mount(root, "/", true) : -ENOMEM;
-    if (rootfs_super && !error) error = mount_own("/dev", 0755, 5);
-    if (rootfs_super && !error) error = mount_own("/proc", 0555, 22);
+    int error = root ? vfs_mount(root, "/", true, MOUNT_RELATIVE) : -ENOMEM;
+    first_process.view->umask = 0;
     if (!error) error = make_directories();
+    if (!error) error = mount_defaults();
     if (!error) error = make_files();
     if (!error) host_files_attach();
     if (!error) error = devices_attach();
-    if (!error) error = descriptors_attach();
     if (!error) error = program_attach();
     if (error) panic("devfs: the root file system cannot be made, error %d", -error);
     enter_working_directory();

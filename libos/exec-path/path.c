@@ -109,7 +109,8 @@ int exec_from_path(struct address_space *space, const struct exec_arguments *ask
         long length = vfs_read_at(file, line, sizeof line, 0);
         if (length < 2 || line[0] != '#' || line[1] != '!') {
             error = exec_load(space, file, size, &out->image, why);
-            file_put(file);
+            if (error) file_put(file);
+            else space->program.file = file;
             break;
         }
         file_put(file);

@@ -15,6 +15,7 @@ struct exec_image {
     uintptr_t entry, headers;     /* AT_ENTRY, AT_PHDR (0 when no segment holds them) */
     uint32_t header_count;
     uintptr_t start, end;         /* of the lowest and the highest segment */
+    uintptr_t code, code_end, data, data_end; /* the last executable segment and the last other one, as Linux counts them */
     uintptr_t interpreter_base;   /* AT_BASE: where the program's own loader lies; 0 for static programs */
     char interpreter[256];        /* PT_INTERP; empty for static programs */
 };

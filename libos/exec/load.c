@@ -121,6 +121,13 @@ static int load(struct address_space *space, struct file *file, uint64_t file_si
         }
         if (h->type == PT_LOAD && header->program_offset >= h->offset && header->program_offset - h->offset < h->file_size && !out->headers)
             out->headers = out->base + h->vaddr + (header->program_offset - h->offset);
+        if (h->type == PT_LOAD && h->flags & PF_X) {
+            out->code = out->base + h->vaddr;
+            out->code_end = out->code + h->file_size;
+        } else if (h->type == PT_LOAD) {
+            out->data = out->base + h->vaddr;
+            out->data_end = out->data + h->file_size;
+        }
         if (h->type == PT_LOAD && h->memory_size && map_segment(space, file, h, out->base)) return -ENOMEM;
     }
     *why = NULL;

@@ -92,15 +92,28 @@ uintptr_t exec_build_stack(struct address_space *space, const struct exec_image 
     uintptr_t random_bytes = push(&b, random + 2, 16);
     b.at &= ~15ul;
     if ((argc + envc + 3) & 1) push_word(&b, 0);
+    uintptr_t auxv_end = b.at;
     push_auxv(&b, image, path, platform, random_bytes, &abi);
     uintptr_t vdso = vdso_map ? vdso_map(space) : 0;
     if (vdso) {
         push_word(&b, vdso);
         push_word(&b, AT_SYSINFO_EHDR);
     }
+    struct program_place *place = &space->program;
+    place->arguments = strings;
+    place->arguments_end = environment;
+    place->environment_end = environment + arguments->environment.size;
+    place->auxv = b.at;
+    place->auxv_end = auxv_end;
+    place->code = image->code;
+    place->code_end = image->code_end;
+    place->data = image->data;
+    place->data_end = image->data_end;
+    place->entry = image->entry;
     push_pointers(&b, &arguments->environment, environment);
     push_pointers(&b, &argv, strings);
     push_word(&b, argc);
     memset(random, 0, sizeof random);
+    place->stack = b.at;
     return b.failed ? 0 : b.at;
 }

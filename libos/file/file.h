@@ -4,6 +4,7 @@
  */
 #ifndef HULL_FILE_FILE_H
 #define HULL_FILE_FILE_H
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include "wait/wait.h"
@@ -56,6 +57,7 @@ struct file *file_create(const struct file_ops *ops, uint32_t flags, void *data)
 void file_get(struct file *);
 void file_put(struct file *);
 struct file *file_lookup(int descriptor); /* borrowed from the current process's table; NULL: bad descriptor */
+struct file *file_lookup_in(const struct file_table *, int descriptor, bool *close_on_exec); /* likewise from any table; close_on_exec may be NULL */
 int file_install(struct file *, int least, int cloexec); /* takes the reference; descriptor, or -EMFILE, -ENOMEM (the reference stays the caller's) */
 void file_uninstall(int descriptor);                     /* closes what file_install made */
 #endif

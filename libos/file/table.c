@@ -18,6 +18,13 @@ struct file *file_lookup(int descriptor) {
     return (uint32_t)descriptor < table->size ? table_files(table)[descriptor] : NULL;
 }
 
+struct file *file_lookup_in(const struct file_table *table, int descriptor, bool *close_on_exec) {
+    struct file_table *at = (struct file_table *)table;
+    if (!at || (uint32_t)descriptor >= at->size) return NULL;
+    if (close_on_exec) *close_on_exec = table_marks(at)[descriptor];
+    return table_files(at)[descriptor];
+}
+
 struct file *file_table_set(struct file_table *table, uint32_t descriptor, struct file *file, bool close_on_exec) {
     struct file **slot = &table_files(table)[descriptor], *old = *slot;
     *slot = file;

@@ -119,6 +119,7 @@ long process_clone(const struct trap_frame *frame, const struct clone_request *r
         return error;
     }
     int pid = p->pid = thread->tid, pidfd = -1;
+    p->started_ns = thread->started_ns;
     p->family->exit_signal = request->exit_signal;
     p->family->borrows = flags & CLONE_VFORK;
     if (!(flags & CLONE_VM) || flags & CLONE_VFORK) signal_thread_inherit(thread);

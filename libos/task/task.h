@@ -17,6 +17,7 @@ struct process {
     struct mount_view *view;      /* root, cwd, umask; NULL where no file system is */
     struct credentials credentials;
     char name[16];
+    uint64_t started_ns;          /* clock_monotonic_ns() at its start; tells one from another that had its number */
     struct process *next;         /* of all processes, first_process being the first */
     struct thread *threads;       /* oldest first */
     struct family *family;        /* parent, children, exit status: the component `process`'s; NULL where it is absent */
@@ -33,6 +34,7 @@ struct thread {
     struct arch_thread arch;      /* kernel stack, saved registers, FS base, FPU area: arch/<isa>/arch_inline.h */
     struct process *process;
     int tid;
+    uint64_t started_ns;           /* as the process's */
     uint64_t signal_mask, signal_pending;
     int *clear_child_tid, *set_child_tid;
     struct signal_thread *signals; /* as process.signals */

@@ -51,6 +51,7 @@ int thread_create(struct process *process, const struct trap_frame *frame, const
     }
     made->process = process;
     made->tid = thread_number();
+    made->started_ns = clock_monotonic_ns();
     made->state = THREAD_BLOCKED;
     made->signal_mask = self->signal_mask;
     arch_thread_inherit(&made->arch);

@@ -95,6 +95,7 @@ static struct inode *make_directory(struct superblock *super, uint32_t mode, str
 }
 
 static void plain_release(struct inode *inode) {
+    tmpfs_inode_gone(inode->super);
     kfree(inode->data);
     kfree(inode);
 }
@@ -127,6 +128,7 @@ static int enter(struct inode *directory, const char *name, size_t length, struc
 
 static int directory_create(struct inode *directory, const char *name, size_t length, uint32_t mode, uint64_t rdev, struct inode **out) {
     struct inode *inode;
+    if (!tmpfs_inode_allowed(directory->super)) return -ENOSPC;
     switch (mode & S_IFMT) {
     case S_IFDIR: inode = make_directory(directory->super, mode, directory); break;
     case S_IFREG: inode = tmpfs_file_create(directory->super, mode); break;
@@ -138,6 +140,7 @@ static int directory_create(struct inode *directory, const char *name, size_t le
 
 static int directory_symlink(struct inode *directory, const char *name, size_t length, const char *target, struct inode **out) {
     size_t size = strlen(target);
+    if (!tmpfs_inode_allowed(directory->super)) return -ENOSPC;
     char *text = kmalloc(size + 1);
     struct inode *inode = text ? inode_create(&symlink_ops, directory->super, S_IFLNK | 0777) : NULL;
     if (!inode) {
@@ -239,23 +242,4 @@ const struct inode_ops tmpfs_directory_ops = {
     .rename = directory_rename, .iterate = directory_iterate, .blocks = no_blocks, .release = directory_release,
 };
 
-static void tmpfs_statfs(struct superblock *super, struct linux_statfs *out) {
-    (void)super;
-    out->type = 0x01021994;
-    out->blocks = memory_total() / PAGE_SIZE;
-    out->bfree = out->bavail = memory_free() / PAGE_SIZE;
-    out->files = out->ffree = out->blocks;
-}
-static const struct super_ops tmpfs_super_ops = { .statfs = tmpfs_statfs };
-
-struct superblock *tmpfs_create(uint32_t root_mode, uint64_t device) {
-    struct superblock *super = kzalloc(sizeof *super);
-    if (!super) return NULL;
-    super->ops = &tmpfs_super_ops;
-    super->kind = "tmpfs";
-    super->device = device;
-    super->root = make_directory(super, S_IFDIR | root_mode, NULL);
-    if (super->root) return super;
-    kfree(super);
-    return NULL;
-}
+struct inode *tmpfs_root_create(struct superblock *super, uint32_t mode) { return make_directory(super, S_IFDIR | mode, NULL); }

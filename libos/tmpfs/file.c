@@ -2,6 +2,24 @@
 #include "tmpfs/internal.h"
 #include "arch/arch.h"
 
+/* The page at `index`, made when the file system may still grow. */
+static int page_at(struct inode *inode, uint64_t index, uint64_t *physical) {
+    struct content *content = inode->data;
+    struct tmpfs_limits *limits = tmpfs_limits_of(inode->super);
+    if ((*physical = content_find(content, index))) return 0;
+    if (limits->pages_most && limits->pages >= limits->pages_most) return -ENOSPC;
+    int error = content_get(content, index, physical);
+    if (!error) limits->pages++;
+    return error;
+}
+
+static void drop(struct inode *inode, uint64_t first, uint64_t end) {
+    struct content *content = inode->data;
+    uint64_t before = content->pages;
+    content_drop(content, first, end);
+    tmpfs_limits_of(inode->super)->pages -= before - content->pages;
+}
+
 static long file_read(struct inode *inode, void *program, size_t size, int64_t position) {
     static const uint8_t zeros[256];
     uint8_t *to = program;
@@ -30,7 +48,7 @@ static long file_write(struct inode *inode, const void *program, size_t size, in
         size_t offset = (size_t)position & (PAGE_SIZE - 1), piece = PAGE_SIZE - offset;
         uint64_t physical;
         if (piece > size - (size_t)done) piece = size - (size_t)done;
-        error = content_get(inode->data, (uint64_t)position >> PAGE_SHIFT, &physical);
+        error = page_at(inode, (uint64_t)position >> PAGE_SHIFT, &physical);
         if (!error) error = user_copy_in((uint8_t *)phys_to_virt(physical) + offset, from + done, piece);
         if (error) break;
         done += (long)piece;
@@ -43,7 +61,7 @@ static long file_write(struct inode *inode, const void *program, size_t size, in
 static int file_get_page(struct inode *inode, uint64_t index, int how, uint64_t *physical) {
     (void)how; /* nothing here waits, and a hole that is looked at gets its page: a later shared write must be seen through it */
     if (index >= ((uint64_t)inode->size + PAGE_SIZE - 1) >> PAGE_SHIFT) return -ENXIO;
-    int error = content_get(inode->data, index, physical);
+    int error = page_at(inode, index, physical);
     if (!error) page_get(*physical);
     return error;
 }
@@ -52,7 +70,7 @@ static int file_truncate(struct inode *inode, int64_t size) {
     if (size < inode->size) {
         uint64_t keep = ((uint64_t)size + PAGE_SIZE - 1) >> PAGE_SHIFT, tail = (uint64_t)size & (PAGE_SIZE - 1);
         uint64_t last = tail ? content_find(inode->data, (uint64_t)size >> PAGE_SHIFT) : 0;
-        content_drop(inode->data, keep, ~0ull);
+        drop(inode, keep, ~0ull);
         if (last) memset((uint8_t *)phys_to_virt(last) + tail, 0, PAGE_SIZE - tail); /* growing again shows zeros */
     }
     inode->size = size;
@@ -63,11 +81,11 @@ static int file_allocate(struct inode *inode, int64_t start, int64_t length, boo
     uint64_t end = (uint64_t)start + (uint64_t)length, physical;
     if (!punch) {
         for (uint64_t index = (uint64_t)start >> PAGE_SHIFT; index << PAGE_SHIFT < end; index++)
-            if (content_get(inode->data, index, &physical)) return -ENOSPC;
+            if (page_at(inode, index, &physical)) return -ENOSPC;
         return 0;
     }
     uint64_t first = ((uint64_t)start + PAGE_SIZE - 1) >> PAGE_SHIFT, last = end >> PAGE_SHIFT;
-    content_drop(inode->data, first, last);
+    drop(inode, first, last);
     for (uint64_t at = (uint64_t)start; at < end;) { /* the parts of pages at both ends */
         uint64_t page_end = (at | (PAGE_SIZE - 1)) + 1, stop = page_end < end ? page_end : end, index = at >> PAGE_SHIFT;
         if (index >= first && index < last) {
@@ -86,7 +104,8 @@ static uint64_t file_blocks(struct inode *inode) {
 }
 
 static void file_release(struct inode *inode) {
-    content_drop(inode->data, 0, ~0ull);
+    drop(inode, 0, ~0ull);
+    tmpfs_inode_gone(inode->super);
     kfree(inode->data);
     kfree(inode);
 }

@@ -4,6 +4,7 @@
 #include "lib/string.h"
 #include "memory/memory.h"
 #include "syscall/syscall.h"
+#include "task/task.h"
 #include "tmpfs/content.h"
 #include "tmpfs/tmpfs.h"
 
@@ -22,4 +23,10 @@ struct directory {
     struct inode *parent; /* not referenced: a directory with a name is under its parent */
 };
 extern const struct inode_ops tmpfs_directory_ops, tmpfs_file_ops;
+/* What one of them may hold, and holds; super->data. A most of 0 is none. */
+struct tmpfs_limits { uint64_t pages_most, pages, inodes_most, inodes; uint32_t mode; };
+static inline struct tmpfs_limits *tmpfs_limits_of(const struct superblock *super) { return super->data; }
+bool tmpfs_inode_allowed(struct superblock *); /* and counts it */
+void tmpfs_inode_gone(struct superblock *);
+struct inode *tmpfs_root_create(struct superblock *, uint32_t mode);
 #endif

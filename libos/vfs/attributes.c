@@ -104,7 +104,7 @@ static long access_path(struct path path, void *argument) {
     long error = inode_permission(inode, request->may);
     who->euid = uid;
     who->egid = gid;
-    if (!error && request->may & MAY_WRITE && inode->super && inode->super->read_only && (is_regular(inode) || is_directory(inode)))
+    if (!error && request->may & MAY_WRITE && path_read_only(path) && (is_regular(inode) || is_directory(inode)))
         error = -EROFS;
     return error;
 }
@@ -132,7 +132,7 @@ static long change(struct inode *inode) {
 
 static long mode_path(struct path path, void *argument) {
     struct inode *inode = path.dentry->inode;
-    if (inode->super && inode->super->read_only) return -EROFS;
+    if (path_read_only(path)) return -EROFS;
     if (!owner_or_root(inode)) return -EPERM;
     if (is_symlink(inode)) return -EOPNOTSUPP;
     inode->mode = (inode->mode & S_IFMT) | (*(uint32_t *)argument & 07777);
@@ -156,7 +156,7 @@ static long owner_path(struct path path, void *argument) {
     struct owner *owner = argument;
     struct inode *inode = path.dentry->inode;
     uint32_t keep = ~0u;
-    if (inode->super && inode->super->read_only) return -EROFS;
+    if (path_read_only(path)) return -EROFS;
     if (current_process()->credentials.euid && (owner->uid != keep || owner->gid != keep)) {
         bool own_group = owner->gid == keep || owner->gid == current_process()->credentials.egid;
         if (!owner_or_root(inode) || (owner->uid != keep && owner->uid != inode->uid) || !own_group) return -EPERM;
@@ -193,7 +193,7 @@ static long times_path(struct path path, void *argument) {
     struct times *request = argument;
     struct inode *inode = path.dentry->inode;
     struct linux_timespec now = vfs_now();
-    if (inode->super && inode->super->read_only) return -EROFS;
+    if (path_read_only(path)) return -EROFS;
     if (!owner_or_root(inode) && (!request->now || inode_permission(inode, MAY_WRITE))) return request->now ? -EACCES : -EPERM;
     struct linux_timespec *fields[2] = { &inode->atime, &inode->mtime };
     for (int i = 0; i < 2; i++) {
@@ -246,7 +246,7 @@ SYSCALL_DEFINE(utime, const char *path, const int64_t *times) {
 static long truncate_path(struct path path, void *argument) {
     struct inode *inode = path.dentry->inode;
     if (is_directory(inode)) return -EISDIR;
-    if (inode->super && inode->super->read_only) return -EROFS;
+    if (path_read_only(path)) return -EROFS;
     long error = inode_permission(inode, MAY_WRITE);
     return error ? error : inode_truncate(inode, *(int64_t *)argument);
 }
@@ -266,7 +266,8 @@ SYSCALL_DEFINE(ftruncate, int descriptor, int64_t size) {
 static long statfs_path(struct path path, void *argument) {
     struct superblock *super = path.dentry->inode->super;
     struct linux_statfs *out = argument;
-    *out = (struct linux_statfs){ .bsize = 4096, .frsize = 4096, .namelen = NAME_MAX, .flags = 0x20 | (super && super->read_only) };
+    *out = (struct linux_statfs){ .bsize = 4096, .frsize = 4096, .namelen = NAME_MAX, .flags = 0x20 | (path.mount->flags & (MOUNT_KEPT & ~MOUNT_RELATIVE_TIME)) | path_read_only(path) };
+    if (path.mount->flags & MOUNT_RELATIVE_TIME) out->flags |= 0x1000; /* ST_RELATIME */
     if (super && super->ops && super->ops->statfs) super->ops->statfs(super, out);
     return 0;
 }

@@ -81,6 +81,16 @@ void dentry_put(struct dentry *dentry) {
     }
 }
 
+void dentry_forget(struct superblock *super) {
+    for (struct dentry *at = idle_first, *next; at; at = next) {
+        next = at->idle_next;
+        if (at->inode->super != super) continue;
+        idle_out(at);
+        free_chain(at);
+        next = idle_first; /* its parent may have become idle, or gone */
+    }
+}
+
 static struct dentry *make(struct dentry *parent, struct name name, struct inode *inode) {
     struct dentry *dentry = kzalloc(sizeof *dentry);
     char *copy = kmalloc(name.length + 1);

@@ -64,7 +64,7 @@ bool owner_or_root(const struct inode *inode) {
 int may_change_directory(struct path directory) {
     const struct inode *inode = directory.dentry->inode;
     if (directory.dentry->deleted) return -ENOENT;
-    if (inode->super && inode->super->read_only) return -EROFS;
+    if (path_read_only(directory)) return -EROFS;
     return inode_permission(inode, MAY_WRITE | MAY_EXECUTE);
 }
 

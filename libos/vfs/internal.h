@@ -17,10 +17,16 @@ struct dentry {
     bool deleted;
 };
 struct mount {
-    struct mount *next, *parent;
-    struct dentry *on, *root; /* on: the dentry in `parent` that it covers; NULL for the first */
+    struct mount *next, *parent; /* next: in the order in which they came */
+    struct dentry *on, *root; /* on: the dentry in `parent` that it covers; NULL for the first, and for one that was taken off */
     struct superblock *super;
+    uint32_t references;      /* of paths in it, of mounts on it, and one of the list */
+    uint32_t id, flags;       /* flags: MOUNT_* */
+    const char *source;       /* as it was mounted; its own copy, NULL: the superblock's */
 };
+/* As mount(2) has them. */
+enum { MOUNT_READ_ONLY = 1, MOUNT_NO_SETUID = 2, MOUNT_NO_DEVICES = 4, MOUNT_NO_EXECUTION = 8, MOUNT_NO_ACCESS_TIME = 1024,
+       MOUNT_NO_DIRECTORY_TIME = 2048, MOUNT_RELATIVE_TIME = 1 << 21, MOUNT_KEPT = 0x200c0f };
 struct name { const char *text; size_t length; };
 
 struct dentry *dentry_root(struct inode *); /* takes the inode's reference */
@@ -33,8 +39,15 @@ void dentry_delete(struct dentry *); /* its name is gone; it lives on while it i
 int dentry_move(struct dentry *, struct dentry *parent, struct name name);
 bool dentry_is_below(const struct dentry *, const struct dentry *ancestor); /* or the same */
 
-static inline void path_get(struct path path) { dentry_get(path.dentry); }
-static inline void path_put(struct path path) { if (path.dentry) dentry_put(path.dentry); }
+void mount_get(struct mount *);
+void mount_put(struct mount *);
+void path_get(struct path);
+void path_put(struct path); /* nothing for a path of NULLs */
+bool path_read_only(struct path); /* the mount or the file system */
+void dentry_forget(struct superblock *); /* its idle ones: nothing uses it any more */
+int mount_add(struct superblock *, struct dentry *root, struct path on, uint32_t flags, const char *source, struct mount **out); /* takes `on` and `root` over in any case */
+void mount_detach(struct mount *); /* out of the tree, with the list's reference; those on it must be gone */
+bool mount_is_below(const struct mount *, const struct mount *ancestor); /* or the same */
 static inline bool path_same(struct path a, struct path b) { return a.mount == b.mount && a.dentry == b.dentry; }
 struct path path_mounted(struct path); /* what is mounted on it, on top; moves the reference */
 
@@ -56,10 +69,12 @@ int sticky_forbids(const struct inode *directory, const struct inode *victim);
 static inline bool is_directory(const struct inode *inode) { return (inode->mode & S_IFMT) == S_IFDIR; }
 static inline bool is_symlink(const struct inode *inode) { return (inode->mode & S_IFMT) == S_IFLNK; }
 static inline bool is_regular(const struct inode *inode) { return (inode->mode & S_IFMT) == S_IFREG; }
+static inline bool is_device(const struct inode *inode) { return (inode->mode & S_IFMT) == S_IFCHR || (inode->mode & S_IFMT) == S_IFBLK; }
+int device_open(struct inode *, uint32_t flags, struct file **out); /* by its number; -ENXIO: nobody has it */
 static inline struct mount_view *view(void) { return current_process()->view; }
 
 /* An open file of the VFS: data of struct file. */
-struct open_file { struct path path; struct inode *inode; int lock; };
+struct open_file { struct path path; struct inode *inode; int lock; void *state; };
 int open_path(struct path path, uint32_t flags, struct file **out); /* takes the path's reference in any case */
 bool file_is_vfs(const struct file *);
 struct open_file *file_open_of(struct file *); /* NULL when it is not a VFS file */
@@ -69,4 +84,5 @@ void inode_fill_stat(struct inode *, struct linux_stat *out);
 int inode_truncate(struct inode *, int64_t size);
 long path_text(struct path path, char *out, size_t room);
 extern struct mount *first_mount;
+void mount_view_start(struct path root); /* the first process's root and working directory */
 #endif

@@ -6,7 +6,7 @@
 #include "vfs/internal.h"
 
 enum { MFD_CLOEXEC = 1, MFD_ALLOW_SEALING = 2, MFD_EXEC = 16, NAME_ROOM = 239, DEVICE = 23 };
-static struct mount mount;
+static struct mount mount = { .references = 1 };
 
 static int prepare(void) {
     if (mount.root) return 0;

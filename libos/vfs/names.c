@@ -298,14 +298,16 @@ static int find_own(const char *path, struct place *place) {
     return find_text(AT_FDCWD, text, place);
 }
 
-int vfs_make_node(const char *path, uint32_t mode) {
+int vfs_make_device(const char *path, uint32_t mode, uint64_t number) {
     struct place place;
     int error = find_own(path, &place);
     if (error) return error;
-    error = make_node(&place, mode, 0);
+    error = make_node(&place, mode, number);
     let_go(&place);
     return error;
 }
+
+int vfs_make_node(const char *path, uint32_t mode) { return vfs_make_device(path, mode, 0); }
 
 int vfs_make_directory(const char *path, uint32_t mode) { return vfs_make_node(path, S_IFDIR | mode); }
 

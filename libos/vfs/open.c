@@ -4,7 +4,9 @@
  */
 #include "vfs/internal.h"
 
-static long read_program(struct inode *inode, uint8_t *to, size_t size, int64_t position) {
+static long read_program(struct open_file *open, uint8_t *to, size_t size, int64_t position) {
+    struct inode *inode = open->inode;
+    if (inode->ops->read_opened) return inode->ops->read_opened(inode, &open->state, to, size, position);
     if (inode->ops->read) return inode->ops->read(inode, to, size, position);
     if (!inode->ops->get_page) return -EINVAL;
     long done = 0;
@@ -32,7 +34,7 @@ static long regular_read(struct file *file, const struct iovec *vector, int coun
     long done = 0;
     for (int i = 0; i < count; i++) {
         if (!vector[i].length) continue;
-        long result = read_program(inode, vector[i].base, vector[i].length, at);
+        long result = read_program(file_open_of(file), vector[i].base, vector[i].length, at);
         if (result < 0 && !done) return result;
         if (result <= 0) break;
         done += result;
@@ -40,13 +42,13 @@ static long regular_read(struct file *file, const struct iovec *vector, int coun
         if ((size_t)result < vector[i].length) break;
     }
     if (position < 0) file->position = at;
-    if (done && !(file->flags & O_NOATIME) && inode->super && !inode->super->read_only) inode->atime = vfs_now();
+    if (done && !(file->flags & O_NOATIME) && !path_read_only(file_open_of(file)->path)) inode->atime = vfs_now();
     return done;
 }
 
 static long regular_write(struct file *file, const struct iovec *vector, int count, int64_t position) {
     struct inode *inode = file_open_of(file)->inode;
-    if (!inode->ops->write) return -EINVAL;
+    if (!inode->ops->write && !inode->ops->write_opened) return -EINVAL;
     int64_t at = position < 0 ? file->position : position;
     if (file->flags & O_APPEND) {
         inode_refresh(inode);
@@ -55,7 +57,8 @@ static long regular_write(struct file *file, const struct iovec *vector, int cou
     long done = 0;
     for (int i = 0; i < count; i++) {
         if (!vector[i].length) continue;
-        long result = inode->ops->write(inode, vector[i].base, vector[i].length, at);
+        long result = inode->ops->write_opened ? inode->ops->write_opened(inode, &file_open_of(file)->state, vector[i].base, vector[i].length, at)
+                                               : inode->ops->write(inode, vector[i].base, vector[i].length, at);
         if (result < 0 && !done) return result;
         if (result <= 0) break;
         done += result;
@@ -95,6 +98,7 @@ static int any_stat(struct file *file, struct linux_stat *out) {
 static const struct file_ops path_ops;
 static void any_close(struct file *file) {
     struct open_file *open = file->data;
+    if (open->state) open->inode->ops->close_opened(open->inode, open->state);
     if (file->ops != &path_ops && open->inode->ops->closed) open->inode->ops->closed(open->inode, file->flags);
     path_put(open->path);
     kfree(open);
@@ -149,16 +153,17 @@ struct inode *file_inode(struct file *file) {
     return open ? open->inode : NULL;
 }
 
-static int check_open(struct inode *inode, uint32_t flags) {
+static int check_open(struct path path, uint32_t flags) {
+    struct inode *inode = path.dentry->inode;
     uint32_t access = flags & O_ACCMODE;
     bool writes = access != O_RDONLY || flags & O_TRUNC;
     if (flags & O_DIRECTORY && !is_directory(inode)) return -ENOTDIR;
-    if (is_symlink(inode) && !inode->ops->target) return -ELOOP;
+    if (is_symlink(inode) && (!inode->ops->target || flags & O_NOFOLLOW)) return -ELOOP;
     if (is_directory(inode) && (writes || flags & O_CREAT)) return -EISDIR;
-    if (writes && is_regular(inode) && inode->super && inode->super->read_only) return -EROFS;
+    if (writes && is_regular(inode) && path_read_only(path)) return -EROFS;
     if (flags & O_NOATIME && !owner_or_root(inode)) return -EPERM;
-    return inode->ops->target ? 0
-                              : inode_permission(inode, (access != O_WRONLY ? MAY_READ : 0) | (writes ? MAY_WRITE : 0));
+    if (inode->ops->target) return 0;
+    return inode_permission(inode, (access != O_WRONLY ? MAY_READ : 0) | (writes ? MAY_WRITE : 0));
 }
 
 int open_path(struct path path, uint32_t flags, struct file **out) {
@@ -166,7 +171,7 @@ int open_path(struct path path, uint32_t flags, struct file **out) {
     const struct file_ops *ops = flags & O_PATH ? &path_ops : is_directory(inode) ? &directory_ops : &regular_ops;
     int error = 0;
     if (!(flags & O_PATH)) {
-        error = check_open(inode, flags);
+        error = check_open(path, flags);
         if (!error && inode->ops->target) {
             struct file *target = inode->ops->target(inode);
             if (target) file_get(*out = target);
@@ -175,6 +180,11 @@ int open_path(struct path path, uint32_t flags, struct file **out) {
         }
         if (!error && inode->ops->open) {
             error = inode->ops->open(inode, flags & ~(uint32_t)(O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC), out);
+            path_put(path);
+            return error;
+        }
+        if (!error && is_device(inode)) {
+            error = path.mount->flags & MOUNT_NO_DEVICES ? -EACCES : device_open(inode, flags & ~(uint32_t)(O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC), out);
             path_put(path);
             return error;
         }
@@ -214,6 +224,7 @@ static int create_and_open(struct path parent, struct name last, uint32_t flags,
         return error;
     }
     struct path path = { parent.mount, dentry };
+    mount_get(path.mount);
     path_put(parent);
     if (dentry->inode->ops->opened && (error = dentry->inode->ops->opened(dentry->inode, flags))) {
         path_put(path);
@@ -251,6 +262,15 @@ static int open_creating(struct path start, const char *text, uint32_t flags, ui
         path_put(parent);
         return error ? error : -EEXIST;
     }
+    if (found->inode->ops->jump && !(flags & O_NOFOLLOW)) {
+        struct path to;
+        error = found->inode->ops->jump(found->inode, &to);
+        if (error != -ENXIO) {
+            dentry_put(found);
+            path_put(parent);
+            return error ? error : open_path(to, flags, out);
+        }
+    }
     if (is_symlink(found->inode) && !found->inode->ops->target && !(flags & O_NOFOLLOW)) {
         char *target = links < 40 ? walk_buffer() : NULL;
         long length = target ? found->inode->ops->readlink(found->inode, target, PATH_MAX - 1) : links < 40 ? -ENOMEM : -ELOOP;
@@ -261,6 +281,7 @@ static int open_creating(struct path start, const char *text, uint32_t flags, ui
         path_put(parent);
         return error;
     }
+    mount_get(parent.mount);
     struct path path = path_mounted((struct path){ parent.mount, found });
     path_put(parent);
     return open_path(path, flags, out);
@@ -288,7 +309,9 @@ int vfs_open_program(const char *text, struct file **out, uint64_t *size) {
     int error = walk_at(AT_FDCWD, text, 0, &path, NULL);
     if (error) return error;
     struct inode *inode = path.dentry->inode;
-    error = is_regular(inode) && !inode->ops->open && !inode->ops->target ? inode_permission(inode, MAY_EXECUTE) : -EACCES;
+    error = is_regular(inode) && !inode->ops->open && !inode->ops->target && !(path.mount->flags & MOUNT_NO_EXECUTION)
+                ? inode_permission(inode, MAY_EXECUTE)
+                : -EACCES;
     if (!error && inode->ops->opened) error = inode->ops->opened(inode, O_RDONLY);
     struct open_file *open = error ? NULL : kzalloc(sizeof *open);
     if (open) {

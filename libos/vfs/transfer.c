@@ -36,6 +36,31 @@ long vfs_file_path(struct file *file, char *out, size_t room) {
     return length < 0 ? length : length - 1;
 }
 
+int vfs_path_of(struct file *file, struct path *out) {
+    struct open_file *open = file_open_of(file);
+    if (!open) return -ENXIO;
+    path_get(*out = open->path);
+    return 0;
+}
+
+void vfs_path_get(struct path path) { path_get(path); }
+void vfs_path_put(struct path path) { path_put(path); }
+
+unsigned vfs_mount_id(struct file *file) {
+    struct open_file *open = file_open_of(file);
+    return open ? open->path.mount->id : 0;
+}
+
+long vfs_path_text(struct path path, char *out, size_t room) {
+    static const char mark[] = " (deleted)";
+    if (room < sizeof mark + 1) return -ERANGE;
+    long length = path_text(path, out, room - sizeof mark);
+    if (length < 0) return length;
+    if (!path.dentry->deleted || !memcmp(path.dentry->name, "memfd:", 6)) return length - 1; /* memfd names have it already */
+    memcpy(out + length - 1, mark, sizeof mark);
+    return length - 1 + (long)sizeof mark - 1;
+}
+
 #define COPY_PAGES 4
 /* From one open file to another through a buffer. from_at, to_at < 0: the files' own positions. Bytes that arrived. */
 static long copy(struct file *to, int64_t to_at, struct file *from, int64_t from_at, size_t size) {

@@ -14,8 +14,10 @@
 #include <stdint.h>
 #include "abi/linux_file.h"
 #include "file/file.h"
+#include "init/init.h"
 
 struct inode; struct dentry; struct mount; struct superblock;
+struct path { struct mount *mount; struct dentry *dentry; };
 
 /* Receives directory entries; false: full, the entry was not taken. offset: the position after this entry. */
 struct dirent_sink { bool (*add)(struct dirent_sink *, const char *name, size_t length, uint64_t ino, uint32_t mode, int64_t offset); };
@@ -50,8 +52,15 @@ struct inode_ops {
     uint64_t (*blocks)(struct inode *); /* of 512 bytes; absent: from the size */
     /* Devices, descriptors: a file of their own, flags as in open. */
     int (*open)(struct inode *, uint32_t flags, struct file **out);
-    /* A link that is not a text but a file (/proc/self/fd/1): borrowed. Walks end there; stat and open use the file. */
+    /* A link that is not a text but a place (/proc/self/cwd): 0 with a referenced path, at which the walk goes on; -ENXIO: it has none, `target` or the
+     * text counts; another error ends the walk. */
+    int (*jump)(struct inode *, struct path *out);
+    /* A link that leads to a file without a place (a pipe in /proc/self/fd): borrowed. Walks end there; stat and open use the file. */
     struct file *(*target)(struct inode *);
+    /* Content that is made for each opening, instead of read and write. *state is the opening's own, NULL at first. */
+    long (*read_opened)(struct inode *, void **state, void *program, size_t size, int64_t position);
+    long (*write_opened)(struct inode *, void **state, const void *program, size_t size, int64_t position);
+    void (*close_opened)(struct inode *, void *state);
     void (*release)(struct inode *); /* last reference gone; frees it */
 };
 struct inode {
@@ -65,6 +74,9 @@ struct inode {
 };
 struct super_ops {
     void (*statfs)(struct superblock *, struct linux_statfs *out);
+    size_t (*options)(struct superblock *, char *out, size_t room); /* ",size=1024k": what it adds in /proc/mounts; absent: nothing */
+    int (*remount)(struct superblock *, const char *options);       /* new options (mount(2)'s text); absent: none are taken */
+    void (*release)(struct superblock *);                           /* its last mount is gone, and so is its root; frees it. Absent: it stays */
     int (*sync)(struct superblock *); /* what is not written yet; absent: nothing is kept back */
 };
 struct superblock {
@@ -74,8 +86,9 @@ struct superblock {
     struct inode *root;
     bool read_only;
     void *data;
+    const char *source; /* as /proc/mounts shows it; NULL: the kind */
+    uint32_t mounts;    /* vfs's: how many show it */
 };
-struct path { struct mount *mount; struct dentry *dentry; };
 
 /* What a process sees: its root, its working directory, its umask. Shared by reference (CLONE_FS) or copied (fork). */
 struct mount_view { uint32_t references; uint32_t umask; struct path root, cwd; };
@@ -89,6 +102,7 @@ int vfs_open_program(const char *path, struct file **out, uint64_t *size);
 int vfs_enter(const char *path); /* chdir */
 int vfs_make_directory(const char *path, uint32_t mode);
 int vfs_make_node(const char *path, uint32_t mode); /* of any kind */
+int vfs_make_device(const char *path, uint32_t mode, uint64_t number);
 int vfs_make_symlink(const char *target, const char *path);
 int vfs_remove(const char *path); /* as unlink(2): the name itself, also when it is a link */
 int vfs_write_file(const char *path, const void *content, size_t size, uint32_t mode); /* creates or replaces */
@@ -96,13 +110,35 @@ int vfs_attach(const char *path, struct inode *inode); /* gives a ready inode (o
 /* A socket's name, for AF_UNIX: makes it (-EEXIST), finds it (-ECONNREFUSED: not a socket; -EACCES: not writable). *out is referenced. */
 int vfs_make_socket(const char *path, struct inode **out);
 int vfs_find_socket(const char *path, struct inode **out);
-int vfs_mount(struct superblock *, const char *path, bool as_root); /* takes over super->root's reference */
+int vfs_mount(struct superblock *, const char *path, bool as_root, uint32_t flags); /* takes over super->root's reference; flags as mount(2) */
 int vfs_sync(void); /* all file systems; the first error */
 struct inode *file_inode(struct file *); /* borrowed; NULL when the file has none (pipe, console) */
 /* Into libOS memory: what exec and its like read with. Bytes (short at the end) or -errno. */
 long vfs_read_at(struct file *, void *to, size_t size, int64_t position);
 /* The path by which a file was opened, as getcwd gives it: length or -errno. -EINVAL for files without one. */
 long vfs_file_path(struct file *, char *out, size_t room);
+int vfs_path_of(struct file *, struct path *out); /* referenced; -ENXIO for files without one */
+void vfs_path_get(struct path);
+void vfs_path_put(struct path);
+unsigned vfs_mount_id(struct file *); /* as in mountinfo; 0 for files without a path */
+/* As /proc/PID/cwd shows it, " (deleted)" where that is so; NUL-ended. Length without the NUL, or -ERANGE. */
+long vfs_path_text(struct path, char *out, size_t room);
+
+/* Kinds of file systems, for mount(2) and /proc/filesystems. create: options is mount(2)'s text, "" without one. */
+struct filesystem { const char *name; bool needs_device; int (*create)(const char *source, const char *options, struct superblock **out); };
+#define HULL_FILESYSTEM(name) HULL_REGISTER(filesystem, 5, struct filesystem, name)
+const struct filesystem *filesystem_find(const char *name); /* NULL: none */
+/* What is mounted at the start, by devfs, in the order of the table (0..9: 1 /proc, 2 /dev, 3 below it, 4 /sys, 5 below it). */
+struct default_mount { const char *path, *filesystem, *options; uint32_t mode, flags; }; /* mode: of the mount point, when it has to be made */
+#define HULL_DEFAULT_MOUNT(order, name) HULL_REGISTER(default_mount, order, struct default_mount, name)
+/* Device numbers: what opening a node of that number does, wherever the node is. A name is one in /dev, made at the start. */
+struct device_entry {
+    const char *name; /* NULL: none */
+    uint32_t mode;    /* S_IFCHR or S_IFBLK, and permissions */
+    uint16_t major, minor, count; /* count: how many minor numbers; 0 is 1 */
+    int (*open)(struct inode *, uint32_t flags, struct file **out);
+};
+#define HULL_DEVICE(name) HULL_REGISTER(device, 5, struct device_entry, name)
 
 /* For file systems. */
 struct inode *inode_create(const struct inode_ops *ops, struct superblock *super, uint32_t mode); /* times and owner now; NULL: out of memory */

@@ -1,63 +1,15 @@
-/*
- * Mounts, and what a process sees of them: its root, working directory, umask. Owns the list of mounts (never shrinks while a path may
- * point into it: unmounting comes with the calls for it).
- */
+/* What a process sees of the tree: its root, working directory, umask; and paths as texts. */
 #include "vfs/internal.h"
-
-struct mount *first_mount;
-
-struct path path_mounted(struct path path) {
-    while (path.dentry->mounts) {
-        struct mount *mount = first_mount;
-        while (mount && (mount->on != path.dentry || mount->parent != path.mount)) mount = mount->next;
-        if (!mount) break;
-        dentry_get(mount->root);
-        dentry_put(path.dentry);
-        path = (struct path){ mount, mount->root };
-    }
-    return path;
-}
 
 static struct mount_view first_view = { .references = 1, .umask = 022 };
 
-int vfs_mount(struct superblock *super, const char *text, bool as_root) {
-    struct path on = { NULL, NULL };
-    int error = as_root ? 0 : walk_at(AT_FDCWD, text, WALK_DIRECTORY, &on, NULL);
-    if (error) return error;
-    struct mount *mount = kzalloc(sizeof *mount);
-    struct dentry *root = mount ? dentry_root(super->root) : NULL;
-    if (!root) {
-        kfree(mount);
-        path_put(on);
-        return -ENOMEM;
-    }
-    mount->super = super;
-    mount->root = root;
-    mount->parent = on.mount;
-    mount->on = on.dentry;
-    mount->next = first_mount;
-    first_mount = mount;
-    if (on.dentry) on.dentry->mounts++;
-    if (as_root) {
-        struct path path = { mount, root };
-        path_get(path);
-        path_get(path);
-        path_put(first_view.root);
-        path_put(first_view.cwd);
-        first_view.root = first_view.cwd = path;
-        first_process.view = &first_view;
-    }
-    return 0;
-}
-
-int vfs_sync(void) {
-    int result = 0;
-    for (struct mount *mount = first_mount; mount; mount = mount->next) {
-        struct superblock *super = mount->super;
-        int error = super->ops && super->ops->sync ? super->ops->sync(super) : 0;
-        if (!result) result = error;
-    }
-    return result;
+void mount_view_start(struct path root) {
+    path_get(root);
+    path_get(root);
+    path_put(first_view.root);
+    path_put(first_view.cwd);
+    first_view.root = first_view.cwd = root;
+    first_process.view = &first_view;
 }
 
 struct mount_view *mount_view_copy(const struct mount_view *from) {

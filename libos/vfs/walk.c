@@ -27,10 +27,10 @@ static void go_up(struct path *at) {
             return;
         }
         if (!at->mount->on) return;
-        struct dentry *on = at->mount->on;
-        dentry_get(on);
-        dentry_put(at->dentry);
-        *at = (struct path){ at->mount->parent, on };
+        struct path on = { at->mount->parent, at->mount->on };
+        path_get(on);
+        path_put(*at);
+        *at = on;
     }
 }
 
@@ -70,6 +70,17 @@ static int step(struct walk *walk, struct name name, bool follows, unsigned flag
     struct dentry *next;
     error = dentry_lookup(walk->at.dentry, name, &next);
     if (error) return error;
+    if (follows && next->inode->ops->jump) {
+        struct path to;
+        error = next->inode->ops->jump(next->inode, &to);
+        if (error != -ENXIO) {
+            dentry_put(next);
+            if (error) return error;
+            path_put(walk->at);
+            walk->at = to;
+            return 0;
+        }
+    }
     if (follows && is_symlink(next->inode) && !next->inode->ops->target) return follow(walk, next, flags);
     dentry_put(walk->at.dentry);
     walk->at.dentry = next;

@@ -178,6 +178,8 @@ struct address_space *vm_space_create(void) {
 void vm_space_put(struct address_space *space) {
     if (--space->references) return;
     vm_unmap(space, 0, VM_HIGHEST);
+    if (space->program.file) file_put(space->program.file);
+    space->program.file = NULL;
     if (space == &first_space) return;
     arch_root_destroy(space->root);
     kfree(space);
@@ -204,6 +206,8 @@ struct address_space *vm_space_copy(struct address_space *from) {
     to->mmap_top = from->mmap_top;
     to->brk_start = from->brk_start;
     to->brk_end = from->brk_end;
+    to->program = from->program;
+    if (to->program.file) file_get(to->program.file);
     for (struct vm_area *area = areas_find(&from->areas, 0); area; area = areas_find(&from->areas, area->end)) {
         size_t size = area->end - area->start;
         struct vm_area like = *area;

@@ -28,6 +28,11 @@ struct address_space {
     struct vm_areas areas;
     uintptr_t mmap_top;              /* mmap goes down from here */
     uintptr_t brk_start, brk_end;    /* brk_end: as the program set it, not rounded */
+    struct program_place {           /* where exec put things: for procfs. All 0 in linked programs */
+        struct file *file;           /* the program's; a reference. NULL: the image's own */
+        uintptr_t arguments, arguments_end, environment_end, stack, auxv, auxv_end; /* the environment begins where the arguments end */
+        uintptr_t code, code_end, data, data_end, entry;
+    } program;
 };
 
 struct address_space *vm_space_create(void);           /* new page tables; NULL when out of memory */
