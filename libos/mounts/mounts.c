@@ -64,7 +64,7 @@ static int mount(const struct hull_mount *what, const char *source, const char *
         if (error) return error;
         if (what->flags & HULL_MOUNT_FILL && (error = fill_new(super, target))) return error;
     }
-    return vfs_mount(super, target, false);
+    return vfs_mount(super, target, false, what->flags & HULL_MOUNT_READ_ONLY ? MS_RDONLY : 0);
 }
 
 static void mounts_start(void) {

@@ -99,7 +99,7 @@ static long content_of(const char *path, uint8_t *out, size_t room) {
     sys_close((int)descriptor);
     return size;
 }
-static void copy_file(const char *from, const char *to) {
+static inline void copy_file(const char *from, const char *to) {
     static uint8_t bytes[16384];
     long size = content_of(from, bytes, sizeof bytes), descriptor = sys_open(to, O_WRONLY | O_CREAT, 0644);
     EQUAL(sys_write((int)descriptor, bytes, (size_t)size), size);
