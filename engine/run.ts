@@ -3,7 +3,7 @@
  * is left behind however this ends (QEMU dies with its parent, there are no named files); the compiler is loaded only when an
  * image is missing or an address wants a name; the exit code is the program's, 128 + the signal that ended it, or Docker's 125 to 127.
  *
- * Main path: openProgram -> findKernel -> chooseAccelerator -> startMachine -> records to stdout, stderr -> wait -> exit code.
+ * Main path: openProgram -> findKernel -> chooseAccelerator -> planNetwork -> startMachine -> records to stdout, stderr -> wait -> exit code.
  */
 import { closeSync, openSync, readSync } from 'node:fs';
 import {
@@ -30,6 +30,7 @@ import {
   startMachine,
 } from '../boot/index.ts';
 import { EngineError, EXIT } from './errors.ts';
+import type { NetworkRequest } from './networks/index.ts';
 import { findKernel, findRootKernel } from './images/index.ts';
 import { catchInterrupts, type Interrupts } from './interrupts.ts';
 import { createLogLines, type LogLines } from './log-lines.ts';
@@ -43,6 +44,7 @@ export interface RunRequest {
   /** A directory that becomes the machine's root file system; the program is looked for in it. */
   readonly rootfs?: string | undefined;
   readonly args: readonly string[];
+  readonly name?: string | undefined;
   /** argv[0], when it is not the program's name as given. */
   readonly entrypoint?: string | undefined;
   /** NAME=VALUE, or NAME for the value that it has here. */
@@ -51,6 +53,7 @@ export interface RunRequest {
   /** Host directories, volumes and memory that the program finds at paths of its own. */
   readonly mounts: readonly MountRequest[];
   readonly hostname?: string | undefined;
+  readonly network: NetworkOptions;
   readonly user?: BootModule['user'];
   readonly memory: number;
   readonly cpus: number;
@@ -66,6 +69,17 @@ export interface RunRequest {
   readonly stopSignal?: number | undefined;
   /** ms after which a machine that was asked to stop is killed; without it, never. */
   readonly stopTimeout?: number | undefined;
+}
+
+/** As typed; engine/networks reads them. */
+export interface NetworkOptions {
+  readonly network: string | undefined;
+  readonly publish: readonly string[];
+  readonly ip: string | undefined;
+  readonly dns: readonly string[];
+  readonly dnsSearch: readonly string[];
+  readonly dnsOptions: readonly string[];
+  readonly addHosts: readonly string[];
 }
 
 /** This process, as far as a run needs it. */
@@ -101,22 +115,29 @@ async function runWith(request: RunRequest, host: RunHost, interrupts: Interrupt
   };
   if (request.tty && !isTerminal()) throw new EngineError('option-invalid', 'the input device is not a TTY');
 
+  const network = isNetworkAsked(request.network) ? await readNetworkOptions(request.network) : undefined;
   const paths = findStatePaths(host.env);
-  const plan = planMounts(paths.volumes, request.mounts);
+  const storage = planMounts(paths.volumes, request.mounts);
   try {
-    return await runWithMounts(request, host, interrupts, paths, plan, say);
+    return await runWithMounts(request, host, interrupts, { paths, storage, network, say });
   } finally {
-    plan.release();
+    storage.release();
   }
+}
+
+/** What is known and held before the program is looked at. */
+interface Preparation {
+  readonly paths: StatePaths;
+  readonly storage: MountPlan;
+  readonly network: NetworkRequest | undefined;
+  say(line: string): void;
 }
 
 async function runWithMounts(
   request: RunRequest,
   host: RunHost,
   interrupts: Interrupts,
-  paths: StatePaths,
-  plan: MountPlan,
-  say: (line: string) => void,
+  { paths, storage, network, say }: Preparation,
 ): Promise<number> {
   // The file is there and can be a program.
   const root = request.rootfs === undefined ? undefined : await openRoot(request, request.rootfs, host, paths.roots);
@@ -126,7 +147,7 @@ async function runWithMounts(
   // There is an image to boot.
   const tracer = request.trace === undefined ? undefined : (await import('./trace/index.ts')).createTracer(request.trace);
   const cache = { folder: paths.kernels, libos: `${host.dist}/libos/x86_64` };
-  const add = [...(tracer === undefined ? [] : ['trace']), ...(plan.mounts.length === 0 ? [] : ['mounts']), ...(plan.shares.length === 0 ? [] : ['9p'])];
+  const add = [...(tracer === undefined ? [] : ['trace']), ...(storage.mounts.length === 0 ? [] : ['mounts']), ...(storage.shares.length === 0 ? [] : ['9p'])];
   const image =
     file === undefined
       ? await findRootKernel(cache, add, () => loadLinker(host))
@@ -135,12 +156,12 @@ async function runWithMounts(
         : await findKernel(cache, file, add, () => loadLinker(host));
   const note = file?.kind === 'image' ? file.note : readNoteOf(image);
   if (tracer !== undefined && (note.features & FEATURE.TRACE) === 0) throw refuseTrace(request.program, note);
-  const needed = (plan.mounts.length === 0 ? 0 : FEATURE.MOUNTS) | (plan.shares.length === 0 ? 0 : FEATURE['9P']);
+  const needed = (storage.mounts.length === 0 ? 0 : FEATURE.MOUNTS) | (storage.shares.length === 0 ? 0 : FEATURE['9P']);
   if ((note.features & needed) !== needed) {
     throw new EngineError('option-invalid', `Cannot mount into "${request.program}": its image was built without mounts, expected one made by hull build --add mounts --add 9p`);
   }
   // A microvm has room for eight virtio devices.
-  const machine = plan.shares.length > MICROVM_SHARES ? 'q35' : request.machine;
+  const machine = storage.shares.length > MICROVM_SHARES ? 'q35' : request.machine;
   say(`image ${image}`);
   if (interrupts.abortedBy !== undefined) return EXIT.SIGNAL + interrupts.abortedBy;
 
@@ -151,31 +172,73 @@ async function runWithMounts(
   if (choice.notice !== undefined) process.stderr.write(`hull: ${choice.notice}\n`);
   say(`${qemu.path} ${choice.probe.qemuVersion}, ${machine}, ${choice.accelerator}, ${formatBytes(request.memory)}`);
 
-  setImmediate(() => sweepTemporaries(paths.kernels)); // what a killed hull left, while the machine starts
-  return await attendMachine(request, interrupts, {
-    say,
-    loadSymbolizer: async () => (await import('./toolchain/index.ts')).loadSymbolizer(image, file?.kind === 'executable' ? file.path : undefined),
-    tracer,
-    start: (events) =>
-      startMachine(
-        {
-          qemu,
+  // Its network and its ports are had.
+  const hostname = request.hostname ?? readEntropy(6).toString('hex');
+  const isAble = (note.features & FEATURE.NETWORK) !== 0;
+  const plan =
+    network === undefined && !isAble
+      ? undefined
+      : await (await import('./networks/index.ts')).planNetwork(network ?? (await readNetworkOptions(request.network)), {
+          isAble,
+          program: request.program,
+          hostname,
           dist: host.dist,
-          env: host.env,
-          image,
-          note,
-          module: encodeBootModule({ ...makeModule(request, host, choice.tscKhz), mounts: plan.mounts, trace: tracer?.rules, exec: root?.program }),
-          machine,
-          accelerator: choice.accelerator,
-          memory: request.memory,
-          cpus: request.cpus,
-          gdb: request.gdb,
-          disk: root?.image,
-          shares: plan.shares,
-        },
-        events,
-      ),
+          isKvm: choice.accelerator === 'kvm',
+        });
+  for (const line of plan?.chosen ?? []) process.stderr.write(`hull: ${line}\n`);
+  const module = encodeBootModule({
+    ...makeModule(request, host, hostname, choice.tscKhz),
+    trace: tracer?.rules,
+    exec: root?.program,
+    mounts: storage.mounts,
+    interfaces: plan?.interfaces,
+    files: plan?.files,
   });
+
+  setImmediate(() => sweepTemporaries(paths.kernels)); // what a killed hull left, while the machine starts
+  try {
+    await plan?.release();
+    await plan?.listen();
+    return await attendMachine(request, interrupts, {
+      say,
+      loadSymbolizer: async () => (await import('./toolchain/index.ts')).loadSymbolizer(image, file?.kind === 'executable' ? file.path : undefined),
+      tracer,
+      start: (events) =>
+        startMachine(
+          {
+            qemu,
+            dist: host.dist,
+            env: { ...host.env, ...plan?.env },
+            image,
+            note,
+            module,
+            machine,
+            accelerator: choice.accelerator,
+            memory: request.memory,
+            cpus: request.cpus,
+            gdb: request.gdb,
+            disk: root?.image,
+            shares: storage.shares,
+            card: plan?.card,
+            name: `hull run ${request.name ?? request.program}`,
+          },
+          events,
+        ),
+    });
+  } finally {
+    await plan?.close();
+  }
+}
+
+function isNetworkAsked(options: NetworkOptions): boolean {
+  return Object.values(options).some((value) => value !== undefined && value.length > 0);
+}
+
+/** The options as they are meant; an error when they cannot be. */
+async function readNetworkOptions(options: NetworkOptions): Promise<NetworkRequest> {
+  const { checkNameOptions, parseNetworkMode, parsePublish } = await import('./networks/index.ts');
+  checkNameOptions(options);
+  return { ...options, mode: options.network === undefined ? undefined : parseNetworkMode(options.network), publish: options.publish.flatMap(parsePublish) };
 }
 
 /** The root file system's image, and the program's path in it. */
@@ -239,16 +302,14 @@ function readEntropy(size: number): Buffer {
   }
 }
 
-function makeModule(request: RunRequest, host: RunHost, tscKhz: number | undefined): BootModule {
-  const random = readEntropy(38);
-  const hostname = request.hostname ?? random.toString('hex', 32, 38);
+function makeModule(request: RunRequest, host: RunHost, hostname: string, tscKhz: number | undefined): BootModule {
   return {
     flags: FLAG.FRAMED | FLAG.DEBUG_EXIT | FLAG.STDIN | (request.tty ? FLAG.TTY : 0) | (request.gdb === undefined ? 0 : FLAG.FIXED),
     argv: [request.entrypoint ?? request.program, ...request.args],
     env: makeEnvironment(request.env, hostname, request.tty, host.env),
     cwd: request.workdir,
     hostname,
-    entropy: random.subarray(0, 32),
+    entropy: readEntropy(32),
     realtime: BigInt(Date.now()) * 1_000_000n,
     tscKhz,
     user: request.user,

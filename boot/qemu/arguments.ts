@@ -42,6 +42,10 @@ export interface QemuSpec {
   readonly disk?: string | undefined;
   /** Directories of the host, over virtio-9p. */
   readonly shares?: readonly Share[] | undefined;
+  /** A network card: QEMU's -netdev with the id net0, and the card's hardware address. */
+  readonly card?: { readonly netdev: string; readonly mac: string } | undefined;
+  /** What the process is called in lists: "hull run nginx". */
+  readonly name?: string | undefined;
   readonly qboot?: string | undefined;
   readonly extra?: readonly string[] | undefined;
 }
@@ -64,6 +68,7 @@ export function makeQemuArguments(spec: QemuSpec): string[] {
   if (spec.machine === 'q35' && spec.qboot !== undefined) args.push('-bios', spec.qboot);
   args.push('-accel', spec.accelerator, '-cpu', cpuModel(spec.accelerator), '-smp', String(spec.cpus));
   args.push('-m', `${Math.ceil(spec.memory / 1024)}k`);
+  if (spec.name !== undefined) args.push('-name', escapeValue(spec.name));
   args.push('-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none');
   args.push('-kernel', spec.image);
   if (spec.fds.module !== undefined) args.push('-initrd', `/proc/self/fd/${spec.fds.module}`);
@@ -80,6 +85,10 @@ export function makeQemuArguments(spec: QemuSpec): string[] {
     args.push('-fsdev', `local,id=share${i},path=${escapeValue(share.path)},security_model=${share.security},multidevs=remap${readOnly}`);
     const device = spec.machine === 'microvm' ? 'virtio-9p-device' : 'virtio-9p-pci,disable-legacy=on';
     args.push('-device', `${device},fsdev=share${i},mount_tag=${share.tag}`);
+  }
+  if (spec.card !== undefined) {
+    const device = spec.machine === 'microvm' ? 'virtio-net-device' : 'virtio-net-pci,disable-legacy=on,romfile=';
+    args.push('-netdev', spec.card.netdev, '-device', `${device},netdev=net0,mac=${spec.card.mac}`);
   }
 
   const log = spec.log === undefined ? '' : `,logfile=${escapeValue(spec.log)},logappend=on`;
