@@ -130,6 +130,22 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import('./inspect.ts')).inspectCommand,
   },
   {
+    name: 'volume',
+    usage: 'hull volume create|ls|inspect|rm|prune [OPTIONS] [VOLUME...]',
+    summary: 'Manage volumes: directories that outlive the machines that use them',
+    options: [
+      { name: 'all', short: 'a', summary: 'prune: also volumes that have a name' },
+      { name: 'force', short: 'f', summary: 'rm: a volume that is not there is no error; prune never asks' },
+      { name: 'label', value: 'list', many: true, summary: 'create: a label, NAME=VALUE' },
+      { name: 'quiet', short: 'q', summary: 'ls: only names' },
+    ],
+    stopAtArgument: false,
+    leastArguments: 1,
+    mostArguments: Number.POSITIVE_INFINITY,
+    arguments: ['create', 'ls', 'inspect', 'rm', 'prune'],
+    load: async () => (await import('./volume.ts')).volumeCommand,
+  },
+  {
     name: 'doctor',
     usage: 'hull doctor [OPTIONS]',
     summary: 'Show what hull found on this host, and what is missing',

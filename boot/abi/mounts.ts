@@ -13,10 +13,10 @@ export type GuestMount =
       /** An empty one gets what is at its target. */
       readonly fill?: boolean | undefined;
     }
-  | { readonly kind: 'tmpfs'; readonly target: string; readonly readOnly: boolean; readonly mode: number; readonly size: number };
+  | { readonly kind: 'tmpfs'; readonly target: string; readonly readOnly: boolean; readonly options: string };
 
 /** sizeof(struct hull_mount). */
-export const MOUNT_SIZE = 32;
+export const MOUNT_SIZE = 16;
 
 export function encodeMounts(mounts: readonly GuestMount[]): Buffer {
   const parts = mounts.map((mount) => {
@@ -30,11 +30,9 @@ export function encodeMounts(mounts: readonly GuestMount[]): Buffer {
       head.writeUInt32LE(mount.owner?.gid ?? 0, 12);
     } else {
       head.writeUInt32LE(MOUNT.TMPFS, 0);
-      head.writeUInt32LE(mount.mode, 16);
-      head.writeBigUInt64LE(BigInt(mount.size), 24);
     }
     head.writeUInt32LE(flags, 4);
-    const names = Buffer.from(`${mount.kind === '9p' ? mount.tag : ''}\0${mount.target}\0`, 'utf8');
+    const names = Buffer.from(`${mount.kind === '9p' ? mount.tag : mount.options}\0${mount.target}\0`, 'utf8');
     const padding = Buffer.alloc((8 - ((MOUNT_SIZE + names.length) & 7)) & 7);
     return Buffer.concat([head, names, padding]);
   });

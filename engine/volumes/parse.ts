@@ -16,7 +16,8 @@ export interface MountRequest {
   /** volume: leave a new one empty. */
   readonly noCopy?: boolean | undefined;
   readonly subpath?: string | undefined;
-  readonly tmpfs?: { readonly size?: number | undefined; readonly mode?: number | undefined } | undefined;
+  /** tmpfs: its options as mount(8) has them. */
+  readonly tmpfs?: string | undefined;
 }
 
 export const VOLUME_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]+$/;
@@ -46,43 +47,38 @@ export function parseVolumeOption(spec: string): MountRequest {
   const readOnly = options.includes('ro');
   const noCopy = options.includes('nocopy');
   if (parts.length === 1) return { type: 'volume', target: checkTarget(spec, spec), readOnly, noCopy };
-  const [source, target] = parts as [string, string];
+  const source = parts[0] as string;
+  const target = checkTarget(parts[1] as string, spec);
   if (source.startsWith('/') || source.startsWith('.') || source.startsWith('~')) {
-    return { type: 'bind', source: resolve(source), target: checkTarget(target, spec), readOnly, create: true };
+    return { type: 'bind', source: resolve(source), target, readOnly, create: true };
   }
   if (!VOLUME_NAME.test(source)) {
     refuse(`create ${source}: "${source}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`);
   }
-  return { type: 'volume', source, target: checkTarget(target, spec), readOnly, noCopy };
+  return { type: 'volume', source, target, readOnly, noCopy };
 }
 
-const UNITS: Record<string, number> = { '': 1, b: 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
-function parseSize(text: string, spec: string): number {
-  const match = /^(\d+)([bkmg]?)b?$/i.exec(text);
-  if (match === null) refuse(`invalid argument "${spec}": invalid size: '${text}', expected a number with b, k, m or g`);
-  return Number(match[1]) * (UNITS[(match[2] as string).toLowerCase()] as number);
-}
+/** A size (64m, 50%), permission bits, a number: as tmpfs(5) takes them. */
+const TMPFS_OPTIONS: Record<string, RegExp> = { size: /^\d+[kmg]?b?$|^\d+%$/i, mode: /^[0-7]{1,5}$/, uid: /^\d+$/, gid: /^\d+$/, nr_inodes: /^\d+[kmg]?$/i };
 
-function parseMode(text: string, spec: string): number {
-  if (!/^[0-7]{1,5}$/.test(text)) refuse(`invalid argument "${spec}": invalid mode '${text}', expected an octal number`);
-  return Number.parseInt(text, 8) & 0o7777;
+function checkTmpfsOption(name: string, value: string, spec: string): string {
+  if (TMPFS_OPTIONS[name]?.test(value) !== true) refuse(`invalid argument "${spec}": invalid tmpfs option ["${name}=${value}"]`);
+  return `${name}=${name === 'size' ? value.replace(/b$/i, '') : value}`;
 }
 
 /** `TARGET[:size=64m,mode=1777,ro]` */
 export function parseTmpfsOption(spec: string): MountRequest {
   const at = spec.indexOf(':');
   const target = checkTarget(at < 0 ? spec : spec.slice(0, at), spec);
-  let size: number | undefined;
-  let mode: number | undefined;
+  const options: string[] = [];
   let readOnly = false;
   for (const option of at < 0 ? [] : spec.slice(at + 1).split(',')) {
     const [name, value] = option.split('=', 2) as [string, string | undefined];
-    if (name === 'size' && value !== undefined) size = parseSize(value, spec);
-    else if (name === 'mode' && value !== undefined) mode = parseMode(value, spec);
+    if (value !== undefined) options.push(checkTmpfsOption(name, value, spec));
     else if (name === 'ro') readOnly = true;
-    else if (!IGNORED.has(name) && name !== '' && name !== 'uid' && name !== 'gid' && name !== 'nr_inodes') refuse(`invalid argument "${spec}": invalid tmpfs option ["${option}"]`);
+    else if (!IGNORED.has(name) && name !== '') refuse(`invalid argument "${spec}": invalid tmpfs option ["${option}"]`);
   }
-  return { type: 'tmpfs', target, readOnly, tmpfs: { size, mode } };
+  return { type: 'tmpfs', target, readOnly, tmpfs: ['mode=1777', ...options].join(',') };
 }
 
 /** The fields of one comma-separated line; a field with a comma in it is quoted (RFC 4180), as Docker's reader has it. */
@@ -142,7 +138,11 @@ export function parseMountOption(spec: string): MountRequest {
   if (type === 'tmpfs') {
     if (source !== undefined) refuse('invalid mount config for type "tmpfs": field Source must not be specified');
     const { 'tmpfs-size': size, 'tmpfs-mode': mode } = values;
-    return { type, target, readOnly, tmpfs: { size: size === undefined ? undefined : parseSize(size, spec), mode: mode === undefined ? undefined : parseMode(mode, spec) } };
+    const options = [
+      checkTmpfsOption('mode', mode ?? '1777', spec),
+      ...(size === undefined ? [] : [checkTmpfsOption('size', size, spec)]),
+    ];
+    return { type, target, readOnly, tmpfs: options.join(',') };
   }
   if (source !== undefined && !VOLUME_NAME.test(source)) {
     refuse(`create ${source}: "${source}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`);

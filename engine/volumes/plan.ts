@@ -63,7 +63,7 @@ export function planMounts(volumes: string, requests: readonly MountRequest[]): 
       if (seen.has(target)) throw new EngineError('option-invalid', `Duplicate mount point: ${target}`);
       seen.add(target);
       if (request.type === 'tmpfs') {
-        mounts.push({ kind: 'tmpfs', target, readOnly, mode: request.tmpfs?.mode ?? 0o1777, size: request.tmpfs?.size ?? 0 });
+        mounts.push({ kind: 'tmpfs', target, readOnly, options: request.tmpfs ?? '' });
       } else if (request.type === 'bind') {
         const tag = share(checkBind(request), isRoot() ? 'passthrough' : 'none', readOnly);
         mounts.push({ kind: '9p', tag, target, readOnly, owner: readOwner() });

@@ -63,7 +63,7 @@
 #define HULL_NETWORK_AUTOCONF (1u << 1) /* take IPv6 addresses and routes from router advertisements */
 #define HULL_MODULE_MOUNTS 15  /* mounts in their order: each struct hull_mount, source, target (both ended by NUL); the next at a multiple of 8 */
 #define HULL_MOUNT_9P 1        /* source: the mount tag of a virtio-9p device */
-#define HULL_MOUNT_TMPFS 2     /* source: empty */
+#define HULL_MOUNT_TMPFS 2     /* source: its options as mount(8) has them */
 #define HULL_MOUNT_READ_ONLY (1u << 0)
 #define HULL_MOUNT_OWN (1u << 1)  /* 9p: files of host user uid and group gid show as root's, since the server can make no others */
 #define HULL_MOUNT_FILL (1u << 2) /* 9p: when it is empty, it gets what is at its target */
@@ -72,8 +72,6 @@
 struct hull_mount {
     uint32_t kind, flags;
     uint32_t uid, gid;
-    uint32_t mode, reserved; /* tmpfs: permission bits of its root */
-    uint64_t size;           /* tmpfs: most bytes; 0: as much as there is memory */
 };
 struct hull_network_interface {
     uint8_t mac[6];

@@ -11,11 +11,12 @@
 #include "mounts/internal.h"
 #include "syscall/errno.h"
 #include "task/task.h"
-#include "tmpfs/tmpfs.h"
+#include "vfs/vfs.h"
 
 #pragma weak p9_open
 #pragma weak p9_transport_find
 
+#define MS_RDONLY 1 /* mount(2) */
 #define DEVICE_FIRST 64 /* st_dev of the first of them */
 
 static int make_target(const char *path) {
@@ -53,9 +54,9 @@ static int mount(const struct hull_mount *what, const char *source, const char *
     int error = make_target(target);
     if (error) return error;
     if (what->kind == HULL_MOUNT_TMPFS) {
-        super = tmpfs_create(what->mode, device);
-        if (!super) return -ENOMEM;
-        super->read_only = what->flags & HULL_MOUNT_READ_ONLY;
+        const struct filesystem *tmpfs = filesystem_find("tmpfs");
+        error = tmpfs ? tmpfs->create("tmpfs", source, &super) : -ENODEV;
+        if (error) return error;
     } else {
         struct p9_transport *transport = p9_transport_find ? p9_transport_find(source) : NULL;
         uint32_t flags = (what->flags & HULL_MOUNT_READ_ONLY ? P9_READ_ONLY : 0) | (what->flags & HULL_MOUNT_OWN ? P9_OWN : 0);
