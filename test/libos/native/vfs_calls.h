@@ -157,6 +157,8 @@ static void same_tree(const char *one, const char *other, unsigned depth) {
     free(b);
 }
 
+long sys_renameat2(int, const char *, int, const char *, unsigned);
+static bool without_exchange; /* one of the file systems cannot */
 static long act(unsigned what, const char *mount, const char *first, const char *second, unsigned value) {
     const char *path = below(mount, first, path_a), *other = below(mount, second, path_b);
     uint8_t bytes[64];
@@ -172,7 +174,8 @@ static long act(unsigned what, const char *mount, const char *first, const char 
     case 3: return sys_mkdir(path, 0755);
     case 4: return sys_rmdir(path);
     case 5: case 6: return sys_unlink(path);
-    case 7: case 8: return sys_rename(path, other);
+    case 7: return sys_rename(path, other);
+    case 8: return value % 3 || without_exchange ? sys_rename(path, other) : sys_renameat2(AT_FDCWD, path, AT_FDCWD, other, 2 /* exchange */);
     case 9: return sys_symlink("small", path);
     case 10: return sys_chmod(path, 0600 + value % 8);
     case 11: return sys_truncate(path, value * 11 % 6000);
