@@ -19,6 +19,8 @@ export type Component = {
   proc: string[];
   /** Calls that it answers before they are made: in a binary image whose program can make one of them, it is there. */
   answers: string[];
+  /** Where its files lie: in a binary image whose program can open a path there, it is there. */
+  opened: string[];
   /** Only in images of this kind; both when absent. */
   programs?: 'binary' | 'linked';
   /** Takes these calls over from `component` when the program can open these paths only, and needs nothing else of it. */
@@ -63,6 +65,7 @@ export function readManifests(values: unknown, where: string): Component[] {
       filesystems: list('filesystems'),
       proc: list('proc'),
       answers: list('answers'),
+      opened: list('opened'),
       ...(programs === undefined ? {} : { programs }),
       ...(instead === undefined ? {} : { instead }),
     });

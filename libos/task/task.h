@@ -27,6 +27,7 @@ struct process {
     struct thread *executing;     /* is in exec and waits for the others to end */
     struct interval_timers *timers; /* of the component `itimer`; NULL: none */
     struct limits *limits;        /* of the component `system`; NULL: what all begin with */
+    int16_t oom_adjust;           /* -1000..1000, as oom_score_adj; inherited */
     bool ending;                  /* some thread ended it; the others are on their way out */
 };
 enum thread_state { THREAD_RUNNING, THREAD_READY, THREAD_BLOCKED, THREAD_DEAD };
@@ -47,6 +48,7 @@ struct thread {
 };
 /* By the component `process`: ends the current process unless it is the first, for which this returns. */
 void process_exit(uint32_t wait_status);
+extern uint64_t task_switches; /* of threads on the CPU, counted by the scheduler */
 extern struct process first_process;
 extern struct thread first_thread;
 /* Per-CPU state, behind one accessor: one CPU today. */
