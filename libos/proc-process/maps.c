@@ -2,19 +2,19 @@
 #include "proc-process/internal.h"
 #include "arch/arch.h"
 
+/* The executable that the image carries: mapped without a name, but it has one in the root. */
+extern const char hull_program_path[] __attribute__((weak));
+static bool is_image_program(const struct file *file) { return &hull_program_path[0] && !strcmp(file->ops->kind, "program"); }
+
 static void put_name(struct proc_text *out, const struct address_space *space, const struct vm_area *area, size_t line) {
     enum { NAME_COLUMN = 73 };
     const struct program_place *place = &space->program;
     struct path path;
     const char *text = NULL;
     bool found = area->file && !vfs_path_of(area->file, &path);
-    if (area->file && !found) text = strcmp(area->file->ops->kind, "program") ? area->file->ops->kind : NULL;
+    if (area->file && !found) text = is_image_program(area->file) ? hull_program_path : area->file->ops->kind;
     else if (!area->file && area->start <= space->brk_end && area->end > space->brk_start) text = "[heap]";
     else if (!area->file && place->stack >= area->start && place->stack < area->end) text = "[stack]";
-    if (!found && area->file && !text) { /* the executable that the image carries has its name in the root */
-        extern const char hull_program_path[] __attribute__((weak));
-        text = &hull_program_path[0] ? hull_program_path : NULL;
-    }
     if (text || found)
         while (out->size - line < NAME_COLUMN) proc_print(out, " ");
     if (text) proc_print(out, "%s", text);
@@ -31,6 +31,7 @@ static void put_header(struct proc_text *out, const struct address_space *space,
     struct linux_stat stat = { 0 };
     size_t line = out->size;
     if (area->file && area->file->ops->stat) area->file->ops->stat(area->file, &stat);
+    else if (area->file && is_image_program(area->file)) vfs_stat(hull_program_path, &stat);
     proc_print(out, "%08lx-%08lx %c%c%c%c %08lx %02x:%02x %lu ", (unsigned long)area->start, (unsigned long)area->end,
                area->protection & PROT_READ ? 'r' : '-', area->protection & PROT_WRITE ? 'w' : '-', area->protection & PROT_EXEC ? 'x' : '-',
                area->flags & VM_SHARED ? 's' : 'p', area->file ? (unsigned long)area->offset : 0ul, (unsigned)(stat.dev >> 8 & 0xfff), (unsigned)(stat.dev & 0xff),

@@ -139,7 +139,6 @@ static void show_comm(struct proc_text *out) { proc_print(out, "%s\n", out->proc
 static long store_comm(const struct proc_text *about, const char *text, size_t size) {
     char *name = about->process->name;
     if (about->process != current_process() && !proc_may_look(about->process)) return -EINVAL;
-    if (size && text[size - 1] == '\n') size--;
     memset(name, 0, sizeof about->process->name);
     memcpy(name, text, size < 15 ? size : 15);
     return 0;
