@@ -5,14 +5,14 @@
 #include "arch/arch.h"
 #include "block/block.h"
 #include "clock/clock.h"
+#include "cpu-time/cpu_time.h"
 #include "memory/memory.h"
 #include "procfs/procfs.h"
 #include "syscall/errno.h"
 
 #pragma weak block_first
 uint64_t tmpfs_pages(void) __attribute__((weak));
-struct cpu_split { uint64_t user, system; };
-struct cpu_split cpu_time_split_process(struct process *) __attribute__((weak)); /* by `cpu-time` */
+#pragma weak cpu_time_split_process
 
 static int create(const char *source, const char *options, struct superblock **out) {
     (void)source, (void)options;

@@ -2,6 +2,7 @@
 #ifndef HULL_PROC_PROCESS_INTERNAL_H
 #define HULL_PROC_PROCESS_INTERNAL_H
 #include "abi/linux_file.h"
+#include "cpu-time/cpu_time.h"
 #include "lib/string.h"
 #include "memory/memory.h"
 #include "procfs/procfs.h"
@@ -28,7 +29,7 @@ unsigned process_terminal(const struct process *, int *foreground);
 static inline uint64_t kilobytes(uint64_t pages) { return pages * (PAGE_SIZE / 1024); }
 
 /* By other components, where they are. */
-struct cpu_split { uint64_t user, system; };
-struct cpu_split cpu_time_split_process(struct process *) __attribute__((weak));
-struct cpu_split cpu_time_split_thread(struct thread *) __attribute__((weak));
+#pragma weak cpu_time_split_process
+#pragma weak cpu_time_split_thread
+#pragma weak cpu_time_usage_process
 #endif

@@ -65,8 +65,12 @@ static void show_stat(struct proc_text *out) {
     memory_count_space(space, &memory);
     proc_print(out, "%d (%s) %c %d %d %d %u %d %u ", out->thread ? out->thread->tid : p->pid, p->name, process_state(p, out->thread), p->parent_pid, p->group,
                p->session, terminal, foreground, FIELD_FLAGS_RANDOMIZE | (p->executed ? 0 : 0x40));
-    proc_print(out, "%lu %lu %lu %lu ", 0ul, 0ul, 0ul, 0ul);
-    proc_print(out, "%lu %lu %lu %lu ", (unsigned long)ticks(cpu.user), (unsigned long)ticks(cpu.system), 0ul, 0ul);
+    struct rusage usage = { 0 };
+    if (cpu_time_usage_process) cpu_time_usage_process(out->process, &usage);
+    proc_print(out, "%lu %lu %lu %lu ", (unsigned long)usage.minor_faults, (unsigned long)p->children.minor_faults, (unsigned long)usage.major_faults,
+               (unsigned long)p->children.major_faults);
+    proc_print(out, "%lu %lu %lu %lu ", (unsigned long)ticks(cpu.user), (unsigned long)ticks(cpu.system), (unsigned long)ticks(p->children.told_user),
+               (unsigned long)ticks(p->children.told_system));
     proc_print(out, "20 0 %u 0 %lu ", count_threads(p), (unsigned long)ticks(out->thread ? out->thread->started_ns : p->started_ns));
     proc_print(out, "%lu %lu %lu ", (unsigned long)(memory.size * PAGE_SIZE), (unsigned long)memory.resident, ~0ul);
     proc_print(out, "%lu %lu %lu 0 0 ", (unsigned long)place->code, (unsigned long)place->code_end, (unsigned long)place->stack);
@@ -99,7 +103,7 @@ static void put_memory(struct proc_text *out) {
     struct memory_count m;
     memory_count_space(out->process->space, &m);
     const struct { const char *name; uint64_t kilobytes; } rows[] = {
-        { "VmPeak", kilobytes(m.size) }, { "VmSize", kilobytes(m.size) }, { "VmLck", kilobytes(m.locked) }, { "VmPin", 0 }, { "VmHWM", kilobytes(m.resident) },
+        { "VmPeak", kilobytes(m.size) }, { "VmSize", kilobytes(m.size) }, { "VmLck", kilobytes(m.locked) }, { "VmPin", 0 }, { "VmHWM", kilobytes(out->process->space->most_resident > m.resident ? out->process->space->most_resident : m.resident) },
         { "VmRSS", kilobytes(m.resident) }, { "RssAnon", kilobytes(m.anonymous) }, { "RssFile", kilobytes(m.file) }, { "RssShmem", kilobytes(m.shared) },
         { "VmData", kilobytes(m.data) }, { "VmStk", kilobytes(m.stack) }, { "VmExe", kilobytes(m.code) }, { "VmLib", kilobytes(m.libraries) },
         { "VmPTE", memory_tables(out->process->space) / 1024 }, { "VmSwap", 0 },
@@ -132,7 +136,8 @@ static void show_status(struct proc_text *out) {
                (unsigned long)capabilities, 0x1fffffffffful, 0ul);
     proc_print(out, "NoNewPrivs:\t0\nSeccomp:\t0\nSeccomp_filters:\t0\nSpeculation_Store_Bypass:\tunknown\nSpeculationIndirectBranch:\tunknown\n");
     proc_print(out, "Cpus_allowed:\t1\nCpus_allowed_list:\t0\nMems_allowed:\t1\nMems_allowed_list:\t0\n");
-    proc_print(out, "voluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n", 0ul, 0ul);
+    const struct thread *thread = thread_of(out);
+    if (thread) proc_print(out, "voluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n", (unsigned long)thread->used.voluntary, (unsigned long)thread->used.involuntary);
 }
 
 static void show_comm(struct proc_text *out) { proc_print(out, "%s\n", out->process->name); }

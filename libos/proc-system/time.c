@@ -2,9 +2,9 @@
 #include "proc-system/internal.h"
 #include "arch/arch.h"
 #include "clock/clock.h"
+#include "cpu-time/cpu_time.h"
 
-struct cpu_split { uint64_t user, system; };
-struct cpu_split cpu_time_split_process(struct process *) __attribute__((weak)); /* by `cpu-time` */
+#pragma weak cpu_time_split_process
 
 #define TICK 10000000ull
 
