@@ -23,6 +23,8 @@ export type Component = {
   answers: string[];
   /** Where its files lie: in a binary image whose program can open a path there, it is there. */
   opened: string[];
+  /** Comes along where `component` is in the image: unless the program is known to make sockets of other families only (numbers, AF_*). */
+  joins?: { component: string; families: number[] };
   /** Only in images of this kind; both when absent. */
   programs?: 'binary' | 'linked';
   /** Takes these calls over from `component` when the program can open these paths only, and needs nothing else of it. */
@@ -56,6 +58,8 @@ export function readManifests(values: unknown, where: string): Component[] {
     }
     const instead = readInstead(fields['instead']);
     if (instead === null) throw fail(`"instead" of ${name} is ${JSON.stringify(fields['instead'])}`, 'component, calls and paths');
+    const joins = readJoins(fields['joins']);
+    if (joins === null) throw fail(`"joins" of ${name} is ${JSON.stringify(fields['joins'])}`, 'component and families');
     if (components.some((other) => other.name === name)) throw fail(`${name} is there twice`, 'unique names');
     components.push({
       name,
@@ -71,6 +75,7 @@ export function readManifests(values: unknown, where: string): Component[] {
       opened: list('opened'),
       ...(programs === undefined ? {} : { programs }),
       ...(instead === undefined ? {} : { instead }),
+      ...(joins === undefined ? {} : { joins }),
     });
   }
   for (const component of components) {
@@ -89,6 +94,14 @@ export function readManifests(values: unknown, where: string): Component[] {
     }
   }
   return components;
+}
+
+/** Null: not what it should be. */
+function readJoins(value: unknown): Component['joins'] | null | undefined {
+  if (value === undefined) return undefined;
+  const { component, families } = (value ?? {}) as Record<string, unknown>;
+  const isList = Array.isArray(families) && families.length > 0 && families.every((item) => Number.isInteger(item));
+  return typeof component === 'string' && isList ? { component, families: families as number[] } : null;
 }
 
 /** Null: not what it should be. */
