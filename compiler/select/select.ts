@@ -270,7 +270,7 @@ function findInstead(request: SelectRequest, usable: Map<string, Component>, cho
 /** Families of sockets that the program never makes. */
 function findUnneeded({ socketFamilies }: SelectRequest, usable: Map<string, Component>): string[] {
   if (socketFamilies === undefined) return [];
-  return [...usable.values()].flatMap(({ name, joins }) => (joins && !joins.families.some((family) => socketFamilies.includes(family)) ? [name] : []));
+  return [...usable.values()].flatMap(({ name, joins }) => (joins?.families && !joins.families.some((family) => socketFamilies.includes(family)) ? [name] : []));
 }
 
 /** Names that are required and not there. */
