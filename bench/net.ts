@@ -171,7 +171,6 @@ function findChild(pid: number): number | undefined {
   return text === '' ? undefined : Number(text.split(' ')[0]);
 }
 
-const med = (v: number[]) => (v.length ? median(v) : Number.NaN);
 async function main(): Promise<void> {
   const wanted = process.argv.slice(2);
   const made = makeNetworkRoot();
@@ -214,16 +213,16 @@ async function main(): Promise<void> {
       const linux: Figures[] = [];
       const hull: Figures[] = [];
       const linuxStart = startLinux(server);
-      if (!process.env['NOHULL']) await measure({ ...server, loads: [] }, root, startHull(server)); // links, makes the root's image
+      await measure({ ...server, loads: [] }, root, startHull(server)); // links, makes the root's image
       for (let run = 0; run < RUNS; run++) {
         linux.push(await measure(server, root, linuxStart));
-        if (!process.env['NOHULL']) hull.push(await measure(server, root, startHull(server)));
+        hull.push(await measure(server, root, startHull(server)));
       }
       for (const { name } of server.loads) {
-        const pick = (figures: Figures[], of: 'rate' | 'perCpu' | 'guest') => med(figures.map(({ loads }) => loads.get(name)?.[of] ?? Number.NaN));
+        const pick = (figures: Figures[], of: 'rate' | 'perCpu' | 'guest') => median(figures.map(({ loads }) => loads.get(name)?.[of] ?? Number.NaN));
         const both = (of: 'rate' | 'perCpu' | 'guest') => [pick(linux, of).toFixed(0), pick(hull, of).toFixed(0)];
         const ratio = (of: 'rate' | 'perCpu') => (pick(hull, of) / pick(linux, of)).toFixed(2);
-        const firsts = [linux, hull].map((figures) => med(figures.map(({ first }) => first)).toFixed(0));
+        const firsts = [linux, hull].map((figures) => median(figures.map(({ first }) => first)).toFixed(0));
         rows.push([server.name, name, ...both('rate'), ratio('rate'), ...both('perCpu'), ratio('perCpu'), ...both('guest'), ...firsts]);
         process.stderr.write(`${rows.at(-1)?.join(' | ')}\n`);
       }
