@@ -18,6 +18,7 @@ const RUNS = Math.max(1, Number(process.env['HULL_BENCH_RUNS'] ?? '3'));
 const SECONDS = Math.max(1, Number(process.env['HULL_BENCH_SECONDS'] ?? '5'));
 const MACHINE: GuestMachine = { machine: 'microvm', accelerator: 'tcg', memory: 256 };
 const PORT = 18480;
+const HULL = join(process.cwd(), 'dist/hull');
 const START_DEADLINE = 30_000;
 const MODULES = ['failover', 'net_failover', 'virtio_ring', 'virtio', 'virtio_mmio', 'virtio_net'];
 const TICKS = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
@@ -205,7 +206,7 @@ async function main(): Promise<void> {
     const startHull = (server: Server) => () => {
       const files = server.isStatic === true ? [] : ['--rootfs', root];
       const args = ['run', '--machine', 'microvm', '--accel', MACHINE.accelerator, '-m', `${MACHINE.memory}m`, '-p', `127.0.0.1:${PORT}:${server.port}`, ...files, server.program, ...server.args];
-      const child = spawn('dist/hull', args, { stdio: ['ignore', 'ignore', 'inherit'], env: hullEnv });
+      const child = spawn(HULL, args, { stdio: ['ignore', 'ignore', 'inherit'], env: hullEnv });
       return { child, findQemu: () => findChild(child.pid as number) };
     };
     const rows = [['server', 'load', 'Linux req/s', 'hull req/s', 'ratio', 'per QEMU CPU s', 'hull', 'ratio', 'guest µs/req', 'hull', 'first answer ms', 'hull']];
