@@ -1,10 +1,12 @@
 /*
- * Pipes. Owns one ring of bytes with two ends; each end is a file. Readers and writers sleep on a queue each.
- * Writes of at most PIPE_BUF bytes are whole (pipe(7)). The last writer gone: end of file; the last reader gone: EPIPE and SIGPIPE.
+ * Pipes. Owns one ring of bytes and the two files of pipe(2), one an end; `fifo` makes files of its own over the same ring. Readers and
+ * writers sleep on a queue each. Writes of at most PIPE_BUF bytes are whole (pipe(7)). The last writer gone: end of file; the last reader
+ * gone: EPIPE and SIGPIPE.
  */
 #include "abi/linux_file.h"
 #include "file/file.h"
 #include "memory/memory.h"
+#include "pipe/pipe.h"
 #include "signal/signal.h"
 #include "syscall/syscall.h"
 #include "task/task.h"
@@ -15,35 +17,25 @@
 /* Absent where the signal component is. */
 extern __typeof(signal_raise) signal_raise __attribute__((weak));
 
-struct pipe {
-    struct wait_queue readers, writers;
-    uint8_t *ring;
-    uint32_t room, head, tail; /* free-running; room is a power of two */
-    bool read_end, write_end;  /* open */
-    uint64_t serial;
-};
-
 struct demand { struct pipe *pipe; uint32_t least; };
 
 static bool can_read(void *argument) {
     struct pipe *pipe = argument;
-    return pipe->tail != pipe->head || !pipe->write_end;
+    return pipe->tail != pipe->head || !pipe->writing;
 }
 
 static bool can_write(void *argument) {
     struct demand *demand = argument;
     struct pipe *pipe = demand->pipe;
-    return pipe->room - (pipe->tail - pipe->head) >= demand->least || !pipe->read_end;
+    return pipe->room - (pipe->tail - pipe->head) >= demand->least || !pipe->reading;
 }
 
-static long pipe_read(struct file *file, const struct iovec *vector, int count, int64_t position) {
-    (void)position;
-    struct pipe *pipe = file->data;
+long pipe_take(struct pipe *pipe, uint32_t flags, const struct iovec *vector, int count) {
     size_t wanted = 0;
     for (int i = 0; i < count; i++) wanted += vector[i].length;
     if (!wanted) return 0;
     if (!can_read(pipe)) {
-        if (file->flags & O_NONBLOCK) return -EAGAIN;
+        if (flags & O_NONBLOCK) return -EAGAIN;
         int error = wait_until(&pipe->readers, can_read, pipe, 0, true);
         if (error) return error;
     }
@@ -86,9 +78,7 @@ static long fill(struct pipe *pipe, const uint8_t *from, size_t size) {
     return done;
 }
 
-static long pipe_write(struct file *file, const struct iovec *vector, int count, int64_t position) {
-    (void)position;
-    struct pipe *pipe = file->data;
+long pipe_give(struct pipe *pipe, uint32_t flags, const struct iovec *vector, int count) {
     size_t total = 0;
     for (int i = 0; i < count; i++) total += vector[i].length;
     if (!total) return 0;
@@ -99,10 +89,10 @@ static long pipe_write(struct file *file, const struct iovec *vector, int count,
         while (taken < vector[i].length) {
             if (!can_write(&demand)) {
                 if (done) wait_queue_wake(&pipe->readers, -1);
-                error = file->flags & O_NONBLOCK ? -EAGAIN : wait_until(&pipe->writers, can_write, &demand, 0, true);
+                error = flags & O_NONBLOCK ? -EAGAIN : wait_until(&pipe->writers, can_write, &demand, 0, true);
                 if (error) break;
             }
-            if (!pipe->read_end) {
+            if (!pipe->reading) {
                 error = -EPIPE;
                 break;
             }
@@ -121,24 +111,35 @@ static long pipe_write(struct file *file, const struct iovec *vector, int count,
     return done ? done : error;
 }
 
+static long pipe_read(struct file *file, const struct iovec *vector, int count, int64_t position) {
+    (void)position;
+    return pipe_take(file->data, file->flags, vector, count);
+}
+
+static long pipe_write(struct file *file, const struct iovec *vector, int count, int64_t position) {
+    (void)position;
+    return pipe_give(file->data, file->flags, vector, count);
+}
+
 static unsigned read_poll(struct file *file, struct poll_wait *wait) {
     struct pipe *pipe = file->data;
     poll_wait_add(wait, &pipe->readers);
-    return (pipe->tail != pipe->head ? POLLIN | POLLRDNORM : 0) | (pipe->write_end ? 0 : POLLHUP);
+    return (pipe->tail != pipe->head ? POLLIN | POLLRDNORM : 0) | (pipe->writing ? 0 : POLLHUP);
 }
 
 static unsigned write_poll(struct file *file, struct poll_wait *wait) {
     struct pipe *pipe = file->data;
     poll_wait_add(wait, &pipe->writers);
-    if (!pipe->read_end) return POLLOUT | POLLWRNORM | POLLERR;
+    if (!pipe->reading) return POLLOUT | POLLWRNORM | POLLERR;
     return pipe->room - (pipe->tail - pipe->head) >= PIPE_BUF ? POLLOUT | POLLWRNORM : 0;
 }
 
-static long pipe_ioctl(struct file *file, unsigned long request, unsigned long argument) {
-    struct pipe *pipe = file->data;
+long pipe_control(struct pipe *pipe, unsigned long request, unsigned long argument) {
     int available = (int)(pipe->tail - pipe->head);
     return request == FIONREAD ? user_copy_out((void *)argument, &available, sizeof available) : -ENOTTY;
 }
+
+static long pipe_ioctl(struct file *file, unsigned long request, unsigned long argument) { return pipe_control(file->data, request, argument); }
 
 static long resize(struct pipe *pipe, unsigned long wanted) {
     uint32_t room = PAGE_SIZE, held = pipe->tail - pipe->head;
@@ -157,10 +158,11 @@ static long resize(struct pipe *pipe, unsigned long wanted) {
     return room;
 }
 
-static long pipe_fcntl(struct file *file, unsigned command, unsigned long argument) {
-    struct pipe *pipe = file->data;
+long pipe_size_command(struct pipe *pipe, unsigned command, unsigned long argument) {
     return command == F_GETPIPE_SZ ? (long)pipe->room : command == F_SETPIPE_SZ ? resize(pipe, argument) : -EINVAL;
 }
+
+static long pipe_fcntl(struct file *file, unsigned command, unsigned long argument) { return pipe_size_command(file->data, command, argument); }
 
 static int pipe_stat(struct file *file, struct linux_stat *out) {
     struct process *process = current_process();
@@ -172,27 +174,20 @@ static int pipe_stat(struct file *file, struct linux_stat *out) {
     return 0;
 }
 
-static void drop(struct pipe *pipe) {
-    if (pipe->read_end || pipe->write_end) {
+bool pipe_leave(struct pipe *pipe, bool reader, bool writer) {
+    pipe->reading -= reader;
+    pipe->writing -= writer;
+    if (pipe->reading || pipe->writing) {
         wait_queue_wake(&pipe->readers, -1);
         wait_queue_wake(&pipe->writers, -1);
-        return;
+        return false;
     }
-    kfree(pipe->ring);
-    kfree(pipe);
+    pipe_free(pipe);
+    return true;
 }
 
-static void read_close(struct file *file) {
-    struct pipe *pipe = file->data;
-    pipe->read_end = false;
-    drop(pipe);
-}
-
-static void write_close(struct file *file) {
-    struct pipe *pipe = file->data;
-    pipe->write_end = false;
-    drop(pipe);
-}
+static void read_close(struct file *file) { pipe_leave(file->data, true, false); }
+static void write_close(struct file *file) { pipe_leave(file->data, false, true); }
 
 static const struct file_ops read_ops = {
     .kind = "pipe", .read = pipe_read, .ioctl = pipe_ioctl, .fcntl = pipe_fcntl, .stat = pipe_stat, .poll = read_poll, .close = read_close,
@@ -201,25 +196,37 @@ static const struct file_ops write_ops = {
     .kind = "pipe", .write = pipe_write, .ioctl = pipe_ioctl, .fcntl = pipe_fcntl, .stat = pipe_stat, .poll = write_poll, .close = write_close,
 };
 
-/* Both ends, one reference each; 0 or -ENOMEM. */
-static int create(uint32_t flags, struct file *ends[2]) {
+struct pipe *pipe_create(void) {
     static uint64_t serial = 1;
     struct pipe *pipe = kzalloc(sizeof *pipe);
-    if (!pipe) return -ENOMEM;
+    if (!pipe) return NULL;
     pipe->room = memory_total() < (8u << 20) ? PIPE_BUF : PIPE_ROOM;
     pipe->ring = kmalloc(pipe->room);
     pipe->serial = serial++;
-    ends[0] = pipe->ring ? file_create(&read_ops, O_RDONLY | flags, pipe) : NULL;
-    ends[1] = ends[0] ? file_create(&write_ops, O_WRONLY | flags, pipe) : NULL;
-    pipe->read_end = pipe->write_end = true;
-    if (ends[1]) return 0;
-    if (ends[0]) {
-        pipe->write_end = false;
-        file_put(ends[0]); /* takes the pipe along */
-    } else {
-        kfree(pipe->ring);
-        kfree(pipe);
+    if (pipe->ring) return pipe;
+    kfree(pipe);
+    return NULL;
+}
+
+void pipe_free(struct pipe *pipe) {
+    kfree(pipe->ring);
+    kfree(pipe);
+}
+
+/* Both ends, one reference each; 0 or -ENOMEM. */
+static int create(uint32_t flags, struct file *ends[2]) {
+    struct pipe *pipe = pipe_create();
+    if (!pipe) return -ENOMEM;
+    pipe->reading = pipe->writing = 1;
+    ends[0] = file_create(&read_ops, O_RDONLY | flags, pipe);
+    if (!ends[0]) {
+        pipe_free(pipe);
+        return -ENOMEM;
     }
+    ends[1] = file_create(&write_ops, O_WRONLY | flags, pipe);
+    if (ends[1]) return 0;
+    pipe->writing = 0;
+    file_put(ends[0]); /* takes the pipe along */
     return -ENOMEM;
 }
 

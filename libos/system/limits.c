@@ -1,6 +1,6 @@
 /*
  * Resource limits. Processes that have not changed theirs share the ones that all begin with; a fork shares its parent's until one of them
- * changes some. Enforced, through the functions below: how many processes (`process`), descriptors (`file`) and bytes of address space (`vm`)
+ * changes some. Enforced, through the functions below: how many processes (`process`), descriptors (`file`), bytes of address space (`vm`) and of a file (`vfs`)
  * there may be. What nothing here exceeds is not enforced; the stack's size is fixed.
  */
 #include "memory/memory.h"
@@ -10,7 +10,7 @@
 #include "file/file.h"
 #include "vm/vm.h"
 
-enum { LIMIT_COUNT = 16, STACK = 3, CORE = 4, NPROC = 6, NOFILE = 7, MEMLOCK = 8, AS = 9, SIGPENDING = 11, MSGQUEUE = 12, NICE = 13, RTPRIO = 14 };
+enum { LIMIT_COUNT = 16, FSIZE = 1, STACK = 3, CORE = 4, NPROC = 6, NOFILE = 7, MEMLOCK = 8, AS = 9, SIGPENDING = 11, MSGQUEUE = 12, NICE = 13, RTPRIO = 14 };
 #define INFINITE (~0ull)
 struct rlimit64 { uint64_t current, most; };
 
@@ -45,6 +45,7 @@ void limits_put(struct process *process) {
 uint64_t limit_processes(const struct process *process) { return limit(process, NPROC)->current; }
 /* By `file` and `vm`, through weak references: without limits of its own a process has the initial ones, which exceed nothing. */
 uint32_t limit_descriptors(const struct process *process) { return process->limits ? (uint32_t)process->limits->of[NOFILE].current : FILE_MAX_DESCRIPTORS; }
+uint64_t limit_file_size(const struct process *process) { return process->limits ? process->limits->of[FSIZE].current : INFINITE; }
 uint64_t limit_address_space(const struct process *process) { return process->limits ? process->limits->of[AS].current : INFINITE; }
 
 /* Limits of its own for a process; false when out of memory. */

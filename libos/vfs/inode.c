@@ -1,6 +1,7 @@
 /* Inodes: reference counts, attributes, who may do what (the effective user, as Linux checks: path_resolution(7)). */
 #include "vfs/internal.h"
 #include "clock/clock.h"
+#include "signal/signal.h"
 
 uint64_t inode_number_next(void) {
     static uint64_t last = 1;
@@ -81,11 +82,29 @@ void inode_fill_stat(struct inode *inode, struct linux_stat *out) {
     };
 }
 
+/* By `system` and `signal`, where they are in the image. */
+uint64_t limit_file_size(const struct process *) __attribute__((weak));
+extern __typeof(signal_raise) signal_raise __attribute__((weak));
+
+int inode_check_size(int64_t start, int64_t *end) {
+    const struct process *process = current_process();
+    uint64_t most = process->limits && limit_file_size ? limit_file_size(process) : ~0ull;
+    if ((uint64_t)*end <= most) return 0;
+    if ((uint64_t)start < most) {
+        *end = (int64_t)most;
+        return 0;
+    }
+    if (signal_raise) signal_raise(SIGXFSZ);
+    return -EFBIG;
+}
+
 int inode_truncate(struct inode *inode, int64_t size) {
     if (size < 0) return -EINVAL;
     if (is_directory(inode)) return -EISDIR;
     if (!is_regular(inode) || !inode->ops->truncate) return -EINVAL;
-    int error = inode->ops->truncate(inode, size);
+    int64_t end = size;
+    int error = size > inode->size ? inode_check_size(size, &end) : 0;
+    if (!error) error = inode->ops->truncate(inode, size);
     if (!error) inode->mtime = inode->ctime = vfs_now();
     return error;
 }

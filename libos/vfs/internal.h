@@ -74,13 +74,17 @@ int device_open(struct inode *, uint32_t flags, struct file **out); /* by its nu
 static inline struct mount_view *view(void) { return current_process()->view; }
 
 /* An open file of the VFS: data of struct file. */
-struct open_file { struct path path; struct inode *inode; int lock; void *state; };
+struct open_file { struct path path; struct inode *inode; void *state; };
+/* By `fifo`, where the program can make one. */
+extern const struct file_ops fifo_ops __attribute__((weak));
+extern __typeof(fifo_open) fifo_open __attribute__((weak));
 int open_path(struct path path, uint32_t flags, struct file **out); /* takes the path's reference in any case */
 bool file_is_vfs(const struct file *);
 struct open_file *file_open_of(struct file *); /* NULL when it is not a VFS file */
 int open_at(int directory, const char *text, uint32_t flags, uint32_t mode, struct file **out);
 void inode_refresh(struct inode *); /* where others change it; an error leaves what is known */
 void inode_fill_stat(struct inode *, struct linux_stat *out);
+int inode_check_size(int64_t start, int64_t *end); /* RLIMIT_FSIZE for [start, *end), shortened to it; else -EFBIG, with SIGXFSZ */
 int inode_truncate(struct inode *, int64_t size);
 long path_text(struct path path, char *out, size_t room);
 extern struct mount *first_mount;

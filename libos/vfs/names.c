@@ -77,7 +77,7 @@ static int make_symlink(struct place *place, const char *target) {
     return error ? error : made(place, inode);
 }
 
-SYSCALL_DEFINE(mknodat, int directory, const char *path, uint32_t mode, uint64_t device) {
+long vfs_make_node_at(int directory, const char *path, uint32_t mode, uint64_t device) {
     struct place place;
     uint32_t kind = mode & S_IFMT;
     if (!kind) kind = S_IFREG;
@@ -89,10 +89,6 @@ SYSCALL_DEFINE(mknodat, int directory, const char *path, uint32_t mode, uint64_t
     error = make_node(&place, kind | (mode & 07777), device);
     let_go(&place);
     return error;
-}
-
-SYSCALL_DEFINE(mknod, const char *path, uint32_t mode, uint64_t device) {
-    return sys_mknodat(AT_FDCWD, path, mode, device);
 }
 
 SYSCALL_DEFINE(mkdirat, int directory, const char *path, uint32_t mode) {

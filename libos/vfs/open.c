@@ -4,6 +4,8 @@
  */
 #include "vfs/internal.h"
 
+void locks_file_gone(struct inode *, const struct file *) __attribute__((weak)); /* by `file-locks` */
+
 static long read_program(struct open_file *open, uint8_t *to, size_t size, int64_t position) {
     struct inode *inode = open->inode;
     if (inode->ops->read_opened) return inode->ops->read_opened(inode, &open->state, to, size, position);
@@ -54,15 +56,24 @@ static long regular_write(struct file *file, const struct iovec *vector, int cou
         inode_refresh(inode);
         at = inode->size;
     }
-    long done = 0;
+    size_t room = 0;
+    for (int i = 0; i < count; i++) room += vector[i].length;
+    int64_t end;
+    if (__builtin_add_overflow(at, room, &end)) end = INT64_MAX;
+    long done = room ? inode_check_size(at, &end) : 0;
+    if (done) return done;
+    room = (size_t)(end - at);
     for (int i = 0; i < count; i++) {
         if (!vector[i].length) continue;
-        long result = inode->ops->write_opened ? inode->ops->write_opened(inode, &file_open_of(file)->state, vector[i].base, vector[i].length, at)
-                                               : inode->ops->write(inode, vector[i].base, vector[i].length, at);
+        size_t length = vector[i].length < room ? vector[i].length : room;
+        if (!length) break;
+        long result = inode->ops->write_opened ? inode->ops->write_opened(inode, &file_open_of(file)->state, vector[i].base, length, at)
+                                               : inode->ops->write(inode, vector[i].base, length, at);
         if (result < 0 && !done) return result;
         if (result <= 0) break;
         done += result;
         at += result;
+        room -= (size_t)result;
         if ((size_t)result < vector[i].length) break;
     }
     if (position < 0) file->position = at;
@@ -98,6 +109,7 @@ static int any_stat(struct file *file, struct linux_stat *out) {
 static const struct file_ops path_ops;
 static void any_close(struct file *file) {
     struct open_file *open = file->data;
+    if (open->inode->locks && locks_file_gone) locks_file_gone(open->inode, file);
     if (open->state) open->inode->ops->close_opened(open->inode, open->state);
     if (file->ops != &path_ops && open->inode->ops->closed) open->inode->ops->closed(open->inode, file->flags);
     path_put(open->path);
@@ -145,7 +157,7 @@ static const struct file_ops path_ops = { .kind = "path", .read = path_transfer,
 
 struct open_file *file_open_of(struct file *file) {
     const struct file_ops *ops = file->ops;
-    return ops == &regular_ops || ops == &directory_ops || ops == &path_ops ? file->data : NULL;
+    return ops == &regular_ops || ops == &directory_ops || ops == &path_ops || ops == &fifo_ops ? file->data : NULL;
 }
 
 struct inode *file_inode(struct file *file) {
@@ -166,6 +178,14 @@ static int check_open(struct path path, uint32_t flags) {
     return inode_permission(inode, (access != O_WRONLY ? MAY_READ : 0) | (writes ? MAY_WRITE : 0));
 }
 
+/* A named pipe: waits for its other end. The reference of `path` is given up. */
+static int open_fifo(struct path path, uint32_t flags, struct file **out) {
+    struct open_file open = { .path = path, .inode = path.dentry->inode };
+    int error = fifo_open ? fifo_open(&open, flags, out) : -ENXIO;
+    if (error) path_put(path);
+    return error;
+}
+
 int open_path(struct path path, uint32_t flags, struct file **out) {
     struct inode *inode = path.dentry->inode;
     const struct file_ops *ops = flags & O_PATH ? &path_ops : is_directory(inode) ? &directory_ops : &regular_ops;
@@ -183,6 +203,7 @@ int open_path(struct path path, uint32_t flags, struct file **out) {
             path_put(path);
             return error;
         }
+        if (!error && (inode->mode & S_IFMT) == S_IFIFO) return open_fifo(path, flags & ~(uint32_t)(O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC), out);
         if (!error && is_device(inode)) {
             error = path.mount->flags & MOUNT_NO_DEVICES ? -EACCES : device_open(inode, flags & ~(uint32_t)(O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC), out);
             path_put(path);

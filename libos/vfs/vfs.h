@@ -16,7 +16,7 @@
 #include "file/file.h"
 #include "init/init.h"
 
-struct inode; struct dentry; struct mount; struct superblock;
+struct inode; struct inode_locks; struct dentry; struct mount; struct superblock;
 struct path { struct mount *mount; struct dentry *dentry; };
 
 /* Receives directory entries; false: full, the entry was not taken. offset: the position after this entry. */
@@ -71,6 +71,7 @@ struct inode {
     int64_t size;
     struct linux_timespec atime, mtime, ctime, btime;
     void *data; /* the file system's */
+    struct inode_locks *locks; /* of the component `file-locks`; NULL: none */
 };
 struct super_ops {
     void (*statfs)(struct superblock *, struct linux_statfs *out);
@@ -102,6 +103,7 @@ int vfs_open_program(const char *path, struct file **out, uint64_t *size);
 int vfs_enter(const char *path); /* chdir */
 int vfs_make_directory(const char *path, uint32_t mode);
 int vfs_make_node(const char *path, uint32_t mode); /* of any kind */
+long vfs_make_node_at(int directory, const char *program_path, uint32_t mode, uint64_t device); /* mknodat(2) */
 int vfs_make_device(const char *path, uint32_t mode, uint64_t number);
 int vfs_make_symlink(const char *target, const char *path);
 int vfs_remove(const char *path); /* as unlink(2): the name itself, also when it is a link */
@@ -110,6 +112,9 @@ int vfs_attach(const char *path, struct inode *inode); /* gives a ready inode (o
 /* A socket's name, for AF_UNIX: makes it (-EEXIST), finds it (-ECONNREFUSED: not a socket; -EACCES: not writable). *out is referenced. */
 int vfs_make_socket(const char *path, struct inode **out);
 int vfs_find_socket(const char *path, struct inode **out);
+/* By `fifo`: opens one, may sleep; its file's data begins with a struct open_file, which takes the path's reference on success. */
+struct open_file;
+int fifo_open(struct open_file *, uint32_t flags, struct file **out);
 int vfs_mount(struct superblock *, const char *path, bool as_root, uint32_t flags); /* takes over super->root's reference; flags as mount(2) */
 int vfs_sync(void); /* all file systems; the first error */
 struct inode *file_inode(struct file *); /* borrowed; NULL when the file has none (pipe, console) */

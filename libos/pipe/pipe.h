@@ -1,0 +1,24 @@
+/*
+ * A pipe's ring, for who makes files over it: pipe(2) here, `fifo`. Context: calls.
+ * Owns nothing but the ring; its maker counts the open ends in `reading` and `writing` and leaves by pipe_leave.
+ */
+#ifndef HULL_PIPE_PIPE_H
+#define HULL_PIPE_PIPE_H
+#include "file/file.h"
+
+struct pipe {
+    struct wait_queue readers, writers;
+    uint8_t *ring;
+    uint32_t room, head, tail; /* free-running; room is a power of two */
+    uint32_t reading, writing; /* open ends of each kind */
+    uint64_t serial;
+};
+struct pipe *pipe_create(void); /* no ends yet; NULL: out of memory */
+void pipe_free(struct pipe *);
+bool pipe_leave(struct pipe *, bool reader, bool writer); /* an end is closed; true: it was the last, and the pipe is gone */
+/* As file_ops.read, write, ioctl, fcntl; flags are the file's. */
+long pipe_take(struct pipe *, uint32_t flags, const struct iovec *vector, int count);
+long pipe_give(struct pipe *, uint32_t flags, const struct iovec *vector, int count);
+long pipe_control(struct pipe *, unsigned long request, unsigned long argument);
+long pipe_size_command(struct pipe *, unsigned command, unsigned long argument);
+#endif
