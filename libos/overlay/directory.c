@@ -244,7 +244,7 @@ static uint64_t blocks(struct inode *inode) {
 
 const struct inode_ops overlay_directory_ops = {
     .lookup = lookup, .create = create, .symlink = make_symlink, .link = link, .unlink = unlink, .rename = rename, .iterate = iterate,
-    .changed = changed, .blocks = blocks, .release = overlay_release,
+    .changed = changed, .blocks = blocks, .attribute_keeper = overlay_attribute_keeper, .release = overlay_release,
 };
 
 static void statfs(struct superblock *super, struct linux_statfs *out) {

@@ -29,6 +29,7 @@ int overlay_inode(struct superblock *, struct inode *parent, const char *name, s
                   struct inode **out);
 void overlay_release(struct inode *);
 void overlay_take_attributes(struct inode *to, const struct inode *from);
+int overlay_attribute_keeper(struct inode *, bool changes, struct inode **out);
 /* Makes the upper inode, and those of the directories above it. most: bytes of content that are wanted. 0 or -errno. */
 int overlay_copy_up(struct inode *, int64_t most);
 #endif

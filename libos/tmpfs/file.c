@@ -112,7 +112,7 @@ static void file_release(struct inode *inode) {
 
 const struct inode_ops tmpfs_file_ops = {
     .read = file_read, .write = file_write, .get_page = file_get_page, .truncate = file_truncate, .allocate = file_allocate,
-    .blocks = file_blocks, .release = file_release,
+    .blocks = file_blocks, .attribute_keeper = tmpfs_attribute_keeper, .release = file_release,
 };
 
 struct inode *tmpfs_file_create(struct superblock *super, uint32_t mode) {

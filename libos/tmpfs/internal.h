@@ -28,5 +28,6 @@ struct tmpfs_limits { uint64_t pages_most, pages, inodes_most, inodes; uint32_t 
 static inline struct tmpfs_limits *tmpfs_limits_of(const struct superblock *super) { return super->data; }
 bool tmpfs_inode_allowed(struct superblock *); /* and counts it */
 void tmpfs_inode_gone(struct superblock *);
+int tmpfs_attribute_keeper(struct inode *, bool changes, struct inode **out);
 struct inode *tmpfs_root_create(struct superblock *, uint32_t mode);
 #endif

@@ -36,7 +36,9 @@ void inode_refresh(struct inode *inode) {
 }
 
 void inode_put(struct inode *inode) {
-    if (--inode->references == 0) inode->ops->release(inode);
+    if (--inode->references) return;
+    if (inode->xattrs) xattrs_free(inode);
+    inode->ops->release(inode);
 }
 
 static bool in_group(uint32_t gid) {

@@ -83,6 +83,7 @@ bool file_is_vfs(const struct file *);
 struct open_file *file_open_of(struct file *); /* NULL when it is not a VFS file */
 int open_at(int directory, const char *text, uint32_t flags, uint32_t mode, struct file **out);
 void inode_refresh(struct inode *); /* where others change it; an error leaves what is known */
+void xattrs_free(struct inode *);
 void inode_fill_stat(struct inode *, struct linux_stat *out);
 int inode_check_size(int64_t start, int64_t *end); /* RLIMIT_FSIZE for [start, *end), shortened to it; else -EFBIG, with SIGXFSZ */
 int inode_truncate(struct inode *, int64_t size);

@@ -50,6 +50,8 @@ struct inode_ops {
     void (*closed)(struct inode *, uint32_t flags);
     int (*prepare_write)(struct inode *, bool truncates); /* it is about to be opened for writing; absent: nothing to do */
     uint64_t (*blocks)(struct inode *); /* of 512 bytes; absent: from the size */
+    /* Whose list holds the extended attributes (borrowed); changes: they are about to change. *out NULL: there are none. Absent: no such thing here. */
+    int (*attribute_keeper)(struct inode *, bool changes, struct inode **out);
     /* Devices, descriptors: a file of their own, flags as in open. */
     int (*open)(struct inode *, uint32_t flags, struct file **out);
     /* A link that is not a text but a place (/proc/self/cwd): 0 with a referenced path, at which the walk goes on; -ENXIO: it has none, `target` or the
@@ -71,6 +73,7 @@ struct inode {
     int64_t size;
     struct linux_timespec atime, mtime, ctime, btime;
     void *data; /* the file system's */
+    struct xattr *xattrs; /* vfs's, where attribute_keeper gives this inode */
     struct inode_locks *locks; /* of the component `file-locks`; NULL: none */
 };
 struct super_ops {
