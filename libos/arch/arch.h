@@ -15,11 +15,16 @@
 static inline unsigned long arch_irq_save(void);        /* disables, returns the previous state */
 static inline void arch_irq_restore(unsigned long state);
 void arch_idle(void); /* enables interrupts, sleeps until one came, disables again; run_deferred() is the caller's */
+/* What the last timer interrupt interrupted. */
+enum timer_found { TIMER_FOUND_PROGRAM, TIMER_FOUND_LIBOS, TIMER_FOUND_IDLE };
+extern uint8_t arch_timer_found;
 extern uint64_t arch_idle_cycles; /* slept there so far (of arch_cycles(), per CPU when there are more) */
 
 uint64_t arch_cycles(void);              /* TSC / CNTVCT */
 bool arch_random64(uint64_t *out);       /* RDSEED, RDRAND, RNDR; false when the CPU has none */
 _Noreturn void arch_power_off(void);  /* ends the machine: debug-exit when flagged, else reset by triple fault */
+
+extern uint64_t arch_irq_count; /* device interrupts so far */
 
 /* Interrupt lines. gsi: global system interrupt (IO-APIC input). Handler runs with interrupts off, on the interrupt stack. */
 typedef void (*irq_handler)(void *arg);

@@ -2,6 +2,7 @@
  * Making processes: fork, vfork, clone, clone3. The child continues with a copy of the caller's registers; memory is copied on write, or shared
  * until exec when the caller waits for that (CLONE_VM with CLONE_VFORK).
  */
+#include "cpu-timers/cpu_timers.h"
 #include "file/file.h"
 #include "init/init.h"
 #include "memory/memory.h"
@@ -21,6 +22,7 @@ extern __typeof(mount_view_put) mount_view_put __attribute__((weak));
 uint64_t limit_processes(const struct process *) __attribute__((weak));
 void limits_get(struct process *) __attribute__((weak));
 void limits_put(struct process *) __attribute__((weak));
+#pragma weak cpu_timers_limit
 
 struct family first_family = {.references = 1, .process = &first_process};
 static void family_start(void) { first_process.family = &first_family; }
@@ -67,6 +69,7 @@ static struct process *copy_process(uint64_t flags) {
     p->parent_pid = self->pid;
     p->group = self->group;
     p->session = self->session;
+    p->oom_adjust = self->oom_adjust;
     if (limits_get) {
         p->limits = self->limits;
         limits_get(p);
@@ -138,6 +141,7 @@ long process_clone(const struct trap_frame *frame, const struct clone_request *r
     if (flags & CLONE_PARENT_SETTID) user_copy_out(request->parent_tid, &pid, sizeof pid);
     while (last->next) last = last->next;
     last->next = p;
+    if (current_process()->cpu_limited && cpu_timers_limit) cpu_timers_limit(p);
     struct family *family = p->family;
     family->references++;
     thread_start(thread);

@@ -55,20 +55,25 @@ void sched_resumed(void) {
     if (signals_waiting() || self->mask_saved || self->process->stopped || self->process->ending) arch_work = 1;
 }
 
+void cpu_time_switch(struct thread *from, struct thread *to, bool voluntary) __attribute__((weak)); /* by `cpu-time` */
+
 /* Interrupts off. Idles until a thread is ready, which may be the current one. */
 static void run_next(void) {
     struct thread *self = current_thread();
+    bool slept = !first, waits = self->state == THREAD_BLOCKED;
     while (!first) {
         if (deferred_waiting()) run_deferred();
         else arch_idle();
     }
     struct thread *next = first;
     first = next->run_next;
+    if (cpu_time_switch && (next != self || slept)) cpu_time_switch(self, next, waits);
     next->state = THREAD_RUNNING;
     if (next == self) return;
     const struct address_space *space = next->process->space;
     if (space && arch_root_current() != space->root) arch_root_switch(space->root);
     this_cpu()->current = next;
+    task_switches++;
     arch_switch(&self->arch, &next->arch);
     sched_resumed();
 }

@@ -41,7 +41,7 @@ void inode_put(struct inode *inode) {
     inode->ops->release(inode);
 }
 
-static bool in_group(uint32_t gid) {
+bool in_group(uint32_t gid) {
     const struct credentials *who = &current_process()->credentials;
     if (gid == who->egid) return true;
     for (uint32_t i = 0; i < who->group_count; i++)

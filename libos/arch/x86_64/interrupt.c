@@ -117,10 +117,16 @@ static void retry_soon(void) {
     apic_write(APIC_TIMER_INITIAL, RETRY_TICKS);
 }
 
+uint64_t arch_irq_count;
+static bool idling;
+uint8_t arch_timer_found;
+
 void arch_irq(unsigned vector, bool libos) {
+    arch_irq_count++;
     if (vector == VECTOR_SPURIOUS)
         return;
     if (vector == VECTOR_TIMER) {
+        arch_timer_found = idling ? TIMER_FOUND_IDLE : libos ? TIMER_FOUND_LIBOS : TIMER_FOUND_PROGRAM;
         if (arch_timer_interrupt)
             arch_timer_interrupt();
     } else {
@@ -136,6 +142,8 @@ void arch_irq(unsigned vector, bool libos) {
 uint64_t arch_idle_cycles;
 void arch_idle(void) {
     uint64_t start = arch_cycles();
+    idling = true;
     __asm__ volatile("sti; hlt; cli" ::: "memory");
+    idling = false;
     arch_idle_cycles += arch_cycles() - start;
 }

@@ -1,0 +1,56 @@
+/*
+ * CPU time, timers, scheduling: the programs of this folder, natively and as unikernels; same output, same status.
+ */
+import { execFile } from 'node:child_process';
+import { resolve } from 'node:path';
+import t from 'tap';
+
+const hull = resolve('dist/hull');
+
+/** Runs a command to its end. */
+function run(command: string, args: string[]): Promise<{ status: number; stdout: string; stderr: string }> {
+  return new Promise((done) => {
+    execFile(command, args, { timeout: 120_000, maxBuffer: 1 << 24 }, (error, stdout, stderr) =>
+      done({ status: error ? Number(error.code ?? 255) : 0, stdout, stderr }),
+    );
+  });
+}
+
+for (const variant of ['musl', 'glibc', 'pie']) {
+  t.test(variant, async (t) => {
+    for (const name of ['usage', 'timers']) {
+      const file = resolve(`build/guest/${variant}/${name}`);
+      const expected = await run(file, []);
+      const found = await run(hull, ['run', '-m', '64', file]);
+      t.equal(found.stdout, expected.stdout, `${name}: output`);
+      t.equal(found.status, expected.status, `${name}: status ${found.stderr}`);
+    }
+  });
+}
+
+t.test('the time is set: what waits for a moment follows', async (t) => {
+  const found = await run(hull, ['run', resolve('build/guest/musl/timers'), 'set']);
+  const lines = found.stdout.split('\n').map((line) => line.trim());
+  t.equal(found.status, 0, found.stderr);
+  t.same(lines, [
+    'read(plain, &ticks, 8) = -1 Resource temporarily unavailable',
+    'clock_settime(CLOCK_REALTIME, &t) = 0',
+    'it is good',
+    'time(2) good',
+    'sleeper 0',
+    'count = 1',
+    'the distance stays good',
+    'poll(polled, 2, 0) = 2',
+    'read(plain, &ticks, 8) = 8',
+    'read(canceled, &ticks, 8) = -1 Operation canceled',
+    'read(canceled, &ticks, 8) = -1 Resource temporarily unavailable',
+    'awake = 1',
+    'monotonic time did not jump good',
+    'settimeofday(&v, NULL) = 0',
+    'it is good',
+    'clock_settime(CLOCK_MONOTONIC, &t) = -1 Invalid argument',
+    'clock_settime(CLOCK_REALTIME, &t) = -1 Invalid argument',
+    'settimeofday(&v, NULL) = -1 Operation not permitted',
+    '',
+  ]);
+});
