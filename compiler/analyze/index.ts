@@ -10,11 +10,14 @@ import { type CodeMap, type Executable, mapCode, nameAddress, type Region } from
 import { EffectReader, rax, rdx } from './effects.ts';
 import { findOpenedPaths } from './opened-paths.ts';
 import { scanReferences } from './references.ts';
+import { findSocketFamilies } from './socket-families.ts';
 import { findSites, type Site } from './system-call-sites.ts';
 import { type Trace, Tracer } from './trace.ts';
 
 export type { Executable } from './code-map.ts';
+export { analyzeClosure, type Closure, type ClosureRequest, type RootFiles, type Summarizer } from './closure.ts';
 export { describeExecutable } from './executable.ts';
+export { mergeSummaries, type ObjectSummary, summarizeObject } from './summary.ts';
 
 /** A place that makes a call. `function` is absent in stripped code; `origin` is where the number is written down. */
 export type CallSite = {
@@ -40,6 +43,8 @@ export type Analysis = {
   mayExecute: boolean;
   /** What the program can open, when every path is a constant of the file; undefined: anything. */
   openedPaths: string[] | undefined;
+  /** AF_* of the sockets that the program can make, when each is a constant; undefined: any. */
+  socketFamilies: number[] | undefined;
   isGo: boolean;
   sites: number;
 };
@@ -79,6 +84,7 @@ function resolveSites(map: CodeMap, sites: Site[], tracer: Tracer, isGo: boolean
     mayGenerateCode: [],
     mayExecute: false,
     openedPaths: undefined,
+    socketFamilies: undefined,
     isGo,
     sites: 0,
   };
@@ -106,7 +112,10 @@ function resolveSites(map: CodeMap, sites: Site[], tracer: Tracer, isGo: boolean
   }
   analysis.mayMakeAnyCall = analysis.unknown.length > 0;
   analysis.mayExecute = analysis.mayMakeAnyCall || analysis.known.has(execveCall) || analysis.known.has(execveatCall);
-  if (!analysis.mayMakeAnyCall) analysis.openedPaths = findOpenedPaths(map.executable, traced, tracer);
+  if (!analysis.mayMakeAnyCall) {
+    analysis.openedPaths = findOpenedPaths(map.executable, traced, tracer);
+    analysis.socketFamilies = findSocketFamilies(traced, tracer);
+  }
   return analysis;
 }
 

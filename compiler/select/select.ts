@@ -19,6 +19,8 @@ export type SelectRequest = {
   calls: ReadonlyMap<number, string> | 'all';
   /** What the program can open, when that is known. */
   openedPaths?: readonly string[];
+  /** AF_* of the sockets that the program can make, when that is known. */
+  socketFamilies?: readonly number[];
   /** Components to add, and to leave out. */
   add?: readonly string[];
   leaveOut?: readonly string[];
@@ -118,6 +120,7 @@ export function selectComponents(request: SelectRequest): Selection {
   const instead = findInstead(request, usable, candidates);
   const blocked = findBlocked(usable, new Set([...leaveOut, ...instead.keys()]));
   for (const { name, instead: offer } of usable.values()) if (offer && instead.get(offer.component) !== name) blocked.add(name);
+  for (const name of findUnneeded(request, usable)) if (!candidates.has(name)) blocked.add(name);
   if (kind === 'linked' || request.calls === 'all') {
     for (const name of usable.keys()) {
       if (blocked.has(name)) continue;
@@ -143,6 +146,18 @@ export function selectComponents(request: SelectRequest): Selection {
         candidates.add(name);
         if (!why.has(name)) why.set(name, reason);
       }
+    }
+  }
+  // What joins a candidate is one, too.
+  for (const { name, joins } of usable.values()) {
+    if (!joins || blocked.has(name) || candidates.has(name) || !candidates.has(joins.component)) continue;
+    candidates.add(name);
+    why.set(name, { kind: 'required', by: joins.component });
+    const more = new Map<string, Why>();
+    close(usable, new Set([name]), more);
+    for (const [other, reason] of more) {
+      candidates.add(other);
+      if (!why.has(other)) why.set(other, reason);
     }
   }
   const calls =
@@ -224,6 +239,12 @@ function findInstead(request: SelectRequest, usable: Map<string, Component>, cho
     if (needed.length > 0 && needed.every((call) => instead.calls.includes(call))) found.set(instead.component, name);
   }
   return found;
+}
+
+/** Families of sockets that the program never makes. */
+function findUnneeded({ socketFamilies }: SelectRequest, usable: Map<string, Component>): string[] {
+  if (socketFamilies === undefined) return [];
+  return [...usable.values()].flatMap(({ name, joins }) => (joins?.families && !joins.families.some((family) => socketFamilies.includes(family)) ? [name] : []));
 }
 
 /** Names that are required and not there. */
