@@ -61,7 +61,7 @@ export function buildImage(request: BuildImageRequest): BuiltImage {
   const analysis = measure(timings, 'analyze', () => analyzeExecutable(executable));
   const calls = analysis.mayMakeAnyCall ? 'all' : callPlaces(analysis);
   // After this: roots, candidates and reasons; nothing that is required is left out.
-  const selection = measure(timings, 'select', () => select(request, 'binary', components, calls, analysis.openedPaths));
+  const selection = measure(timings, 'select', () => select(request, 'binary', components, calls, analysis));
   const result = measure(timings, 'link', () =>
     link({
       inputs: [],
@@ -168,13 +168,14 @@ function select(
   kind: 'binary' | 'linked',
   components: LoadedComponent[],
   calls: ReadonlyMap<number, string> | 'all',
-  openedPaths?: readonly string[],
+  known?: Pick<Analysis, 'openedPaths' | 'socketFamilies'>,
 ): Selection {
   return selectComponents({
     kind,
     components: components.map(({ manifest }): Component => manifest),
     calls,
-    ...(openedPaths && { openedPaths }),
+    ...(known?.openedPaths && { openedPaths: known.openedPaths }),
+    ...(known?.socketFamilies && { socketFamilies: known.socketFamilies }),
     ...(options.add && { add: options.add }),
     ...(options.leaveOut && { leaveOut: options.leaveOut }),
     ...(options.drivers && { drivers: options.drivers }),

@@ -2,6 +2,9 @@
 #include "tmpfs/internal.h"
 #include "arch/arch.h"
 
+static uint64_t all_pages;
+uint64_t tmpfs_pages(void) { return all_pages; }
+
 /* The page at `index`, made when the file system may still grow. */
 static int page_at(struct inode *inode, uint64_t index, uint64_t *physical) {
     struct content *content = inode->data;
@@ -9,7 +12,10 @@ static int page_at(struct inode *inode, uint64_t index, uint64_t *physical) {
     if ((*physical = content_find(content, index))) return 0;
     if (limits->pages_most && limits->pages >= limits->pages_most) return -ENOSPC;
     int error = content_get(content, index, physical);
-    if (!error) limits->pages++;
+    if (!error) {
+        limits->pages++;
+        all_pages++;
+    }
     return error;
 }
 
@@ -18,6 +24,7 @@ static void drop(struct inode *inode, uint64_t first, uint64_t end) {
     uint64_t before = content->pages;
     content_drop(content, first, end);
     tmpfs_limits_of(inode->super)->pages -= before - content->pages;
+    all_pages -= before - content->pages;
 }
 
 static long file_read(struct inode *inode, void *program, size_t size, int64_t position) {
@@ -99,6 +106,19 @@ static int file_allocate(struct inode *inode, int64_t start, int64_t length, boo
     return 0;
 }
 
+static int64_t file_seek(struct inode *inode, int64_t offset, bool hole) {
+    uint64_t index = (uint64_t)offset >> PAGE_SHIFT, found = content_next(inode->data, index, hole);
+    if (found == index) return offset;
+    if (found >= ((uint64_t)inode->size + PAGE_SIZE - 1) >> PAGE_SHIFT) return hole ? inode->size : -ENXIO;
+    return (int64_t)(found << PAGE_SHIFT);
+}
+
+int tmpfs_attribute_holder(struct inode *inode, bool changes, struct inode **out) {
+    (void)changes;
+    *out = inode;
+    return 0;
+}
+
 static uint64_t file_blocks(struct inode *inode) {
     return ((struct content *)inode->data)->pages * (PAGE_SIZE / 512);
 }
@@ -112,7 +132,7 @@ static void file_release(struct inode *inode) {
 
 const struct inode_ops tmpfs_file_ops = {
     .read = file_read, .write = file_write, .get_page = file_get_page, .truncate = file_truncate, .allocate = file_allocate,
-    .blocks = file_blocks, .release = file_release,
+    .seek_data = file_seek, .blocks = file_blocks, .attribute_holder = tmpfs_attribute_holder, .release = file_release,
 };
 
 struct inode *tmpfs_file_create(struct superblock *super, uint32_t mode) {
