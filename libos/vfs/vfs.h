@@ -16,7 +16,7 @@
 #include "file/file.h"
 #include "init/init.h"
 
-struct inode; struct inode_locks; struct extended; struct dentry; struct mount; struct superblock;
+struct inode; struct inode_locks; struct inotify_watch; struct extended; struct dentry; struct mount; struct superblock;
 struct path { struct mount *mount; struct dentry *dentry; };
 
 /* Receives directory entries; false: full, the entry was not taken. offset: the position after this entry. */
@@ -76,6 +76,7 @@ struct inode {
     struct linux_timespec atime, mtime, ctime, btime;
     void *data; /* the file system's */
     struct inode_locks *locks; /* of the component `file-locks`; NULL: none */
+    struct inotify_watch *watches; /* of the component `inotify`; NULL: none */
     struct extended *xattrs;   /* vfs's; NULL: none */
     bool linkable;             /* has no name, and may get one (O_TMPFILE) */
 };
