@@ -74,7 +74,7 @@ extern uint32_t lwip_port_window;
 #define TCP_WND lwip_port_window
 #define LWIP_WND_SCALE 1
 #define TCP_RCV_SCALE 5
-#define TCP_WND_UPDATE_THRESHOLD (lwip_port_window / 4)
+#define TCP_WND_UPDATE_THRESHOLD (TCP_WND_MAX(pcb) / 4)
 #define TCP_SND_BUF 0x7fffffff /* the socket layer counts */
 #define TCP_SND_QUEUELEN 0xfff0
 #define TCP_SNDLOWAT 49152
