@@ -53,6 +53,7 @@ export const RUN_OPTIONS: readonly OptionSpec[] = [
   { name: 'ip', value: 'string', summary: 'IPv4 address of the machine' },
   { name: 'machine', value: 'string', choices: ['microvm', 'q35'], summary: 'Machine type (default microvm)' },
   { name: 'memory', short: 'm', value: 'bytes', summary: `Memory of the machine: 2m, 1g; below 4096 without a unit: MiB (default ${MEMORY_DEFAULT})` },
+  { name: 'mount', value: 'mount', many: true, summary: 'Host directory, volume or memory: type=bind|volume|tmpfs,source=S,target=T[,readonly]' },
   { name: 'name', value: 'string', summary: 'Name of the run; foreground runs keep no state under it' },
   { name: 'network', value: 'network', summary: 'Network: none, user, bridge:NAME or tap:NAME (default user for a program that has network calls, else none)' },
   { name: 'publish', short: 'p', value: 'list', many: true, summary: 'Publish a port of the machine on this host: [[ADDRESS:]HOST:]GUEST[/udp], ranges too' },
@@ -60,10 +61,12 @@ export const RUN_OPTIONS: readonly OptionSpec[] = [
   { name: 'rootfs', value: 'directory', complete: 'directory', summary: 'Directory that becomes the root file system; PROGRAM is looked for in it' },
   { name: 'stop-signal', value: 'string', summary: 'Signal that the program gets when hull gets SIGTERM (default SIGTERM)' },
   { name: 'stop-timeout', value: 'seconds', summary: 'Seconds after that until the machine is killed (default: never)' },
+  { name: 'tmpfs', value: 'path[:options]', many: true, summary: 'Memory as a directory: /run:size=16m,mode=0755' },
   { name: 'trace', optional: 'set', summary: 'Show system calls on STDERR: --trace=openat,read or a class: file, desc, memory, process, signal, network' },
   { name: 'tty', short: 't', summary: 'Give the program this terminal' },
   { name: 'user', short: 'u', value: 'uid[:gid]', summary: 'User and group of the program, in numbers' },
   { name: 'verbose', summary: 'Say what is done, and show what the machine says outside of its channel' },
+  { name: 'volume', short: 'v', value: '[source:]target[:ro]', many: true, complete: 'file', summary: 'Host directory (a path) or volume (a name) at a path of the machine' },
   { name: 'workdir', short: 'w', value: 'string', summary: 'Working directory of the program (default /)' },
 ];
 
@@ -125,6 +128,22 @@ export const COMMANDS: readonly CommandSpec[] = [
     mostArguments: 1,
     arguments: 'file',
     load: async () => (await import('./inspect.ts')).inspectCommand,
+  },
+  {
+    name: 'volume',
+    usage: 'hull volume create|ls|inspect|rm|prune [OPTIONS] [VOLUME...]',
+    summary: 'Manage volumes: directories that outlive the machines that use them',
+    options: [
+      { name: 'all', short: 'a', summary: 'prune: also volumes that have a name' },
+      { name: 'force', short: 'f', summary: 'rm: a volume that is not there is no error; prune never asks' },
+      { name: 'label', value: 'list', many: true, summary: 'create: a label, NAME=VALUE' },
+      { name: 'quiet', short: 'q', summary: 'ls: only names' },
+    ],
+    stopAtArgument: false,
+    leastArguments: 1,
+    mostArguments: Number.POSITIVE_INFINITY,
+    arguments: ['create', 'ls', 'inspect', 'rm', 'prune'],
+    load: async () => (await import('./volume.ts')).volumeCommand,
   },
   {
     name: 'doctor',

@@ -21,6 +21,8 @@ export type Component = {
   byPath: boolean;
   /** Calls that it answers before they are made: in a binary image whose program can make one of them, it is there. */
   answers: string[];
+  /** Where its files lie: in a binary image whose program can open a path there, it is there. */
+  opened: string[];
   /** Comes along where `component` is in the image: unless the program is known to make sockets of other families only (numbers, AF_*). */
   joins?: { component: string; families?: number[] };
   /** Only in images of this kind; both when absent. */
@@ -70,6 +72,7 @@ export function readManifests(values: unknown, where: string): Component[] {
       proc: list('proc'),
       byPath: fields['byPath'] === true || list('filesystems').length > 0 || list('proc').length > 0,
       answers: list('answers'),
+      opened: list('opened'),
       ...(programs === undefined ? {} : { programs }),
       ...(instead === undefined ? {} : { instead }),
       ...(joins === undefined ? {} : { joins }),

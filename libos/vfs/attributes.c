@@ -70,6 +70,15 @@ static long stat_at(int directory, const char *program_path, int flags, struct l
     return with_path(directory, program_path, flags, stat_path, &request);
 }
 
+int vfs_stat(const char *text, struct linux_stat *out) {
+    struct path path;
+    int error = walk_at(AT_FDCWD, text, 0, &path, NULL);
+    if (error) return error;
+    inode_fill_stat(path.dentry->inode, out);
+    path_put(path);
+    return 0;
+}
+
 SYSCALL_DEFINE(newfstatat, int directory, const char *path, struct linux_stat *out, int flags) {
     struct linux_stat stat;
     if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH)) return -EINVAL;

@@ -107,6 +107,7 @@ int vfs_open(const char *path, uint32_t flags, uint32_t mode, struct file **out)
 /* A regular file that the process may execute, for exec: also where it may not read it. -EACCES otherwise, as execve. */
 int vfs_open_program(const char *path, struct file **out, uint64_t *size);
 int vfs_enter(const char *path); /* chdir */
+int vfs_stat(const char *path, struct linux_stat *out);
 int vfs_make_directory(const char *path, uint32_t mode);
 int vfs_make_node(const char *path, uint32_t mode); /* of any kind */
 long vfs_make_node_at(int directory, const char *program_path, uint32_t mode, uint64_t device); /* mknodat(2) */
