@@ -27,7 +27,7 @@ function run(command: string, args: string[], env: Record<string, string> = {}):
 for (const variant of ['musl', 'glibc', 'pie']) {
   const program = (name: string) => resolve(`build/guest/${variant}/${name}`);
   t.test(variant, async (t) => {
-    for (const name of ['memory', 'signals', 'floating', 'alarms', 'limits', 'events', 'sockets', 'inet', 'vdso', 'proc']) {
+    for (const name of ['memory', 'signals', 'floating', 'alarms', 'limits', 'events', 'sockets', 'inet', 'interfaces', 'vdso', 'proc']) {
       const file = program(name);
       const native = await run(file, []);
       const guest = await run(hull, ['run', '-m', '32', file]);

@@ -1,4 +1,4 @@
-// variants: glibc musl linked
+// variants: glibc pie musl linked
 /* AF_INET and AF_INET6 over loopback, in one thread: every call and option that is told apart by its result. Ports are chosen by the system and not printed. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
