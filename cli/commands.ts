@@ -122,7 +122,12 @@ export const COMMANDS: readonly CommandSpec[] = [
     name: 'inspect',
     usage: 'hull inspect [OPTIONS] FILE',
     summary: 'Show what is in an image or what a program needs, and why',
-    options: [{ name: 'json', summary: 'As JSON' }],
+    notes: ['Names, before the run, the system calls that the program may make and hull lacks or has in part, and why each component is in its kernel.'],
+    options: [
+      { name: 'format', value: 'string', choices: ['text', 'json'], summary: 'How it is written (default text)' },
+      { name: 'json', summary: 'The same as --format json' },
+      { name: 'rootfs', value: 'directory', complete: 'directory', summary: 'Directory that is the root file system; FILE is a program in it' },
+    ],
     stopAtArgument: false,
     leastArguments: 1,
     mostArguments: 1,

@@ -109,6 +109,21 @@ int vfs_mount(struct superblock *super, const char *text, bool as_root, uint32_t
     return error;
 }
 
+int vfs_mount_inode(struct superblock *super, struct inode *inode, const char *text, uint32_t flags) {
+    struct path on;
+    struct mount *mount;
+    int error = walk_at(AT_FDCWD, text, is_directory(inode) ? WALK_DIRECTORY : 0, &on, NULL);
+    if (!error && is_directory(on.dentry->inode) != is_directory(inode)) {
+        path_put(on);
+        error = -EISDIR;
+    }
+    struct dentry *root = error ? NULL : dentry_root(inode); /* gives the inode up when it fails */
+    if (root) return mount_add(super, root, on, flags, NULL, &mount);
+    if (error) inode_put(inode);
+    else path_put(on);
+    return error ? error : -ENOMEM;
+}
+
 int vfs_sync(void) {
     int result = 0;
     for (struct mount *mount = first_mount; mount; mount = mount->next) {
