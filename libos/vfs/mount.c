@@ -82,6 +82,15 @@ int mount_add(struct superblock *super, struct dentry *root, struct path on, uin
     return 0;
 }
 
+void mount_place(struct mount *mount, struct path on) {
+    struct path before = { mount->parent, mount->on };
+    mount->parent = on.mount;
+    mount->on = on.dentry;
+    if (on.dentry) on.dentry->mounts++;
+    if (before.dentry) before.dentry->mounts--;
+    path_put(before);
+}
+
 void mount_detach(struct mount *mount) {
     struct path on = { mount->parent, mount->on };
     struct mount **at = &first_mount;
