@@ -3,8 +3,10 @@
  * purpose, and why, is in differences.json.
  */
 import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { execa } from 'execa';
 import t from 'tap';
+import { findCheckout } from '../boot/guest/build.ts';
 import { compareOutcomes, findReason, type Reasons, readOutcomes } from './outcomes.ts';
 import { makeGuestArguments, makeNativeCommand, makePythonArguments, makePythonRoot } from './root.ts';
 
@@ -25,7 +27,7 @@ t.test("Python's own tests", { skip, timeout: 600_000 }, async (t) => {
     const args = makePythonArguments(modules);
     const [native, guest] = await Promise.all([
       execa(...makeNativeCommand(made.root, args), options),
-      execa('dist/hull', makeGuestArguments(made.root, '512m', args), options),
+      execa(join(findCheckout(), 'dist/hull'), makeGuestArguments(made.root, '512m', args), options),
     ]);
     const [expected, found] = [readOutcomes(native.stdout, native.stderr), readOutcomes(guest.stdout, guest.stderr)];
     t.ok(Object.keys(expected.tests).length > 100, `${modules.join(' ')}: tests ran natively`);
