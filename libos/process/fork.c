@@ -67,6 +67,7 @@ static struct process *copy_process(uint64_t flags) {
     p->parent_pid = self->pid;
     p->group = self->group;
     p->session = self->session;
+    p->terminal = self->terminal;
     if (limits_get) {
         p->limits = self->limits;
         limits_get(p);
