@@ -21,8 +21,10 @@ export type Component = {
   byPath: boolean;
   /** Calls that it answers before they are made: in a binary image whose program can make one of them, it is there. */
   answers: string[];
+  /** Where its files lie: in a binary image whose program can open a path there, it is there. */
+  opened: string[];
   /** Comes along where `component` is in the image: unless the program is known to make sockets of other families only (numbers, AF_*). */
-  joins?: { component: string; families: number[] };
+  joins?: { component: string; families?: number[] };
   /** Only in images of this kind; both when absent. */
   programs?: 'binary' | 'linked';
   /** Takes these calls over from `component` when the program can open these paths only, and needs nothing else of it. */
@@ -70,6 +72,7 @@ export function readManifests(values: unknown, where: string): Component[] {
       proc: list('proc'),
       byPath: fields['byPath'] === true || list('filesystems').length > 0 || list('proc').length > 0,
       answers: list('answers'),
+      opened: list('opened'),
       ...(programs === undefined ? {} : { programs }),
       ...(instead === undefined ? {} : { instead }),
       ...(joins === undefined ? {} : { joins }),
@@ -97,8 +100,10 @@ export function readManifests(values: unknown, where: string): Component[] {
 function readJoins(value: unknown): Component['joins'] | null | undefined {
   if (value === undefined) return undefined;
   const { component, families } = (value ?? {}) as Record<string, unknown>;
+  if (typeof component !== 'string') return null;
+  if (families === undefined) return { component };
   const isList = Array.isArray(families) && families.length > 0 && families.every((item) => Number.isInteger(item));
-  return typeof component === 'string' && isList ? { component, families: families as number[] } : null;
+  return isList ? { component, families: families as number[] } : null;
 }
 
 /** Null: not what it should be. */

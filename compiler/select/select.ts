@@ -101,7 +101,7 @@ export function selectComponents(request: SelectRequest): Selection {
   for (const name of drivers) root(name, { kind: 'profile', text: 'drives the channel' });
   for (const name of request.add ?? []) root(name, { kind: 'option' });
   const answering = findAnswering(request, usable, leaveOut);
-  for (const [name, reason] of answering) root(name, reason);
+  for (const [name, reason] of [...answering, ...findOpened(request, usable, leaveOut)]) root(name, reason);
   /** What they cannot answer they pass on as the call. */
   const made = [...answering.keys()].flatMap((name) => usable.get(name)?.answers ?? []);
   if (drivers.length === 0) {
@@ -222,6 +222,32 @@ function findAnswering(request: SelectRequest, usable: Map<string, Component>, l
 }
 
 /**
+ * Components whose files no call names: they are there when the program can make a call with a path (one of the file system's component, which they
+ * require), and what it can open is unknown or lies where their files are.
+ */
+function findOpened(request: SelectRequest, usable: Map<string, Component>, leaveOut: ReadonlySet<string>): Map<string, Why> {
+  const found = new Map<string, Why>();
+  const { calls, openedPaths } = request;
+  const blocked = findBlocked(usable, leaveOut);
+  const withPaths = new Set(Object.keys(usable.get('vfs')?.syscalls ?? {}));
+  if (request.kind !== 'binary') return found;
+  for (const { name, opened } of usable.values()) {
+    if (opened.length === 0 || blocked.has(name)) continue;
+    if (calls === 'all') {
+      found.set(name, { kind: 'unknown' });
+      continue;
+    }
+    if (openedPaths && !openedPaths.some((path) => opened.some((place) => path === place || path.startsWith(`${place}/`)))) continue;
+    for (const [number, place] of calls) {
+      const call = syscallName(number);
+      if (call === undefined || !withPaths.has(call) || found.has(name)) continue;
+      found.set(name, { kind: 'call', call, place });
+    }
+  }
+  return found;
+}
+
+/**
  * Components for which a smaller one does, and which: the program opens only paths that the smaller one has, makes no other call of the
  * larger one or of what requires it, and nothing else asked for these.
  */
@@ -244,7 +270,7 @@ function findInstead(request: SelectRequest, usable: Map<string, Component>, cho
 /** Families of sockets that the program never makes. */
 function findUnneeded({ socketFamilies }: SelectRequest, usable: Map<string, Component>): string[] {
   if (socketFamilies === undefined) return [];
-  return [...usable.values()].flatMap(({ name, joins }) => (joins && !joins.families.some((family) => socketFamilies.includes(family)) ? [name] : []));
+  return [...usable.values()].flatMap(({ name, joins }) => (joins?.families && !joins.families.some((family) => socketFamilies.includes(family)) ? [name] : []));
 }
 
 /** Names that are required and not there. */

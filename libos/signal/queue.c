@@ -33,6 +33,15 @@ enum default_action signal_default(int number) {
     }
 }
 
+void signal_sets(const struct process *process, uint64_t *ignored, uint64_t *caught) {
+    *ignored = *caught = 0;
+    for (int number = 1; process->signals && number <= SIGNAL_COUNT; number++) {
+        uint64_t handler = process->signals->actions[number - 1].handler;
+        if (handler == SIGNAL_IGNORE) *ignored |= SIGNAL_BIT(number);
+        else if (handler != SIGNAL_DEFAULT) *caught |= SIGNAL_BIT(number);
+    }
+}
+
 bool signal_ignored(const struct signal_state *state, int number) {
     uint64_t handler = state->actions[number - 1].handler;
     if (handler == SIGNAL_DEFAULT) return signal_default(number) == ACTION_IGNORE;

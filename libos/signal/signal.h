@@ -52,6 +52,7 @@ void signal_exec(void); /* handlers become the default, as exec has it */
 void signal_reset(struct signal_state *); /* actions to the default, but for those that ignore */
 void signal_thread_inherit(struct thread *); /* the current thread's alternate stack */
 int signal_stopped_by(const struct process *);
+void signal_sets(const struct process *, uint64_t *ignored, uint64_t *caught); /* for /proc */
 bool signal_action_is_ignore(const struct process *, int number);
 bool signal_no_child_wait(const struct process *); /* SIGCHLD ignored, or SA_NOCLDWAIT */
 bool signal_no_child_stop(const struct process *); /* SA_NOCLDSTOP */

@@ -73,6 +73,7 @@ static void run_next(void) {
     const struct address_space *space = next->process->space;
     if (space && arch_root_current() != space->root) arch_root_switch(space->root);
     this_cpu()->current = next;
+    task_switches++;
     arch_switch(&self->arch, &next->arch);
     sched_resumed();
 }

@@ -16,7 +16,7 @@
 #include "file/file.h"
 #include "init/init.h"
 
-struct inode; struct inode_locks; struct extended; struct dentry; struct mount; struct superblock;
+struct inode; struct inode_locks; struct inotify_watch; struct extended; struct dentry; struct mount; struct superblock;
 struct path { struct mount *mount; struct dentry *dentry; };
 
 /* Receives directory entries; false: full, the entry was not taken. offset: the position after this entry. */
@@ -76,6 +76,7 @@ struct inode {
     struct linux_timespec atime, mtime, ctime, btime;
     void *data; /* the file system's */
     struct inode_locks *locks; /* of the component `file-locks`; NULL: none */
+    struct inotify_watch *watches; /* of the component `inotify`; NULL: none */
     struct extended *xattrs;   /* vfs's; NULL: none */
     bool linkable;             /* has no name, and may get one (O_TMPFILE) */
 };
@@ -83,6 +84,7 @@ struct super_ops {
     void (*statfs)(struct superblock *, struct linux_statfs *out);
     size_t (*options)(struct superblock *, char *out, size_t room); /* ",size=1024k": what it adds in /proc/mounts; absent: nothing */
     int (*remount)(struct superblock *, const char *options);       /* new options (mount(2)'s text); absent: none are taken */
+    bool fixed_read_only;                                           /* cannot be made writable */
     void (*release)(struct superblock *);                           /* its last mount is gone, and so is its root; frees it. Absent: it stays */
     int (*sync)(struct superblock *); /* what is not written yet; absent: nothing is kept back */
 };
@@ -107,6 +109,7 @@ int vfs_open(const char *path, uint32_t flags, uint32_t mode, struct file **out)
 /* A regular file that the process may execute, for exec: also where it may not read it. -EACCES otherwise, as execve. */
 int vfs_open_program(const char *path, struct file **out, uint64_t *size);
 int vfs_enter(const char *path); /* chdir */
+int vfs_stat(const char *path, struct linux_stat *out);
 int vfs_make_directory(const char *path, uint32_t mode);
 int vfs_make_node(const char *path, uint32_t mode); /* of any kind */
 long vfs_make_node_at(int directory, const char *program_path, uint32_t mode, uint64_t device); /* mknodat(2) */
@@ -121,6 +124,8 @@ int vfs_find_socket(const char *path, struct inode **out);
 /* By `fifo`: opens one, may sleep; its file's data begins with a struct open_file, which takes the path's reference on success. */
 struct open_file;
 int fifo_open(struct open_file *, uint32_t flags, struct file **out);
+/* One file or directory of it over another of the same kind; takes over the inode's reference in any case. */
+int vfs_mount_inode(struct superblock *, struct inode *, const char *path, uint32_t flags);
 int vfs_mount(struct superblock *, const char *path, bool as_root, uint32_t flags); /* takes over super->root's reference; flags as mount(2) */
 int vfs_sync(void); /* all file systems; the first error */
 struct inode *file_inode(struct file *); /* borrowed; NULL when the file has none (pipe, console) */

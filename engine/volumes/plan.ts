@@ -1,0 +1,134 @@
+/**
+ * Mounts that were asked for -> directories that the machine gets, and what the guest does with them. Owns: what has to be there before the start, and
+ * what goes after it. Rule: a machine sees nothing of the host but what was named: a single file is shared in a folder that holds nothing else.
+ */
+import { randomBytes } from 'node:crypto';
+import { cpSync, existsSync, linkSync, mkdirSync, rmSync, statSync } from 'node:fs';
+import { join, posix } from 'node:path';
+import type { GuestMount, Share } from '../../boot/index.ts';
+import { describeSystemError, EngineError } from '../errors.ts';
+import type { MountRequest } from './parse.ts';
+import { createVolume, holdVolume, removeVolume, sweepLeftOvers } from './store.ts';
+
+export interface MountPlan {
+  readonly shares: readonly Share[];
+  readonly mounts: readonly GuestMount[];
+  /** After the machine's end: volumes of this run alone go, the others are free again. */
+  release(): void;
+}
+
+const isRoot = () => process.getuid?.() === 0;
+/** Where QEMU runs as a plain user, that user's files are root's in the guest: it can make no others. */
+const readOwner = () => (isRoot() ? undefined : { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 });
+
+/** Whether it is a directory; else it is a file. */
+function checkBind(request: MountRequest): boolean {
+  const source = request.source as string;
+  if (request.create === true && !existsSync(source)) {
+    try {
+      mkdirSync(source, { recursive: true });
+    } catch (error) {
+      throw new EngineError('option-invalid', `error while creating mount source path '${source}': ${describeSystemError(error)}`, { cause: error });
+    }
+  }
+  try {
+    const stat = statSync(source);
+    if (!stat.isDirectory() && !stat.isFile()) throw new EngineError('option-invalid', `Cannot mount "${source}": it is neither a file nor a directory, expected one of them`);
+    return stat.isDirectory();
+  } catch (error) {
+    if (error instanceof EngineError) throw error;
+    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
+      throw new EngineError('option-invalid', `Cannot mount "${source}": ${describeSystemError(error)}, expected a file or a directory`, { cause: error });
+    }
+    throw new EngineError('option-invalid', `invalid mount config for type "bind": bind source path does not exist: ${source}`, { cause: error });
+  }
+}
+
+/**
+ * A folder in which `source` is the file `name`, and nothing else is but files like it: a second name of the same file. Where the folder is on another
+ * file system, one that is only read is copied.
+ */
+function exposeFile(folder: string, name: string, source: string, readOnly: boolean): void {
+  try {
+    linkSync(source, join(folder, name));
+    return;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'EXDEV' && code !== 'EPERM' && code !== 'EMLINK') throw error;
+    if (!readOnly) {
+      const what = code === 'EXDEV' ? `it is on another file system than "${folder}"` : 'the host refuses a second name for it';
+      throw new EngineError('option-invalid', `Cannot mount "${source}" for writing: ${what}, expected :ro, or its directory`, { cause: error });
+    }
+  }
+  cpSync(source, join(folder, name), { preserveTimestamps: true });
+}
+
+export function planMounts(volumes: string, requests: readonly MountRequest[]): MountPlan {
+  const shares: Share[] = [];
+  const mounts: GuestMount[] = [];
+  const releases: (() => void)[] = [];
+  const seen = new Set<string>();
+  const release = () => {
+    for (const each of releases.splice(0)) each();
+  };
+  const share = (path: string, security: Share['security'], readOnly: boolean): string => {
+    const tag = `hull${shares.length}`;
+    shares.push({ tag, path, security, readOnly });
+    return tag;
+  };
+
+  /** One share for all single files that may be written to, one for those that may not. */
+  const fileFolders = new Map<boolean, { path: string; tag: string }>();
+  const makeFileFolder = (readOnly: boolean) => {
+    const known = fileFolders.get(readOnly);
+    if (known !== undefined) return known;
+    const path = join(volumes, `.files-${process.pid}-${randomBytes(4).toString('hex')}`); // no volume's name begins with a dot
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    releases.push(() => rmSync(path, { recursive: true, force: true }));
+    const made = { path, tag: share(path, isRoot() ? 'passthrough' : 'none', readOnly) };
+    fileFolders.set(readOnly, made);
+    return made;
+  };
+
+  try {
+    if (requests.length > 0) sweepLeftOvers(volumes);
+    for (const request of requests) {
+      const { target, readOnly } = request;
+      if (seen.has(target)) throw new EngineError('option-invalid', `Duplicate mount point: ${target}`);
+      seen.add(target);
+      if (request.type === 'tmpfs') {
+        mounts.push({ kind: 'tmpfs', target, readOnly, options: request.tmpfs ?? '' });
+      } else if (request.type === 'bind') {
+        const security = isRoot() ? 'passthrough' : 'none';
+        const source = request.source as string;
+        if (checkBind(request)) {
+          mounts.push({ kind: '9p', tag: share(source, security, readOnly), target, readOnly, owner: readOwner() });
+        } else {
+          const folder = makeFileFolder(readOnly);
+          const name = String(mounts.length);
+          exposeFile(folder.path, name, source, readOnly);
+          mounts.push({ kind: '9p', tag: `${folder.tag}/${name}`, target, readOnly, owner: readOwner() });
+        }
+      } else {
+        const isAnonymous = request.source === undefined;
+        const name = request.source ?? randomBytes(32).toString('hex');
+        const volume = createVolume(volumes, name, { isAnonymous });
+        const letGo = holdVolume(volumes, name);
+        releases.push(() => {
+          letGo();
+          if (isAnonymous) removeVolume(volumes, name);
+        });
+        const path = request.subpath === undefined ? volume.data : join(volume.data, posix.normalize(`/${request.subpath}`));
+        if (!existsSync(path)) throw new EngineError('option-invalid', `invalid mount config for type "volume": subpath does not exist: ${request.subpath}`);
+        const tag = share(path, volume.security, readOnly);
+        mounts.push({ kind: '9p', tag, target, readOnly, fill: request.noCopy !== true && request.subpath === undefined });
+      }
+    }
+  } catch (error) {
+    release();
+    throw error;
+  }
+  // A mount below another comes after it.
+  mounts.sort((a, b) => a.target.split('/').length - b.target.split('/').length);
+  return { shares, mounts, release };
+}
