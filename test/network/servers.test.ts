@@ -190,8 +190,8 @@ t.test('haproxy before a server of this host; mosquitto', { skip }, async (t) =>
       if (text !== 'behind') throw new Error(text);
       return text;
     }), 'behind');
-    const connack = await retry(mosquitto, () => exchange(mosquitto.port, '\x10\x0d\x00\x04MQTT\x04\x02\x00\x3c\x00\x01a', /^\x20\x02\x00\x00$/));
-    t.equal(connack.length, 4);
+    const connack = await retry(mosquitto, () => exchange(mosquitto.port, '\x10\x0d\x00\x04MQTT\x04\x02\x00\x3c\x00\x01a', /^ [^]{3}$/));
+    t.equal(Buffer.from(connack, 'latin1').toString('hex'), '20020000');
   } finally {
     await haproxy.stop();
     await mosquitto.stop();
