@@ -29,6 +29,14 @@ function readEnvironmentFile(path: string): string[] {
     });
 }
 
+/** What sethostname(2) takes and /etc/hosts can hold. */
+function parseHostname(text: string): string {
+  if (text === '' || text.length > 64 || /[^\w.-]/.test(text)) {
+    throw new UsageError(`invalid argument "${text}" for "-h, --hostname" flag: invalid hostname, expected 1 to 64 letters, digits, dots and hyphens`, COMMAND);
+  }
+  return text;
+}
+
 export function runCommand(parsed: ParsedOptions, context: CommandContext): Promise<number> {
   const memory = readValue(parsed, 'memory');
   const cpus = readValue(parsed, 'cpus');
@@ -36,7 +44,9 @@ export function runCommand(parsed: ParsedOptions, context: CommandContext): Prom
   const stopTimeout = readValue(parsed, 'stop-timeout');
   const user = readValue(parsed, 'user');
   const workdir = readValue(parsed, 'workdir');
-  const env = [...(parsed.values.get('env-file') ?? []).flatMap(readEnvironmentFile), ...(parsed.values.get('env') ?? [])];
+  const hostname = readValue(parsed, 'hostname');
+  const readAll = (name: string) => parsed.values.get(name) ?? [];
+  const env = [...readAll('env-file').flatMap(readEnvironmentFile), ...readAll('env')];
   for (const entry of env) {
     if (entry === '' || entry.startsWith('=')) throw new UsageError(`invalid environment variable: ${entry}`, COMMAND);
   }
@@ -54,7 +64,17 @@ export function runCommand(parsed: ParsedOptions, context: CommandContext): Prom
       entrypoint: readValue(parsed, 'entrypoint'),
       env,
       workdir: workdir ?? '/',
-      hostname: readValue(parsed, 'hostname'),
+      hostname: hostname === undefined ? undefined : parseHostname(hostname),
+      name: readValue(parsed, 'name'),
+      network: {
+        network: readValue(parsed, 'network'),
+        publish: readAll('publish'),
+        ip: readValue(parsed, 'ip'),
+        dns: readAll('dns'),
+        dnsSearch: readAll('dns-search'),
+        dnsOptions: readAll('dns-option'),
+        addHosts: readAll('add-host'),
+      },
       user: user === undefined ? undefined : parseUser(user, COMMAND),
       memory: memory === undefined ? DEFAULT_MEMORY : parseMemory(memory, COMMAND),
       cpus: 1,

@@ -8,6 +8,9 @@ export type EngineErrorCode =
   | 'program-invalid' // the program cannot be read or run
   | 'image-invalid' // the image is for another version of hull
   | 'option-invalid' // an option cannot be met here
+  | 'port-in-use' // a port of the host is held by somebody else
+  | 'port-refused' // a port of the host cannot be had
+  | 'network-refused' // this host has not what the network option needs
   | 'disk-full' // no room to write
   | 'state-failed' // a file of hull cannot be written
   | 'machine-failed'; // the machine ended without an exit status, or its output could not be written

@@ -3,7 +3,7 @@
  * is left behind however this ends (QEMU dies with its parent, there are no named files); the compiler is loaded only when an
  * image is missing or an address wants a name; the exit code is the program's, 128 + the signal that ended it, or Docker's 125 to 127.
  *
- * Main path: openProgram -> findKernel -> chooseAccelerator -> startMachine -> records to stdout, stderr -> wait -> exit code.
+ * Main path: openProgram -> findKernel -> chooseAccelerator -> planNetwork -> startMachine -> records to stdout, stderr -> wait -> exit code.
  */
 import { closeSync, openSync, readSync } from 'node:fs';
 import {
@@ -30,6 +30,7 @@ import {
   startMachine,
 } from '../boot/index.ts';
 import { EngineError, EXIT } from './errors.ts';
+import type { NetworkRequest } from './networks/index.ts';
 import { findKernel, findRootKernel } from './images/index.ts';
 import { catchInterrupts, type Interrupts } from './interrupts.ts';
 import { createLogLines, type LogLines } from './log-lines.ts';
@@ -42,12 +43,14 @@ export interface RunRequest {
   /** A directory that becomes the machine's root file system; the program is looked for in it. */
   readonly rootfs?: string | undefined;
   readonly args: readonly string[];
+  readonly name?: string | undefined;
   /** argv[0], when it is not the program's name as given. */
   readonly entrypoint?: string | undefined;
   /** NAME=VALUE, or NAME for the value that it has here. */
   readonly env: readonly string[];
   readonly workdir?: string | undefined;
   readonly hostname?: string | undefined;
+  readonly network: NetworkOptions;
   readonly user?: BootModule['user'];
   readonly memory: number;
   readonly cpus: number;
@@ -63,6 +66,17 @@ export interface RunRequest {
   readonly stopSignal?: number | undefined;
   /** ms after which a machine that was asked to stop is killed; without it, never. */
   readonly stopTimeout?: number | undefined;
+}
+
+/** As typed; engine/networks reads them. */
+export interface NetworkOptions {
+  readonly network: string | undefined;
+  readonly publish: readonly string[];
+  readonly ip: string | undefined;
+  readonly dns: readonly string[];
+  readonly dnsSearch: readonly string[];
+  readonly dnsOptions: readonly string[];
+  readonly addHosts: readonly string[];
 }
 
 /** This process, as far as a run needs it. */
@@ -96,6 +110,7 @@ async function runWith(request: RunRequest, host: RunHost, interrupts: Interrupt
   };
   if (request.tty && !isTerminal()) throw new EngineError('option-invalid', 'the input device is not a TTY');
 
+  const network = isNetworkAsked(request.network) ? await readNetworkOptions(request.network) : undefined;
   const paths = findStatePaths(host.env);
   // The file is there and can be a program.
   const root = request.rootfs === undefined ? undefined : await openRoot(request, request.rootfs, host, paths.roots);
@@ -124,30 +139,71 @@ async function runWith(request: RunRequest, host: RunHost, interrupts: Interrupt
   if (choice.notice !== undefined) process.stderr.write(`hull: ${choice.notice}\n`);
   say(`${qemu.path} ${choice.probe.qemuVersion}, ${request.machine}, ${choice.accelerator}, ${formatBytes(request.memory)}`);
 
-  setImmediate(() => sweepTemporaries(paths.kernels)); // what a killed hull left, while the machine starts
-  return await attendMachine(request, interrupts, {
-    say,
-    loadSymbolizer: async () => (await import('./toolchain/index.ts')).loadSymbolizer(image, file?.kind === 'executable' ? file.path : undefined),
-    tracer,
-    start: (events) =>
-      startMachine(
-        {
-          qemu,
+  // Its network and its ports are had.
+  const hostname = request.hostname ?? readEntropy(6).toString('hex');
+  const isAble = (note.features & FEATURE.NETWORK) !== 0;
+  const plan =
+    network === undefined && !isAble
+      ? undefined
+      : await (await import('./networks/index.ts')).planNetwork(network ?? (await readNetworkOptions(request.network)), {
+          isAble,
+          program: request.program,
+          hostname,
           dist: host.dist,
-          env: host.env,
-          image,
-          note,
-          module: encodeBootModule({ ...makeModule(request, host, choice.tscKhz), trace: tracer?.rules, exec: root?.program }),
-          machine: request.machine,
-          accelerator: choice.accelerator,
-          memory: request.memory,
-          cpus: request.cpus,
-          gdb: request.gdb,
-          disk: root?.image,
-        },
-        events,
-      ),
+          isKvm: choice.accelerator === 'kvm',
+        });
+  for (const line of plan?.chosen ?? []) process.stderr.write(`hull: ${line}\n`);
+  const module = encodeBootModule({
+    ...makeModule(request, host, hostname, choice.tscKhz),
+    trace: tracer?.rules,
+    exec: root?.program,
+    interfaces: plan?.interfaces,
+    files: plan?.files,
   });
+
+  setImmediate(() => sweepTemporaries(paths.kernels)); // what a killed hull left, while the machine starts
+  try {
+    await plan?.release();
+    await plan?.listen();
+    return await attendMachine(request, interrupts, {
+      say,
+      loadSymbolizer: async () => (await import('./toolchain/index.ts')).loadSymbolizer(image, file?.kind === 'executable' ? file.path : undefined),
+      tracer,
+      start: (events) =>
+        startMachine(
+          {
+            qemu,
+            dist: host.dist,
+            env: { ...host.env, ...plan?.env },
+            image,
+            note,
+            module,
+            machine: request.machine,
+            accelerator: choice.accelerator,
+            memory: request.memory,
+            cpus: request.cpus,
+            gdb: request.gdb,
+            disk: root?.image,
+            card: plan?.card,
+            name: `hull run ${request.name ?? request.program}`,
+          },
+          events,
+        ),
+    });
+  } finally {
+    await plan?.close();
+  }
+}
+
+function isNetworkAsked(options: NetworkOptions): boolean {
+  return Object.values(options).some((value) => value !== undefined && value.length > 0);
+}
+
+/** The options as they are meant; an error when they cannot be. */
+async function readNetworkOptions(options: NetworkOptions): Promise<NetworkRequest> {
+  const { checkNameOptions, parseNetworkMode, parsePublish } = await import('./networks/index.ts');
+  checkNameOptions(options);
+  return { ...options, mode: options.network === undefined ? undefined : parseNetworkMode(options.network), publish: options.publish.flatMap(parsePublish) };
 }
 
 /** The root file system's image, and the program's path in it. */
@@ -211,16 +267,14 @@ function readEntropy(size: number): Buffer {
   }
 }
 
-function makeModule(request: RunRequest, host: RunHost, tscKhz: number | undefined): BootModule {
-  const random = readEntropy(38);
-  const hostname = request.hostname ?? random.toString('hex', 32, 38);
+function makeModule(request: RunRequest, host: RunHost, hostname: string, tscKhz: number | undefined): BootModule {
   return {
     flags: FLAG.FRAMED | FLAG.DEBUG_EXIT | FLAG.STDIN | (request.tty ? FLAG.TTY : 0) | (request.gdb === undefined ? 0 : FLAG.FIXED),
     argv: [request.entrypoint ?? request.program, ...request.args],
     env: makeEnvironment(request.env, hostname, request.tty, host.env),
     cwd: request.workdir,
     hostname,
-    entropy: random.subarray(0, 32),
+    entropy: readEntropy(32),
     realtime: BigInt(Date.now()) * 1_000_000n,
     tscKhz,
     user: request.user,

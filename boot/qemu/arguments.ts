@@ -32,6 +32,10 @@ export interface QemuSpec {
   readonly gdb?: string | undefined;
   /** A raw image, given as a disk that cannot be written to. */
   readonly disk?: string | undefined;
+  /** A network card: QEMU's -netdev with the id net0, and the card's hardware address. */
+  readonly card?: { readonly netdev: string; readonly mac: string } | undefined;
+  /** What the process is called in lists: "hull run nginx". */
+  readonly name?: string | undefined;
   readonly qboot?: string | undefined;
   readonly extra?: readonly string[] | undefined;
 }
@@ -54,6 +58,7 @@ export function makeQemuArguments(spec: QemuSpec): string[] {
   if (spec.machine === 'q35' && spec.qboot !== undefined) args.push('-bios', spec.qboot);
   args.push('-accel', spec.accelerator, '-cpu', cpuModel(spec.accelerator), '-smp', String(spec.cpus));
   args.push('-m', `${Math.ceil(spec.memory / 1024)}k`);
+  if (spec.name !== undefined) args.push('-name', escapeValue(spec.name));
   args.push('-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none');
   args.push('-kernel', spec.image);
   if (spec.fds.module !== undefined) args.push('-initrd', `/proc/self/fd/${spec.fds.module}`);
@@ -63,6 +68,11 @@ export function makeQemuArguments(spec: QemuSpec): string[] {
   if (spec.disk !== undefined) {
     args.push('-drive', `if=none,id=root,format=raw,readonly=on,file=${escapeValue(spec.disk)}`);
     args.push('-device', spec.machine === 'microvm' ? 'virtio-blk-device,drive=root' : 'virtio-blk-pci,disable-legacy=on,drive=root');
+  }
+
+  if (spec.card !== undefined) {
+    const device = spec.machine === 'microvm' ? 'virtio-net-device' : 'virtio-net-pci,disable-legacy=on,romfile=';
+    args.push('-netdev', spec.card.netdev, '-device', `${device},netdev=net0,mac=${spec.card.mac}`);
   }
 
   const log = spec.log === undefined ? '' : `,logfile=${escapeValue(spec.log)},logappend=on`;

@@ -46,6 +46,8 @@ export interface MachineSpec {
   readonly gdb?: string | undefined;
   /** Path of a raw image that the machine has as a read-only disk. */
   readonly disk?: string | undefined;
+  readonly card?: { readonly netdev: string; readonly mac: string } | undefined;
+  readonly name?: string | undefined;
   readonly extra?: readonly string[] | undefined;
 }
 
@@ -113,6 +115,8 @@ export function startMachine(spec: MachineSpec, events: MachineEvents): Machine 
       log: spec.log,
       gdb: spec.gdb,
       disk: spec.disk,
+      card: spec.card,
+      name: spec.name,
       qboot: spec.machine === 'q35' ? findQboot(spec.qemu) : undefined,
       extra: spec.extra,
     });

@@ -57,12 +57,21 @@ SYSCALL_DEFINE(close_range, unsigned first, unsigned last, unsigned flags) {
     return 0;
 }
 
+long locks_fcntl(struct file *, unsigned command, unsigned long argument) __attribute__((weak)); /* by `file-locks` */
+
 /* Record locks: one process cannot conflict with itself (POSIX), so a machine without fork grants all. */
-static long record_lock(unsigned command, unsigned long argument) {
+static long record_lock(struct file *file, unsigned command, unsigned long argument) {
     struct linux_flock lock;
+    if (locks_fcntl) {
+        file_get(file);
+        long result = locks_fcntl(file, command, argument);
+        file_put(file);
+        return result;
+    }
+    if (command >= F_OFD_GETLK) return -EINVAL; /* two open files of one process could conflict */
     if (user_copy_in(&lock, (const void *)argument, sizeof lock)) return -EFAULT;
     if (lock.type < 0 || lock.type > F_UNLCK) return -EINVAL;
-    if (command != F_GETLK && command != F_OFD_GETLK) return 0;
+    if (command != F_GETLK) return 0;
     lock.type = F_UNLCK;
     return user_copy_out((void *)argument, &lock, sizeof lock);
 }
@@ -81,7 +90,8 @@ SYSCALL_DEFINE(fcntl, int descriptor, unsigned command, unsigned long argument) 
     case F_SETFL: file->flags = (file->flags & ~(uint32_t)CHANGEABLE) | (argument & CHANGEABLE); return 0;
     case F_SETOWN: case F_GETOWN: return 0;
     case F_GETLK: case F_SETLK: case F_SETLKW: case F_OFD_GETLK: case F_OFD_SETLK: case F_OFD_SETLKW:
-        return record_lock(command, argument);
+        return record_lock(file, command, argument);
+    case F_GETLEASE: return F_UNLCK; /* there never is one */
     }
     return file->ops->fcntl ? file->ops->fcntl(file, command, argument) : -EINVAL;
 }

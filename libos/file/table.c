@@ -7,6 +7,8 @@
 #include "lib/string.h"
 #include "memory/memory.h"
 
+void locks_descriptor_closed(const struct file_table *, struct file *) __attribute__((weak)); /* by `file-locks` */
+
 struct file_table first_file_table = {
     .references = 1,
     .size = sizeof first_file_table.first / sizeof *first_file_table.first,
@@ -29,6 +31,7 @@ struct file *file_table_set(struct file_table *table, uint32_t descriptor, struc
     struct file **slot = &table_files(table)[descriptor], *old = *slot;
     *slot = file;
     table_marks(table)[descriptor] = close_on_exec;
+    if (old && locks_descriptor_closed) locks_descriptor_closed(table, old);
     return old;
 }
 

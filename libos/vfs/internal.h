@@ -74,7 +74,7 @@ int device_open(struct inode *, uint32_t flags, struct file **out); /* by its nu
 static inline struct mount_view *view(void) { return current_process()->view; }
 
 /* An open file of the VFS: data of struct file. */
-struct open_file { struct path path; struct inode *inode; int lock; void *state; };
+struct open_file { struct path path; struct inode *inode; void *state; };
 /* By `fifo`, where the program can make one. */
 extern const struct file_ops fifo_ops __attribute__((weak));
 extern __typeof(fifo_open) fifo_open __attribute__((weak));

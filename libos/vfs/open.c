@@ -4,6 +4,8 @@
  */
 #include "vfs/internal.h"
 
+void locks_file_gone(struct inode *, const struct file *) __attribute__((weak)); /* by `file-locks` */
+
 static long read_program(struct open_file *open, uint8_t *to, size_t size, int64_t position) {
     struct inode *inode = open->inode;
     if (inode->ops->read_opened) return inode->ops->read_opened(inode, &open->state, to, size, position);
@@ -107,6 +109,7 @@ static int any_stat(struct file *file, struct linux_stat *out) {
 static const struct file_ops path_ops;
 static void any_close(struct file *file) {
     struct open_file *open = file->data;
+    if (open->inode->locks && locks_file_gone) locks_file_gone(open->inode, file);
     if (open->state) open->inode->ops->close_opened(open->inode, open->state);
     if (file->ops != &path_ops && open->inode->ops->closed) open->inode->ops->closed(open->inode, file->flags);
     path_put(open->path);

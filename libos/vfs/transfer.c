@@ -1,4 +1,4 @@
-/* Calls that move or settle content: sendfile, copy_file_range, fsync and its kind, fallocate, flock, advice; and reads for the libOS itself. */
+/* Calls that move or settle content: sendfile, copy_file_range, fsync and its kind, fallocate, advice; and reads for the libOS itself. */
 #include "vfs/internal.h"
 
 int vfs_open(const char *path, uint32_t flags, uint32_t mode, struct file **out) {
@@ -202,16 +202,4 @@ SYSCALL_DEFINE(fallocate, int descriptor, int mode, int64_t start, int64_t lengt
     if (!error) error = inode->ops->allocate(inode, start, length, punch);
     if (error && inode->size != size) inode_truncate(inode, size);
     return error;
-}
-
-enum { LOCK_SH = 1, LOCK_EX = 2, LOCK_NB = 4, LOCK_UN = 8 };
-/* Whole-file locks belong to open files: kept there, never in conflict while one process is all that there is. */
-SYSCALL_DEFINE(flock, int descriptor, int operation) {
-    struct file *file = file_lookup(descriptor);
-    if (!file) return -EBADF;
-    int kind = operation & ~LOCK_NB;
-    if (kind != LOCK_SH && kind != LOCK_EX && kind != LOCK_UN) return -EINVAL;
-    struct open_file *open = file_open_of(file);
-    if (open) open->lock = kind;
-    return 0;
 }

@@ -16,7 +16,7 @@
 #include "file/file.h"
 #include "init/init.h"
 
-struct inode; struct dentry; struct mount; struct superblock;
+struct inode; struct inode_locks; struct dentry; struct mount; struct superblock;
 struct path { struct mount *mount; struct dentry *dentry; };
 
 /* Receives directory entries; false: full, the entry was not taken. offset: the position after this entry. */
@@ -71,6 +71,7 @@ struct inode {
     int64_t size;
     struct linux_timespec atime, mtime, ctime, btime;
     void *data; /* the file system's */
+    struct inode_locks *locks; /* of the component `file-locks`; NULL: none */
 };
 struct super_ops {
     void (*statfs)(struct superblock *, struct linux_statfs *out);

@@ -1,5 +1,5 @@
-// Builds tools/launch/launch.c -> dist/bin/hull-launch-<isa>, a static program without a C library.
-import { chmodSync, mkdirSync, renameSync, statSync } from 'node:fs';
+// Builds tools/launch/launch.c -> dist/bin/hull-launch-<isa>, a static program without a C library; dist/bin/hull-bridge-up is a script beside it.
+import { chmodSync, copyFileSync, mkdirSync, renameSync, statSync } from 'node:fs';
 import { mustRun } from './process.ts';
 import { hashInputs, isCurrent, writeStamp } from './stamp.ts';
 import type { Toolchain } from './toolchain.ts';
@@ -25,13 +25,17 @@ export async function buildLaunch(tools: Toolchain, isa: string): Promise<string
   const source = 'tools/launch/launch.c';
   const output = `dist/bin/hull-launch-${isa}`;
   const stamp = `build/stamps/launch-${isa}`;
-  const hash = hashInputs([tools.version, ...FLAGS], [source]);
-  if (!isCurrent(stamp, hash, [output])) {
+  const script = 'tools/launch/bridge-up.sh';
+  const bridgeUp = 'dist/bin/hull-bridge-up';
+  const hash = hashInputs([tools.version, ...FLAGS], [source, script]);
+  if (!isCurrent(stamp, hash, [output, bridgeUp])) {
     mkdirSync('dist/bin', { recursive: true });
     const fresh = `${output}.${process.pid}.new`;
     await mustRun(tools.cc, [...FLAGS, '-o', fresh, source]);
     chmodSync(fresh, 0o755);
     renameSync(fresh, output);
+    copyFileSync(script, bridgeUp);
+    chmodSync(bridgeUp, 0o755);
     writeStamp(stamp, hash);
   }
   return `${output}, ${statSync(output).size} bytes`;

@@ -1,0 +1,230 @@
+/**
+ * `--network` and `-p` -> what QEMU, the guest and hull itself have to do. Owns: the modes, the addresses of QEMU's user network (its manual, "Using the user mode network
+ * stack"), and which published port is whose to listen on. Rules: all that can be refused is refused here, before a machine starts; ports are held until `release`.
+ */
+import { randomBytes } from 'node:crypto';
+import { accessSync, constants, existsSync } from 'node:fs';
+import { isIPv4 } from 'node:net';
+import { networkInterfaces } from 'node:os';
+import type { Address, GuestFile, NetworkInterface } from '../../boot/index.ts';
+import { EngineError } from '../errors.ts';
+import { makeGuestFiles, type NameOptions } from './files.ts';
+import { formatEndpoint, type PublishedPort } from './ports.ts';
+import { type Relay, startRelay } from './relay.ts';
+import { type HeldPort, reservePorts } from './reserve.ts';
+
+export type NetworkMode = { readonly kind: 'none' } | { readonly kind: 'user' } | { readonly kind: 'bridge' | 'tap'; readonly name: string };
+
+export interface NetworkRequest extends NameOptions {
+  /** Undefined: `user` where the image has a network, else `none`. */
+  readonly mode: NetworkMode | undefined;
+  readonly publish: readonly PublishedPort[];
+  readonly ip: string | undefined;
+}
+
+export interface NetworkPlan {
+  readonly card: { readonly netdev: string; readonly mac: string } | undefined;
+  readonly env: Readonly<Record<string, string>>;
+  readonly interfaces: readonly NetworkInterface[];
+  readonly files: readonly GuestFile[];
+  /** Lines about ports that the host chose. */
+  readonly chosen: readonly string[];
+  /** Gives the held ports to QEMU: right before it starts. */
+  release(): Promise<void>;
+  /** Listens where QEMU cannot; once the machine runs. */
+  listen(): Promise<void>;
+  /** Ends both. */
+  close(): Promise<void>;
+}
+
+export function parseNetworkMode(text: string): NetworkMode {
+  if (text === 'none' || text === 'user') return { kind: text };
+  const match = /^(bridge|tap):([^/\s,]{1,15})$/.exec(text);
+  if (match === null) throw new EngineError('option-invalid', `network ${text} not found, expected none, user, bridge:NAME or tap:NAME`);
+  return { kind: match[1] as 'bridge' | 'tap', name: match[2] as string };
+}
+
+const USER = { mac: '52:54:00:12:34:56', network: '10.0.2', guest: '10.0.2.15', gateway: '10.0.2.2', dns: '10.0.2.3', guest6: 'fec0::15', gateway6: 'fec0::2' } as const;
+const HELPERS = ['/usr/lib/qemu/qemu-bridge-helper', '/usr/libexec/qemu-bridge-helper'];
+
+interface Link {
+  readonly netdev: string;
+  readonly mac: string;
+  readonly env: Readonly<Record<string, string>>;
+  readonly guest: Omit<NetworkInterface, 'mac'>;
+  readonly servers: readonly string[];
+  readonly forwards: readonly HeldPort[];
+  readonly relays: readonly Relay[];
+  readonly reserved: readonly HeldPort[];
+}
+
+function checkUserIp(ip: string): string {
+  const last = Number(ip.split('.')[3]);
+  if (!isIPv4(ip) || !ip.startsWith(`${USER.network}.`) || last < 4 || last > 254) {
+    throw new EngineError('option-invalid', `invalid argument "${ip}" for "--ip" flag: not an address for a machine of the user network, expected ${USER.network}.4 to ${USER.network}.254`);
+  }
+  return ip;
+}
+
+/** QEMU's slirp listens on IPv4 only: an IPv6 address is relayed to a port of 127.0.0.1, and "all addresses" is both. */
+async function planUser(request: NetworkRequest): Promise<Link> {
+  const ip = request.ip === undefined ? USER.guest : checkUserIp(request.ip);
+  const direct = request.publish.filter(({ address }) => !address.includes(':'));
+  const onlyIpv6 = request.publish.filter(({ address }) => address.includes(':'));
+  const reserved = await reservePorts([...direct, ...onlyIpv6, ...onlyIpv6.map((port) => ({ ...port, address: '127.0.0.1', host: [0, 0] as const }))]);
+  const forwards = [...reserved.slice(0, direct.length), ...reserved.slice(direct.length + onlyIpv6.length)];
+  const relays: Relay[] = [];
+  for (const [i, port] of reserved.slice(direct.length, direct.length + onlyIpv6.length).entries()) {
+    const target = reserved[direct.length + onlyIpv6.length + i] as HeldPort;
+    relays.push({ protocol: port.protocol, address: port.address, port: port.port, target: { address: '127.0.0.1', port: target.port } });
+  }
+  try {
+    for (const [i, port] of direct.entries()) {
+      if (port.address !== '') continue;
+      const held = reserved[i] as HeldPort;
+      const both = await holdIpv6(port, held.port);
+      if (both === undefined) continue;
+      reserved.push(both);
+      relays.push({ protocol: port.protocol, address: '::', port: held.port, target: { address: '127.0.0.1', port: held.port } });
+    }
+  } catch (error) {
+    await Promise.all(reserved.map((port) => port.release()));
+    throw error;
+  }
+  const rules = forwards.map((port) => `,hostfwd=${port.protocol}:${port.address}:${port.port}-${ip}:${port.guest}`);
+  return {
+    netdev: `user,id=net0,net=${USER.network}.0/24${rules.join('')}`,
+    mac: USER.mac,
+    env: {},
+    guest: { ipv4: { address: ip, prefix: 24, gateway: USER.gateway }, ipv6: { address: USER.guest6, prefix: 64, gateway: USER.gateway6 } },
+    servers: [USER.dns],
+    forwards,
+    relays,
+    reserved,
+  };
+}
+
+/** A host without IPv6 publishes on IPv4 alone, as Docker does. */
+async function holdIpv6(port: PublishedPort, number: number): Promise<HeldPort | undefined> {
+  try {
+    const [held] = await reservePorts([{ ...port, address: '::', host: [number, number] }]);
+    return held;
+  } catch (error) {
+    const { code } = (error as Error).cause as NodeJS.ErrnoException;
+    if (code === 'EAFNOSUPPORT' || code === 'EADDRNOTAVAIL' || code === 'EINVAL') return undefined;
+    throw error;
+  }
+}
+
+function hasVhost(): boolean {
+  try {
+    accessSync('/dev/vhost-net', constants.R_OK | constants.W_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+function findHelper(): string | undefined {
+  return HELPERS.find((path) => existsSync(path));
+}
+
+function makeTapDevice(mode: { kind: 'bridge' | 'tap'; name: string }, dist: string, vhost: boolean): { netdev: string; env: Record<string, string> } {
+  const fast = vhost ? ',vhost=on' : '';
+  if (!existsSync(`/sys/class/net/${mode.name}`)) {
+    throw new EngineError('network-refused', `Cannot use "${mode.kind}:${mode.name}": this host has no network interface of that name, expected one that is there`);
+  }
+  if (mode.kind === 'tap') return { netdev: `tap,id=net0,ifname=${mode.name},script=no,downscript=no${fast}`, env: {} };
+  if (process.getuid?.() === 0) return { netdev: `tap,id=net0,script=${dist}/bin/hull-bridge-up,downscript=no${fast}`, env: { HULL_BRIDGE: mode.name } };
+  const helper = findHelper();
+  if (helper === undefined) {
+    throw new EngineError('network-refused', `Cannot use "bridge:${mode.name}": it takes root or QEMU's qemu-bridge-helper, expected one of them`);
+  }
+  return { netdev: `bridge,id=net0,br=${mode.name},helper=${helper}`, env: {} };
+}
+
+/** The host's own address on that interface: the machine's gateway. */
+function findHostAddress(name: string, ip: string): Address {
+  const own = (networkInterfaces()[name] ?? []).find(({ family }) => family === 'IPv4');
+  const prefix = Number(own?.cidr?.split('/')[1] ?? 24);
+  return { address: ip, prefix, gateway: own?.address };
+}
+
+async function planTap(request: NetworkRequest, mode: { kind: 'bridge' | 'tap'; name: string }, dist: string, vhost: boolean): Promise<Link> {
+  if (request.ip !== undefined && !isIPv4(request.ip)) {
+    throw new EngineError('option-invalid', `invalid argument "${request.ip}" for "--ip" flag: not an IPv4 address, expected one of the network`);
+  }
+  const { ip } = request;
+  if (ip === undefined && request.publish.length > 0) {
+    throw new EngineError('option-invalid', `Cannot publish ports on "${mode.kind}:${mode.name}": the machine gets its address by DHCP, expected one given with --ip`);
+  }
+  const { netdev, env } = makeTapDevice(mode, dist, vhost);
+  const reserved = await reservePorts(request.publish);
+  return {
+    netdev,
+    env,
+    mac: `52:54:00:${randomBytes(3).toString('hex').replace(/(..)(?=.)/g, '$1:')}`,
+    guest: ip === undefined ? { dhcp: true, autoconf: true } : { ipv4: findHostAddress(mode.name, ip), autoconf: true },
+    servers: [],
+    forwards: [],
+    relays: reserved.map(({ protocol, address, port, guest }) => ({ protocol, address, port, target: { address: ip as string, port: guest } })),
+    reserved,
+  };
+}
+
+export interface PlanContext {
+  /** The image has a driver and sockets of the network. */
+  readonly isAble: boolean;
+  readonly program: string;
+  readonly hostname: string;
+  readonly dist: string;
+  readonly isKvm: boolean;
+}
+
+async function planLink(request: NetworkRequest, mode: NetworkMode, context: PlanContext): Promise<Link | undefined> {
+  if (mode.kind === 'none') return undefined;
+  if (mode.kind === 'user') return await planUser(request);
+  return await planTap(request, mode, context.dist, context.isKvm && hasVhost());
+}
+
+export async function planNetwork(request: NetworkRequest, context: PlanContext): Promise<NetworkPlan> {
+  const mode = request.mode ?? { kind: context.isAble ? 'user' : 'none' };
+  if (request.publish.length > 0 && (mode.kind === 'none' || !context.isAble)) {
+    const why = mode.kind === 'none' && context.isAble ? 'the network is "none"' : 'the program makes no network calls';
+    throw new EngineError('option-invalid', `Cannot publish a port of "${context.program}": ${why}, expected a program that listens on a network`);
+  }
+  const link = context.isAble ? await planLink(request, mode, context) : undefined;
+  const addresses = [link?.guest.ipv4?.address, link?.guest.ipv6?.address].filter((address) => address !== undefined);
+  const relays = link?.relays ?? [];
+  const ends: (() => void)[] = [];
+  const release = async () => void (await Promise.all((link?.reserved ?? []).map((port) => port.release())));
+  let isReleased = false;
+  try {
+    return {
+      card: link === undefined ? undefined : { netdev: link.netdev, mac: link.mac },
+      env: link?.env ?? {},
+      interfaces: link === undefined ? [] : [{ mac: link.mac, ...link.guest }],
+      files: makeGuestFiles(context.hostname, request, { servers: link?.servers ?? [], gateway: link?.guest.ipv4?.gateway, addresses }),
+      chosen: (link?.reserved ?? []).filter((port) => port.isChosen && port.address !== '::').filter((port) => !isPrivate(port, relays)).map((port) => `${port.guest}/${port.protocol} -> ${formatEndpoint(port.address, port.port)}`),
+      async release() {
+        isReleased = true;
+        await release();
+      },
+      async listen() {
+        for (const relay of relays) ends.push(await startRelay(relay));
+      },
+      async close() {
+        for (const end of ends.splice(0)) end();
+        if (!isReleased) await release();
+      },
+    };
+  } catch (error) {
+    await release();
+    throw error;
+  }
+}
+
+/** A port of 127.0.0.1 that only leads from a relay to QEMU. */
+function isPrivate(port: HeldPort, relays: readonly Relay[]): boolean {
+  return relays.some((relay) => relay.address !== '::' && relay.target.port === port.port && port.address === '127.0.0.1');
+}

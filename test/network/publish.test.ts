@@ -1,0 +1,152 @@
+/** What `--network`, `-p` and the options about names mean on the host: grammar, ports that are had or refused, relays, the files that a machine gets. Loopback only. */
+import { execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { createSocket } from 'node:dgram';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import t from 'tap';
+import { makeGuestFiles, parseResolver } from '../../engine/networks/files.ts';
+import { parsePublish } from '../../engine/networks/ports.ts';
+import { startRelay } from '../../engine/networks/relay.ts';
+
+const hull = resolve('dist/hull');
+const scratch = mkdtempSync(join(tmpdir(), 'hull-publish-'));
+t.teardown(() => rmSync(scratch, { recursive: true, force: true }));
+
+function run(command: string, args: readonly string[]): Promise<{ status: number; stdout: string; stderr: string }> {
+  return new Promise((done) => {
+    execFile(command, args, { timeout: 60_000 }, (error, stdout, stderr) => done({ status: error ? Number(error.code ?? 255) : 0, stdout, stderr }));
+  });
+}
+
+t.test('ports as Docker reads them', async (t) => {
+  const read = (text: string) => parsePublish(text).map(({ protocol, address, host, guest }) => `${protocol} ${address} ${host.join('-')} ${guest}`);
+  for (const [text, ...wanted] of [
+    ['80', 'tcp  0-0 80'],
+    ['8080:80', 'tcp  8080-8080 80'],
+    ['8080:80/UDP', 'udp  8080-8080 80'],
+    ['127.0.0.1:8080:80', 'tcp 127.0.0.1 8080-8080 80'],
+    ['127.0.0.1::80', 'tcp 127.0.0.1 0-0 80'],
+    ['[::1]:8080:80', 'tcp ::1 8080-8080 80'],
+    ['[::]::80/udp', 'udp :: 0-0 80'],
+    ['::1:8080:80', 'tcp ::1 8080-8080 80'],
+    ['8000-8001:80-81', 'tcp  8000-8000 80', 'tcp  8001-8001 81'],
+    ['80-81', 'tcp  0-0 80', 'tcp  0-0 81'],
+    ['8000-9000:80', 'tcp  8000-9000 80'],
+    ['0:80', 'tcp  0-0 80'],
+  ] as const) {
+    t.strictSame(read(text), wanted, text);
+  }
+  for (const [text, message] of [
+    ['abc', 'invalid containerPort: abc'],
+    ['0', 'invalid containerPort: 0'],
+    ['8080:', 'no port specified: 8080:<empty>'],
+    ['x:80', 'invalid hostPort: x'],
+    ['65536:80', 'invalid hostPort: 65536'],
+    ['80:65536', 'invalid containerPort: 65536'],
+    ['9-8:80', 'invalid hostPort: 9-8'],
+    ['1.2.3:80:80', 'invalid IP address: 1.2.3'],
+    ['[::g]:80:80', 'invalid IP address: ::g'],
+    ['80/foo', 'invalid proto: foo'],
+    ['8000-8001:80-85', 'invalid ranges specified for container and host Ports: 80-85 and 8000-8001'],
+  ] as const) {
+    t.throws(() => parsePublish(text), { message, code: 'option-invalid' }, text);
+  }
+});
+
+t.test('the files of a machine', async (t) => {
+  const names = { dns: [], dnsSearch: ['.'], dnsOptions: ['ndots:2'], addHosts: ['db:10.0.0.7', 'six=[fd00::1]', 'host:host-gateway'] };
+  const network = { servers: ['10.0.2.3'], gateway: '10.0.2.2', addresses: ['10.0.2.15', 'fec0::15'] };
+  const files = Object.fromEntries(makeGuestFiles('web.example.org', names, network).map(({ path, content }) => [path, content]));
+  t.equal(files['/etc/hostname'], 'web.example.org\n');
+  t.equal(files['/etc/resolv.conf'], 'nameserver 10.0.2.3\noptions ndots:2\n');
+  const hosts = files['/etc/hosts'] as string;
+  for (const line of ['127.0.0.1\tlocalhost', '10.0.0.7\tdb', 'fd00::1\tsix', '10.0.2.2\thost', '10.0.2.15\tweb.example.org web', 'fec0::15\tweb.example.org web']) {
+    t.ok(hosts.split('\n').includes(line), line);
+  }
+  t.strictSame(parseResolver('# c\nnameserver 1.1.1.1\nsearch a b\ndomain c ; d\nnameserver ::1\noptions x y\noptions z\nnameserver'), {
+    servers: ['1.1.1.1', '::1'],
+    search: ['a', 'b'],
+    options: ['x', 'y', 'z'],
+  });
+});
+
+t.test('a relay passes bytes, ends and datagrams', async (t) => {
+  const server = createServer({ allowHalfOpen: true }, (socket) => socket.pipe(socket)).listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const target = { address: '127.0.0.1', port: (server.address() as AddressInfo).port };
+  const spare = createServer().listen(0, '127.0.0.1');
+  await once(spare, 'listening');
+  const { port } = spare.address() as AddressInfo;
+  await new Promise((done) => spare.close(done));
+  const end = await startRelay({ protocol: 'tcp', address: '127.0.0.1', port, target });
+  const client = connect(port, '127.0.0.1');
+  const chunks: Buffer[] = [];
+  client.on('data', (chunk) => chunks.push(chunk));
+  const sent = Buffer.alloc(3_000_000, 'relay');
+  client.end(sent); // half closed: the answer still comes
+  await once(client, 'end');
+  t.ok(Buffer.concat(chunks).equals(sent));
+  const idle: Socket = connect(port, '127.0.0.1');
+  await once(idle, 'connect');
+  end();
+  await once(idle, 'close');
+  t.equal((await once(connect(port, '127.0.0.1'), 'error'))[0].code, 'ECONNREFUSED');
+  server.close();
+
+  const echo = createSocket('udp4');
+  echo.on('message', (bytes, from) => echo.send(bytes, from.port, from.address));
+  await new Promise<void>((done) => void echo.bind(0, '127.0.0.1', done));
+  const endUdp = await startRelay({ protocol: 'udp', address: '127.0.0.1', port, target: { address: '127.0.0.1', port: echo.address().port } });
+  const peers = [createSocket('udp4'), createSocket('udp4')];
+  const answers = await Promise.all(
+    peers.map(async (peer, i) => {
+      peer.send(`datagram ${i}`, port, '127.0.0.1');
+      return String((await once(peer, 'message'))[0]);
+    }),
+  );
+  t.strictSame(answers, ['datagram 0', 'datagram 1']);
+  endUdp();
+  for (const peer of [...peers, echo]) peer.close();
+});
+
+t.test('ports are had before the machine starts, refused with their holder, and free when it ends', async (t) => {
+  const image = join(scratch, 'busybox');
+  t.equal((await run(hull, ['build', '--add', 'virtio-net', '-o', image, '/bin/busybox'])).status, 0);
+  const holder = createServer().listen(0, '127.0.0.1');
+  await once(holder, 'listening');
+  const { port } = holder.address() as AddressInfo;
+  const refused = await run(hull, ['run', '-p', `127.0.0.1:${port}:80`, '--entrypoint', 'true', image]);
+  t.equal(refused.status, 125);
+  t.equal(refused.stderr, `hull: Bind for 127.0.0.1:${port} failed: port is already allocated, held by node (process ${process.pid})\n`);
+  await new Promise((done) => holder.close(done));
+
+  const ports = ['-p', `127.0.0.1:${port}:80`, '-p', `127.0.0.1:${port}:80/udp`, '-p', '127.0.0.1::81-83', '-p', `[::1]:${port}:80`];
+  const machine = spawn(hull, ['run', '--name', 'holder', ...ports, '--entrypoint', 'sleep', image, '60'], { stdio: ['ignore', 'ignore', 'pipe'] });
+  let said = '';
+  machine.stderr.on('data', (chunk) => (said += String(chunk)));
+  const isOpen = async (address: string) => {
+    const socket = connect(port, address);
+    const result = await Promise.race([once(socket, 'connect').then(() => true), once(socket, 'error').then(() => false)]).catch(() => false);
+    socket.destroy();
+    return result;
+  };
+  for (let i = 0; i < 100 && !(await isOpen('127.0.0.1')); i++) await new Promise((done) => setTimeout(done, 100));
+  t.ok(await isOpen('::1'), 'IPv6 as well');
+  t.equal(said.match(/^hull: 8[123]\/tcp -> 127\.0\.0\.1:\d+$/gm)?.length, 3, 'what was chosen is told');
+  const second = await run(hull, ['run', '-p', `${port}:80`, '--entrypoint', 'true', image]);
+  t.match(second.stderr, new RegExp(`^hull: Bind for 0\\.0\\.0\\.0:${port} failed: port is already allocated, held by hull run holder \\(process \\d+\\)\n$`));
+  t.ok(await isOpen('127.0.0.1'), 'the first keeps running');
+  machine.kill('SIGKILL');
+  await once(machine, 'exit');
+  await new Promise((done) => setTimeout(done, 900));
+  t.notOk(await isOpen('127.0.0.1'), 'free within a second, however it ends');
+  t.notOk(await isOpen('::1'));
+
+  const files = await run(hull, ['run', '--hostname', 'box', '--dns', '9.9.9.9', '--add-host', 'x:1.2.3.4', '--entrypoint', 'cat', image, '/etc/hostname', '/etc/resolv.conf', '/etc/hosts']);
+  t.match(files.stdout, /^box\nnameserver 9\.9\.9\.9\n[\s\S]*1\.2\.3\.4\tx\n10\.0\.2\.15\tbox\n/);
+  t.match((await run(hull, ['run', '-p', '80', '--network', 'none', '--entrypoint', 'true', image])).stderr, /^hull: Cannot publish a port of /);
+  t.match((await run(hull, ['run', '-p', '0:80', '/bin/true'])).stderr, /^hull: Cannot /);
+});
