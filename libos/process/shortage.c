@@ -1,0 +1,63 @@
+/*
+ * When memory is used up: which process ends. As Linux chooses (proc(5), oom_score), the one that has most. All that share its memory end with it. The first process's end is the machine's.
+ */
+#include "channel/channel.h"
+#include "clock/clock.h"
+#include "init/init.h"
+#include "memory/memory.h"
+#include "process/process.h"
+#include "process/shortage.h"
+#include "vm/vm.h"
+
+#define PATIENCE_NS 2000000000ull
+
+static uint64_t pages_of(const struct address_space *space) {
+    uint64_t count = 0, page;
+    unsigned protection;
+    for (uintptr_t at = VM_LOWEST; (at = arch_next_mapped(space->root, at, VM_HIGHEST)) < VM_HIGHEST; at += PAGE_SIZE)
+        if (arch_lookup(space->root, at, &page, &protection) && page_of(page)) count++;
+    return count;
+}
+
+/* Of those that have the same, the youngest: it is the last in the list. */
+static struct process *largest(uint64_t *pages) {
+    struct process *found = NULL;
+    for (struct process *p = &first_process; p; p = p->next) {
+        if (!p->space || p->family->ended) continue;
+        uint64_t has = pages_of(p->space);
+        if (found && has < *pages) continue;
+        found = p;
+        *pages = has;
+    }
+    return found;
+}
+
+static bool killed(const struct process *process) { return process->ending || process->signal_pending & SIGNAL_BIT(SIGKILL); }
+
+static bool done(void *argument) {
+    struct family *family = argument;
+    return family->ended || killed(current_process());
+}
+
+enum shortage process_relieve(void) {
+    uint64_t pages = 0;
+    struct process *self = current_process(), *victim = killed(self) ? self : largest(&pages);
+    if (victim == self && killed(self)) return SHORTAGE_OURS;
+    struct address_space *space = victim->space;
+    if (!killed(victim)) {
+        unsigned total = (unsigned)(memory_total() >> 20), used = (unsigned)((memory_total() - memory_free()) >> 20);
+        log_line("out of memory: guest has %u MiB, %u MiB used; process %u (%s), which has %u MiB, ends; give more with -m", total, used,
+                 (unsigned)victim->pid, victim->name, (unsigned)(pages >> 8));
+        for (struct process *p = &first_process; p; p = p->next) {
+            if (p->space != space) continue;
+            if (p == &first_process) machine_exit(SIGKILL);
+            signal_send(p, &(struct signal_info){.number = SIGKILL, .code = SI_KERNEL});
+        }
+    }
+    if (killed(self)) return SHORTAGE_OURS;
+    struct family *family = victim->family;
+    family->references++;
+    int late = wait_until(&family->end, done, family, clock_monotonic_ns() + PATIENCE_NS, false);
+    process_put(family);
+    return late || killed(self) ? SHORTAGE_OURS : SHORTAGE_OVER;
+}
