@@ -74,16 +74,40 @@ export function buildImage(request: BuildImageRequest): BuiltImage {
   return finish(result, analysis, selection, timings);
 }
 
-/** Makes an image for programs that come from a root file system: it has what any program may ask for. */
-export function buildRootImage(request: ImageOptions): BuiltImage {
+export type RootImageRequest = ImageOptions & {
+  /** What the program can call, by number, with the place; without it, anything. */
+  calls?: ReadonlyMap<number, string> | undefined;
+};
+
+/**
+ * Makes an image for programs that come from a root file system. With `calls` it has the components that these need, and of each all calls: the parts
+ * are the unit of choice, so that few images serve many programs, and an image does not depend on the analysis in more than it must.
+ */
+export function buildRootImage(request: RootImageRequest): BuiltImage {
   const timings: Record<string, number> = {};
   const components = measure(timings, 'components', () => loadComponents(request.libos));
-  const add = [...rootComponents, ...(request.add ?? [])];
-  const selection = measure(timings, 'select', () => select({ ...request, add }, 'binary', components, 'all'));
-  const result = measure(timings, 'link', () =>
-    link({ inputs: [], ...linkOptions(request, selection, components), syscalls: selection.calls }),
-  );
+  const selection = measure(timings, 'select', () => selectForRoot(request, components));
+  const isCandidate = new Set(selection.candidates);
+  const syscalls =
+    request.calls === undefined
+      ? selection.calls
+      : components.filter(({ manifest }) => isCandidate.has(manifest.name)).flatMap(({ manifest }) => Object.keys(manifest.syscalls));
+  const result = measure(timings, 'link', () => link({ inputs: [], ...linkOptions(request, selection, components), syscalls }));
   return finish(result, undefined, selection, timings);
+}
+
+/** The components that `buildRootImage` would choose from, without linking; undefined when it is all of them. */
+export function listRootComponents(request: RootImageRequest): string[] | undefined {
+  if (request.calls === undefined) return undefined;
+  return selectForRoot(request, loadComponents(request.libos, { archives: false })).candidates;
+}
+
+function selectForRoot(request: RootImageRequest, components: LoadedComponent[]): Selection {
+  const names = components.map(({ manifest }) => manifest.name);
+  // What a path can lead to is there for any program: nobody knows which it opens.
+  const byPath = components.filter(({ manifest }) => manifest.byPath && manifest.programs !== 'linked' && manifest.instead === undefined);
+  const always = [...rootComponents, ...byPath.map(({ manifest }) => manifest.name)].filter((name) => names.includes(name));
+  return select({ ...request, add: [...new Set([...always, ...(request.add ?? [])])] }, 'binary', components, request.calls ?? 'all');
 }
 
 /** What finds the program and its files. */

@@ -10,7 +10,8 @@ import { type Component, readManifests } from './select/index.ts';
 
 export type LoadedComponent = { manifest: Component; archive: Uint8Array };
 
-export function loadComponents(directory: string): LoadedComponent[] {
+/** `archives: false`: manifests only, where nothing is linked. */
+export function loadComponents(directory: string, options: { archives?: boolean } = {}): LoadedComponent[] {
   const file = join(directory, 'components.json');
   const read = <T>(path: string, use: (bytes: Buffer) => T): T => {
     try {
@@ -21,5 +22,7 @@ export function loadComponents(directory: string): LoadedComponent[] {
     }
   };
   const manifests = readManifests(read(file, (bytes) => JSON.parse(bytes.toString('utf8')) as unknown), file);
-  return manifests.map((manifest) => ({ manifest, archive: read(join(directory, `${manifest.name}.a`), (bytes) => bytes) }));
+  const none = new Uint8Array();
+  const load = (name: string) => (options.archives === false ? none : read(join(directory, `${name}.a`), (bytes) => bytes));
+  return manifests.map((manifest) => ({ manifest, archive: load(manifest.name) }));
 }

@@ -1,5 +1,15 @@
 /** The door of the compiler: programs in, bootable images out, and images explained. */
-export type { Analysis, Executable } from './analyze/index.ts';
+export {
+  type Analysis,
+  analyzeClosure,
+  type Closure,
+  type Executable,
+  mergeSummaries,
+  type ObjectSummary,
+  type RootFiles,
+  type Summarizer,
+  summarizeObject,
+} from './analyze/index.ts';
 export {
   type BuildImageRequest,
   type BuiltImage,
@@ -8,6 +18,8 @@ export {
   type ImageOptions,
   type LinkProgramRequest,
   linkProgram,
+  listRootComponents,
+  type RootImageRequest,
 } from './build-image.ts';
 export { CompilerError, type CompilerErrorCode } from './error.ts';
 export { type AnalysisRecord, type ImageReport, inspectImage, renderReport } from './inspect/index.ts';

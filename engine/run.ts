@@ -6,6 +6,7 @@
  * Main path: openProgram -> findKernel -> chooseAccelerator -> planNetwork -> startMachine -> records to stdout, stderr -> wait -> exit code.
  */
 import { closeSync, openSync, readSync } from 'node:fs';
+import { basename } from 'node:path';
 import {
   type Accelerator,
   BootError,
@@ -30,13 +31,13 @@ import {
   startMachine,
 } from '../boot/index.ts';
 import { EngineError, EXIT } from './errors.ts';
+import { findKernel, findRootKernel, type RootProgramKernel } from './images/index.ts';
 import type { NetworkRequest } from './networks/index.ts';
-import { findKernel, findRootKernel } from './images/index.ts';
 import { catchInterrupts, type Interrupts } from './interrupts.ts';
 import { createLogLines, type LogLines } from './log-lines.ts';
-import { openProgram } from './program.ts';
+import { openProgram, type ProgramFile } from './program.ts';
 import type { Tracer } from './trace/index.ts';
-import { findStatePaths, sweepTemporaries } from './state/index.ts';
+import { findStatePaths, type StatePaths, sweepTemporaries } from './state/index.ts';
 
 export interface RunRequest {
   readonly program: string;
@@ -113,7 +114,7 @@ async function runWith(request: RunRequest, host: RunHost, interrupts: Interrupt
   const network = isNetworkAsked(request.network) ? await readNetworkOptions(request.network) : undefined;
   const paths = findStatePaths(host.env);
   // The file is there and can be a program.
-  const root = request.rootfs === undefined ? undefined : await openRoot(request, request.rootfs, host, paths.roots);
+  const root = request.rootfs === undefined ? undefined : await openRoot(request, request.rootfs, host, paths);
   const file = root === undefined ? openProgram(request.program) : undefined;
   const qemu = findQemu(request.qemu, host.env);
 
@@ -122,11 +123,11 @@ async function runWith(request: RunRequest, host: RunHost, interrupts: Interrupt
   const cache = { folder: paths.kernels, libos: `${host.dist}/libos/x86_64` };
   const add = tracer === undefined ? [] : ['trace'];
   const image =
-    file === undefined
-      ? await findRootKernel(cache, add, () => loadLinker(host))
-      : file.kind === 'image'
+    root !== undefined
+      ? await findRootKernel(cache, root.kernel, add, () => loadLinker(host))
+      : file?.kind === 'image'
         ? file.path
-        : await findKernel(cache, file, add, () => loadLinker(host));
+        : await findKernel(cache, file as Extract<ProgramFile, { kind: 'executable' }>, add, () => loadLinker(host));
   const note = file?.kind === 'image' ? file.note : readNoteOf(image);
   if (tracer !== undefined && (note.features & FEATURE.TRACE) === 0) throw refuseTrace(request.program, note);
   say(`image ${image}`);
@@ -206,12 +207,29 @@ async function readNetworkOptions(options: NetworkOptions): Promise<NetworkReque
   return { ...options, mode: options.network === undefined ? undefined : parseNetworkMode(options.network), publish: options.publish.flatMap(parsePublish) };
 }
 
-/** The root file system's image, and the program's path in it. */
-async function openRoot(request: RunRequest, folder: string, host: RunHost, cache: string): Promise<{ image: string; program: string }> {
+interface Root {
+  /** The EROFS image. */
+  readonly image: string;
+  /** The program's path in it. */
+  readonly program: string;
+  readonly kernel: RootProgramKernel;
+}
+
+async function openRoot(request: RunRequest, folder: string, host: RunHost, paths: StatePaths): Promise<Root> {
   const { findInRoot, findRootImage } = await import('./roots/index.ts');
-  const path = makeEnvironment(request.env, '', request.tty, host.env).find((entry) => entry.startsWith('PATH='));
+  const environment = makeEnvironment(request.env, '', request.tty, host.env);
+  const path = environment.find((entry) => entry.startsWith('PATH='));
   const program = findInRoot(folder, request.program, path?.slice(5) ?? DEFAULT_PATH, request.workdir ?? '/');
-  return { image: findRootImage(cache, folder), program };
+  const image = findRootImage(paths.roots, folder);
+  const names = environment.map((entry) => entry.split('=', 1)[0] as string).sort();
+  const kernel: RootProgramKernel = {
+    identity: [basename(image), program, ...names],
+    async findCalls() {
+      const { findRootCalls } = await import('./toolchain/index.ts');
+      return findRootCalls({ root: folder, program, environment: names, cache: paths.analysis });
+    },
+  };
+  return { image, program, kernel };
 }
 
 function readNoteOf(image: string): ImageNote {

@@ -52,6 +52,8 @@ export type Region = {
   start: number;
   end: number;
   isFunction: boolean;
+  /** It begins as a called function does; a part of a function, split off by the compiler, does not. */
+  isEntry: boolean;
   bytes: Uint8Array;
   code: Code | undefined;
   neverReturns?: boolean;
@@ -71,19 +73,19 @@ export function mapCode(executable: Executable): CodeMap {
   const regions: Region[] = [];
   for (const range of ranges) {
     let at = range.start;
-    const add = (start: number, end: number, isFunction: boolean) => {
+    const add = (start: number, end: number, isFunction: boolean, isEntry: boolean) => {
       const bytes = range.bytes.subarray(start - range.start, end - range.start);
-      regions.push({ start, end, isFunction, bytes, code: undefined });
+      regions.push({ start, end, isFunction, isEntry, bytes, code: undefined });
     };
     for (const item of functions) {
       if (item.end <= range.start || item.start >= range.end) continue;
       const start = Math.max(item.start, range.start);
       const end = Math.min(item.end, range.end);
-      if (start > at) add(at, start, false);
-      if (end > start) add(start, end, true);
+      if (start > at) add(at, start, false, false);
+      if (end > start) add(start, end, true, item.isEntry && start === item.start);
       at = end;
     }
-    if (at < range.end) add(at, range.end, false);
+    if (at < range.end) add(at, range.end, false, false);
   }
   const names = executable.functions
     .map(({ address, size, name }) => ({ address, end: address + size, name }))
@@ -125,7 +127,7 @@ function findExecutableRanges(executable: Executable): CodeMap['ranges'] {
 /** Function ranges from symbols and unwind tables, sorted, overlapping ones merged. */
 function findFunctions(executable: Executable): CodeRange[] {
   const all: CodeRange[] = [];
-  for (const { address, size } of executable.functions) if (size > 0) all.push({ start: address, end: address + size });
+  for (const { address, size } of executable.functions) if (size > 0) all.push({ start: address, end: address + size, isEntry: true });
   for (const section of executable.sections) {
     if (section.name !== '.eh_frame') continue;
     const bytes = executable.bytes.subarray(section.offset, section.offset + section.size);
@@ -136,7 +138,7 @@ function findFunctions(executable: Executable): CodeRange[] {
   for (const range of all) {
     const last = merged.at(-1);
     if (last && range.start < last.end) last.end = Math.max(last.end, range.end);
-    else merged.push({ start: range.start, end: range.end });
+    else merged.push({ ...range });
   }
   return merged;
 }

@@ -6,7 +6,8 @@
  * Rule: a malformed record ends the walk; ranges found until then stay. The caller treats everything else as code of no known shape.
  */
 
-export type CodeRange = { start: number; end: number };
+/** `isEntry`: the table says that it begins as a called function does, with nothing but the return address on the stack. The cold part of a function does not. */
+export type CodeRange = { start: number; end: number; isEntry: boolean };
 
 const cieId = 0;
 const encodingOmitted = 0xff;
@@ -17,6 +18,7 @@ const encodingPcRelative = 0x10;
 export function readFrameRanges(section: Uint8Array, address: number): CodeRange[] {
   const view = new DataView(section.buffer, section.byteOffset, section.byteLength);
   const encodings = new Map<number, number>();
+  const augmented = new Set<number>();
   const ranges: CodeRange[] = [];
   let at = 0;
   while (at + 8 <= section.length) {
@@ -31,9 +33,10 @@ export function readFrameRanges(section: Uint8Array, address: number): CodeRange
     const id = view.getUint32(at + 4, true);
     if (id === cieId) {
       encodings.set(at, readPointerEncoding(section, at + 8, next));
+      if (section[at + 9] === 0x7a) augmented.add(at); // "z…": augmentation data has a size
     } else {
       const encoding = encodings.get(at + 4 - id) ?? encodingOmitted;
-      const range = readRange(view, at + 8, next, address, encoding);
+      const range = readRange(view, at + 8, next, address, encoding, augmented.has(at + 4 - id));
       if (range) ranges.push(range);
     }
     at = next;
@@ -81,6 +84,7 @@ function readRange(
   end: number,
   address: number,
   encoding: number,
+  isAugmented: boolean,
 ): CodeRange | undefined {
   const application = encoding & 0x70;
   if (encoding === encodingOmitted || encoding & 0x80) return undefined;
@@ -97,5 +101,25 @@ function readRange(
   const start = application === encodingPcRelative ? address + at + first : first;
   const length = size === 8 ? Number(view.getBigUint64(at + 8, true)) : view.getUint32(at + 4, true);
   if (!Number.isSafeInteger(start) || !(length > 0) || !Number.isSafeInteger(start + length)) return undefined;
-  return { start, end: start + length };
+  return { start, end: start + length, isEntry: beginsAsCalled(view, at + 2 * size, end, isAugmented) };
+}
+
+const advanceOpcodes = new Set([0x02, 0x03, 0x04, 0x1d]);
+
+/** Whether the first thing that the table says is about a place behind the beginning (DWARF 5, 6.4.2: DW_CFA_advance_loc; nops are padding). */
+function beginsAsCalled(view: DataView, start: number, end: number, isAugmented: boolean): boolean {
+  let at = start;
+  if (isAugmented) {
+    let size = 0;
+    for (let shift = 0; at < end; shift += 7) {
+      const byte = view.getUint8(at++);
+      size |= (byte & 0x7f) << shift;
+      if (!(byte & 0x80)) break;
+    }
+    at += size;
+  }
+  while (at < end && view.getUint8(at) === 0) at++;
+  if (at >= end) return true;
+  const opcode = view.getUint8(at);
+  return opcode >> 6 === 1 || advanceOpcodes.has(opcode);
 }

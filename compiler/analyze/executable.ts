@@ -45,6 +45,15 @@ const machines = new Map([
 
 /** Validates the bytes of a static executable. `path` is for messages only. */
 export function describeExecutable(bytes: Uint8Array, path: string): Executable {
+  return describe(bytes, path, 'static').executable;
+}
+
+/** The same for what a dynamic loader loads: executables that name an interpreter, and shared libraries. `file` has all headers that can be read. */
+export function describeLoadable(bytes: Uint8Array, path: string): { executable: Executable; file: ElfFile } {
+  return describe(bytes, path, 'loadable');
+}
+
+function describe(bytes: Uint8Array, path: string, kind: 'static' | 'loadable'): { executable: Executable; file: ElfFile } {
   const fail = (code: CompilerErrorCode, what: string, expected: string, cause?: unknown): CompilerError =>
     new CompilerError(code, `Cannot build "${path}": ${what}, expected ${expected}`, cause === undefined ? {} : { cause });
   const wanted = 'a static x86-64 Linux executable';
@@ -72,7 +81,7 @@ export function describeExecutable(bytes: Uint8Array, path: string): Executable 
     const kinds = ['no kind of file', 'an object file', '', '', 'a core dump'];
     throw fail('not-executable', `it is ${kinds[file.type] || `ELF type ${file.type}`}`, wanted);
   }
-  if (file.programHeaders.some(({ type }) => type === PT_INTERP)) {
+  if (kind === 'static' && file.programHeaders.some(({ type }) => type === PT_INTERP)) {
     throw fail('dynamic', 'it is dynamically linked (it names an interpreter)', `${wanted} (link it with -static)`);
   }
   try {
@@ -85,11 +94,12 @@ export function describeExecutable(bytes: Uint8Array, path: string): Executable 
   const entrySegment = segments.find(
     ({ address, fileSize }) => file.entry >= address && file.entry < address + fileSize,
   );
-  if (file.entry === 0 && file.type === ET_DYN) throw fail('not-executable', 'it is a shared library', wanted);
-  if (!entrySegment?.executable) {
+  const isLibrary = file.entry === 0 && file.type === ET_DYN;
+  if (isLibrary && kind === 'static') throw fail('not-executable', 'it is a shared library', wanted);
+  if (!isLibrary && !entrySegment?.executable) {
     throw fail('malformed', `its entry 0x${file.entry.toString(16)} lies in no executable segment`, wanted);
   }
-  return {
+  const executable: Executable = {
     bytes,
     entry: file.entry,
     positionIndependent: file.type === ET_DYN,
@@ -98,6 +108,7 @@ export function describeExecutable(bytes: Uint8Array, path: string): Executable 
     sections: hasSections ? readUsableSections(file, bytes) : [],
     functions: hasSections ? readFunctions(file, bytes) : [],
   };
+  return { executable, file };
 }
 
 function checkSegments(

@@ -14,7 +14,9 @@ import { findSites, type Site } from './system-call-sites.ts';
 import { type Trace, Tracer } from './trace.ts';
 
 export type { Executable } from './code-map.ts';
+export { analyzeClosure, type Closure, type ClosureRequest, type RootFiles, type Summarizer } from './closure.ts';
 export { describeExecutable } from './executable.ts';
+export { mergeSummaries, type ObjectSummary, summarizeObject } from './summary.ts';
 
 /** A place that makes a call. `function` is absent in stripped code; `origin` is where the number is written down. */
 export type CallSite = {

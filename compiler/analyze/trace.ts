@@ -18,7 +18,8 @@ import {
 } from './effects.ts';
 import { type References, reference } from './references.ts';
 
-export type Doubt = { address: number; reason: string };
+/** `parameter`: the value is what a caller who is not seen has in this location, `address` being the function. */
+export type Doubt = { address: number; reason: string; parameter?: Location };
 
 /** Values -> the address of the instruction that holds the constant. */
 export type Trace = { values: Map<number, number>; doubts: Doubt[] };
@@ -182,7 +183,7 @@ export class Tracer {
         if (code.indirectJumps.length > 0 && !this.#beginsFunction(region, index)) isTableTarget = true;
         else {
           ways++;
-          addDoubt(result, address, 'a pointer to this function exists');
+          addDoubt(result, address, 'a pointer to this function exists', location);
         }
         continue;
       }
@@ -334,8 +335,8 @@ function enterFromCall(location: Location): Location | undefined {
   return displacement < 0 ? undefined : makeSlot(stackBase, displacement);
 }
 
-function addDoubt(result: Trace, address: number, reason: string): void {
+function addDoubt(result: Trace, address: number, reason: string, parameter?: Location): void {
   if (result.doubts.length >= mostDoubts) return;
-  if (result.doubts.some((doubt) => doubt.address === address && doubt.reason === reason)) return;
-  result.doubts.push({ address, reason });
+  if (result.doubts.some((doubt) => doubt.address === address && doubt.reason === reason && doubt.parameter === parameter)) return;
+  result.doubts.push({ address, reason, ...(parameter !== undefined && { parameter }) });
 }

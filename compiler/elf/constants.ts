@@ -80,6 +80,30 @@ export const STV_INTERNAL = 1;
 export const STV_HIDDEN = 2;
 export const STV_PROTECTED = 3;
 
+export const DT_NEEDED = 1;
+export const DT_HASH = 4;
+export const DT_STRTAB = 5;
+export const DT_SYMTAB = 6;
+export const DT_RELA = 7;
+export const DT_RELASZ = 8;
+export const DT_STRSZ = 10;
+export const DT_INIT = 12;
+export const DT_FINI = 13;
+export const DT_SONAME = 14;
+export const DT_RPATH = 15;
+export const DT_PLTRELSZ = 2;
+export const DT_JMPREL = 23;
+export const DT_RUNPATH = 29;
+export const DT_RELRSZ = 35;
+export const DT_RELR = 36;
+export const DT_GNU_HASH = 0x6ffffef5;
+
+export const R_X86_64_64 = 1;
+export const R_X86_64_GLOB_DAT = 6;
+export const R_X86_64_JUMP_SLOT = 7;
+export const R_X86_64_RELATIVE = 8;
+export const R_X86_64_IRELATIVE = 37;
+
 export const EHDR_SIZE = 64;
 export const PHDR_SIZE = 56;
 export const SHDR_SIZE = 64;

@@ -17,6 +17,8 @@ export type Component = {
   drivers: string[];
   filesystems: string[];
   proc: string[];
+  /** Opening a path leads to it: it is in every image with a root file system. */
+  byPath: boolean;
   /** Calls that it answers before they are made: in a binary image whose program can make one of them, it is there. */
   answers: string[];
   /** Only in images of this kind; both when absent. */
@@ -62,6 +64,7 @@ export function readManifests(values: unknown, where: string): Component[] {
       drivers: list('drivers'),
       filesystems: list('filesystems'),
       proc: list('proc'),
+      byPath: fields['byPath'] === true || list('filesystems').length > 0 || list('proc').length > 0,
       answers: list('answers'),
       ...(programs === undefined ? {} : { programs }),
       ...(instead === undefined ? {} : { instead }),

@@ -2,8 +2,9 @@
  * The cache of images linked for executables: $HULL_ROOT/cache/kernels. Owns: names and life of its files.
  *   <sha256>.img          image; the name hashes the program's bytes, the libOS build and the link options
  *   <sha256>.sym          what the symbolizer needs for it, when the linker gives one
- *   root-<libOS build>.img  the image for programs out of root file systems
+ *   root-<libOS build>[-<sha256>].img  images for programs out of root file systems: with everything, or with the components whose names are hashed
  *   seen/<file identity>  the <sha256> of a file seen before, so that an unchanged file need not be hashed again
+ *   seen/root-<sha256>    the name of the image for a program of a root file system, by the tree's identity and the program's path
  * Rules: files are complete or absent; two hulls may link the same program at once, the first one wins, with the same bytes. A file's
  * identity is device, inode, size, mtime and ctime in ns and the libOS build; it is only noted for files older than
  * RACY_NS, so that a change within one clock tick cannot hide.
@@ -23,9 +24,13 @@ export interface LinkedImage {
 /** What makes images; compiler/ is behind it, loaded only when an image is missing. */
 export interface ImageLinker {
   link(program: Uint8Array, path: string, add: readonly string[]): Promise<LinkedImage>;
-  /** For programs that come from a root file system. */
-  linkForRoot(add: readonly string[]): Promise<LinkedImage>;
+  /** The names of what an image for programs of a root file system has when they make these calls; undefined: everything. */
+  listForRoot(add: readonly string[], calls: RootCalls): Promise<readonly string[] | undefined>;
+  linkForRoot(add: readonly string[], calls: RootCalls): Promise<LinkedImage>;
 }
+
+/** Numbers of the calls that a program can make; undefined: any. */
+export type RootCalls = ReadonlyMap<number, string> | undefined;
 
 export interface KernelCache {
   readonly folder: string;
@@ -82,11 +87,33 @@ export async function findKernel(
   return path;
 }
 
-/** The path of the image for programs out of root file systems. */
-export async function findRootKernel(cache: KernelCache, add: readonly string[], loadLinker: () => Promise<ImageLinker>): Promise<string> {
-  const key = ['root', readLibosIdentity(cache.libos), ...add].join('-');
+/** `identity`: names the program and everything on which `findCalls` depends, so that a known one needs no compiler. */
+export interface RootProgramKernel {
+  readonly identity: readonly string[];
+  findCalls(): Promise<RootCalls>;
+}
+
+/** The path of an image for a program out of a root file system. */
+export async function findRootKernel(
+  cache: KernelCache,
+  program: RootProgramKernel,
+  add: readonly string[],
+  loadLinker: () => Promise<ImageLinker>,
+): Promise<string> {
+  const { createHash } = await import('node:crypto');
+  const hash = (parts: readonly string[]) => createHash('sha256').update(parts.join('\0')).digest('hex');
+  const libos = ['root', readLibosIdentity(cache.libos), ...add];
+  const seen = `root-${hash([...libos, ...program.identity])}`;
+  const known = findSeen(cache, seen);
+  if (known !== undefined && markUsed(known)) return known;
+
+  const linker = await loadLinker();
+  const calls = await program.findCalls();
+  const names = await linker.listForRoot(add, calls);
+  const key = [...libos, ...(names === undefined ? [] : [hash(names)])].join('-');
   const path = join(cache.folder, `${key}.img`);
-  if (!markUsed(path)) keep(cache, key, await (await loadLinker()).linkForRoot(add));
+  if (!markUsed(path)) keep(cache, key, await linker.linkForRoot(add, calls));
+  writeNote(cache, seen, key);
   return path;
 }
 
@@ -110,6 +137,10 @@ function keep(cache: KernelCache, key: string, { image, symbols }: LinkedImage):
 
 function noteSeen(cache: KernelCache, program: Executable, seen: string, key: string): void {
   if (BigInt(Date.now()) * 1_000_000n - program.stat.ctimeNs < RACY_NS) return;
+  writeNote(cache, seen, key);
+}
+
+function writeNote(cache: KernelCache, seen: string, key: string): void {
   try {
     mkdirSync(join(cache.folder, 'seen'), { recursive: true, mode: 0o700 });
     writeFileSync(join(cache.folder, 'seen', seen), key, { mode: 0o600 });

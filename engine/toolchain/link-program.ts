@@ -2,7 +2,7 @@
  * The compiler, as the engine uses it. Owns: the requests to it. Rule: this file is loaded lazily: only where an image is made or explained.
  */
 import { readFileSync } from 'node:fs';
-import { buildImage, buildRootImage, inspectImage, renderReport } from '../../compiler/index.ts';
+import { buildImage, buildRootImage, inspectImage, listRootComponents, renderReport } from '../../compiler/index.ts';
 import { describeSystemError, EngineError } from '../errors.ts';
 import type { ImageLinker } from '../images/index.ts';
 import { openProgram } from '../program.ts';
@@ -14,8 +14,11 @@ export function createImageLinker(libos: string): ImageLinker {
       const built = buildImage({ program, path, libos, add, strip: true });
       return { image: built.image, symbols: Buffer.from(built.symbols) };
     },
-    async linkForRoot(add) {
-      const built = buildRootImage({ libos, add, strip: true });
+    async listForRoot(add, calls) {
+      return listRootComponents({ libos, add, calls });
+    },
+    async linkForRoot(add, calls) {
+      const built = buildRootImage({ libos, add, calls, strip: true });
       return { image: built.image, symbols: Buffer.from(built.symbols) };
     },
   };

@@ -108,6 +108,8 @@ struct linux_statx {
 _Static_assert(sizeof(struct linux_statx) == 256, "struct statx");
 #define STATX_BASIC_STATS 0x7ff
 #define STATX_BTIME 0x800
+#define STATX_MNT_ID 0x1000
+#define STATX_ATTR_MOUNT_ROOT 0x2000
 struct linux_statfs {
     int64_t type, bsize;
     uint64_t blocks, bfree, bavail, files, ffree;

@@ -15,6 +15,9 @@
 static inline unsigned long arch_irq_save(void);        /* disables, returns the previous state */
 static inline void arch_irq_restore(unsigned long state);
 void arch_idle(void); /* enables interrupts, sleeps until one came, disables again; run_deferred() is the caller's */
+/* What the last timer interrupt interrupted. */
+enum timer_found { TIMER_FOUND_PROGRAM, TIMER_FOUND_LIBOS, TIMER_FOUND_IDLE };
+extern uint8_t arch_timer_found;
 extern uint64_t arch_idle_cycles; /* slept there so far (of arch_cycles(), per CPU when there are more) */
 
 uint64_t arch_cycles(void);              /* TSC / CNTVCT */

@@ -65,8 +65,29 @@ uint64_t clock_realtime_ns(void) {
     return state.realtime_offset + ns;
 }
 
+static struct clock_watch *watches;
+
+void clock_watch_add(struct clock_watch *watch) {
+    watch->next = watches;
+    if (watch->next) watch->next->link = &watch->next;
+    watch->link = &watches;
+    watches = watch;
+}
+
+void clock_watch_remove(struct clock_watch *watch) {
+    if (!watch->link) return;
+    *watch->link = watch->next;
+    if (watch->next) watch->next->link = watch->link;
+    watch->link = NULL;
+}
+
 void clock_realtime_set(uint64_t ns) {
+    uint64_t before = state.realtime_offset;
     state.realtime_offset = ns - clock_monotonic_ns();
+    for (struct clock_watch *watch = watches, *next; watch; watch = next) {
+        next = watch->next;
+        watch->changed(watch, (int64_t)(state.realtime_offset - before));
+    }
     if (vdso_clock_changed) vdso_clock_changed(&state);
 }
 
@@ -74,6 +95,8 @@ uint64_t clock_cycles_of(uint64_t ns) {
     uint64_t khz = clock_khz();
     return ns / 1000000 * khz + ns % 1000000 * khz / 1000000;
 }
+
+uint64_t clock_ns_of(uint64_t cycles) { return (uint64_t)((unsigned __int128)cycles * clock_state_now()->scale >> 32); }
 
 uint64_t clock_khz(void) {
     clock_monotonic_ns();

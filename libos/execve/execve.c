@@ -3,6 +3,7 @@
  */
 #include "abi/linux_file.h"
 #include "arch/arch.h"
+#include "cpu-time/cpu_time.h"
 #include "exec/exec.h"
 #include "futex/futex.h"
 #include "init/init.h"
@@ -13,6 +14,7 @@
 
 #pragma weak process_end_other_threads
 #pragma weak process_release_space
+#pragma weak cpu_time_space_end
 
 enum { STRINGS_MOST = 2 << 20, STRING_MOST = 128 << 10 };
 
@@ -88,6 +90,7 @@ _Noreturn static void run(struct address_space *space, uintptr_t pc, uintptr_t s
     thread->mask_saved = false;
     thread->tid = process->pid;
     process->executed = true;
+    if (cpu_time_space_end) cpu_time_space_end(process);
     process->space = space;
     arch_root_switch(space->root);
     vm_space_put(old);

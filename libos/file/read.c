@@ -29,7 +29,7 @@ SYSCALL_DEFINE(preadv, int descriptor, const struct iovec *vector, unsigned long
 
 SYSCALL_DEFINE(preadv2, int descriptor, const struct iovec *vector, unsigned long count, int64_t position, long high, int flags) {
     (void)high; /* the upper half on 32-bit machines */
-    if (flags & ~7) return -EOPNOTSUPP; /* RWF_HIPRI, RWF_DSYNC, RWF_SYNC: nothing here is cached elsewhere */
+    if (flags & ~RWF_READS) return -EOPNOTSUPP;
     if (position < -1) return -EINVAL;
-    return file_vector(file_lookup(descriptor), vector, count, position, file_read);
+    return file_vector_with(file_lookup(descriptor), vector, count, position, flags, file_read);
 }

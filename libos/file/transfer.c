@@ -51,3 +51,16 @@ long file_vector(struct file *file, const struct iovec *program, unsigned long c
     if (pages_free && vector != few) pages_free(vector, VECTOR_PAGES);
     return result;
 }
+
+/* A call's RWF_* flags for as long as it runs: NOWAIT is O_NONBLOCK, APPEND is O_APPEND; HIPRI, DSYNC and SYNC ask for what is so anyway. */
+long file_vector_with(struct file *file, const struct iovec *program, unsigned long count, int64_t position, int flags, file_transfer transfer) {
+    if (!file) return -EBADF;
+    uint32_t before = file->flags;
+    file_get(file);
+    if (flags & RWF_NOWAIT) file->flags |= O_NONBLOCK;
+    if (flags & RWF_APPEND) file->flags |= O_APPEND;
+    long result = file_vector(file, program, count, position, transfer);
+    file->flags = (file->flags & ~(uint32_t)(O_NONBLOCK | O_APPEND)) | (before & (O_NONBLOCK | O_APPEND));
+    file_put(file);
+    return result;
+}

@@ -26,7 +26,7 @@ SYSCALL_DEFINE(pwritev, int descriptor, const struct iovec *vector, unsigned lon
 
 SYSCALL_DEFINE(pwritev2, int descriptor, const struct iovec *vector, unsigned long count, int64_t position, long high, int flags) {
     (void)high; /* the upper half on 32-bit machines */
-    if (flags & ~7) return -EOPNOTSUPP; /* RWF_HIPRI, RWF_DSYNC, RWF_SYNC: nothing here is cached elsewhere */
+    if (flags & ~RWF_WRITES) return -EOPNOTSUPP;
     if (position < -1) return -EINVAL;
-    return file_vector(file_lookup(descriptor), vector, count, position, file_write);
+    return file_vector_with(file_lookup(descriptor), vector, count, position, flags, file_write);
 }

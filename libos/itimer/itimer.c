@@ -1,8 +1,9 @@
 /*
- * alarm and the interval timers. ITIMER_REAL counts time and sends SIGALRM. The two of CPU time count time, too: they differ
- * from ITIMER_REAL only in their signals, which is early while a program sleeps, and exact while it runs.
+ * alarm and the interval timers: ITIMER_REAL counts time, ITIMER_VIRTUAL the process's own computing, ITIMER_PROF all its CPU time. Owns three timers for each
+ * process that asked.
  */
 #include "clock/clock.h"
+#include "cpu-timers/cpu_timers.h"
 #include "memory/memory.h"
 #include "signal/signal.h"
 #include "syscall/errno.h"
@@ -10,10 +11,12 @@
 
 struct timeval { int64_t seconds, microseconds; };
 struct itimerval { struct timeval interval, value; };
-struct interval_timer { struct timer timer; uint64_t interval; struct process *process; int signal; bool armed; };
+enum { REAL, VIRTUAL, PROFILE, COUNT };
+/* One of the two runs: `timer` for ITIMER_REAL, `cpu` for the others. */
+struct interval_timer { struct timer timer; struct cpu_timer cpu; uint64_t interval, expires; struct process *process; bool armed; };
 
 /* A process's three, made at its first call; the first process's are static. */
-struct interval_timers { struct interval_timer of[3]; };
+struct interval_timers { struct interval_timer of[COUNT]; };
 static struct interval_timers first_timers;
 
 static struct interval_timer *timers_of(struct process *process) {
@@ -21,27 +24,57 @@ static struct interval_timer *timers_of(struct process *process) {
     return process->timers ? process->timers->of : NULL;
 }
 
+static void disarm(struct interval_timer *it) {
+    timer_remove(&it->timer);
+    cpu_timer_remove(&it->cpu);
+    it->armed = false;
+}
+
 /* The process ends. */
 void itimer_end(struct process *process) {
     if (!process->timers) return;
-    for (int i = 0; i < 3; i++) timer_remove(&process->timers->of[i].timer);
+    for (int i = 0; i < COUNT; i++) disarm(&process->timers->of[i]);
     if (process != &first_process) kfree(process->timers);
     process->timers = NULL;
 }
 
-static void fire(struct timer *t) {
-    struct interval_timer *it = (struct interval_timer *)t;
-    it->armed = false;
-    signal_send(it->process, &(struct signal_info){.number = it->signal, .code = SI_KERNEL});
-    if (!it->interval) return;
-    uint64_t now = clock_monotonic_ns();
-    /* Missed periods are not caught up: a signal waits at most once. */
-    do it->timer.deadline_ns += it->interval;
-    while (it->timer.deadline_ns <= now && it->interval > 1000000);
-    if (it->timer.deadline_ns <= now) it->timer.deadline_ns = now + it->interval;
-    it->armed = true;
-    timer_add(&it->timer);
+static int which_of(const struct interval_timer *it) { return (int)(it - it->process->timers->of); }
+
+static uint64_t now_of(const struct interval_timer *it) {
+    return which_of(it) == REAL ? clock_monotonic_ns() : cpu_clock_read(&(struct cpu_clock){it->process, NULL, which_of(it) == VIRTUAL});
 }
+
+static void fired(struct timer *);
+static void used_up(struct cpu_timer *);
+
+static void arm(struct interval_timer *it) {
+    it->armed = true;
+    if (which_of(it) == REAL) {
+        it->timer.run = fired;
+        it->timer.deadline_ns = it->expires;
+        timer_add(&it->timer);
+        return;
+    }
+    it->cpu.clock = (struct cpu_clock){it->process, NULL, which_of(it) == VIRTUAL};
+    it->cpu.run = used_up;
+    it->cpu.expires_ns = it->expires;
+    cpu_timer_add(&it->cpu);
+}
+
+static void fire(struct interval_timer *it) {
+    static const uint8_t signals[COUNT] = {SIGALRM, SIGVTALRM, SIGPROF};
+    it->armed = false;
+    signal_send(it->process, &(struct signal_info){.number = signals[which_of(it)], .code = SI_KERNEL});
+    if (!it->interval) return;
+    uint64_t now = now_of(it);
+    /* Missed periods are not caught up: a signal waits at most once. */
+    do it->expires += it->interval;
+    while (it->expires <= now && it->interval > 1000000);
+    if (it->expires <= now) it->expires = now + it->interval;
+    arm(it);
+}
+static void fired(struct timer *t) { fire((struct interval_timer *)t); }
+static void used_up(struct cpu_timer *t) { fire((struct interval_timer *)((char *)t - offsetof(struct interval_timer, cpu))); }
 
 static bool to_ns(const struct timeval *t, uint64_t *ns) {
     if (t->seconds < 0 || (uint64_t)t->microseconds > 999999) return false;
@@ -54,23 +87,22 @@ static struct timeval from_ns(uint64_t ns) {
 }
 
 static struct itimerval left(const struct interval_timer *it) {
-    uint64_t now = clock_monotonic_ns(), value = 0;
-    if (it->armed) value = it->timer.deadline_ns > now + 1000 ? it->timer.deadline_ns - now : 1000; /* never 0 while it is armed */
+    uint64_t value = 0;
+    if (it->armed) {
+        uint64_t now = now_of(it);
+        value = it->expires > now + 1000 ? it->expires - now : 1000; /* never 0 while it is armed */
+    }
     return (struct itimerval){from_ns(it->interval), from_ns(value)};
 }
 
 static void set(int which, uint64_t value, uint64_t interval) {
-    static const uint8_t signals[3] = {SIGALRM, SIGVTALRM, SIGPROF};
     struct interval_timer *it = &timers_of(current_process())[which];
-    if (it->armed) timer_remove(&it->timer);
-    it->armed = value != 0;
+    disarm(it);
     it->interval = interval;
-    it->signal = signals[which];
     it->process = current_process();
     if (!value) return;
-    it->timer.run = fire;
-    it->timer.deadline_ns = clock_monotonic_ns() + value;
-    timer_add(&it->timer);
+    it->expires = now_of(it) + value;
+    arm(it);
 }
 
 SYSCALL_DEFINE(getitimer, int which, struct itimerval *out) {

@@ -31,6 +31,7 @@ static int lookup(struct inode *directory, const char *name, size_t length, stru
         return -ENOENT;
     }
     if (!upper || (is_kind(upper, S_IFDIR) && !is_opaque(upper))) error = look(lower_of(directory), name, length, &lower);
+    else if (is_kind(upper, S_IFDIR) && is_redirected(upper) && (lower = overlay_redirected(upper))) inode_get(lower);
     if (!error && upper && lower && !is_kind(lower, S_IFDIR)) {
         inode_put(lower);
         lower = NULL;
@@ -87,7 +88,7 @@ static int put_whiteout(struct inode *directory, const char *name, size_t length
 /* `made` came to be in the upper directory: its overlay inode. */
 static int finish(struct inode *directory, const char *name, size_t length, struct inode *made, struct inode **out) {
     if (is_kind(made, S_IFDIR)) {
-        made->rdev = 1; /* opaque */
+        made->rdev = OVERLAY_OPAQUE;
         directory->nlink++;
     }
     resize(directory);
@@ -161,6 +162,7 @@ static int empty_out(struct inode *victim) {
 
 static void forget(struct inode *directory, struct inode *victim) {
     if (is_kind(victim, S_IFDIR)) {
+        if (upper_of(victim)) overlay_redirect_drop(upper_of(victim));
         victim->nlink = 0;
         directory->nlink--;
     } else victim->nlink = upper_of(victim) ? upper_of(victim)->nlink : victim->nlink - 1;
@@ -177,13 +179,39 @@ static int unlink(struct inode *directory, const char *name, size_t length, stru
     return error;
 }
 
+static void set_parent(struct inode *inode, struct inode *parent) {
+    struct layers *layers = layers_of(inode);
+    inode_get(parent);
+    inode_put(layers->parent);
+    layers->parent = parent;
+}
+
+/* Ready to get another name: there above, and a directory remembers what is below it. */
+static int make_movable(struct inode *inode) {
+    int error = overlay_copy_up(inode, INT64_MAX);
+    return !error && is_kind(inode, S_IFDIR) && lower_of(inode) ? overlay_redirect(upper_of(inode), lower_of(inode)) : error;
+}
+
+/* Both names are there above afterwards, so both cover what is below: no whiteouts. */
+static int swap(struct inode *from, const char *name, size_t length, struct inode *one, struct inode *to, const char *new_name, size_t new_length,
+                struct inode *other) {
+    int error = make_movable(one), directories = is_kind(one, S_IFDIR) - is_kind(other, S_IFDIR);
+    if (!error) error = make_movable(other);
+    struct inode *upper = upper_of(from);
+    if (!error) error = upper->ops->rename(upper, name, length, upper_of(one), upper_of(to), new_name, new_length, upper_of(other), true);
+    if (error) return error;
+    from->nlink -= (uint32_t)directories;
+    to->nlink += (uint32_t)directories;
+    set_parent(one, to);
+    set_parent(other, from);
+    return 0;
+}
+
 static int rename(struct inode *from, const char *name, size_t length, struct inode *moved, struct inode *to, const char *new_name,
                   size_t new_length, struct inode *replaced, bool exchange) {
-    if (exchange) return -EINVAL;
-    bool directory = is_kind(moved, S_IFDIR);
-    if (directory && lower_of(moved)) return -EXDEV; /* as overlayfs without redirections: whoever moves it copies it */
+    if (exchange) return swap(from, name, length, moved, to, new_name, new_length, replaced);
     int error = replaced && is_kind(replaced, S_IFDIR) ? empty_out(replaced) : 0;
-    if (!error) error = overlay_copy_up(moved, INT64_MAX);
+    if (!error) error = make_movable(moved);
     if (!error) error = overlay_copy_up(from, 0);
     struct inode *covered = replaced ? upper_of(replaced) : NULL;
     if (!error) error = covered ? overlay_copy_up(to, 0) : make_room(to, new_name, new_length);
@@ -192,13 +220,10 @@ static int rename(struct inode *from, const char *name, size_t length, struct in
     if (!error) error = put_whiteout(from, name, length);
     if (error) return error;
     if (replaced) forget(to, replaced);
-    if (directory) from->nlink--, to->nlink++;
+    if (is_kind(moved, S_IFDIR)) from->nlink--, to->nlink++;
+    set_parent(moved, to);
     resize(from);
     resize(to);
-    struct layers *layers = layers_of(moved);
-    inode_get(to);
-    inode_put(layers->parent);
-    layers->parent = to;
     return 0;
 }
 
@@ -252,9 +277,20 @@ static uint64_t blocks(struct inode *inode) {
     return upper && upper->ops->blocks ? upper->ops->blocks(upper) : 8;
 }
 
+/* Without a name, until it is linked. */
+static int temporary(struct inode *directory, uint32_t mode, struct inode **out) {
+    struct inode *made;
+    int error = overlay_copy_up(directory, 0);
+    if (error) return error;
+    struct inode *upper = upper_of(directory);
+    if (!upper->ops->temporary) return -EOPNOTSUPP;
+    error = upper->ops->temporary(upper, mode, &made);
+    return error ? error : overlay_inode(directory->super, directory, "", 0, NULL, made, out);
+}
+
 const struct inode_ops overlay_directory_ops = {
     .lookup = lookup, .create = create, .symlink = make_symlink, .link = link, .unlink = unlink, .rename = rename, .iterate = iterate,
-    .changed = changed, .blocks = blocks, .release = overlay_release,
+    .changed = changed, .blocks = blocks, .temporary = temporary, .attribute_holder = overlay_attribute_holder, .release = overlay_release,
 };
 
 static void statfs(struct superblock *super, struct linux_statfs *out) {

@@ -61,6 +61,20 @@ static uint64_t any_blocks(struct inode *inode) {
     return from->ops->blocks ? from->ops->blocks(from) : ((uint64_t)from->size + 511) / 512;
 }
 
+int overlay_attribute_holder(struct inode *inode, bool changes, struct inode **out) {
+    int error = changes ? overlay_copy_up(inode, INT64_MAX) : 0;
+    struct inode *holder = real(inode);
+    if (error) return error;
+    if (holder->ops->attribute_holder) return holder->ops->attribute_holder(holder, changes, out);
+    *out = NULL;
+    return layers_of(inode)->upper ? -EOPNOTSUPP : 0; /* nothing yet: the upper one will have them */
+}
+
+static int64_t file_seek(struct inode *inode, int64_t offset, bool hole) {
+    struct inode *from = real(inode);
+    return from->ops->seek_data ? from->ops->seek_data(from, offset, hole) : hole ? from->size : offset;
+}
+
 static long link_text(struct inode *inode, char *out, size_t room) {
     struct inode *from = real(inode);
     return from->ops->readlink(from, out, room);
@@ -68,7 +82,7 @@ static long link_text(struct inode *inode, char *out, size_t room) {
 
 const struct inode_ops overlay_file_ops = {
     .read = file_read, .write = file_write, .get_page = file_get_page, .truncate = file_truncate, .allocate = file_allocate,
-    .changed = any_changed, .prepare_write = prepare_write, .sync = file_sync, .blocks = any_blocks, .release = overlay_release,
+    .changed = any_changed, .prepare_write = prepare_write, .sync = file_sync, .blocks = any_blocks, .seek_data = file_seek, .attribute_holder = overlay_attribute_holder, .release = overlay_release,
 };
-const struct inode_ops overlay_link_ops = { .readlink = link_text, .changed = any_changed, .blocks = any_blocks, .release = overlay_release };
-const struct inode_ops overlay_node_ops = { .changed = any_changed, .release = overlay_release };
+const struct inode_ops overlay_link_ops = { .readlink = link_text, .changed = any_changed, .blocks = any_blocks, .attribute_holder = overlay_attribute_holder, .release = overlay_release };
+const struct inode_ops overlay_node_ops = { .changed = any_changed, .attribute_holder = overlay_attribute_holder, .release = overlay_release };

@@ -19,7 +19,9 @@ struct layers {
 static inline struct layers *layers_of(const struct inode *inode) { return inode->data; }
 static inline bool is_kind(const struct inode *inode, uint32_t kind) { return (inode->mode & S_IFMT) == kind; }
 static inline bool is_whiteout(const struct inode *upper) { return is_kind(upper, S_IFCHR) && !upper->rdev; }
-/* An upper directory that hides the lower one of its name: rdev means nothing for directories. */
+/* An upper directory's rdev, which otherwise means nothing: it hides the lower one of its name; it shows another one, see redirect.c. */
+enum { OVERLAY_OPAQUE = 1, OVERLAY_REDIRECTED = 2 };
+static inline bool is_redirected(const struct inode *upper) { return upper->rdev == OVERLAY_REDIRECTED; }
 static inline bool is_opaque(const struct inode *upper) { return upper->rdev != 0; }
 
 extern const struct inode_ops overlay_directory_ops, overlay_file_ops, overlay_link_ops, overlay_node_ops;
@@ -31,4 +33,9 @@ void overlay_release(struct inode *);
 void overlay_take_attributes(struct inode *to, const struct inode *from);
 /* Makes the upper inode, and those of the directories above it. most: bytes of content that are wanted. 0 or -errno. */
 int overlay_copy_up(struct inode *, int64_t most);
+/* A lower directory is shown by an upper one that does not have its name and place: 0 or -ENOSPC. The lower one is borrowed where it is asked for. */
+int overlay_redirect(struct inode *upper, struct inode *lower);
+struct inode *overlay_redirected(const struct inode *upper);
+void overlay_redirect_drop(const struct inode *upper);
+int overlay_attribute_holder(struct inode *, bool changes, struct inode **out); /* inode_ops.attribute_holder */
 #endif

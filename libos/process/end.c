@@ -2,6 +2,8 @@
  * The end of a process: its threads go, what it has is given back, its children get the first process as parent, its own parent is told.
  */
 #include "arch/arch.h"
+#include "cpu-time/cpu_time.h"
+#include "cpu-timers/cpu_timers.h"
 #include "file/file.h"
 #include "memory/memory.h"
 #include "process/process.h"
@@ -10,6 +12,7 @@
 
 extern __typeof(mount_view_put) mount_view_put __attribute__((weak));
 void itimer_end(struct process *) __attribute__((weak)); /* by `itimer` */
+#pragma weak cpu_timers_process_end
 void limits_put(struct process *) __attribute__((weak)); /* by `system` */
 void sem_process_end(struct process *) __attribute__((weak)); /* by `ipc-sem` */
 
@@ -71,6 +74,8 @@ static void give_children_away(struct process *process) {
 static void finish(struct process *process) {
     struct family *family = process->family;
     if (itimer_end) itimer_end(process);
+    if (cpu_timers_process_end) cpu_timers_process_end(process);
+    cpu_time_space_end(process);
     if (sem_process_end) sem_process_end(process);
     if (limits_put) limits_put(process);
     if (process->files) file_table_put(process->files);

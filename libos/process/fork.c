@@ -2,6 +2,7 @@
  * Making processes: fork, vfork, clone, clone3. The child continues with a copy of the caller's registers; memory is copied on write, or shared
  * until exec when the caller waits for that (CLONE_VM with CLONE_VFORK).
  */
+#include "cpu-timers/cpu_timers.h"
 #include "file/file.h"
 #include "init/init.h"
 #include "memory/memory.h"
@@ -21,6 +22,7 @@ extern __typeof(mount_view_put) mount_view_put __attribute__((weak));
 uint64_t limit_processes(const struct process *) __attribute__((weak));
 void limits_get(struct process *) __attribute__((weak));
 void limits_put(struct process *) __attribute__((weak));
+#pragma weak cpu_timers_limit
 
 struct family first_family = {.references = 1, .process = &first_process};
 static void family_start(void) { first_process.family = &first_family; }
@@ -32,6 +34,14 @@ static bool too_many(void) {
         if (p->credentials.uid == current_process()->credentials.uid)
             for (struct thread *t = p->threads; t; t = t->next) count++;
     return count >= most;
+}
+
+#pragma weak memory_reclaim
+/* What a fork copies only when it is written to must be there then: without a rest of free memory it is refused, not ended later. */
+static bool memory_is_short(void) {
+    uint64_t least = memory_total() >> 5, left = memory_free();
+    if (left < least && memory_reclaim) memory_reclaim((least - left) >> PAGE_SHIFT);
+    return memory_free() < least;
 }
 
 static bool copy_groups(struct credentials *to) {
@@ -111,6 +121,7 @@ long process_clone(const struct trap_frame *frame, const struct clone_request *r
     if (request->exit_signal > SIGNAL_MOST) return -EINVAL;
     if (current_process()->ending) return -EINTR;
     if (too_many()) return -EAGAIN;
+    if (!(flags & CLONE_VM) && memory_is_short()) return -ENOMEM;
     if (!(p = copy_process(flags))) return -ENOMEM;
     if (flags & CLONE_CLEAR_SIGHAND) signal_reset(p->signals);
     int error = thread_create(p, frame, request, &thread);
@@ -136,6 +147,7 @@ long process_clone(const struct trap_frame *frame, const struct clone_request *r
     if (flags & CLONE_PARENT_SETTID) user_copy_out(request->parent_tid, &pid, sizeof pid);
     while (last->next) last = last->next;
     last->next = p;
+    if (current_process()->cpu_limited && cpu_timers_limit) cpu_timers_limit(p);
     struct family *family = p->family;
     family->references++;
     thread_start(thread);

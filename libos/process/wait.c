@@ -1,4 +1,5 @@
 /* wait4 and waitid: a caller looks through its children for one that has what it asks for, and sleeps until one of them changes. */
+#include "cpu-time/cpu_time.h"
 #include "process/process.h"
 #include "syscall/syscall.h"
 
@@ -50,13 +51,18 @@ static void consume(struct search *s) {
     if (s->options & WNOWAIT) return;
     if (s->what == PROCESS_STOPPED) f->stop_signal = 0;
     else if (s->what == PROCESS_CONTINUED) f->continued = false;
-    else process_reap(s->found);
+    else {
+        cpu_time_reaped(current_process(), s->found);
+        process_reap(s->found);
+    }
 }
 
-static int give_usage(void *out) {
-    const long none[18] = {0}; /* CPU time is not told apart by process */
-    return out ? user_copy_out(out, none, sizeof none) : 0;
+/* What the child and those that it waited for have used; asked before it is gone. */
+static void take_usage(const struct search *s, struct rusage *usage) {
+    if (s->found) cpu_time_usage_both(s->found, usage);
+    else *usage = (struct rusage){0};
 }
+static int give_usage(void *out, const struct rusage *usage) { return out ? user_copy_out(out, usage, sizeof *usage) : 0; }
 
 SYSCALL_DEFINE(wait4, int pid, int *status, unsigned options, void *usage) {
     struct search s = {.kind = pid == -1 ? P_ALL : pid > 0 ? P_PID : P_PGID, .id = pid > 0 ? pid : -pid};
@@ -68,9 +74,11 @@ SYSCALL_DEFINE(wait4, int pid, int *status, unsigned options, void *usage) {
     if (error || !s.found) return error;
     struct family *f = s.found->family;
     uint32_t value = s.what == PROCESS_STOPPED ? (uint32_t)f->stop_signal << 8 | 0x7f : s.what == PROCESS_CONTINUED ? 0xffff : f->wait_status;
+    struct rusage used;
+    if (usage) take_usage(&s, &used);
     pid = s.found->pid;
     consume(&s);
-    return (status && user_copy_out(status, &value, sizeof value)) || give_usage(usage) ? -EFAULT : pid;
+    return (status && user_copy_out(status, &value, sizeof value)) || give_usage(usage, &used) ? -EFAULT : pid;
 }
 
 SYSCALL_DEFINE(waitid, int kind, int id, void *out, unsigned options, void *usage) {
@@ -87,6 +95,8 @@ SYSCALL_DEFINE(waitid, int kind, int id, void *out, unsigned options, void *usag
     }
     int error = search(&s);
     if (error) return error;
+    struct rusage used;
+    if (usage) take_usage(&s, &used);
     if (s.found) {
         uint32_t value = s.found->family->wait_status;
         struct signal_info *i = (struct signal_info *)info;
@@ -100,5 +110,5 @@ SYSCALL_DEFINE(waitid, int kind, int id, void *out, unsigned options, void *usag
                                                  : value >> 8 & 0xff;
         consume(&s);
     }
-    return (out && user_copy_out(out, info, sizeof info)) || give_usage(usage) ? -EFAULT : 0;
+    return (out && user_copy_out(out, info, sizeof info)) || give_usage(usage, &used) ? -EFAULT : 0;
 }

@@ -1,8 +1,9 @@
 /*
  * Resource limits. Processes that have not changed theirs share the ones that all begin with; a fork shares its parent's until one of them
  * changes some. Enforced, through the functions below: how many processes (`process`), descriptors (`file`), bytes of address space (`vm`) and of a file (`vfs`)
- * there may be. What nothing here exceeds is not enforced; the stack's size is fixed.
+ * there may be, and how much CPU time is used (`cpu-timers`). What nothing here exceeds is not enforced; the stack's size is fixed.
  */
+#include "cpu-timers/cpu_timers.h"
 #include "memory/memory.h"
 #include "syscall/errno.h"
 #include "syscall/syscall.h"
@@ -10,7 +11,7 @@
 #include "file/file.h"
 #include "vm/vm.h"
 
-enum { LIMIT_COUNT = 16, FSIZE = 1, STACK = 3, CORE = 4, NPROC = 6, NOFILE = 7, MEMLOCK = 8, AS = 9, SIGPENDING = 11, MSGQUEUE = 12, NICE = 13, RTPRIO = 14 };
+enum { LIMIT_COUNT = 16, CPU = 0, FSIZE = 1, STACK = 3, CORE = 4, NPROC = 6, NOFILE = 7, MEMLOCK = 8, AS = 9, SIGPENDING = 11, MSGQUEUE = 12, NICE = 13, RTPRIO = 14 };
 #define INFINITE (~0ull)
 struct rlimit64 { uint64_t current, most; };
 
@@ -41,6 +42,12 @@ void limits_get(struct process *process) {
 void limits_put(struct process *process) {
     if (process->limits && !--process->limits->references) kfree(process->limits);
     process->limits = NULL;
+}
+/* By `cpu-timers`, which counts. */
+#pragma weak cpu_timers_limit
+void limit_cpu(const struct process *process, uint64_t *soft, uint64_t *hard) {
+    const struct rlimit64 *l = limit(process, CPU);
+    *soft = l->current, *hard = l->most;
 }
 uint64_t limit_processes(const struct process *process) { return limit(process, NPROC)->current; }
 /* By `file` and `vm`, through weak references: without limits of its own a process has the initial ones, which exceed nothing. */
@@ -76,6 +83,7 @@ SYSCALL_DEFINE(prlimit64, int pid, unsigned resource, const struct rlimit64 *wan
     if (wanted) {
         if (!own(process)) return -ENOMEM;
         *limit(process, resource) = now;
+        if (resource == CPU && cpu_timers_limit) cpu_timers_limit(process);
     }
     return 0;
 }

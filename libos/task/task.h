@@ -9,6 +9,12 @@
 #include "file/file.h"
 struct address_space; struct signal_state; struct signal_thread; struct process; struct mount_view; struct family;
 struct credentials { uint32_t uid, euid, suid, gid, egid, sgid; uint32_t group_count; uint32_t *groups; };
+/* What a thread has used so far; of a process: what its ended threads did, or its children that were waited for. Kept by the component `cpu-time`. */
+struct usage {
+    uint64_t cycles, user_ticks, system_ticks, minor_faults, major_faults, voluntary, involuntary;
+    uint64_t told_user, told_system; /* ns; for children, the sums */
+    uint64_t most_resident;          /* pages */
+};
 struct process {
     int pid, parent_pid, group, session;
     struct address_space *space;
@@ -27,6 +33,10 @@ struct process {
     struct thread *executing;     /* is in exec and waits for the others to end */
     struct interval_timers *timers; /* of the component `itimer`; NULL: none */
     struct limits *limits;        /* of the component `system`; NULL: what all begin with */
+    struct usage ended, children;
+    struct cpu_timer *cpu_timers; /* of the component `cpu-timers`, as the next two */
+    uint64_t cpu_warned;          /* seconds of CPU time at which the next SIGXCPU is due */
+    bool cpu_limited;
     bool ending;                  /* some thread ended it; the others are on their way out */
 };
 enum thread_state { THREAD_RUNNING, THREAD_READY, THREAD_BLOCKED, THREAD_DEAD };
@@ -42,6 +52,7 @@ struct thread {
     struct thread *run_next;       /* in the run queue */
     uintptr_t robust_list;
     enum thread_state state;       /* the scheduler's */
+    struct usage used;
     bool mask_saved;               /* a call's own signal mask is to be taken back on the way out */
     bool own_memory; /* a call passes on a buffer of the libOS: user_copy_* take its addresses, too */
 };

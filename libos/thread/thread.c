@@ -4,11 +4,18 @@
  */
 #include "arch/arch.h"
 #include "clock/clock.h"
+#include "cpu-time/cpu_time.h"
+#include "cpu-timers/cpu_timers.h"
 #include "futex/futex.h"
 #include "memory/memory.h"
 #include "signal/signal.h"
 #include "thread/internal.h"
 #include "vm/vm.h"
+
+/* By `cpu-time` and `cpu-timers`. */
+#pragma weak cpu_time_thread_end
+#pragma weak cpu_timers_thread_end
+#pragma weak memory_reclaim
 
 enum { NUMBER_MOST = 4194303, NUMBER_AGAIN = 300 };
 
@@ -40,9 +47,16 @@ static void begin(void *argument) {
     arch_return_to_program(frame);
 }
 
+/* The last pages are for what the threads that are there still touch: who makes another gets an error, not those their end. */
+static bool memory_is_short(void) {
+    uint64_t least = memory_total() >> 7;
+    if (memory_free() >= least) return false;
+    return !memory_reclaim || !memory_reclaim(least >> PAGE_SHIFT);
+}
+
 int thread_create(struct process *process, const struct trap_frame *frame, const struct clone_request *request, struct thread **out) {
     struct thread *self = current_thread(), *made;
-    if (arch_thread_adopt(&self->arch)) return -ENOMEM;
+    if (memory_is_short() || arch_thread_adopt(&self->arch)) return -ENOMEM;
     if (!(made = kzalloc(sizeof *made))) return -ENOMEM;
     if (!(made->signals = signal_thread_create()) || arch_thread_prepare(&made->arch, begin, made)) {
         kfree(made->signals);
@@ -103,6 +117,8 @@ long thread_clone(const struct trap_frame *frame, const struct clone_request *re
 void thread_release(void) {
     struct thread *self = current_thread(), **link = &self->process->threads;
     futex_thread_end(self);
+    if (cpu_timers_thread_end) cpu_timers_thread_end(self);
+    if (cpu_time_thread_end) cpu_time_thread_end(self);
     while (*link != self) link = &(*link)->next;
     *link = self->next;
     signal_thread_end(self);

@@ -51,6 +51,24 @@ int content_get(struct content *content, uint64_t index, uint64_t *physical) {
     return 0;
 }
 
+/* From page `index` of the subtree on: skips what is absent, or what is there, whole subtrees at a time where it can. */
+static uint64_t next(uint64_t at, unsigned height, uint64_t index, bool hole) {
+    if (!at) return hole ? index : span(height);
+    if (!height) return hole ? 1 : index;
+    uint64_t step = span(height - 1);
+    for (uint64_t i = index / step, within = index % step; i < FANOUT; i++, within = 0) {
+        uint64_t found = next(table_of(at)[i], height - 1, within, hole);
+        if (found < step) return i * step + found;
+    }
+    return span(height);
+}
+
+uint64_t content_next(const struct content *content, uint64_t index, bool hole) {
+    uint64_t found = index >= span(content->height) ? index : next(content->root, content->height, index, hole);
+    if (hole) return found;
+    return found >= span(content->height) ? ~0ull : found;
+}
+
 /* Empties [first, end) of the subtree in *slot, which covers pages from `base` on; frees tables that become empty. */
 static void drop(struct content *content, uint64_t *slot, unsigned height, uint64_t base, uint64_t first, uint64_t end) {
     if (!*slot || base >= end || base + (span(height) - 1) < first) return;

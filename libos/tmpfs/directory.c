@@ -110,8 +110,8 @@ static long link_text(struct inode *inode, char *out, size_t room) {
     return (long)(length < room ? length : room);
 }
 
-static const struct inode_ops symlink_ops = { .readlink = link_text, .release = plain_release };
-static const struct inode_ops node_ops = { .release = plain_release }; /* FIFOs, sockets, devices: names only */
+static const struct inode_ops symlink_ops = { .readlink = link_text, .attribute_holder = tmpfs_attribute_holder, .release = plain_release };
+static const struct inode_ops node_ops = { .attribute_holder = tmpfs_attribute_holder, .release = plain_release }; /* FIFOs, sockets, devices: names only */
 
 /* Puts a new inode under its name; a failure gives it up. */
 static int enter(struct inode *directory, const char *name, size_t length, struct inode *inode, struct inode **out) {
@@ -141,6 +141,19 @@ static int directory_create(struct inode *directory, const char *name, size_t le
     }
     if (inode) inode->rdev = rdev;
     return enter(directory, name, length, inode, out);
+}
+
+/* Like a new file, but for the name. */
+static int temporary(struct inode *directory, uint32_t mode, struct inode **out) {
+    if (!tmpfs_inode_allowed(directory->super)) return -ENOSPC;
+    struct inode *inode = *out = tmpfs_file_create(directory->super, mode);
+    if (!inode) {
+        tmpfs_inode_gone(directory->super);
+        return -ENOSPC;
+    }
+    inode->nlink = 0;
+    if (directory->mode & S_ISGID) inode->gid = directory->gid;
+    return 0;
 }
 
 static int directory_symlink(struct inode *directory, const char *name, size_t length, const char *target, struct inode **out) {
@@ -248,7 +261,7 @@ static uint64_t no_blocks(struct inode *inode) {
 
 const struct inode_ops tmpfs_directory_ops = {
     .lookup = directory_lookup, .create = directory_create, .symlink = directory_symlink, .link = directory_link, .unlink = directory_unlink,
-    .rename = directory_rename, .iterate = directory_iterate, .blocks = no_blocks, .release = directory_release,
+    .rename = directory_rename, .iterate = directory_iterate, .blocks = no_blocks, .temporary = temporary, .attribute_holder = tmpfs_attribute_holder, .release = directory_release,
 };
 
 struct inode *tmpfs_root_create(struct superblock *super, uint32_t mode) { return make_directory(super, S_IFDIR | mode, NULL); }

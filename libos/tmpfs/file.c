@@ -99,6 +99,19 @@ static int file_allocate(struct inode *inode, int64_t start, int64_t length, boo
     return 0;
 }
 
+static int64_t file_seek(struct inode *inode, int64_t offset, bool hole) {
+    uint64_t index = (uint64_t)offset >> PAGE_SHIFT, found = content_next(inode->data, index, hole);
+    if (found == index) return offset;
+    if (found >= ((uint64_t)inode->size + PAGE_SIZE - 1) >> PAGE_SHIFT) return hole ? inode->size : -ENXIO;
+    return (int64_t)(found << PAGE_SHIFT);
+}
+
+int tmpfs_attribute_holder(struct inode *inode, bool changes, struct inode **out) {
+    (void)changes;
+    *out = inode;
+    return 0;
+}
+
 static uint64_t file_blocks(struct inode *inode) {
     return ((struct content *)inode->data)->pages * (PAGE_SIZE / 512);
 }
@@ -112,7 +125,7 @@ static void file_release(struct inode *inode) {
 
 const struct inode_ops tmpfs_file_ops = {
     .read = file_read, .write = file_write, .get_page = file_get_page, .truncate = file_truncate, .allocate = file_allocate,
-    .blocks = file_blocks, .release = file_release,
+    .seek_data = file_seek, .blocks = file_blocks, .attribute_holder = tmpfs_attribute_holder, .release = file_release,
 };
 
 struct inode *tmpfs_file_create(struct superblock *super, uint32_t mode) {

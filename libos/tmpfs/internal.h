@@ -26,6 +26,7 @@ extern const struct inode_ops tmpfs_directory_ops, tmpfs_file_ops;
 /* What one of them may hold, and holds; super->data. A most of 0 is none. */
 struct tmpfs_limits { uint64_t pages_most, pages, inodes_most, inodes; uint32_t mode; };
 static inline struct tmpfs_limits *tmpfs_limits_of(const struct superblock *super) { return super->data; }
+int tmpfs_attribute_holder(struct inode *, bool changes, struct inode **out);
 bool tmpfs_inode_allowed(struct superblock *); /* and counts it */
 void tmpfs_inode_gone(struct superblock *);
 struct inode *tmpfs_root_create(struct superblock *, uint32_t mode);

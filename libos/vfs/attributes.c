@@ -33,7 +33,20 @@ static int file_stat(struct file *file, struct linux_stat *out) {
     return file->ops->stat ? file->ops->stat(file, out) : 0;
 }
 
-struct stat_request { struct linux_stat *out; bool follow; };
+/* more: for statx, what struct stat has no field for. */
+struct stat_request { struct linux_stat *out; bool follow; struct linux_statx *more; };
+static struct linux_statx_timestamp statx_time(struct linux_timespec time) {
+    return (struct linux_statx_timestamp){ .seconds = time.seconds, .nanoseconds = (uint32_t)time.nanoseconds };
+}
+
+static void fill_more(struct path path, struct linux_statx *out) {
+    out->mask |= STATX_BTIME | STATX_MNT_ID;
+    out->btime = statx_time(path.dentry->inode->btime);
+    out->mount_id = path.mount->id;
+    out->attributes_mask |= STATX_ATTR_MOUNT_ROOT;
+    if (path.dentry == path.mount->root) out->attributes |= STATX_ATTR_MOUNT_ROOT;
+}
+
 static long stat_path(struct path path, void *argument) {
     struct stat_request *request = argument;
     struct inode *inode = path.dentry->inode;
@@ -42,22 +55,25 @@ static long stat_path(struct path path, void *argument) {
     if (request->follow && inode->ops->target) return -ENOENT;
     if (path.dentry == path.mount->root) inode_refresh(inode); /* others were refreshed on the way here */
     inode_fill_stat(inode, request->out);
+    if (request->more) fill_more(path, request->more);
     return 0;
 }
 
-static long stat_at(int directory, const char *program_path, int flags, struct linux_stat *out) {
+static long stat_at(int directory, const char *program_path, int flags, struct linux_stat *out, struct linux_statx *more) {
     if (empty_path(program_path, flags) && directory != AT_FDCWD) {
         struct file *file = file_lookup(directory);
-        return file ? file_stat(file, out) : -EBADF;
+        if (!file) return -EBADF;
+        if (more && file_open_of(file)) fill_more(file_open_of(file)->path, more);
+        return file_stat(file, out);
     }
-    struct stat_request request = { out, !(flags & AT_SYMLINK_NOFOLLOW) };
+    struct stat_request request = { out, !(flags & AT_SYMLINK_NOFOLLOW), more };
     return with_path(directory, program_path, flags, stat_path, &request);
 }
 
 SYSCALL_DEFINE(newfstatat, int directory, const char *path, struct linux_stat *out, int flags) {
     struct linux_stat stat;
     if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH)) return -EINVAL;
-    long error = stat_at(directory, path, flags, &stat);
+    long error = stat_at(directory, path, flags, &stat, NULL);
     return error ? error : user_copy_out(out, &stat, sizeof stat);
 }
 
@@ -69,20 +85,18 @@ SYSCALL_DEFINE(lstat, const char *path, struct linux_stat *out) {
     return sys_newfstatat(AT_FDCWD, path, out, AT_SYMLINK_NOFOLLOW);
 }
 
-static struct linux_statx_timestamp statx_time(struct linux_timespec time) {
-    return (struct linux_statx_timestamp){ .seconds = time.seconds, .nanoseconds = (uint32_t)time.nanoseconds };
-}
-
 static uint32_t major_of(uint64_t device) { return (uint32_t)(device >> 8 & 0xfff); }
 static uint32_t minor_of(uint64_t device) { return (uint32_t)(device & 0xff); }
 
 SYSCALL_DEFINE(statx, int directory, const char *path, int flags, unsigned mask, struct linux_statx *out) {
     struct linux_stat s;
     if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE) || mask & 1u << 31) return -EINVAL;
-    long error = stat_at(directory, path, flags, &s);
+    struct linux_statx more = { 0 };
+    long error = stat_at(directory, path, flags, &s, &more);
     if (error) return error;
     struct linux_statx x = {
-        .mask = STATX_BASIC_STATS, .blksize = (uint32_t)s.blksize, .nlink = (uint32_t)s.nlink, .uid = s.uid, .gid = s.gid,
+        .mask = STATX_BASIC_STATS | more.mask, .btime = more.btime, .mount_id = more.mount_id, .attributes = more.attributes,
+        .attributes_mask = more.attributes_mask, .blksize = (uint32_t)s.blksize, .nlink = (uint32_t)s.nlink, .uid = s.uid, .gid = s.gid,
         .mode = (uint16_t)s.mode, .ino = s.ino, .size = (uint64_t)s.size, .blocks = (uint64_t)s.blocks, .atime = statx_time(s.atime),
         .ctime = statx_time(s.ctime), .mtime = statx_time(s.mtime), .rdev_major = major_of(s.rdev), .rdev_minor = minor_of(s.rdev),
         .dev_major = major_of(s.dev), .dev_minor = minor_of(s.dev),
@@ -135,7 +149,9 @@ static long mode_path(struct path path, void *argument) {
     if (path_read_only(path)) return -EROFS;
     if (!owner_or_root(inode)) return -EPERM;
     if (is_symlink(inode)) return -EOPNOTSUPP;
-    inode->mode = (inode->mode & S_IFMT) | (*(uint32_t *)argument & 07777);
+    uint32_t mode = *(uint32_t *)argument & 07777;
+    if (current_process()->credentials.euid && !in_group(inode->gid)) mode &= ~(uint32_t)S_ISGID; /* chmod(2) */
+    inode->mode = (inode->mode & S_IFMT) | mode;
     return change(inode);
 }
 
@@ -158,7 +174,7 @@ static long owner_path(struct path path, void *argument) {
     uint32_t keep = ~0u;
     if (path_read_only(path)) return -EROFS;
     if (current_process()->credentials.euid && (owner->uid != keep || owner->gid != keep)) {
-        bool own_group = owner->gid == keep || owner->gid == current_process()->credentials.egid;
+        bool own_group = owner->gid == keep || owner->gid == inode->gid || in_group(owner->gid);
         if (!owner_or_root(inode) || (owner->uid != keep && owner->uid != inode->uid) || !own_group) return -EPERM;
     }
     if (owner->uid != keep) inode->uid = owner->uid;

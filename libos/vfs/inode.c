@@ -36,10 +36,12 @@ void inode_refresh(struct inode *inode) {
 }
 
 void inode_put(struct inode *inode) {
-    if (--inode->references == 0) inode->ops->release(inode);
+    if (--inode->references) return;
+    if (inode->xattrs) xattrs_free(inode);
+    inode->ops->release(inode);
 }
 
-static bool in_group(uint32_t gid) {
+bool in_group(uint32_t gid) {
     const struct credentials *who = &current_process()->credentials;
     if (gid == who->egid) return true;
     for (uint32_t i = 0; i < who->group_count; i++)

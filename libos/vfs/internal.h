@@ -54,6 +54,10 @@ struct path path_mounted(struct path); /* what is mounted on it, on top; moves t
 enum { WALK_NO_FOLLOW = 1, WALK_PARENT = 2, WALK_DIRECTORY = 4, WALK_EMPTY = 8 };
 /* Follows `text` from `start`. WALK_PARENT: stops before the last name, which goes to *last (within `text`, or "." at the root). */
 int walk_from(struct path start, const char *text, unsigned flags, struct path *out, struct name *last);
+/* What openat2's RESOLVE_* flags forbid on the way. top: what the path may not leave; borrowed. */
+enum { RESOLVE_NO_XDEV = 1, RESOLVE_NO_MAGICLINKS = 2, RESOLVE_NO_SYMLINKS = 4, RESOLVE_BENEATH = 8, RESOLVE_IN_ROOT = 16, RESOLVE_CACHED = 32 };
+struct walk_limits { unsigned resolve; struct path top; };
+int walk_limited(struct path start, const char *text, unsigned flags, const struct walk_limits *, struct path *out, struct name *last);
 /* A call's (directory descriptor, path): copies the path in. buffer: PATH_MAX bytes that *last points into. */
 int walk_user(int directory, const char *program_path, unsigned flags, char *buffer, struct path *out, struct name *last);
 /* The same with a path that is already here. */
@@ -65,6 +69,7 @@ enum { MAY_EXECUTE = 1, MAY_WRITE = 2, MAY_READ = 4 };
 int inode_permission(const struct inode *, unsigned may); /* 0 or -EACCES; the effective user */
 int may_change_directory(struct path directory); /* write and search permission, not read-only, not deleted */
 bool owner_or_root(const struct inode *);
+bool in_group(uint32_t gid); /* the effective or a supplementary group */
 int sticky_forbids(const struct inode *directory, const struct inode *victim);
 static inline bool is_directory(const struct inode *inode) { return (inode->mode & S_IFMT) == S_IFDIR; }
 static inline bool is_symlink(const struct inode *inode) { return (inode->mode & S_IFMT) == S_IFLNK; }
@@ -78,6 +83,7 @@ struct open_file { struct path path; struct inode *inode; void *state; };
 /* By `fifo`, where the program can make one. */
 extern const struct file_ops fifo_ops __attribute__((weak));
 extern __typeof(fifo_open) fifo_open __attribute__((weak));
+#define O_MADE 0x40000000 /* within: the file was just made, its mode does not limit this opening */
 int open_path(struct path path, uint32_t flags, struct file **out); /* takes the path's reference in any case */
 bool file_is_vfs(const struct file *);
 struct open_file *file_open_of(struct file *); /* NULL when it is not a VFS file */
@@ -86,6 +92,7 @@ void inode_refresh(struct inode *); /* where others change it; an error leaves w
 void inode_fill_stat(struct inode *, struct linux_stat *out);
 int inode_check_size(int64_t start, int64_t *end); /* RLIMIT_FSIZE for [start, *end), shortened to it; else -EFBIG, with SIGXFSZ */
 int inode_truncate(struct inode *, int64_t size);
+void xattrs_free(struct inode *);
 long path_text(struct path path, char *out, size_t room);
 extern struct mount *first_mount;
 void mount_view_start(struct path root); /* the first process's root and working directory */

@@ -122,6 +122,13 @@ SYSCALL_DEFINE(symlink, const char *target, const char *path) {
     return sys_symlinkat(target, AT_FDCWD, path);
 }
 
+/* As Linux has it with fs.protected_hardlinks, which distributions set (proc_sys_fs(5)): not to others' files that one may not write, or that run as others. */
+static bool may_link(const struct inode *inode) {
+    if (owner_or_root(inode)) return true;
+    bool runs_as_other = inode->mode & S_ISUID || (inode->mode & (S_ISGID | 010)) == (S_ISGID | 010);
+    return is_regular(inode) && !runs_as_other && !inode_permission(inode, MAY_READ | MAY_WRITE);
+}
+
 SYSCALL_DEFINE(linkat, int from_directory, const char *from, int to_directory, const char *to, int flags) {
     struct path source;
     struct place place;
@@ -136,12 +143,13 @@ SYSCALL_DEFINE(linkat, int from_directory, const char *from, int to_directory, c
     if (!error) {
         struct inode *inode = source.dentry->inode, *directory = place.parent.dentry->inode;
         error = check_new(&place, false);
-        if (!error && is_directory(inode)) error = -EPERM;
+        if (!error && (is_directory(inode) || !may_link(inode))) error = -EPERM;
         if (!error && inode->super != directory->super) error = -EXDEV;
-        if (!error && inode->nlink == 0) error = -ENOENT;
+        if (!error && inode->nlink == 0 && !inode->linkable) error = -ENOENT;
         if (!error && !directory->ops->link) error = -EPERM;
         if (!error) error = directory->ops->link(directory, place.last.text, place.last.length, inode);
         if (!error) {
+            inode->linkable = false;
             inode->ctime = vfs_now();
             inode_get(inode);
             error = made(&place, inode);

@@ -86,14 +86,16 @@ static long regular_write(struct file *file, const struct iovec *vector, int cou
 
 static int64_t regular_seek(struct file *file, int64_t offset, int whence) {
     if (whence != SEEK_SET && whence != SEEK_CUR) inode_refresh(file_open_of(file)->inode);
-    int64_t size = file_open_of(file)->inode->size, base;
+    struct inode *inode = file_open_of(file)->inode;
+    int64_t size = inode->size, base;
     switch (whence) {
     case SEEK_SET: base = 0; break;
     case SEEK_CUR: base = file->position; break;
     case SEEK_END: base = size; break;
-    case SEEK_DATA: case SEEK_HOLE: /* all is data up to the end: always a true answer (lseek(2)) */
+    case SEEK_DATA: case SEEK_HOLE:
         if (offset < 0 || offset >= size) return -ENXIO;
-        return file->position = whence == SEEK_DATA ? offset : size;
+        base = inode->ops->seek_data ? inode->ops->seek_data(inode, offset, whence == SEEK_HOLE) : whence == SEEK_DATA ? offset : size;
+        return base < 0 ? base : (file->position = base);
     default: return -EINVAL;
     }
     if (__builtin_add_overflow(base, offset, &base)) return -EOVERFLOW;
@@ -190,8 +192,10 @@ int open_path(struct path path, uint32_t flags, struct file **out) {
     struct inode *inode = path.dentry->inode;
     const struct file_ops *ops = flags & O_PATH ? &path_ops : is_directory(inode) ? &directory_ops : &regular_ops;
     int error = 0;
+    bool made = flags & O_MADE;
+    flags &= ~(uint32_t)O_MADE;
     if (!(flags & O_PATH)) {
-        error = check_open(path, flags);
+        error = made ? 0 : check_open(path, flags);
         if (!error && inode->ops->target) {
             struct file *target = inode->ops->target(inode);
             if (target) file_get(*out = target);
@@ -265,11 +269,12 @@ static int create_and_open(struct path parent, struct name last, uint32_t flags,
 }
 
 /* O_CREAT: a dangling link's target is made, so the last name is looked at here and not by the walk. start's reference stays. */
-static int open_creating(struct path start, const char *text, uint32_t flags, uint32_t mode, unsigned links, struct file **out) {
+static int open_creating(struct path start, const char *text, uint32_t flags, uint32_t mode, unsigned links, const struct walk_limits *limits,
+                         struct file **out) {
     struct path parent;
     struct name last;
     struct dentry *found;
-    int error = walk_from(start, text, WALK_PARENT, &parent, &last);
+    int error = walk_limited(start, text, WALK_PARENT, limits, &parent, &last);
     if (error) return error;
     bool special = last.text[0] == '.' && (last.length == 1 || (last.length == 2 && last.text[1] == '.'));
     if (special || last.text[last.length] == '/') {
@@ -282,6 +287,12 @@ static int open_creating(struct path start, const char *text, uint32_t flags, ui
         if (!error) dentry_put(found);
         path_put(parent);
         return error ? error : -EEXIST;
+    }
+    if (limits && limits->resolve & (RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS) && is_symlink(found->inode) &&
+        (limits->resolve & RESOLVE_NO_SYMLINKS || found->inode->ops->jump || found->inode->ops->target)) {
+        dentry_put(found);
+        path_put(parent);
+        return -ELOOP;
     }
     if (found->inode->ops->jump && !(flags & O_NOFOLLOW)) {
         struct path to;
@@ -296,7 +307,7 @@ static int open_creating(struct path start, const char *text, uint32_t flags, ui
         char *target = links < 40 ? walk_buffer() : NULL;
         long length = target ? found->inode->ops->readlink(found->inode, target, PATH_MAX - 1) : links < 40 ? -ENOMEM : -ELOOP;
         if (length >= 0) target[length] = 0;
-        error = length < 0 ? (int)length : open_creating(parent, target, flags, mode, links + 1, out);
+        error = length < 0 ? (int)length : open_creating(parent, target, flags, mode, links + 1, limits, out);
         if (target) walk_buffer_free(target);
         dentry_put(found);
         path_put(parent);
@@ -308,21 +319,60 @@ static int open_creating(struct path start, const char *text, uint32_t flags, ui
     return open_path(path, flags, out);
 }
 
-int open_at(int directory, const char *text, uint32_t flags, uint32_t mode, struct file **out) {
-    struct path path;
+/* A file without a name in the directory that the path leads to; it may get one by linkat unless O_EXCL is given. */
+static int open_temporary(struct path path, uint32_t flags, uint32_t mode, struct file **out) {
+    struct inode *directory = path.dentry->inode, *made;
+    struct dentry *dentry;
+    char name[24] = "#";
+    int error = !is_directory(directory) ? -ENOTDIR : (flags & O_ACCMODE) == O_RDONLY ? -EINVAL : 0;
+    if (!error && path.mount->flags & MOUNT_READ_ONLY) error = -EROFS;
+    if (!error) error = may_change_directory(path);
+    if (!error && !directory->ops->temporary) error = -EOPNOTSUPP;
+    if (!error) error = directory->ops->temporary(directory, S_IFREG | (mode & 07777 & ~view()->umask), &made);
+    if (error) return error;
+    made->linkable = !(flags & O_EXCL);
+    size_t length = 1;
+    for (uint64_t unit = 1000000000000, number = made->ino; unit; unit /= 10)
+        if (number >= unit || unit == 1) name[length++] = (char)('0' + number / unit % 10);
+    error = dentry_add(path.dentry, (struct name){ name, length }, made, &dentry);
+    if (error) return error;
+    dentry_delete(dentry);
+    mount_get(path.mount);
+    return open_path((struct path){ path.mount, dentry }, (flags & ~(uint32_t)(O_TMPFILE | O_EXCL | O_CREAT)) | O_MADE, out);
+}
+
+/* As openat2(2): limits->top is filled in here. */
+static int open_limited(int directory, const char *text, uint32_t flags, uint32_t mode, struct walk_limits *limits, struct file **out) {
+    struct path start, path;
     int error;
-    if ((flags & O_TMPFILE) == O_TMPFILE) return -EOPNOTSUPP;
+    bool temporary = (flags & O_TMPFILE) == O_TMPFILE, creates = flags & O_CREAT && !(flags & O_PATH), whole = *text == '/' && !limits;
     if (flags & O_PATH) flags &= O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC;
-    if (flags & O_CREAT) {
-        if (flags & O_DIRECTORY) return -EINVAL;
-        error = walk_at(*text == '/' ? AT_FDCWD : directory, *text ? "" : text, *text ? WALK_EMPTY : 0, &path, NULL);
-        if (error) return error;
-        error = open_creating(path, text, flags, mode, 0, out);
-        path_put(path);
-        return error;
+    if (creates && flags & O_DIRECTORY && !temporary) return -EINVAL;
+    if (!*text) return -ENOENT;
+    error = walk_at(whole ? AT_FDCWD : directory, "", WALK_EMPTY, &start, NULL);
+    if (!error && !whole && !is_directory(start.dentry->inode)) {
+        path_put(start);
+        error = -ENOTDIR;
     }
-    error = walk_at(directory, text, flags & O_NOFOLLOW ? WALK_NO_FOLLOW : 0, &path, NULL);
-    return error ? error : open_path(path, flags, out);
+    if (error) return error;
+    if (limits) limits->top = start;
+    if (creates && !temporary) {
+        error = open_creating(start, text, flags, mode, 0, limits, out);
+    } else {
+        error = walk_limited(start, text, flags & O_NOFOLLOW ? WALK_NO_FOLLOW : 0, limits, &path, NULL);
+        if (!error && temporary) {
+            error = open_temporary(path, flags, mode, out);
+            path_put(path);
+        } else if (!error) {
+            error = open_path(path, flags, out);
+        }
+    }
+    path_put(start);
+    return error;
+}
+
+int open_at(int directory, const char *text, uint32_t flags, uint32_t mode, struct file **out) {
+    return open_limited(directory, text, flags, mode, NULL, out);
 }
 
 int vfs_open_program(const char *text, struct file **out, uint64_t *size) {
@@ -347,17 +397,43 @@ int vfs_open_program(const char *text, struct file **out, uint64_t *size) {
     return error ? error : -ENOMEM;
 }
 
-SYSCALL_DEFINE(openat, int directory, const char *program_path, int flags, uint32_t mode) {
+static long open_call(int directory, const char *program_path, uint32_t flags, uint32_t mode, struct walk_limits *limits) {
     char *text = walk_buffer();
     struct file *file;
     if (!text) return -ENOMEM;
     long result = user_string_in(text, program_path, PATH_MAX);
-    if (result >= 0) result = open_at(directory, text, (uint32_t)flags, mode, &file);
+    if (result >= 0) result = open_limited(directory, text, flags, mode, limits, &file);
     walk_buffer_free(text);
     if (result) return result;
     result = file_install(file, 0, flags & O_CLOEXEC);
     if (result < 0) file_put(file);
     return result;
+}
+
+SYSCALL_DEFINE(openat, int directory, const char *path, int flags, uint32_t mode) {
+    return open_call(directory, path, (uint32_t)flags, mode, NULL);
+}
+
+struct open_how { uint64_t flags, mode, resolve; };
+#define O_KNOWN (O_ACCMODE | O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_APPEND | O_NONBLOCK | O_SYNC | O_ASYNC | O_DIRECT | O_LARGEFILE | \
+                 O_NOFOLLOW | O_NOATIME | O_CLOEXEC | O_PATH | O_TMPFILE)
+SYSCALL_DEFINE(openat2, int directory, const char *path, const uint8_t *program_how, size_t size) {
+    struct open_how how = { 0 };
+    if (size < sizeof how) return -EINVAL;
+    if (size > PAGE_SIZE) return -E2BIG;
+    if (user_copy_in(&how, program_how, sizeof how)) return -EFAULT;
+    for (size_t at = sizeof how; at < size; at++) { /* what a newer ABI added must not be asked for */
+        uint8_t byte;
+        if (user_copy_in(&byte, program_how + at, 1)) return -EFAULT;
+        if (byte) return -E2BIG;
+    }
+    bool makes = how.flags & O_CREAT || (how.flags & O_TMPFILE) == O_TMPFILE;
+    if (how.flags & ~(uint64_t)O_KNOWN || how.resolve & ~63ull || how.mode & ~07777ull || (how.mode && !makes)) return -EINVAL;
+    if (how.resolve & RESOLVE_BENEATH && how.resolve & RESOLVE_IN_ROOT) return -EINVAL;
+    if (how.flags & O_PATH && how.flags & ~(uint64_t)(O_PATH | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC)) return -EINVAL;
+    if (how.resolve & RESOLVE_CACHED) return -EAGAIN; /* always a true answer: not known without looking */
+    struct walk_limits limits = { .resolve = (unsigned)how.resolve };
+    return open_call(directory, path, (uint32_t)how.flags, (uint32_t)how.mode, how.resolve ? &limits : NULL);
 }
 
 SYSCALL_DEFINE(open, const char *path, int flags, uint32_t mode) {
@@ -368,7 +444,7 @@ SYSCALL_DEFINE(creat, const char *path, uint32_t mode) {
     return sys_openat(AT_FDCWD, path, O_CREAT | O_WRONLY | O_TRUNC, mode);
 }
 
-struct user_sink { struct dirent_sink sink; uint8_t *program; size_t room, used; int error; int64_t *position; };
+struct user_sink { struct dirent_sink sink; uint8_t *program; size_t room, used; int error; int64_t *position; bool old; };
 static bool add_entry(struct dirent_sink *sink, const char *name, size_t length, uint64_t ino, uint32_t mode, int64_t offset) {
     struct user_sink *user = (struct user_sink *)sink;
     union { struct linux_dirent64 entry; uint8_t bytes[sizeof(struct linux_dirent64) + NAME_MAX + 9]; } buffer;
@@ -381,6 +457,10 @@ static bool add_entry(struct dirent_sink *sink, const char *name, size_t length,
     memset(&buffer, 0, size);
     buffer.entry = (struct linux_dirent64){ .ino = ino, .offset = offset, .length = (uint16_t)size, .type = (uint8_t)DT_OF_MODE(mode) };
     memcpy(buffer.bytes + head, name, length);
+    if (user->old) { /* getdents: the name one byte earlier, the type last */
+        memmove(buffer.bytes + head - 1, buffer.bytes + head, size - head);
+        buffer.bytes[size - 1] = (uint8_t)DT_OF_MODE(mode);
+    }
     if (user_copy_out(user->program + user->used, &buffer, size)) {
         user->error = -EFAULT;
         return false;
@@ -390,15 +470,23 @@ static bool add_entry(struct dirent_sink *sink, const char *name, size_t length,
     return true;
 }
 
-SYSCALL_DEFINE(getdents64, int descriptor, void *out, unsigned size) {
+static long read_directory(int descriptor, void *out, unsigned size, bool old) {
     struct file *file = file_lookup(descriptor);
     if (!file) return -EBADF;
     if (file->ops != &directory_ops) return -ENOTDIR;
     struct open_file *open = file->data;
     if (open->path.dentry->deleted) return -ENOENT;
     if (!open->inode->ops->iterate) return -ENOTDIR;
-    struct user_sink sink = { { add_entry }, out, size, 0, 0, &file->position };
+    struct user_sink sink = { { add_entry }, out, size, 0, 0, &file->position, old };
     int error = open->inode->ops->iterate(open->inode, file->position, &sink.sink);
     if (sink.used) return (long)sink.used;
     return sink.error ? sink.error : error;
+}
+
+SYSCALL_DEFINE(getdents64, int descriptor, void *out, unsigned size) {
+    return read_directory(descriptor, out, size, false);
+}
+
+SYSCALL_DEFINE(getdents, int descriptor, void *out, unsigned size) {
+    return read_directory(descriptor, out, size, true);
 }

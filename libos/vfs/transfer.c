@@ -185,6 +185,7 @@ SYSCALL_DEFINE(readahead, int descriptor, int64_t offset, size_t size) {
 
 #define FALLOC_KEEP_SIZE 1
 #define FALLOC_PUNCH_HOLE 2
+#define FALLOC_ZERO_RANGE 16
 SYSCALL_DEFINE(fallocate, int descriptor, int mode, int64_t start, int64_t length) {
     struct file *file = file_lookup(descriptor);
     if (!file || (file->flags & O_ACCMODE) == O_RDONLY) return -EBADF;
@@ -194,12 +195,41 @@ SYSCALL_DEFINE(fallocate, int descriptor, int mode, int64_t start, int64_t lengt
     if (!is_regular(inode)) return -ENODEV;
     if (start < 0 || length <= 0) return -EINVAL;
     if (__builtin_add_overflow(start, length, &end)) return -EFBIG;
-    bool punch = mode == (FALLOC_PUNCH_HOLE | FALLOC_KEEP_SIZE);
-    if ((mode & ~FALLOC_KEEP_SIZE && !punch) || !inode->ops->allocate) return -EOPNOTSUPP;
+    int kind = mode & ~FALLOC_KEEP_SIZE;
+    bool punch = mode == (FALLOC_PUNCH_HOLE | FALLOC_KEEP_SIZE), zero = kind == FALLOC_ZERO_RANGE;
+    if ((kind && !punch && !zero) || !inode->ops->allocate) return -EOPNOTSUPP;
     long error = 0;
     int64_t size = inode->size;
-    if (!(mode & FALLOC_KEEP_SIZE) && end > size) error = inode_truncate(inode, end);
+    if (zero) error = inode->ops->allocate(inode, start, length, true);
+    if (!error && !(mode & FALLOC_KEEP_SIZE) && end > size) error = inode_truncate(inode, end);
     if (!error) error = inode->ops->allocate(inode, start, length, punch);
     if (error && inode->size != size) inode_truncate(inode, size);
+    if (!error) inode->mtime = inode->ctime = vfs_now();
     return error;
+}
+
+#define SYNC_FILE_RANGE_ALL 7
+SYSCALL_DEFINE(sync_file_range, int descriptor, int64_t start, int64_t length, unsigned flags) {
+    struct file *file = file_lookup(descriptor);
+    int64_t end;
+    if (!file) return -EBADF;
+    if (flags & ~SYNC_FILE_RANGE_ALL || start < 0 || length < 0 || __builtin_add_overflow(start, length, &end)) return -EINVAL;
+    struct inode *inode = file_inode(file);
+    if (!inode) return -ESPIPE;
+    return flags && inode->ops->sync ? inode->ops->sync(inode) : 0;
+}
+
+/* Handles: no file system here has any, which is also what Linux says of an overlay. */
+SYSCALL_DEFINE(name_to_handle_at, int directory, const char *program_path, void *handle, int *mount, int flags) {
+    char *text = walk_buffer();
+    struct path path;
+    (void)handle, (void)mount;
+    if (!text) return -ENOMEM;
+    long error = flags & ~(AT_SYMLINK_FOLLOW | AT_EMPTY_PATH) ? -EINVAL : 0;
+    unsigned walk = (flags & AT_SYMLINK_FOLLOW ? 0 : WALK_NO_FOLLOW) | (flags & AT_EMPTY_PATH ? WALK_EMPTY : 0);
+    if (!error) error = walk_user(directory, program_path, walk, text, &path, NULL);
+    walk_buffer_free(text);
+    if (error) return error;
+    path_put(path);
+    return -EOPNOTSUPP;
 }

@@ -16,7 +16,7 @@
 #include "file/file.h"
 #include "init/init.h"
 
-struct inode; struct inode_locks; struct dentry; struct mount; struct superblock;
+struct inode; struct inode_locks; struct extended; struct dentry; struct mount; struct superblock;
 struct path { struct mount *mount; struct dentry *dentry; };
 
 /* Receives directory entries; false: full, the entry was not taken. offset: the position after this entry. */
@@ -37,10 +37,14 @@ struct inode_ops {
     long (*readlink)(struct inode *, char *out, size_t room);
     /* Regular files: pages, as file_ops.get_page; a file system without pages has read and write (program memory) instead. */
     int (*get_page)(struct inode *, uint64_t index, int how, uint64_t *physical);
+    int64_t (*seek_data)(struct inode *, int64_t offset, bool hole); /* next data or hole from offset, which is below the size; -ENXIO: only a hole left. Absent: all is data */
     long (*read)(struct inode *, void *program, size_t size, int64_t position);
     long (*write)(struct inode *, const void *program, size_t size, int64_t position);
     int (*truncate)(struct inode *, int64_t size); /* shrinks or grows; sets inode->size */
     int (*allocate)(struct inode *, int64_t start, int64_t length, bool punch); /* absent: -EOPNOTSUPP */
+    int (*temporary)(struct inode *directory, uint32_t mode, struct inode **out); /* a regular file without a name (O_TMPFILE); absent: -EOPNOTSUPP */
+    /* Which inode keeps the extended attributes (`xattrs`): itself, or what it stands for. *out NULL: there are none. Absent: -EOPNOTSUPP */
+    int (*attribute_holder)(struct inode *, bool changes, struct inode **out);
     int (*changed)(struct inode *); /* mode, owner or times were set; absent: they live in the inode only */
     int (*sync)(struct inode *);    /* absent: nothing to do */
     /* For file systems that others change behind our back. refresh: fetches the attributes anew; -ENOENT, -ESTALE: the name by which it was found
@@ -72,6 +76,8 @@ struct inode {
     struct linux_timespec atime, mtime, ctime, btime;
     void *data; /* the file system's */
     struct inode_locks *locks; /* of the component `file-locks`; NULL: none */
+    struct extended *xattrs;   /* vfs's; NULL: none */
+    bool linkable;             /* has no name, and may get one (O_TMPFILE) */
 };
 struct super_ops {
     void (*statfs)(struct superblock *, struct linux_statfs *out);

@@ -5,7 +5,10 @@
 #include "vfs/internal.h"
 
 #define LINKS_MOST 40
-struct walk { struct path at; unsigned links; };
+struct walk { struct path at; unsigned links; const struct walk_limits *limits; /* NULL: none */ };
+
+static bool forbids(const struct walk *walk, unsigned resolve) { return walk->limits && walk->limits->resolve & resolve; }
+#define SCOPED (RESOLVE_BENEATH | RESOLVE_IN_ROOT)
 
 char *walk_buffer(void) {
     return page_alloc();
@@ -62,14 +65,22 @@ static int step(struct walk *walk, struct name name, bool follows, unsigned flag
     int error = inode_permission(directory, MAY_EXECUTE);
     if (error) return error;
     if (name.length == 1 && name.text[0] == '.') return 0;
+    const struct mount *mount = walk->at.mount;
     if (name.length == 2 && name.text[0] == '.' && name.text[1] == '.') {
+        bool at_top = forbids(walk, SCOPED) && path_same(walk->at, walk->limits->top);
+        if (at_top) return forbids(walk, RESOLVE_BENEATH) ? -EXDEV : 0;
         go_up(&walk->at);
-        return 0;
+        return forbids(walk, RESOLVE_NO_XDEV) && walk->at.mount != mount ? -EXDEV : 0;
     }
     if (name.length > NAME_MAX) return -ENAMETOOLONG;
     struct dentry *next;
     error = dentry_lookup(walk->at.dentry, name, &next);
     if (error) return error;
+    bool magic = follows && (next->inode->ops->jump || next->inode->ops->target);
+    if (magic && forbids(walk, RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | SCOPED)) {
+        dentry_put(next);
+        return forbids(walk, RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS) ? -ELOOP : -EXDEV;
+    }
     if (follows && next->inode->ops->jump) {
         struct path to;
         error = next->inode->ops->jump(next->inode, &to);
@@ -78,19 +89,24 @@ static int step(struct walk *walk, struct name name, bool follows, unsigned flag
             if (error) return error;
             path_put(walk->at);
             walk->at = to;
-            return 0;
+            return forbids(walk, RESOLVE_NO_XDEV) && to.mount != mount ? -EXDEV : 0;
         }
     }
-    if (follows && is_symlink(next->inode) && !next->inode->ops->target) return follow(walk, next, flags);
+    if (follows && is_symlink(next->inode) && !next->inode->ops->target) {
+        if (!forbids(walk, RESOLVE_NO_SYMLINKS)) return follow(walk, next, flags);
+        dentry_put(next);
+        return -ELOOP;
+    }
     dentry_put(walk->at.dentry);
     walk->at.dentry = next;
     walk->at = path_mounted(walk->at);
-    return 0;
+    return forbids(walk, RESOLVE_NO_XDEV) && walk->at.mount != mount ? -EXDEV : 0;
 }
 
 static int walk_text(struct walk *walk, const char *text, unsigned flags, struct name *last) {
     if (*text == '/') {
-        struct path root = view()->root;
+        struct path root = forbids(walk, RESOLVE_IN_ROOT) ? walk->limits->top : view()->root;
+        if (forbids(walk, RESOLVE_BENEATH) || (forbids(walk, RESOLVE_NO_XDEV) && root.mount != walk->at.mount)) return -EXDEV;
         path_get(root);
         path_put(walk->at);
         walk->at = root;
@@ -121,8 +137,12 @@ static int walk_text(struct walk *walk, const char *text, unsigned flags, struct
 }
 
 int walk_from(struct path start, const char *text, unsigned flags, struct path *out, struct name *last) {
+    return walk_limited(start, text, flags, NULL, out, last);
+}
+
+int walk_limited(struct path start, const char *text, unsigned flags, const struct walk_limits *limits, struct path *out, struct name *last) {
     if (!*text && !(flags & WALK_EMPTY)) return -ENOENT;
-    struct walk walk = { start, 0 };
+    struct walk walk = { start, 0, limits };
     path_get(start);
     int error = walk_text(&walk, text, flags, last);
     if (!error && flags & WALK_PARENT) error = inode_permission(walk.at.dentry->inode, MAY_EXECUTE);

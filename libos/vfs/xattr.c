@@ -1,80 +1,204 @@
 /*
- * Extended attributes (xattr(7)): no file system here has any. Paths are looked up as ever, then the answer is what Linux gives on such a
- * file system: nothing to list, EOPNOTSUPP for the rest.
+ * Extended attributes (xattr(7)). Owns the list that hangs on an inode; which inode keeps it says the file system (attribute_holder). Rules by name:
+ * user.* for files and directories, by their permissions; trusted.* for the superuser alone; security.* changed by the superuser, read by all;
+ * system.* (access control lists) nowhere.
  */
 #include "vfs/internal.h"
 
-static long by_path(const char *program_path, unsigned flags, long answer) {
+enum { NAME_MOST = 255, VALUE_MOST = 65536, XATTR_CREATE = 1, XATTR_REPLACE = 2 };
+struct extended { struct extended *next; size_t size; uint16_t name_size; char bytes[]; }; /* the name with its NUL, the value */
+struct xattr_name { char text[NAME_MOST + 1]; size_t length; };
+
+void xattrs_free(struct inode *inode) {
+    for (struct extended *at = inode->xattrs, *next; at; at = next) {
+        next = at->next;
+        kfree(at);
+    }
+    inode->xattrs = NULL;
+}
+
+static bool starts(const struct xattr_name *name, const char *prefix) {
+    size_t length = strlen(prefix);
+    return name->length >= length && !memcmp(name->text, prefix, length);
+}
+
+static bool is_root(void) { return !current_process()->credentials.euid; }
+
+static long name_in(struct xattr_name *name, const char *program) {
+    long length = user_string_in(name->text, program, sizeof name->text);
+    if (length == -ENAMETOOLONG || !length) return -ERANGE;
+    name->length = (size_t)length;
+    return length < 0 ? length : 0;
+}
+
+/* May it be read or changed, and which inode has it? */
+static long find_holder(struct path path, const struct xattr_name *name, bool changes, struct inode **holder) {
+    struct inode *inode = path.dentry->inode;
+    bool user = starts(name, "user."), trusted = starts(name, "trusted."), security = starts(name, "security.");
+    if (changes && ((inode->super && inode->super->read_only) || path.mount->flags & MOUNT_READ_ONLY)) return -EROFS;
+    if (!user && !trusted && !security) return -EOPNOTSUPP;
+    if (name->text[name->length - 1] == '.' && name->length <= 9) return -EINVAL; /* the prefix alone */
+    if (trusted && !is_root()) return changes ? -EPERM : -ENODATA;
+    if (security && changes && !is_root()) return -EPERM;
+    if (user && !is_regular(inode) && !is_directory(inode)) return changes ? -EPERM : -ENODATA;
+    if (user && changes && is_directory(inode) && inode->mode & S_ISVTX && !owner_or_root(inode)) return -EPERM;
+    long error = user ? inode_permission(inode, changes ? MAY_WRITE : MAY_READ) : 0;
+    if (error) return error;
+    return inode->ops->attribute_holder ? inode->ops->attribute_holder(inode, changes, holder) : -EOPNOTSUPP;
+}
+
+static struct extended **find(struct inode *holder, const struct xattr_name *name) {
+    struct extended **link = &holder->xattrs;
+    while (*link && ((*link)->name_size != name->length + 1 || memcmp((*link)->bytes, name->text, name->length))) link = &(*link)->next;
+    return link;
+}
+
+/* What a call does once its path is found. */
+struct request { struct xattr_name name; void *value; size_t size; int flags; };
+typedef long (*xattr_action)(struct path, struct request *);
+
+static long get(struct path path, struct request *r) {
+    struct inode *holder;
+    long error = find_holder(path, &r->name, false, &holder);
+    if (error) return error;
+    struct extended *found = holder ? *find(holder, &r->name) : NULL;
+    if (!found) return -ENODATA;
+    if (r->size && r->size < found->size) return -ERANGE;
+    if (r->size && user_copy_out(r->value, found->bytes + found->name_size, found->size)) return -EFAULT;
+    return (long)found->size;
+}
+
+static long set(struct path path, struct request *r) {
+    struct inode *holder;
+    if (r->flags & ~(XATTR_CREATE | XATTR_REPLACE)) return -EINVAL;
+    if (r->size > VALUE_MOST) return -E2BIG;
+    struct extended *made = kmalloc(sizeof *made + r->name.length + 1 + r->size);
+    if (!made) return -ENOMEM;
+    made->size = r->size;
+    made->name_size = (uint16_t)(r->name.length + 1);
+    memcpy(made->bytes, r->name.text, made->name_size);
+    long error = r->size && user_copy_in(made->bytes + made->name_size, r->value, r->size) ? -EFAULT : 0;
+    if (!error) error = find_holder(path, &r->name, true, &holder);
+    struct extended **link = error ? NULL : find(holder, &r->name);
+    if (!error && *link && r->flags & XATTR_CREATE) error = -EEXIST;
+    if (!error && !*link && r->flags & XATTR_REPLACE) error = -ENODATA;
+    if (error) {
+        kfree(made);
+        return error;
+    }
+    struct extended *old = *link;
+    made->next = old ? old->next : NULL;
+    *link = made;
+    kfree(old);
+    path.dentry->inode->ctime = vfs_now();
+    return 0;
+}
+
+static long take_away(struct path path, struct request *r) {
+    struct inode *holder;
+    long error = find_holder(path, &r->name, true, &holder);
+    if (error) return error;
+    struct extended **link = find(holder, &r->name), *old = *link;
+    if (!old) return -ENODATA;
+    *link = old->next;
+    kfree(old);
+    path.dentry->inode->ctime = vfs_now();
+    return 0;
+}
+
+static long list(struct path path, struct request *r) {
+    struct inode *inode = path.dentry->inode, *holder = NULL;
+    long used = 0, error = inode->ops->attribute_holder ? inode->ops->attribute_holder(inode, false, &holder) : 0;
+    if (error && error != -EOPNOTSUPP) return error;
+    for (const struct extended *at = holder && !error ? holder->xattrs : NULL; at; at = at->next) {
+        if (!is_root() && !memcmp(at->bytes, "trusted.", 8)) continue;
+        if (r->size && (size_t)used + at->name_size > r->size) return -ERANGE;
+        if (r->size && user_copy_out((char *)r->value + used, at->bytes, at->name_size)) return -EFAULT;
+        used += at->name_size;
+    }
+    return used;
+}
+
+static long by_path(const char *program_path, unsigned flags, xattr_action act, struct request *request) {
     char *buffer = walk_buffer();
     struct path path;
     if (!buffer) return -ENOMEM;
-    int error = walk_user(AT_FDCWD, program_path, flags, buffer, &path, NULL);
+    long result = walk_user(AT_FDCWD, program_path, flags, buffer, &path, NULL);
     walk_buffer_free(buffer);
-    if (error) return error;
+    if (result) return result;
+    result = act(path, request);
     path_put(path);
-    return answer;
+    return result;
 }
 
-static long by_descriptor(int descriptor, long answer) {
-    return file_lookup(descriptor) ? answer : -EBADF;
+static long by_descriptor(int descriptor, xattr_action act, struct request *request, long otherwise) {
+    struct file *file = file_lookup(descriptor);
+    if (!file || file->flags & O_PATH) return -EBADF;
+    struct open_file *open = file_open_of(file);
+    return open ? act(open->path, request) : otherwise;
+}
+
+static long with_name(struct request *request, const char *name, const void *value, size_t size, int flags) {
+    request->value = (void *)value;
+    request->size = size;
+    request->flags = flags;
+    return name_in(&request->name, name);
 }
 
 SYSCALL_DEFINE(getxattr, const char *path, const char *name, void *value, size_t size) {
-    (void)name, (void)value, (void)size;
-    return by_path(path, 0, -EOPNOTSUPP);
+    struct request request;
+    long error = with_name(&request, name, value, size, 0);
+    return error ? error : by_path(path, 0, get, &request);
 }
-
 SYSCALL_DEFINE(lgetxattr, const char *path, const char *name, void *value, size_t size) {
-    (void)name, (void)value, (void)size;
-    return by_path(path, WALK_NO_FOLLOW, -EOPNOTSUPP);
+    struct request request;
+    long error = with_name(&request, name, value, size, 0);
+    return error ? error : by_path(path, WALK_NO_FOLLOW, get, &request);
 }
-
 SYSCALL_DEFINE(fgetxattr, int descriptor, const char *name, void *value, size_t size) {
-    (void)name, (void)value, (void)size;
-    return by_descriptor(descriptor, -EOPNOTSUPP);
+    struct request request;
+    long error = with_name(&request, name, value, size, 0);
+    return error ? error : by_descriptor(descriptor, get, &request, -EOPNOTSUPP);
 }
 
 SYSCALL_DEFINE(setxattr, const char *path, const char *name, const void *value, size_t size, int flags) {
-    (void)name, (void)value, (void)size, (void)flags;
-    return by_path(path, 0, -EOPNOTSUPP);
+    struct request request;
+    long error = with_name(&request, name, value, size, flags);
+    return error ? error : by_path(path, 0, set, &request);
 }
-
 SYSCALL_DEFINE(lsetxattr, const char *path, const char *name, const void *value, size_t size, int flags) {
-    (void)name, (void)value, (void)size, (void)flags;
-    return by_path(path, WALK_NO_FOLLOW, -EOPNOTSUPP);
+    struct request request;
+    long error = with_name(&request, name, value, size, flags);
+    return error ? error : by_path(path, WALK_NO_FOLLOW, set, &request);
 }
-
 SYSCALL_DEFINE(fsetxattr, int descriptor, const char *name, const void *value, size_t size, int flags) {
-    (void)name, (void)value, (void)size, (void)flags;
-    return by_descriptor(descriptor, -EOPNOTSUPP);
+    struct request request;
+    long error = with_name(&request, name, value, size, flags);
+    return error ? error : by_descriptor(descriptor, set, &request, -EOPNOTSUPP);
 }
 
-SYSCALL_DEFINE(listxattr, const char *path, char *list, size_t size) {
-    (void)list, (void)size;
-    return by_path(path, 0, 0);
+SYSCALL_DEFINE(listxattr, const char *path, char *names, size_t size) {
+    return by_path(path, 0, list, &(struct request){ .value = names, .size = size });
 }
-
-SYSCALL_DEFINE(llistxattr, const char *path, char *list, size_t size) {
-    (void)list, (void)size;
-    return by_path(path, WALK_NO_FOLLOW, 0);
+SYSCALL_DEFINE(llistxattr, const char *path, char *names, size_t size) {
+    return by_path(path, WALK_NO_FOLLOW, list, &(struct request){ .value = names, .size = size });
 }
-
-SYSCALL_DEFINE(flistxattr, int descriptor, char *list, size_t size) {
-    (void)list, (void)size;
-    return by_descriptor(descriptor, 0);
+SYSCALL_DEFINE(flistxattr, int descriptor, char *names, size_t size) {
+    return by_descriptor(descriptor, list, &(struct request){ .value = names, .size = size }, 0);
 }
 
 SYSCALL_DEFINE(removexattr, const char *path, const char *name) {
-    (void)name;
-    return by_path(path, 0, -EOPNOTSUPP);
+    struct request request;
+    long error = with_name(&request, name, NULL, 0, 0);
+    return error ? error : by_path(path, 0, take_away, &request);
 }
-
 SYSCALL_DEFINE(lremovexattr, const char *path, const char *name) {
-    (void)name;
-    return by_path(path, WALK_NO_FOLLOW, -EOPNOTSUPP);
+    struct request request;
+    long error = with_name(&request, name, NULL, 0, 0);
+    return error ? error : by_path(path, WALK_NO_FOLLOW, take_away, &request);
 }
-
 SYSCALL_DEFINE(fremovexattr, int descriptor, const char *name) {
-    (void)name;
-    return by_descriptor(descriptor, -EOPNOTSUPP);
+    struct request request;
+    long error = with_name(&request, name, NULL, 0, 0);
+    return error ? error : by_descriptor(descriptor, take_away, &request, -EOPNOTSUPP);
 }

@@ -36,7 +36,10 @@ static int out_of_memory(void) {
 }
 
 static int map_page(struct address_space *space, uintptr_t at, uint64_t page, unsigned protection) {
-    if (!arch_map(space->root, at, page, protection)) return 0;
+    if (!arch_map(space->root, at, page, protection)) {
+        vm_mapped(space);
+        return 0;
+    }
     page_put(page);
     return out_of_memory();
 }
@@ -85,6 +88,7 @@ static void map_around(struct address_space *space, const struct vm_area *area, 
             page_put(page);
             return;
         }
+        vm_mapped(space);
     }
 }
 
@@ -114,8 +118,11 @@ static int fault_in(struct address_space *space, uintptr_t address, unsigned acc
     if (arch_lookup(space->root, at, &page, &old)) {
         if (old & access) return 0; /* resolved meanwhile, or a stale TLB entry */
         if (area->flags & VM_SHARED || exclusive(page)) arch_protect(space->root, at, protection);
-        else if (access == MAP_WRITE) return map_copy(space, at, page, protection);
-        else arch_protect(space->root, at, protection & ~(unsigned)MAP_WRITE);
+        else if (access == MAP_WRITE) {
+            int error = map_copy(space, at, page, protection);
+            if (!error) space->resident--; /* replaced */
+            return error;
+        } else arch_protect(space->root, at, protection & ~(unsigned)MAP_WRITE);
         return 0;
     }
     if (area->file) return fault_file(space, area, at, access, protection);
@@ -135,7 +142,11 @@ int vm_fault_reason;
 bool vm_fault(struct trap_frame *frame, uintptr_t address, unsigned error) {
     struct address_space *space = current_space();
     unsigned access = error & 2 ? MAP_WRITE : error & 16 ? MAP_EXEC : MAP_READ;
+    struct usage *used = &current_thread()->used;
+    uint64_t waits = used->voluntary;
     vm_fault_reason = space ? vm_fault_in(space, address, access) : SIGSEGV << 8 | SEGV_MAPERR;
+    if (used->voluntary != waits) used->major_faults++; /* it waited for a device */
+    else used->minor_faults++;
     return !vm_fault_reason || (vm_fault_reason == SIGKILL << 8 && !arch_in_libos(frame->rip)); /* killed: on the way out */
 }
 

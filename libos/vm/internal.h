@@ -49,5 +49,8 @@ void vm_recharge(size_t size, unsigned flags);  /* cannot fail */
 void vm_uncharge(size_t size, unsigned flags);
 /* Every page of the range mapped by an area? */
 bool vm_covered(struct address_space *, uintptr_t start, uintptr_t end);
+static inline void vm_mapped(struct address_space *space) { /* one page more */
+    if (++space->resident > space->most_resident) space->most_resident = space->resident;
+}
 int vm_populate(struct address_space *, uintptr_t start, uintptr_t end);
 #endif

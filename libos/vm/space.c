@@ -99,7 +99,9 @@ void vm_join_around(struct address_space *space, uintptr_t start, uintptr_t end)
 void vm_drop_pages(struct address_space *space, uintptr_t start, uintptr_t end) {
     for (uintptr_t at = start; (at = arch_next_mapped(space->root, at, end)) < end; at += PAGE_SIZE) {
         uint64_t page = arch_unmap(space->root, at);
-        if (page) page_put(page);
+        if (!page) continue;
+        page_put(page);
+        space->resident--;
     }
 }
 
@@ -195,6 +197,7 @@ static int copy_pages(struct address_space *from, struct address_space *to, cons
         if (arch_map(to->root, at, page, protection ? protection : (unsigned)MAP_READ)) return -ENOMEM;
         if (!protection) arch_protect(to->root, at, 0);
         page_get(page);
+        vm_mapped(to);
     }
     return 0;
 }

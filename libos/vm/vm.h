@@ -28,6 +28,7 @@ struct address_space {
     struct vm_areas areas;
     uintptr_t mmap_top;              /* mmap goes down from here */
     uintptr_t brk_start, brk_end;    /* brk_end: as the program set it, not rounded */
+    uint64_t resident, most_resident; /* pages that are mapped, and how many were at most */
     struct program_place {           /* where exec put things: for procfs. All 0 in linked programs */
         struct file *file;           /* the program's; a reference. NULL: the image's own */
         uintptr_t arguments, arguments_end, environment_end, stack, auxv, auxv_end; /* the environment begins where the arguments end */

@@ -15,6 +15,7 @@ void sched_ready(struct thread *thread) __attribute__((weak));
 bool deferred_waiting(void);
 /* By `signal`: in linked images, delivers what interrupted a call, since nothing else follows the call; not 0: the call may go on. */
 int signal_interrupted(void) __attribute__((weak));
+void cpu_time_slept(void) __attribute__((weak)); /* by `cpu-time` */
 #pragma GCC visibility pop
 
 void wait_queue_add(struct wait_queue *queue, struct waiter *waiter) {
@@ -61,6 +62,7 @@ static void wake_at_deadline(struct timer *timer) {
 int wait_until(struct wait_queue *queue, bool (*condition)(void *), void *argument, uint64_t deadline_ns, int interruptible) {
     struct waiter waiter = {.thread = current_thread(), .wake = wake_thread};
     struct deadline deadline = {.timer = {.deadline_ns = deadline_ns, .run = wake_at_deadline}, .thread = current_thread()};
+    bool slept = false;
     int result;
 again:
     result = 0;
@@ -83,11 +85,15 @@ again:
         if (!deferred_waiting()) { /* else what it brings may be what is waited for */
             if (sched_block)
                 sched_block();
-            else
+            else {
                 arch_idle();
+                slept = true;
+            }
         }
         arch_irq_restore(flags);
     }
+    if (slept && cpu_time_slept)
+        cpu_time_slept();
     timer_remove(&deadline.timer);
     wait_queue_remove(queue, &waiter);
     if (result == -EINTR && signal_interrupted && signal_interrupted() && interruptible != WAIT_BREAKS)

@@ -1,8 +1,10 @@
 /**
- * What processes share: System V IPC, locks on files. The programs of this folder, natively and as unikernels; same output, same status.
+ * What processes share: System V IPC, locks on files, the files themselves, over tmpfs and over an overlay. The programs of this folder, natively and as unikernels; same output, same status.
  */
 import { execFile } from 'node:child_process';
-import { resolve } from 'node:path';
+import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import t from 'tap';
 
 const hull = resolve('dist/hull');
@@ -25,8 +27,8 @@ function run(command: string, args: string[]): Promise<Outcome> {
 
 /** What each variant of the C library is worth trying for. */
 const programs: Record<string, string[]> = {
-  musl: ['ipc', 'locks'],
-  glibc: ['ipc', 'locks'],
+  musl: ['ipc', 'locks', 'files'],
+  glibc: ['ipc', 'locks', 'files'],
 };
 
 for (const [variant, names] of Object.entries(programs)) {
@@ -40,3 +42,20 @@ for (const [variant, names] of Object.entries(programs)) {
     }
   });
 }
+
+t.test('over an overlay, with directories of the layer below', async (t) => {
+  const folder = mkdtempSync(join(tmpdir(), 'hull-files-'));
+  t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+  mkdirSync(join(folder, 'lower/sub'), { recursive: true });
+  mkdirSync(join(folder, 'tmp'), { mode: 0o1777 });
+  writeFileSync(join(folder, 'lower/one'), '1');
+  writeFileSync(join(folder, 'lower/sub/two'), '2');
+  const root = join(folder, 'root');
+  mkdirSync(root);
+  for (const name of ['lower', 'tmp']) cpSync(join(folder, name), join(root, name), { recursive: true });
+  cpSync(resolve('build/guest/glibc/files'), join(root, 'files'));
+  const found = await run(hull, ['run', '-m', '64', '--rootfs', root, '/files', '/']);
+  const expected = await run(resolve('build/guest/glibc/files'), [folder]);
+  t.equal(found.stdout, expected.stdout, 'output');
+  t.equal(found.status, expected.status, `status ${found.stderr}`);
+});

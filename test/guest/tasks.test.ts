@@ -29,7 +29,8 @@ for (const variant of ['musl', 'glibc', 'pie', 'linked']) {
   const native = (name: string) => resolve(`build/guest/${variant === 'linked' ? 'musl' : variant}/${name}`);
   const guest = (name: string) => resolve(`build/guest/${variant}/${name}`);
   t.test(variant, async (t) => {
-    for (const [name, ...args] of [['threads'], ['threads', 'leader'], ['threads', 'group'], ['processes'], ['processes', 'storm'], ['fifos']] as const) {
+    const cases = [['threads'], ['threads', 'leader'], ['threads', 'group'], ['processes'], ['processes', 'storm'], ['fifos']] as const;
+    for (const [name, ...args] of cases) {
       if (variant === 'linked' && (['processes', 'fifos'].includes(name) || args.length > 0)) continue;
       const expected = await run(native(name), args);
       const found = await run(hull, ['run', '-m', '64', guest(name), ...args, ...(args[0] === 'storm' ? ['check'] : [])]);

@@ -117,10 +117,14 @@ static void retry_soon(void) {
     apic_write(APIC_TIMER_INITIAL, RETRY_TICKS);
 }
 
+static bool idling;
+uint8_t arch_timer_found;
+
 void arch_irq(unsigned vector, bool libos) {
     if (vector == VECTOR_SPURIOUS)
         return;
     if (vector == VECTOR_TIMER) {
+        arch_timer_found = idling ? TIMER_FOUND_IDLE : libos ? TIMER_FOUND_LIBOS : TIMER_FOUND_PROGRAM;
         if (arch_timer_interrupt)
             arch_timer_interrupt();
     } else {
@@ -136,6 +140,8 @@ void arch_irq(unsigned vector, bool libos) {
 uint64_t arch_idle_cycles;
 void arch_idle(void) {
     uint64_t start = arch_cycles();
+    idling = true;
     __asm__ volatile("sti; hlt; cli" ::: "memory");
+    idling = false;
     arch_idle_cycles += arch_cycles() - start;
 }
