@@ -20,7 +20,7 @@ void tmpfs_inode_gone(struct superblock *super) {
 
 static void statfs(struct superblock *super, struct linux_statfs *out) {
     const struct tmpfs_limits *limits = tmpfs_limits_of(super);
-    uint64_t left = memory_free() / PAGE_SIZE;
+    uint64_t left = memory_free() > TMPFS_LEAVES ? (memory_free() - TMPFS_LEAVES) / PAGE_SIZE : 0;
     out->type = MAGIC;
     out->blocks = limits->pages_most ? limits->pages_most : memory_total() / PAGE_SIZE;
     out->bfree = limits->pages_most ? limits->pages_most - limits->pages : left;
