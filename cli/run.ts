@@ -1,6 +1,6 @@
 /** `hull run`: options -> a run request. Owns: defaults and the reading of environment files. */
 import { readFileSync } from 'node:fs';
-import { type Accelerator, describeSystemError, EngineError, type MachineKind, runProgram } from '../engine/index.ts';
+import { type Accelerator, describeSystemError, EngineError, type MachineKind, parseMountOption, parseTmpfsOption, parseVolumeOption, runProgram } from '../engine/index.ts';
 import type { CommandContext } from './commands.ts';
 import { type ParsedOptions, readValue } from './options.ts';
 import { parseCount, parseMemory, parseSignal, parseUser } from './quantities.ts';
@@ -64,6 +64,11 @@ export function runCommand(parsed: ParsedOptions, context: CommandContext): Prom
       entrypoint: readValue(parsed, 'entrypoint'),
       env,
       workdir: workdir ?? '/',
+      mounts: [
+        ...(parsed.values.get('volume') ?? []).map(parseVolumeOption),
+        ...(parsed.values.get('mount') ?? []).map(parseMountOption),
+        ...(parsed.values.get('tmpfs') ?? []).map(parseTmpfsOption),
+      ],
       hostname: hostname === undefined ? undefined : parseHostname(hostname),
       name: readValue(parsed, 'name'),
       network: {

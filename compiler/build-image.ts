@@ -4,12 +4,12 @@
  * Owns: the order of the phases and what one hands to the next; the phases own the work. The analysis goes into the image's manifest, so that
  * an image can be explained later without the program.
  */
-import { type Analysis, analyzeExecutable, describeExecutable } from './analyze/index.ts';
+import { type Analysis, analyzeExecutable, type Closure, describeExecutable } from './analyze/index.ts';
 import { loadComponents, type LoadedComponent } from './components.ts';
 import { CompilerError } from './error.ts';
-import type { AnalysisRecord } from './inspect/index.ts';
 import { type ImageManifest, type LinkInput, type LinkImageRequest, LinkError, type LinkResult, linkImage } from './link/index.ts';
-import { type Component, explainComponent, type Selection, selectComponents, syscallName } from './select/index.ts';
+import { callPlaces, recordAnalysis, recordClosure } from './record-analysis.ts';
+import { type Component, type Selection, selectComponents } from './select/index.ts';
 
 export type ImageOptions = {
   /** Directory of the compiled libOS: components.json and archives. */
@@ -61,7 +61,7 @@ export function buildImage(request: BuildImageRequest): BuiltImage {
   const analysis = measure(timings, 'analyze', () => analyzeExecutable(executable));
   const calls = analysis.mayMakeAnyCall ? 'all' : callPlaces(analysis);
   // After this: roots, candidates and reasons; nothing that is required is left out.
-  const selection = measure(timings, 'select', () => select(request, 'binary', components, calls, analysis.openedPaths));
+  const selection = measure(timings, 'select', () => select(request, 'binary', components, calls, analysis));
   const result = measure(timings, 'link', () =>
     link({
       inputs: [],
@@ -77,6 +77,8 @@ export function buildImage(request: BuildImageRequest): BuiltImage {
 export type RootImageRequest = ImageOptions & {
   /** What the program can call, by number, with the place; without it, anything. */
   calls?: ReadonlyMap<number, string> | undefined;
+  /** What was found out about the program, for the image's manifest. */
+  closure?: Closure;
 };
 
 /**
@@ -92,7 +94,11 @@ export function buildRootImage(request: RootImageRequest): BuiltImage {
     request.calls === undefined
       ? selection.calls
       : components.filter(({ manifest }) => isCandidate.has(manifest.name)).flatMap(({ manifest }) => Object.keys(manifest.syscalls));
-  const result = measure(timings, 'link', () => link({ inputs: [], ...linkOptions(request, selection, components), syscalls }));
+  const { closure } = request;
+  const analysis = closure && recordClosure(closure, selection, components);
+  const result = measure(timings, 'link', () =>
+    link({ inputs: [], ...linkOptions(request, selection, components), syscalls, ...(analysis && { analysis }) }),
+  );
   return finish(result, undefined, selection, timings);
 }
 
@@ -107,7 +113,12 @@ function selectForRoot(request: RootImageRequest, components: LoadedComponent[])
   // What a path can lead to is there for any program: nobody knows which it opens.
   const byPath = components.filter(({ manifest }) => manifest.byPath && manifest.programs !== 'linked' && manifest.instead === undefined);
   const always = [...rootComponents, ...byPath.map(({ manifest }) => manifest.name)].filter((name) => names.includes(name));
-  return select({ ...request, add: [...new Set([...always, ...(request.add ?? [])])] }, 'binary', components, request.calls ?? 'all');
+  const selection = select({ ...request, add: [...new Set([...always, ...(request.add ?? [])])] }, 'binary', components, request.calls ?? 'all');
+  for (const name of always) {
+    if (request.add?.includes(name)) continue;
+    selection.why.set(name, { kind: 'profile', text: rootComponents.includes(name) ? 'finds the program and its files' : 'opening a path can lead to it' });
+  }
+  return selection;
 }
 
 /** What finds the program and its files. */
@@ -157,13 +168,14 @@ function select(
   kind: 'binary' | 'linked',
   components: LoadedComponent[],
   calls: ReadonlyMap<number, string> | 'all',
-  openedPaths?: readonly string[],
+  known?: Pick<Analysis, 'openedPaths' | 'socketFamilies'>,
 ): Selection {
   return selectComponents({
     kind,
     components: components.map(({ manifest }): Component => manifest),
     calls,
-    ...(openedPaths && { openedPaths }),
+    ...(known?.openedPaths && { openedPaths: known.openedPaths }),
+    ...(known?.socketFamilies && { socketFamilies: known.socketFamilies }),
     ...(options.add && { add: options.add }),
     ...(options.leaveOut && { leaveOut: options.leaveOut }),
     ...(options.drivers && { drivers: options.drivers }),
@@ -215,42 +227,4 @@ function measure<T>(timings: Record<string, number>, phase: string, run: () => T
   const result = run();
   timings[phase] = performance.now() - start;
   return result;
-}
-
-const nameOf = (address: number, name: string | undefined) => name ?? `0x${address.toString(16)}`;
-
-/** Number -> where it is made, for reasons. */
-function callPlaces(analysis: Analysis): Map<number, string> {
-  const places = new Map<number, string>();
-  for (const [number, [site]] of analysis.known) {
-    if (site) places.set(number, nameOf(site.origin, site.originFunction ?? site.function));
-  }
-  return places;
-}
-
-const mostPlaces = 3;
-
-function recordAnalysis(analysis: Analysis, selection: Selection, components: LoadedComponent[]): AnalysisRecord {
-  const provided = new Set(components.flatMap(({ manifest }) => Object.keys(manifest.syscalls)));
-  const found = [...analysis.known].sort(([a], [b]) => a - b);
-  const why: Record<string, string> = {};
-  for (const name of selection.candidates) why[name] = explainComponent(selection, name);
-  return {
-    calls: found.map(([number, sites]) => ({
-      number,
-      name: syscallName(number) ?? `call ${number}`,
-      sites: sites.length,
-      places: [...new Set(sites.map((site) => nameOf(site.origin, site.originFunction ?? site.function)))].slice(0, mostPlaces),
-    })),
-    unknown: analysis.unknown.map((site) => ({ place: nameOf(site.address, site.function), reasons: site.reasons })),
-    lacking: found.flatMap(([number]) => {
-      const name = syscallName(number);
-      return name === undefined || provided.has(name) ? [] : [name];
-    }),
-    absent: selection.missing.map(({ name }) => name),
-    mayGenerateCode: analysis.mayGenerateCode.map(({ reason, ...site }) => `${reason}, at ${nameOf(site.address, site.function)}`),
-    mayExecute: analysis.mayExecute,
-    legacyGates: analysis.legacy.map((site) => nameOf(site.address, site.function)),
-    why,
-  };
 }

@@ -8,6 +8,8 @@ export type EngineErrorCode =
   | 'program-invalid' // the program cannot be read or run
   | 'image-invalid' // the image is for another version of hull
   | 'option-invalid' // an option cannot be met here
+  | 'volume-missing' // there is no such volume
+  | 'volume-busy' // a machine uses the volume
   | 'port-in-use' // a port of the host is held by somebody else
   | 'port-refused' // a port of the host cannot be had
   | 'network-refused' // this host has not what the network option needs
@@ -25,11 +27,11 @@ export class EngineError extends Error {
   }
 }
 
-export const EXIT = { COMPILE: 1, ENGINE: 125, NOT_RUNNABLE: 126, NOT_FOUND: 127, SIGNAL: 128 } as const;
+export const EXIT = { FAILED: 1, COMPILE: 1, ENGINE: 125, NOT_RUNNABLE: 126, NOT_FOUND: 127, SIGNAL: 128 } as const;
 
 /** name -> (code -> exit code, '*' for the others). */
 const EXIT_CODES: Record<string, Record<string, number>> = {
-  EngineError: { 'program-missing': EXIT.NOT_FOUND, 'program-invalid': EXIT.NOT_RUNNABLE, '*': EXIT.ENGINE },
+  EngineError: { 'program-missing': EXIT.NOT_FOUND, 'program-invalid': EXIT.NOT_RUNNABLE, 'volume-missing': EXIT.FAILED, 'volume-busy': EXIT.FAILED, '*': EXIT.ENGINE },
   ElfError: { '*': EXIT.NOT_RUNNABLE },
   CompilerError: {
     'missing-component': EXIT.ENGINE,

@@ -2,5 +2,7 @@
 export { describeError, describeSystemError, EngineError, type EngineErrorCode, EXIT, exitCodeOf } from './errors.ts';
 export { type RunHost, type RunRequest, runProgram } from './run.ts';
 export type { StatePaths } from './state/index.ts';
+export { findStatePaths } from './state/index.ts';
+export { createVolume, findVolume, listVolumes, type MountRequest, parseMountOption, parseTmpfsOption, parseVolumeOption, pruneVolumes, removeVolume, type Volume, VOLUME_NAME } from './volumes/index.ts';
 export type { Finding } from './doctor/index.ts';
 export type { Accelerator, MachineKind } from '../boot/index.ts';

@@ -35,6 +35,7 @@ import { findKernel, findRootKernel, type RootProgramKernel } from './images/ind
 import type { NetworkRequest } from './networks/index.ts';
 import { catchInterrupts, type Interrupts } from './interrupts.ts';
 import { createLogLines, type LogLines } from './log-lines.ts';
+import { type MountPlan, type MountRequest, planMounts } from './volumes/index.ts';
 import { openProgram, type ProgramFile } from './program.ts';
 import type { Tracer } from './trace/index.ts';
 import { findStatePaths, type StatePaths, sweepTemporaries } from './state/index.ts';
@@ -50,6 +51,8 @@ export interface RunRequest {
   /** NAME=VALUE, or NAME for the value that it has here. */
   readonly env: readonly string[];
   readonly workdir?: string | undefined;
+  /** Host directories, volumes and memory that the program finds at paths of its own. */
+  readonly mounts: readonly MountRequest[];
   readonly hostname?: string | undefined;
   readonly network: NetworkOptions;
   readonly user?: BootModule['user'];
@@ -92,6 +95,8 @@ const SIGTERM = 15;
 const SIGPIPE = 13;
 /** Raw text of a machine in trouble that is kept for the message about it. */
 const RAW_KEPT = 4096;
+/** Shared directories that fit into a microvm beside its other devices. */
+const MICROVM_SHARES = 4;
 /** How long a killed machine's end may take before we leave anyway. */
 const LEAVE_MS = 2000;
 
@@ -113,6 +118,28 @@ async function runWith(request: RunRequest, host: RunHost, interrupts: Interrupt
 
   const network = isNetworkAsked(request.network) ? await readNetworkOptions(request.network) : undefined;
   const paths = findStatePaths(host.env);
+  const storage = planMounts(paths.volumes, request.mounts);
+  try {
+    return await runWithMounts(request, host, interrupts, { paths, storage, network, say });
+  } finally {
+    storage.release();
+  }
+}
+
+/** What is known and held before the program is looked at. */
+interface Preparation {
+  readonly paths: StatePaths;
+  readonly storage: MountPlan;
+  readonly network: NetworkRequest | undefined;
+  say(line: string): void;
+}
+
+async function runWithMounts(
+  request: RunRequest,
+  host: RunHost,
+  interrupts: Interrupts,
+  { paths, storage, network, say }: Preparation,
+): Promise<number> {
   // The file is there and can be a program.
   const root = request.rootfs === undefined ? undefined : await openRoot(request, request.rootfs, host, paths);
   const file = root === undefined ? openProgram(request.program) : undefined;
@@ -121,7 +148,7 @@ async function runWith(request: RunRequest, host: RunHost, interrupts: Interrupt
   // There is an image to boot.
   const tracer = request.trace === undefined ? undefined : (await import('./trace/index.ts')).createTracer(request.trace);
   const cache = { folder: paths.kernels, libos: `${host.dist}/libos/x86_64` };
-  const add = tracer === undefined ? [] : ['trace'];
+  const add = [...(tracer === undefined ? [] : ['trace']), ...(storage.mounts.length === 0 ? [] : ['mounts']), ...(storage.shares.length === 0 ? [] : ['9p'])];
   const image =
     root !== undefined
       ? await findRootKernel(cache, root.kernel, add, () => loadLinker(host))
@@ -130,6 +157,12 @@ async function runWith(request: RunRequest, host: RunHost, interrupts: Interrupt
         : await findKernel(cache, file as Extract<ProgramFile, { kind: 'executable' }>, add, () => loadLinker(host));
   const note = file?.kind === 'image' ? file.note : readNoteOf(image);
   if (tracer !== undefined && (note.features & FEATURE.TRACE) === 0) throw refuseTrace(request.program, note);
+  const needed = (storage.mounts.length === 0 ? 0 : FEATURE.MOUNTS) | (storage.shares.length === 0 ? 0 : FEATURE['9P']);
+  if ((note.features & needed) !== needed) {
+    throw new EngineError('option-invalid', `Cannot mount into "${request.program}": its image was built without mounts, expected one made by hull build --add mounts --add 9p`);
+  }
+  // A microvm has room for eight virtio devices.
+  const machine = storage.shares.length > MICROVM_SHARES ? 'q35' : request.machine;
   say(`image ${image}`);
   if (interrupts.abortedBy !== undefined) return EXIT.SIGNAL + interrupts.abortedBy;
 
@@ -138,7 +171,7 @@ async function runWith(request: RunRequest, host: RunHost, interrupts: Interrupt
   const choice = await Promise.race([choosing, interrupts.aborted]);
   if (interrupts.abortedBy !== undefined || choice === undefined) return EXIT.SIGNAL + (interrupts.abortedBy ?? SIGTERM);
   if (choice.notice !== undefined) process.stderr.write(`hull: ${choice.notice}\n`);
-  say(`${qemu.path} ${choice.probe.qemuVersion}, ${request.machine}, ${choice.accelerator}, ${formatBytes(request.memory)}`);
+  say(`${qemu.path} ${choice.probe.qemuVersion}, ${machine}, ${choice.accelerator}, ${formatBytes(request.memory)}`);
 
   // Its network and its ports are had.
   const hostname = request.hostname ?? readEntropy(6).toString('hex');
@@ -158,6 +191,7 @@ async function runWith(request: RunRequest, host: RunHost, interrupts: Interrupt
     ...makeModule(request, host, hostname, choice.tscKhz),
     trace: tracer?.rules,
     exec: root?.program,
+    mounts: storage.mounts,
     interfaces: plan?.interfaces,
     files: plan?.files,
   });
@@ -179,12 +213,13 @@ async function runWith(request: RunRequest, host: RunHost, interrupts: Interrupt
             image,
             note,
             module,
-            machine: request.machine,
+            machine,
             accelerator: choice.accelerator,
             memory: request.memory,
             cpus: request.cpus,
             gdb: request.gdb,
             disk: root?.image,
+            shares: storage.shares,
             card: plan?.card,
             name: `hull run ${request.name ?? request.program}`,
           },

@@ -3,6 +3,7 @@
  * type, u32 size, payload, zero padding to 8. Owns: the encoder, and a decoder for tests and for doubtful moments.
  */
 import { ABI_VERSION, MODULE, MODULE_MAGIC } from './constants.ts';
+import { encodeMounts, type GuestMount } from './mounts.ts';
 import { encodeFiles, encodeInterfaces, type GuestFile, type NetworkInterface } from './network.ts';
 
 const HEADER_SIZE = 16;
@@ -28,6 +29,8 @@ export interface BootModule {
   readonly interfaces?: readonly NetworkInterface[] | undefined;
   /** Files over those of the root file system. */
   readonly files?: readonly GuestFile[] | undefined;
+  /** Made in this order, after the root. */
+  readonly mounts?: readonly GuestMount[] | undefined;
 }
 
 function encodeStrings(strings: readonly string[]): Buffer {
@@ -60,6 +63,7 @@ export function encodeBootModule(module: BootModule): Buffer {
   if (module.trace !== undefined) records.push([MODULE.TRACE, module.trace]);
   if (module.interfaces !== undefined && module.interfaces.length > 0) records.push([MODULE.NETWORK, encodeInterfaces(module.interfaces)]);
   if (module.files !== undefined && module.files.length > 0) records.push([MODULE.FILES, encodeFiles(module.files)]);
+  if (module.mounts !== undefined && module.mounts.length > 0) records.push([MODULE.MOUNTS, encodeMounts(module.mounts)]);
   const rootfs = module.rootfs;
   const rootfsRecord = Buffer.alloc(16);
   if (rootfs !== undefined) records.push([MODULE.ROOTFS, rootfsRecord]);

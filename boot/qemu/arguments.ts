@@ -20,6 +20,14 @@ export interface QemuFds {
   readonly early?: number | undefined;
 }
 
+export interface Share {
+  readonly tag: string;
+  readonly path: string;
+  readonly readOnly: boolean;
+  /** How owners and modes are kept: as they are (`passthrough`: QEMU runs as root; `none`: what its user may do), or beside the files. */
+  readonly security: 'passthrough' | 'none' | 'mapped-xattr' | 'mapped-file';
+}
+
 export interface QemuSpec {
   readonly machine: MachineKind;
   readonly accelerator: Accelerator;
@@ -32,6 +40,8 @@ export interface QemuSpec {
   readonly gdb?: string | undefined;
   /** A raw image, given as a disk that cannot be written to. */
   readonly disk?: string | undefined;
+  /** Directories of the host, over virtio-9p. */
+  readonly shares?: readonly Share[] | undefined;
   /** A network card: QEMU's -netdev with the id net0, and the card's hardware address. */
   readonly card?: { readonly netdev: string; readonly mac: string } | undefined;
   /** What the process is called in lists: "hull run nginx". */
@@ -70,6 +80,12 @@ export function makeQemuArguments(spec: QemuSpec): string[] {
     args.push('-device', spec.machine === 'microvm' ? 'virtio-blk-device,drive=root' : 'virtio-blk-pci,disable-legacy=on,drive=root');
   }
 
+  for (const [i, share] of (spec.shares ?? []).entries()) {
+    const readOnly = share.readOnly ? ',readonly=on' : '';
+    args.push('-fsdev', `local,id=share${i},path=${escapeValue(share.path)},security_model=${share.security},multidevs=remap${readOnly}`);
+    const device = spec.machine === 'microvm' ? 'virtio-9p-device' : 'virtio-9p-pci,disable-legacy=on';
+    args.push('-device', `${device},fsdev=share${i},mount_tag=${share.tag}`);
+  }
   if (spec.card !== undefined) {
     const device = spec.machine === 'microvm' ? 'virtio-net-device' : 'virtio-net-pci,disable-legacy=on,romfile=';
     args.push('-netdev', spec.card.netdev, '-device', `${device},netdev=net0,mac=${spec.card.mac}`);

@@ -10,6 +10,7 @@ import { type CodeMap, type Executable, mapCode, nameAddress, type Region } from
 import { EffectReader, rax, rdx } from './effects.ts';
 import { findOpenedPaths } from './opened-paths.ts';
 import { scanReferences } from './references.ts';
+import { findSocketFamilies } from './socket-families.ts';
 import { findSites, type Site } from './system-call-sites.ts';
 import { type Trace, Tracer } from './trace.ts';
 
@@ -42,6 +43,8 @@ export type Analysis = {
   mayExecute: boolean;
   /** What the program can open, when every path is a constant of the file; undefined: anything. */
   openedPaths: string[] | undefined;
+  /** AF_* of the sockets that the program can make, when each is a constant; undefined: any. */
+  socketFamilies: number[] | undefined;
   isGo: boolean;
   sites: number;
 };
@@ -81,6 +84,7 @@ function resolveSites(map: CodeMap, sites: Site[], tracer: Tracer, isGo: boolean
     mayGenerateCode: [],
     mayExecute: false,
     openedPaths: undefined,
+    socketFamilies: undefined,
     isGo,
     sites: 0,
   };
@@ -108,7 +112,10 @@ function resolveSites(map: CodeMap, sites: Site[], tracer: Tracer, isGo: boolean
   }
   analysis.mayMakeAnyCall = analysis.unknown.length > 0;
   analysis.mayExecute = analysis.mayMakeAnyCall || analysis.known.has(execveCall) || analysis.known.has(execveatCall);
-  if (!analysis.mayMakeAnyCall) analysis.openedPaths = findOpenedPaths(map.executable, traced, tracer);
+  if (!analysis.mayMakeAnyCall) {
+    analysis.openedPaths = findOpenedPaths(map.executable, traced, tracer);
+    analysis.socketFamilies = findSocketFamilies(traced, tracer);
+  }
   return analysis;
 }
 

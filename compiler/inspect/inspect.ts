@@ -160,11 +160,17 @@ function readAnalysis(value: Record<string, unknown>): AnalysisRecord {
         name: asText(call['name'], 'name'),
         sites: asNumber(call['sites'], 'sites'),
         places: asTexts(call['places'], 'places'),
+        support: asText(call['support'] ?? 'full', 'support'),
       };
     }),
     unknown: asList(value['unknown'] ?? [], 'unknown').map((entry) => {
       const site = asObject(entry, 'an unknown site');
       return { place: asText(site['place'], 'place'), reasons: asTexts(site['reasons'], 'reasons') };
+    }),
+    doubts: asTexts(value['doubts'] ?? [], 'doubts'),
+    objects: asList(value['objects'] ?? [], 'objects').map((entry) => {
+      const object = asObject(entry, 'an object');
+      return { path: asText(object['path'], 'path'), why: asText(object['why'], 'why') };
     }),
     lacking: asTexts(value['lacking'] ?? [], 'lacking'),
     absent: asTexts(value['absent'] ?? [], 'absent'),

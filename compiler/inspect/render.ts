@@ -4,14 +4,15 @@ import type { ImageReport } from './report.ts';
 const mostListed = 10;
 
 export function renderReport(report: ImageReport): string {
-  const blocks = [renderHead(report), renderComponents(report), renderCalls(report), renderLayout(report)];
+  const blocks = [renderHead(report), renderObjects(report), renderComponents(report), renderCalls(report), renderLayout(report)];
   return `${blocks.filter((lines) => lines.length > 0).map((lines) => lines.join('\n')).join('\n\n')}\n`;
 }
 
 const hex = (value: number) => `0x${value.toString(16)}`;
 
 function renderHead(report: ImageReport): string[] {
-  const what = report.kind === 'binary' ? 'an unmodified executable' : 'a linked program';
+  const isFromRoot = (report.analysis?.objects.length ?? 0) > 0;
+  const what = isFromRoot ? 'a program of a root file system' : report.kind === 'binary' ? 'an unmodified executable' : 'a linked program';
   const lines = [
     `Image of ${what}, ${report.size} bytes${report.stripped ? ', stripped' : ''}`,
     `  features      ${report.features.join(', ') || 'none'}`,
@@ -20,12 +21,17 @@ function renderHead(report: ImageReport): string[] {
   ];
   const { program } = report;
   if (program?.embedded) lines.push(`  program       ${program.path ?? ''}, ${program.embedded} bytes`.replace('  ,', '  '));
-  else if (program) {
+  else if (program && !isFromRoot) {
     const { text, rodata, data, bss } = program;
     lines.push(`  program       text ${text}, read-only ${rodata}, data ${data}, bss ${bss}`);
   }
   if (report.stripped) lines.push('  The image is stripped: components and calls are not recorded in it.');
   return lines;
+}
+
+function renderObjects({ analysis }: ImageReport): string[] {
+  const objects = analysis?.objects ?? [];
+  return objects.length === 0 ? [] : ['Files of the program', ...table(['path', 'what'], objects.map(({ path, why }) => [path, why]), [])];
 }
 
 function renderComponents({ components }: ImageReport): string[] {
@@ -44,12 +50,25 @@ function renderCalls({ analysis, syscalls, absent }: ImageReport): string[] {
   }
   if (absent && absent.length > 0) lines.push(`Mentioned, but answered with ENOSYS: ${absent.length}`, ...wrap(absent));
   if (!analysis) return lines;
-  lines.push(`System calls that the program can make: ${analysis.unknown.length > 0 ? 'any' : analysis.calls.length}`);
+  const isAny = analysis.unknown.length > 0 || analysis.doubts.length > 0;
+  lines.push(`System calls that the program can make: ${isAny ? `any; found: ${analysis.calls.length}` : analysis.calls.length}`);
   lines.push(...wrap(analysis.calls.map(({ name }) => name)));
+  for (const doubt of analysis.doubts.slice(0, mostListed)) lines.push(`  any, since ${doubt}`);
+  if (analysis.doubts.length > mostListed) lines.push(`  … and ${analysis.doubts.length - mostListed} more reasons`);
   for (const site of analysis.unknown.slice(0, mostListed)) lines.push(`  not known at ${site.place}: ${site.reasons.join('; ')}`);
   if (analysis.unknown.length > mostListed) lines.push(`  … and ${analysis.unknown.length - mostListed} more places`);
-  if (analysis.lacking.length > 0) lines.push(`The program can make, and hull lacks: ${analysis.lacking.length}`, ...wrap(analysis.lacking));
-  if (analysis.mayExecute) lines.push('The program can execute files: their calls are not in this list.');
+  const place = (call: { places: string[] }) => `at ${call.places[0] ?? '?'}`;
+  const lacking = analysis.calls.filter(({ support }) => support === 'not');
+  if (lacking.length > 0) {
+    lines.push(`The program can make, and hull lacks (they answer ENOSYS): ${lacking.length}`);
+    lines.push(...table(['call', 'made'], lacking.map((call) => [call.name, place(call)]), []));
+  }
+  const partial = analysis.calls.filter(({ support }) => support.startsWith('partial: '));
+  if (partial.length > 0) {
+    lines.push(`The program can make, and hull has in part: ${partial.length}`);
+    lines.push(...table(['call', 'what is missing', 'made'], partial.map((call) => [call.name, call.support.slice('partial: '.length), place(call)]), []));
+  }
+  if (analysis.mayExecute && analysis.doubts.length === 0) lines.push('The program can execute files: their calls are not in this list.');
   for (const text of analysis.mayGenerateCode.slice(0, mostListed)) lines.push(`The program may make code while it runs: ${text}.`);
   for (const place of analysis.legacyGates.slice(0, mostListed)) {
     lines.push(`The program uses the 32-bit gate, which hull does not answer, at ${place}.`);

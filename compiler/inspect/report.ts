@@ -2,9 +2,14 @@
 
 /** What was found out about a binary program when its image was built. */
 export type AnalysisRecord = {
-  calls: { number: number; name: string; sites: number; places: string[] }[];
+  /** `support`: "full", "partial: what is missing" or "not". */
+  calls: { number: number; name: string; sites: number; places: string[]; support: string }[];
   /** Places whose call is not known: the program may make any. */
   unknown: { place: string; reasons: string[] }[];
+  /** For a program with libraries: why it may make any call. */
+  doubts: string[];
+  /** The files that it consists of, with what they are for it. */
+  objects: { path: string; why: string }[];
   /** Calls that the program can make and that no component of hull has. */
   lacking: string[];
   /** Calls that the program can make and that this image has not (left out, or lacking). */

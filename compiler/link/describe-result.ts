@@ -28,6 +28,8 @@ const FEATURES: readonly { component: string; bit: number; name: string }[] = [
   { component: 'signal', bit: 8, name: 'SIGNALS' },
   { component: 'trace', bit: 32, name: 'TRACE' },
   { component: 'virtio-net', bit: 64, name: 'NETWORK' },
+  { component: 'mounts', bit: 128, name: 'MOUNTS' },
+  { component: '9p', bit: 256, name: '9P' },
 ];
 const FEATURE_BINARY = 16;
 

@@ -60,7 +60,7 @@ export class Marker {
     context.onReplaced = undefined;
   }
 
-  /** Activates a component, and what it requires. */
+  /** Activates a component, what it requires, and what joins it. */
   activate(component: Component, why: InputSection | undefined, reason: string): void {
     if (component.active) return;
     component.active = true;
@@ -76,6 +76,9 @@ export class Marker {
       this.activate(required, why, `${reason} → ${component.name} requires ${name}`);
     }
     loadComponent(this.context, component);
+    for (const other of this.context.components.values()) {
+      if (other.manifest.joins?.component === component.name) this.activate(other, why, `${reason} → ${other.name} joins ${component.name}`);
+    }
   }
 
   private rootSymbol(name: string): void {

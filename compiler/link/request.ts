@@ -14,6 +14,8 @@ export interface ComponentManifest {
   name: string;
   summary?: string;
   requires?: string[];
+  /** Comes along where that component is in the image. */
+  joins?: { component: string };
   syscalls?: Record<string, string>;
   /** System calls whose mention alone does not bring the component into the image. */
   soft?: string[];

@@ -21,6 +21,10 @@ export type Component = {
   byPath: boolean;
   /** Calls that it answers before they are made: in a binary image whose program can make one of them, it is there. */
   answers: string[];
+  /** Where its files lie: in a binary image whose program can open a path there, it is there. */
+  opened: string[];
+  /** Comes along where `component` is in the image: unless the program is known to make sockets of other families only (numbers, AF_*). */
+  joins?: { component: string; families?: number[] };
   /** Only in images of this kind; both when absent. */
   programs?: 'binary' | 'linked';
   /** Takes these calls over from `component` when the program can open these paths only, and needs nothing else of it. */
@@ -54,6 +58,8 @@ export function readManifests(values: unknown, where: string): Component[] {
     }
     const instead = readInstead(fields['instead']);
     if (instead === null) throw fail(`"instead" of ${name} is ${JSON.stringify(fields['instead'])}`, 'component, calls and paths');
+    const joins = readJoins(fields['joins']);
+    if (joins === null) throw fail(`"joins" of ${name} is ${JSON.stringify(fields['joins'])}`, 'component and families');
     if (components.some((other) => other.name === name)) throw fail(`${name} is there twice`, 'unique names');
     components.push({
       name,
@@ -66,8 +72,10 @@ export function readManifests(values: unknown, where: string): Component[] {
       proc: list('proc'),
       byPath: fields['byPath'] === true || list('filesystems').length > 0 || list('proc').length > 0,
       answers: list('answers'),
+      opened: list('opened'),
       ...(programs === undefined ? {} : { programs }),
       ...(instead === undefined ? {} : { instead }),
+      ...(joins === undefined ? {} : { joins }),
     });
   }
   for (const component of components) {
@@ -86,6 +94,16 @@ export function readManifests(values: unknown, where: string): Component[] {
     }
   }
   return components;
+}
+
+/** Null: not what it should be. */
+function readJoins(value: unknown): Component['joins'] | null | undefined {
+  if (value === undefined) return undefined;
+  const { component, families } = (value ?? {}) as Record<string, unknown>;
+  if (typeof component !== 'string') return null;
+  if (families === undefined) return { component };
+  const isList = Array.isArray(families) && families.length > 0 && families.every((item) => Number.isInteger(item));
+  return isList ? { component, families: families as number[] } : null;
 }
 
 /** Null: not what it should be. */

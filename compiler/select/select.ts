@@ -19,6 +19,8 @@ export type SelectRequest = {
   calls: ReadonlyMap<number, string> | 'all';
   /** What the program can open, when that is known. */
   openedPaths?: readonly string[];
+  /** AF_* of the sockets that the program can make, when that is known. */
+  socketFamilies?: readonly number[];
   /** Components to add, and to leave out. */
   add?: readonly string[];
   leaveOut?: readonly string[];
@@ -99,7 +101,7 @@ export function selectComponents(request: SelectRequest): Selection {
   for (const name of drivers) root(name, { kind: 'profile', text: 'drives the channel' });
   for (const name of request.add ?? []) root(name, { kind: 'option' });
   const answering = findAnswering(request, usable, leaveOut);
-  for (const [name, reason] of answering) root(name, reason);
+  for (const [name, reason] of [...answering, ...findOpened(request, usable, leaveOut)]) root(name, reason);
   /** What they cannot answer they pass on as the call. */
   const made = [...answering.keys()].flatMap((name) => usable.get(name)?.answers ?? []);
   if (drivers.length === 0) {
@@ -118,6 +120,7 @@ export function selectComponents(request: SelectRequest): Selection {
   const instead = findInstead(request, usable, candidates);
   const blocked = findBlocked(usable, new Set([...leaveOut, ...instead.keys()]));
   for (const { name, instead: offer } of usable.values()) if (offer && instead.get(offer.component) !== name) blocked.add(name);
+  for (const name of findUnneeded(request, usable)) if (!candidates.has(name)) blocked.add(name);
   if (kind === 'linked' || request.calls === 'all') {
     for (const name of usable.keys()) {
       if (blocked.has(name)) continue;
@@ -143,6 +146,18 @@ export function selectComponents(request: SelectRequest): Selection {
         candidates.add(name);
         if (!why.has(name)) why.set(name, reason);
       }
+    }
+  }
+  // What joins a candidate is one, too.
+  for (const { name, joins } of usable.values()) {
+    if (!joins || blocked.has(name) || candidates.has(name) || !candidates.has(joins.component)) continue;
+    candidates.add(name);
+    why.set(name, { kind: 'required', by: joins.component });
+    const more = new Map<string, Why>();
+    close(usable, new Set([name]), more);
+    for (const [other, reason] of more) {
+      candidates.add(other);
+      if (!why.has(other)) why.set(other, reason);
     }
   }
   const calls =
@@ -207,6 +222,32 @@ function findAnswering(request: SelectRequest, usable: Map<string, Component>, l
 }
 
 /**
+ * Components whose files no call names: they are there when the program can make a call with a path (one of the file system's component, which they
+ * require), and what it can open is unknown or lies where their files are.
+ */
+function findOpened(request: SelectRequest, usable: Map<string, Component>, leaveOut: ReadonlySet<string>): Map<string, Why> {
+  const found = new Map<string, Why>();
+  const { calls, openedPaths } = request;
+  const blocked = findBlocked(usable, leaveOut);
+  const withPaths = new Set(Object.keys(usable.get('vfs')?.syscalls ?? {}));
+  if (request.kind !== 'binary') return found;
+  for (const { name, opened } of usable.values()) {
+    if (opened.length === 0 || blocked.has(name)) continue;
+    if (calls === 'all') {
+      found.set(name, { kind: 'unknown' });
+      continue;
+    }
+    if (openedPaths && !openedPaths.some((path) => opened.some((place) => path === place || path.startsWith(`${place}/`)))) continue;
+    for (const [number, place] of calls) {
+      const call = syscallName(number);
+      if (call === undefined || !withPaths.has(call) || found.has(name)) continue;
+      found.set(name, { kind: 'call', call, place });
+    }
+  }
+  return found;
+}
+
+/**
  * Components for which a smaller one does, and which: the program opens only paths that the smaller one has, makes no other call of the
  * larger one or of what requires it, and nothing else asked for these.
  */
@@ -224,6 +265,12 @@ function findInstead(request: SelectRequest, usable: Map<string, Component>, cho
     if (needed.length > 0 && needed.every((call) => instead.calls.includes(call))) found.set(instead.component, name);
   }
   return found;
+}
+
+/** Families of sockets that the program never makes. */
+function findUnneeded({ socketFamilies }: SelectRequest, usable: Map<string, Component>): string[] {
+  if (socketFamilies === undefined) return [];
+  return [...usable.values()].flatMap(({ name, joins }) => (joins?.families && !joins.families.some((family) => socketFamilies.includes(family)) ? [name] : []));
 }
 
 /** Names that are required and not there. */

@@ -1,3 +1,3 @@
 /** hull's files on the host: where they are and how they are written. */
 export { findStatePaths, type StatePaths } from './paths.ts';
-export { sweepTemporaries, produceAtomically, produceOnce, writeAtomically, writeOnce } from './write.ts';
+export { isProcessAlive, sweepTemporaries, produceAtomically, produceOnce, writeAtomically, writeOnce } from './write.ts';

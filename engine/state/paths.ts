@@ -11,6 +11,7 @@ export interface StatePaths {
   readonly accelerators: string;
   readonly kernels: string;
   readonly roots: string;
+  readonly volumes: string;
   readonly analysis: string;
 }
 
@@ -24,5 +25,5 @@ export function findStatePaths(env: NodeJS.ProcessEnv): StatePaths {
   const home = () => (env['HOME'] !== undefined && env['HOME'] !== '' ? env['HOME'] : homedir());
   const root = chosen !== undefined && chosen !== '' ? resolve(chosen) : join(pickFolder(env['XDG_DATA_HOME'], () => join(home(), '.local/share')), 'hull');
   const cache = chosen !== undefined && chosen !== '' ? join(root, 'cache') : join(pickFolder(env['XDG_CACHE_HOME'], () => join(home(), '.cache')), 'hull');
-  return { root, cache, accelerators: join(cache, 'accel.json'), kernels: join(cache, 'kernels'), roots: join(cache, 'roots'), analysis: join(cache, 'analysis') };
+  return { root, cache, accelerators: join(cache, 'accel.json'), kernels: join(cache, 'kernels'), roots: join(cache, 'roots'), volumes: join(root, 'volumes'), analysis: join(cache, 'analysis') };
 }

@@ -84,7 +84,7 @@ function explainFailure(error: unknown, path: string, expected: string): unknown
   return new EngineError(kind, `Cannot write "${path}": ${describeSystemError(error)}, expected ${expected}`, { cause: error });
 }
 
-function isAlive(pid: number): boolean {
+export function isProcessAlive(pid: number): boolean {
   try {
     process.kill(pid, 0);
     return true;
@@ -103,7 +103,7 @@ export function sweepTemporaries(folder: string, path?: string): void {
   }
   for (const name of names) {
     const pid = TEMPORARY.exec(name)?.[1];
-    if (pid === undefined || isAlive(Number(pid))) continue;
+    if (pid === undefined || isProcessAlive(Number(pid))) continue;
     if (path !== undefined && name.replace(TEMPORARY, '') !== basename(path)) continue;
     try {
       unlinkSync(join(folder, name));

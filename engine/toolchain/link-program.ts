@@ -6,7 +6,9 @@ import { buildImage, buildRootImage, inspectImage, listRootComponents, renderRep
 import { describeSystemError, EngineError } from '../errors.ts';
 import type { ImageLinker } from '../images/index.ts';
 import { openProgram } from '../program.ts';
-import { writeAtomically } from '../state/index.ts';
+import { findInRoot } from '../roots/index.ts';
+import { findStatePaths, writeAtomically } from '../state/index.ts';
+import { analyzeRootProgram } from './analyze-root.ts';
 
 export function createImageLinker(libos: string): ImageLinker {
   return {
@@ -54,11 +56,32 @@ export function buildProgramImage(name: string, output: string, libos: string, o
   writeAtomically(output, built.image, 0o755);
 }
 
-/** `hull inspect`: what is in an image, or what the image of an executable would hold. */
-export function inspectProgram(name: string, libos: string, asJson: boolean): string {
-  const file = openProgram(name);
-  const bytes = readProgram(file.path);
-  const image = file.kind === 'image' ? bytes : buildImage({ program: bytes, path: file.path, libos }).image;
-  const report = inspectImage(image, file.path);
+export interface InspectRequest {
+  readonly program: string;
+  /** A directory in which the program is looked for, as `hull run --rootfs` would. */
+  readonly rootfs?: string | undefined;
+  readonly libos: string;
+  readonly env: NodeJS.ProcessEnv;
+}
+
+/** `hull inspect`: what is in an image, or what the image of a program would hold. */
+export function inspectProgram(request: InspectRequest, asJson: boolean): string {
+  const { image, path } = request.rootfs === undefined ? linkForInspection(request) : linkRootForInspection(request, request.rootfs);
+  const report = inspectImage(image, path);
   return asJson ? `${JSON.stringify(report, null, 2)}\n` : renderReport(report);
+}
+
+function linkForInspection({ program, libos }: InspectRequest): { image: Uint8Array; path: string } {
+  const file = openProgram(program);
+  const bytes = readProgram(file.path);
+  return { image: file.kind === 'image' ? bytes : buildImage({ program: bytes, path: file.path, libos }).image, path: file.path };
+}
+
+const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+function linkRootForInspection({ program, libos, env }: InspectRequest, rootfs: string): { image: Uint8Array; path: string } {
+  const path = findInRoot(rootfs, program, DEFAULT_PATH, '/');
+  const closure = analyzeRootProgram({ root: rootfs, program: path, environment: [], cache: findStatePaths(env).analysis }, true);
+  const calls = closure.doubts.length > 0 ? undefined : closure.calls;
+  return { image: buildRootImage({ libos, calls, closure }).image, path };
 }

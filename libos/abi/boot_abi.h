@@ -21,6 +21,8 @@
 #define HULL_FEATURE_SIGNALS (1u << 3)  /* the guest acts on HULL_RECORD_SIGNAL; else the host ends it itself */
 #define HULL_FEATURE_BINARY (1u << 4)   /* runs an unmodified Linux executable (else: linked) */
 #define HULL_FEATURE_TRACE (1u << 5)    /* acts on HULL_MODULE_TRACE */
+#define HULL_FEATURE_MOUNTS (1u << 7)   /* acts on HULL_MODULE_MOUNTS */
+#define HULL_FEATURE_9P (1u << 8)       /* and has virtio-9p for HULL_MOUNT_9P */
 #define HULL_FEATURE_NETWORK (1u << 6)  /* has a driver for a virtio network card */
 
 /* ---- Boot module. Header, then `count` records, each: u32 type, u32 size, size bytes, zero padding to 8. ---- */
@@ -59,8 +61,18 @@
 #define HULL_MODULE_FILES 14   /* files over the root file system: each u32 mode (permission bits), u32 size, absolute path ended by NUL, `size` bytes */
 #define HULL_NETWORK_DHCP (1u << 0)     /* ask for an IPv4 address: none is known here */
 #define HULL_NETWORK_AUTOCONF (1u << 1) /* take IPv6 addresses and routes from router advertisements */
+#define HULL_MODULE_MOUNTS 15  /* mounts in their order: each struct hull_mount, source, target (both ended by NUL); the next at a multiple of 8 */
+#define HULL_MOUNT_9P 1        /* source: the mount tag of a virtio-9p device */
+#define HULL_MOUNT_TMPFS 2     /* source: its options as mount(8) has them */
+#define HULL_MOUNT_READ_ONLY (1u << 0)
+#define HULL_MOUNT_OWN (1u << 1)  /* 9p: files of host user uid and group gid show as root's, since the server can make no others */
+#define HULL_MOUNT_FILL (1u << 2) /* 9p: when it is empty, it gets what is at its target */
 #ifndef __ASSEMBLER__
 #include <stdint.h>
+struct hull_mount {
+    uint32_t kind, flags;
+    uint32_t uid, gid;
+};
 struct hull_network_interface {
     uint8_t mac[6];
     uint16_t mtu;                     /* 0: what the device says, or 1500 */

@@ -24,6 +24,8 @@ uint64_t arch_cycles(void);              /* TSC / CNTVCT */
 bool arch_random64(uint64_t *out);       /* RDSEED, RDRAND, RNDR; false when the CPU has none */
 _Noreturn void arch_power_off(void);  /* ends the machine: debug-exit when flagged, else reset by triple fault */
 
+extern uint64_t arch_irq_count; /* device interrupts so far */
+
 /* Interrupt lines. gsi: global system interrupt (IO-APIC input). Handler runs with interrupts off, on the interrupt stack. */
 typedef void (*irq_handler)(void *arg);
 int arch_irq_register(unsigned gsi, irq_handler handler, void *arg);

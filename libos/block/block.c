@@ -63,6 +63,8 @@ static int read_run(struct block_device *device, uint64_t index) {
         count++;
     }
     int error = first + count > index ? device->read(device, first, pages, count) : -ENOMEM;
+    device->reads++;
+    device->pages_read += count;
     for (unsigned i = 0; i < count; i++) {
         uint64_t physical = virt_to_phys(pages[i]);
         *slot_of(device, first + i, false) = error ? ABSENT : (uint32_t)(physical >> PAGE_SHIFT);

@@ -22,6 +22,7 @@ struct block_device {
     uint32_t **leaves;          /* by page / BLOCK_LEAF: page numbers; 0: not here, 1: being read */
     struct wait_queue waiters;  /* for pages that are being read */
     uint64_t next_expected, hand, cached;
+    uint64_t reads, pages_read; /* so far, for /proc/diskstats */
     struct block_device *next;
 };
 /* A driver's device is ready. 0 or -ENOMEM. */

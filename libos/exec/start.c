@@ -43,9 +43,8 @@ static void set_name(const char *path) {
     const char *name = path;
     for (const char *p = path; *p; p++)
         if (*p == '/') name = p + 1;
-    size_t i = 0;
-    for (; i < sizeof first_process.name - 1 && name[i]; i++) first_process.name[i] = name[i];
-    first_process.name[i] = 0;
+    __builtin_memset(first_process.name, 0, sizeof first_process.name);
+    for (size_t i = 0; i < sizeof first_process.name - 1 && name[i]; i++) first_process.name[i] = name[i];
 }
 
 _Noreturn static void refuse(const char *why) {

@@ -15,6 +15,7 @@
 #pragma weak process_end_other_threads
 #pragma weak process_release_space
 #pragma weak cpu_time_space_end
+void posix_timers_end(struct process *) __attribute__((weak)); /* by `posix-timers` */
 
 enum { STRINGS_MOST = 2 << 20, STRING_MOST = 128 << 10 };
 
@@ -96,6 +97,7 @@ _Noreturn static void run(struct address_space *space, uintptr_t pc, uintptr_t s
     vm_space_put(old);
     if (process->family && process_release_space) process_release_space(process);
     file_table_close_on_exec(process->files);
+    if (posix_timers_end) posix_timers_end(process);
     signal_exec();
     process->credentials.suid = process->credentials.euid;
     process->credentials.sgid = process->credentials.egid;

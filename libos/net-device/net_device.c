@@ -59,3 +59,14 @@ void net_device_serve(struct net_device *device) {
     } while (device->ops->interrupts(device, true));
     device->serving = false;
 }
+
+static void flush(struct deferred *deferred) {
+    struct net_device *device = (struct net_device *)((char *)deferred - offsetof(struct net_device, flushing));
+    device->ops->flush(device);
+}
+
+void net_device_flush_soon(struct net_device *device) {
+    if (device->serving) return;
+    device->flushing.run = flush;
+    deferred_raise(&device->flushing);
+}

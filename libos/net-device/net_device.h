@@ -90,7 +90,7 @@ struct net_device {
     /* From here on the stack's and net-device's own. */
     const struct net_stack_ops *stack;
     void *stack_data;
-    struct deferred again;
+    struct deferred again, flushing;
     bool serving, room_wanted;
     struct net_device *next;
     struct { uint64_t frames_in, bytes_in, dropped_in, errors_in, frames_out, bytes_out, dropped_out, errors_out; } counts; /* the stack counts frames; the driver errors */
@@ -102,6 +102,8 @@ extern struct net_device *net_devices; /* in the order they were added; NULL: no
 /* By the driver's bottom half (its interrupt's deferred work), and by whoever wants to look without one: serves the device until nothing is left, its interrupts off meanwhile.
  * A long burst is cut: the rest runs at the next safe point. */
 void net_device_serve(struct net_device *);
+/* By the stack, after transmit: a flush at the next safe point, once for all that is queued until then. Within a round of net_device_serve there is nothing to do. */
+void net_device_flush_soon(struct net_device *);
 /* By the driver, in ops->poll. */
 static inline void net_device_receive(struct net_device *device, struct net_buffer *frame) { device->stack->receive(device, frame); }
 #endif

@@ -13,6 +13,7 @@
 extern __typeof(mount_view_put) mount_view_put __attribute__((weak));
 void itimer_end(struct process *) __attribute__((weak)); /* by `itimer` */
 #pragma weak cpu_timers_process_end
+void posix_timers_end(struct process *) __attribute__((weak)); /* by `posix-timers` */
 void limits_put(struct process *) __attribute__((weak)); /* by `system` */
 void sem_process_end(struct process *) __attribute__((weak)); /* by `ipc-sem` */
 
@@ -74,6 +75,7 @@ static void give_children_away(struct process *process) {
 static void finish(struct process *process) {
     struct family *family = process->family;
     if (itimer_end) itimer_end(process);
+    if (posix_timers_end) posix_timers_end(process);
     if (cpu_timers_process_end) cpu_timers_process_end(process);
     cpu_time_space_end(process);
     if (sem_process_end) sem_process_end(process);

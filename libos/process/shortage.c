@@ -53,6 +53,7 @@ static void end(struct process *victim, uint64_t pages) {
         if (p->space != space) continue;
         if (p == current_process() && p == &first_process) machine_exit(SIGKILL);
         signal_send(p, &(struct signal_info){.number = SIGKILL, .code = SI_KERNEL});
+        for (struct thread *t = p->threads; t; t = t->next) sched_hurry(t);
     }
 }
 

@@ -119,8 +119,9 @@ static int refresh(struct inode *inode) {
 static int opened(struct inode *inode, uint32_t flags) {
     const struct node *node = node_of(inode);
     struct proc_text about;
-    (void)flags;
     if (!node_subject(node, &about)) return -ENOENT;
+    /* Settings that cannot be written refuse even root at opening (proc(5), /proc/sys). */
+    if (flags & O_ACCMODE && node->file && !node->file->store && !node->file->transfer && !strncmp(node->path, "sys/", 4)) return -EACCES;
     return about.process && node->file && node->file->flags & PROC_PRIVATE && !proc_may_look(about.process) ? -EACCES : 0;
 }
 

@@ -47,7 +47,8 @@ static long write_opened(struct inode *inode, void **state, const void *program,
     struct proc_text about;
     (void)state;
     if (node->file->transfer) return transfer(node, true, (void *)program, size, position);
-    if (!node->file->store || size > WRITE_MOST) return -EINVAL;
+    if (!node->file->store) return node->scope == PROC_SYSTEM ? -EIO : -EINVAL;
+    if (size > WRITE_MOST) return -EINVAL;
     char *text = kmalloc(size + 1);
     long error = text ? user_copy_in(text, program, size) : -ENOMEM;
     if (!error) {

@@ -39,8 +39,7 @@ static bool next_descriptor(const struct proc_text *about, uint64_t *number) {
 
 static const struct proc_children processes = { .next = next_process, .scope = PROC_PROCESS };
 static const struct proc_children tasks = { .next = next_task, .scope = PROC_TASK };
-enum { SCOPE_FD = PROC_OWN };
-static const struct proc_children descriptors = { .next = next_descriptor, .scope = SCOPE_FD };
+static const struct proc_children descriptors = { .next = next_descriptor, .scope = PROC_DESCRIPTOR };
 
 static void show_path(struct proc_text *out, struct path path) {
     char *text = kmalloc(PATH_MAX + 16);
@@ -142,7 +141,7 @@ static const struct proc_file system_files[] = {
 };
 HULL_PROC_FILES(PROC_SYSTEM, system_files);
 
-static const struct proc_children descriptor_infos = { .next = next_descriptor, .scope = PROC_OWN + 1 };
+static const struct proc_children descriptor_infos = { .next = next_descriptor, .scope = PROC_DESCRIPTOR_INFO };
 static const struct proc_file process_files[] = {
     { .path = "task", .mode = PROC_DIRECTORY, .flags = PROC_NOT_IN_TASKS, .children = &tasks },
     { .path = "fd", .mode = S_IFDIR | 0500, .flags = PROC_PRIVATE, .children = &descriptors },
@@ -157,8 +156,8 @@ static const struct proc_file descriptor_files[] = {
     { .path = "", .mode = S_IFLNK | 0700, .flags = PROC_PRIVATE, .show = show_descriptor, .jump = jump_descriptor, .target = descriptor_of,
       .mode_of = descriptor_mode },
 };
-HULL_PROC_FILES(SCOPE_FD, descriptor_files);
+HULL_PROC_FILES(PROC_DESCRIPTOR, descriptor_files);
 static const struct proc_file descriptor_info_files[] = {
     { .path = "", .mode = S_IFREG | 0400, .flags = PROC_PRIVATE, .show = show_descriptor_info },
 };
-HULL_PROC_FILES(PROC_OWN + 1, descriptor_info_files);
+HULL_PROC_FILES(PROC_DESCRIPTOR_INFO, descriptor_info_files);

@@ -21,7 +21,9 @@ enum proc_scope {
     PROC_TASK,    /* /proc/PID/task/TID/PATH only */
     PROC_SYSFS,   /* /sys/PATH */
     PROC_CGROUP,  /* /sys/fs/cgroup/PATH */
-    PROC_OWN      /* and above: of one component, below an entry with `children` */
+    /* Below entries with `children`: what one child is. */
+    PROC_DESCRIPTOR, PROC_DESCRIPTOR_INFO, PROC_BLOCK, PROC_BLOCK_LINK, PROC_BLOCK_CLASS_LINK, PROC_BLOCK_NUMBER_LINK, PROC_CACHE, PROC_NET_DEVICE,
+    PROC_NET_DEVICE_LINK, PROC_TERMINAL
 };
 struct proc_file;
 struct proc_text {

@@ -13,6 +13,7 @@ enum { REAL_TIME = 32, MOST_QUEUED = 4096 };
 /* By the scheduler, and by `process`: a stopped one goes on. */
 void sched_ready(struct thread *thread) __attribute__((weak));
 #pragma weak process_changed
+#pragma weak posix_timer_taken
 
 struct wait_queue signal_arrivals;
 static struct signal_state first_state;
@@ -29,6 +30,15 @@ enum default_action signal_default(int number) {
     case SIGCONT: return ACTION_CONTINUE;
     case SIGSTOP: case SIGTSTP: case SIGTTIN: case SIGTTOU: return ACTION_STOP;
     default: return ACTION_END;
+    }
+}
+
+void signal_sets(const struct process *process, uint64_t *ignored, uint64_t *caught) {
+    *ignored = *caught = 0;
+    for (int number = 1; process->signals && number <= SIGNAL_COUNT; number++) {
+        uint64_t handler = process->signals->actions[number - 1].handler;
+        if (handler == SIGNAL_IGNORE) *ignored |= SIGNAL_BIT(number);
+        else if (handler != SIGNAL_DEFAULT) *caught |= SIGNAL_BIT(number);
     }
 }
 
@@ -96,15 +106,16 @@ static int generate(struct process *process, struct thread *thread, const struct
         discard(process, SIGNAL_BIT(SIGCONT));
     }
     if (signal_ignored(state, info->number) && !(judge->signal_mask & bit)) return 0;
-    if (info->number < REAL_TIME && *pending & bit) return 0;
-    if (info->number >= REAL_TIME && state->queued >= MOST_QUEUED) return -EAGAIN;
+    bool must_queue = info->number >= REAL_TIME || info->code == SI_TIMER;
+    if (!must_queue && *pending & bit) return 0;
+    if (must_queue && state->queued >= MOST_QUEUED) return -EAGAIN;
     struct queued_signal *entry = kmalloc(sizeof *entry);
     if (entry) {
         *entry = (struct queued_signal){NULL, *info};
         state->queued++;
         while (*link) link = &(*link)->next;
         *link = entry;
-    } else if (info->number >= REAL_TIME) {
+    } else if (must_queue) {
         return -EAGAIN;
     } /* else it is delivered without its particulars */
     *pending |= bit;
@@ -117,6 +128,12 @@ static int generate(struct process *process, struct thread *thread, const struct
 
 int signal_send(struct process *process, const struct signal_info *info) { return generate(process, NULL, info); }
 int signal_send_thread(struct thread *thread, const struct signal_info *info) { return generate(thread->process, thread, info); }
+
+bool signal_send_timer(struct process *process, struct thread *thread, const struct signal_info *info) {
+    const struct thread *judge = thread ? thread : process->threads;
+    if (!judge || (signal_ignored(process->signals, info->number) && !(judge->signal_mask & SIGNAL_BIT(info->number)))) return false;
+    return !generate(process, thread, info);
+}
 
 void signal_raise(int number) {
     signal_send_thread(current_thread(), &(struct signal_info){.number = number, .code = SI_KERNEL});
@@ -159,6 +176,7 @@ bool signal_take(uint64_t set, struct signal_info *out) {
         take_from(process->signals, &thread->signals->queue, &thread->signal_pending, number, out);
     else
         take_from(process->signals, &process->signals->queue, &process->signal_pending, number, out);
+    if (out->code == SI_TIMER && posix_timer_taken) posix_timer_taken(out);
     return true;
 }
 

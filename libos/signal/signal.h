@@ -28,6 +28,9 @@ struct signal_info {
 /* Generates a signal for a process, for one thread. 0; -EAGAIN when the queue for real-time signals is full; what would be ignored vanishes. */
 int signal_send(struct process *, const struct signal_info *);
 int signal_send_thread(struct thread *, const struct signal_info *);
+/* A POSIX timer's: waits besides others of its number. False when it does not wait: ignored, no memory. When it is taken, `posix-timers` is told. */
+bool signal_send_timer(struct process *, struct thread *, const struct signal_info *);
+void posix_timer_taken(struct signal_info *);
 void signal_raise(int number); /* for the current thread, from the kernel (SIGPIPE …) */
 /* For ppoll, pselect, epoll_pwait, sigsuspend: this mask until the call's signals have been delivered. */
 void signal_mask_for_call(uint64_t mask);
@@ -47,6 +50,7 @@ void signal_exec(void); /* handlers become the default, as exec has it */
 void signal_reset(struct signal_state *); /* actions to the default, but for those that ignore */
 void signal_thread_inherit(struct thread *); /* the current thread's alternate stack */
 int signal_stopped_by(const struct process *);
+void signal_sets(const struct process *, uint64_t *ignored, uint64_t *caught); /* for /proc */
 bool signal_action_is_ignore(const struct process *, int number);
 bool signal_no_child_wait(const struct process *); /* SIGCHLD ignored, or SA_NOCLDWAIT */
 bool signal_no_child_stop(const struct process *); /* SA_NOCLDSTOP */

@@ -3,7 +3,7 @@
 #include "lib/string.h"
 
 #define PLAIN (1u << SO_DEBUG | 1u << SO_REUSEADDR | 1u << SO_DONTROUTE | 1u << SO_BROADCAST | 1u << SO_KEEPALIVE | 1u << SO_OOBINLINE | 1u << SO_REUSEPORT)
-enum { VALUE_MOST = 64, ROOM_MOST = 212992, SEND_LEAST = 4608, RECEIVE_LEAST = 2304 };
+enum { VALUE_MOST = 64, RESULT_MOST = 256, ROOM_MOST = 212992, SEND_LEAST = 4608, RECEIVE_LEAST = 2304 };
 struct timeval { int64_t seconds, microseconds; };
 
 static int set_timeout(uint64_t *out, const void *value, uint32_t size) {
@@ -83,8 +83,8 @@ SYSCALL_DEFINE(setsockopt, int descriptor, int level, int name, const void *prog
 }
 
 SYSCALL_DEFINE(getsockopt, int descriptor, int level, int name, void *program, uint32_t *length) {
-    uint8_t value[VALUE_MOST];
-    uint32_t room, size = VALUE_MOST;
+    uint8_t value[RESULT_MOST]; /* the family may fill all of it */
+    uint32_t room, size = RESULT_MOST;
     long error;
     struct socket *socket = socket_find(descriptor, &error);
     if (!socket) return error;

@@ -28,8 +28,7 @@ static unsigned socket_poll(struct file *file, struct poll_wait *wait) {
 
 static long socket_ioctl(struct file *file, unsigned long request, unsigned long argument) {
     struct socket *socket = file->data;
-    int value, error = socket->ops->ioctl ? socket->ops->ioctl(socket, request, &value) : -ENOTTY;
-    return error ? error : user_copy_out((void *)argument, &value, sizeof value);
+    return socket->ops->ioctl ? socket->ops->ioctl(socket, request, argument) : -ENOTTY;
 }
 
 static int socket_stat(struct file *file, struct linux_stat *out) {

@@ -13,7 +13,7 @@
 
 enum { AF_UNSPEC = 0, AF_UNIX = 1, SOCK_STREAM = 1, SOCK_DGRAM = 2, SOCK_RAW = 3, SOCK_SEQPACKET = 5 };
 enum { MSG_OOB = 1, MSG_PEEK = 2, MSG_CTRUNC = 8, MSG_TRUNC = 0x20, MSG_DONTWAIT = 0x40, MSG_EOR = 0x80, MSG_WAITALL = 0x100,
-       MSG_NOSIGNAL = 0x4000, MSG_WAITFORONE = 0x10000, MSG_CMSG_CLOEXEC = 0x40000000 };
+       MSG_NOSIGNAL = 0x4000, MSG_MORE = 0x8000, MSG_WAITFORONE = 0x10000, MSG_CMSG_CLOEXEC = 0x40000000 };
 enum { SOL_SOCKET = 1, SCM_RIGHTS = 1, SCM_CREDENTIALS = 2 };
 enum { SO_DEBUG = 1, SO_REUSEADDR, SO_TYPE, SO_ERROR, SO_DONTROUTE, SO_BROADCAST, SO_SNDBUF, SO_RCVBUF, SO_KEEPALIVE, SO_OOBINLINE, SO_PRIORITY = 12,
        SO_LINGER, SO_REUSEPORT = 15, SO_PASSCRED, SO_PEERCRED, SO_RCVLOWAT, SO_SNDLOWAT, SO_RCVTIMEO, SO_SNDTIMEO, SO_ACCEPTCONN = 30, SO_SNDBUFFORCE = 32,
@@ -52,9 +52,9 @@ struct socket_ops {
     long (*receive)(struct socket *, struct message *);
     int (*shutdown)(struct socket *, int how);
     int (*pair)(struct socket *, struct socket *);
-    int (*get_option)(struct socket *, int level, int name, void *out, uint32_t *size); /* absent or -ENOPROTOOPT: not the family's */
+    int (*get_option)(struct socket *, int level, int name, void *out, uint32_t *size); /* absent or -ENOPROTOOPT: not the family's; *size: room, at most 256 bytes */
     int (*set_option)(struct socket *, int level, int name, const void *value, uint32_t size);
-    int (*ioctl)(struct socket *, unsigned long request, int *out);
+    long (*ioctl)(struct socket *, unsigned long request, unsigned long argument); /* absent: -ENOTTY */
     unsigned (*poll)(struct socket *, struct poll_wait *);
     void (*close)(struct socket *); /* frees it */
 };

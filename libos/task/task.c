@@ -4,6 +4,7 @@
 
 /* Weak: a program without descriptors has no table. */
 extern __typeof(first_file_table) first_file_table __attribute__((weak));
+uint64_t task_switches;
 struct process first_process;
 struct thread first_thread;
 struct cpu cpu_zero;

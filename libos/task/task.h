@@ -32,7 +32,9 @@ struct process {
     bool executed;                /* since it was forked: its group is its own matter */
     struct thread *executing;     /* is in exec and waits for the others to end */
     struct interval_timers *timers; /* of the component `itimer`; NULL: none */
+    struct posix_timers *posix_timers; /* of the component `posix-timers`; NULL: none */
     struct limits *limits;        /* of the component `system`; NULL: what all begin with */
+    int16_t oom_adjust;           /* -1000..1000, as oom_score_adj; inherited */
     struct usage ended, children;
     struct cpu_timer *cpu_timers; /* of the component `cpu-timers`, as the next two */
     uint64_t cpu_warned;          /* seconds of CPU time at which the next SIGXCPU is due */
@@ -58,6 +60,7 @@ struct thread {
 };
 /* By the component `process`: ends the current process unless it is the first, for which this returns. */
 void process_exit(uint32_t wait_status);
+extern uint64_t task_switches; /* of threads on the CPU, counted by the scheduler */
 extern struct process first_process;
 extern struct thread first_thread;
 /* Per-CPU state, behind one accessor: one CPU today. */

@@ -55,6 +55,22 @@ void sched_ready(struct thread *thread) {
     if (thread->state == THREAD_BLOCKED) enqueue(thread, &queues[WOKEN]);
 }
 
+void sched_hurry(struct thread *thread) {
+    sched_ready(thread);
+    for (unsigned i = 0; i < QUEUES; i++) {
+        struct thread *before = NULL;
+        for (struct thread *at = queues[i].first; at; before = at, at = at->run_next) {
+            if (at != thread) continue;
+            *(before ? &before->run_next : &queues[i].first) = at->run_next;
+            if (queues[i].last == at) queues[i].last = before;
+            at->run_next = queues[WOKEN].first;
+            if (!queues[WOKEN].first) queues[WOKEN].last = at;
+            queues[WOKEN].first = at;
+            return;
+        }
+    }
+}
+
 void sched_resumed(void) {
     struct thread *self = current_thread();
     if (gone) {
@@ -90,6 +106,7 @@ static void run_next(void) {
     const struct address_space *space = next->process->space;
     if (space && arch_root_current() != space->root) arch_root_switch(space->root);
     this_cpu()->current = next;
+    task_switches++;
     arch_switch(&self->arch, &next->arch);
     sched_resumed();
 }

@@ -14,7 +14,14 @@ enum { TFD_TIMER_ABSTIME = 1, TFD_TIMER_CANCEL_ON_SET = 2 };
 #define SECOND 1000000000ull
 #define LONGEST 4000000000ull
 struct itimerspec { struct linux_timespec interval, value; };
-struct timer_file { struct timer timer; struct wait_queue queue; uint64_t interval, ticks; bool pending, armed, real; };
+struct timer_file {
+    struct timer timer;
+    struct clock_watch watch; /* of those that count real time */
+    struct wait_queue queue;
+    uint64_t interval, ticks;
+    bool pending, armed, real;
+    bool absolute, cancels, canceled; /* set to a moment; its reader is told when the time is set, and is to be */
+};
 
 static void fire(struct timer *timer) {
     struct timer_file *it = (struct timer_file *)timer;
@@ -34,17 +41,38 @@ static void catch_up(struct timer_file *it) {
     timer_add(&it->timer);
 }
 
-static bool can_read(void *argument) { return ((struct timer_file *)argument)->ticks != 0; }
+/* The time was set: a moment of it comes sooner or later. */
+static void time_set(struct clock_watch *watch, int64_t jump) {
+    struct timer_file *it = (struct timer_file *)((char *)watch - offsetof(struct timer_file, watch));
+    if (!it->absolute) return;
+    if (it->armed && it->pending) {
+        timer_remove(&it->timer);
+        it->timer.deadline_ns = jump > 0 && it->timer.deadline_ns < (uint64_t)jump ? 0 : it->timer.deadline_ns - (uint64_t)jump;
+        timer_add(&it->timer);
+    }
+    if (!it->cancels) return;
+    it->canceled = true;
+    wait_queue_wake(&it->queue, -1);
+}
+
+static bool can_read(void *argument) {
+    struct timer_file *it = argument;
+    return it->ticks || it->canceled;
+}
 
 static long timer_read(struct file *file, const struct iovec *vector, int count, int64_t position) {
     struct timer_file *it = file->data;
     (void)position;
     if (count < 1 || vector[0].length < sizeof(uint64_t)) return -EINVAL;
     run_deferred();
-    if (!it->ticks) {
+    if (!can_read(it)) {
         if (file->flags & O_NONBLOCK) return -EAGAIN;
         int error = wait_until(&it->queue, can_read, it, 0, true);
         if (error) return error;
+    }
+    if (it->canceled) {
+        it->canceled = false;
+        return -ECANCELED;
     }
     catch_up(it);
     uint64_t ticks = it->ticks;
@@ -55,7 +83,7 @@ static long timer_read(struct file *file, const struct iovec *vector, int count,
 static unsigned timer_poll(struct file *file, struct poll_wait *wait) {
     struct timer_file *it = file->data;
     poll_wait_add(wait, &it->queue);
-    return it->ticks ? POLLIN | POLLRDNORM : 0;
+    return can_read(it) ? POLLIN | POLLRDNORM : 0;
 }
 
 static int timer_stat(struct file *file, struct linux_stat *out) {
@@ -69,6 +97,7 @@ static int timer_stat(struct file *file, struct linux_stat *out) {
 static void timer_close(struct file *file) {
     struct timer_file *it = file->data;
     timer_remove(&it->timer);
+    clock_watch_remove(&it->watch);
     kfree(it);
 }
 
@@ -104,6 +133,8 @@ SYSCALL_DEFINE(timerfd_create, int clock, int flags) {
         return -ENOMEM;
     }
     it->real = clock == REALTIME || clock == REALTIME_ALARM;
+    it->watch.changed = time_set;
+    if (it->real) clock_watch_add(&it->watch);
     int descriptor = file_install(file, 0, flags & O_CLOEXEC);
     if (descriptor < 0) file_put(file);
     return descriptor;
@@ -120,6 +151,9 @@ SYSCALL_DEFINE(timerfd_settime, int descriptor, int flags, const struct itimersp
     before = left(it);
     timer_remove(&it->timer);
     it->ticks = 0;
+    it->absolute = flags & TFD_TIMER_ABSTIME;
+    it->cancels = it->absolute && flags & TFD_TIMER_CANCEL_ON_SET;
+    it->canceled = false;
     it->interval = interval;
     it->armed = it->pending = value != 0;
     if (value) {

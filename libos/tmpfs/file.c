@@ -2,6 +2,9 @@
 #include "tmpfs/internal.h"
 #include "arch/arch.h"
 
+static uint64_t all_pages;
+uint64_t tmpfs_pages(void) { return all_pages; }
+
 #pragma weak memory_reclaim
 
 /* Files do not take the last memory: who writes gets an error, not the next who touches a page of its own an end. */
@@ -19,7 +22,10 @@ static int page_at(struct inode *inode, uint64_t index, uint64_t *physical) {
     if (limits->pages_most && limits->pages >= limits->pages_most) return -ENOSPC;
     if (!has_room()) return -ENOSPC;
     int error = content_get(content, index, physical);
-    if (!error) limits->pages++;
+    if (!error) {
+        limits->pages++;
+        all_pages++;
+    }
     return error;
 }
 
@@ -28,6 +34,7 @@ static void drop(struct inode *inode, uint64_t first, uint64_t end) {
     uint64_t before = content->pages;
     content_drop(content, first, end);
     tmpfs_limits_of(inode->super)->pages -= before - content->pages;
+    all_pages -= before - content->pages;
 }
 
 static long file_read(struct inode *inode, void *program, size_t size, int64_t position) {

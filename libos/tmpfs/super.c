@@ -24,7 +24,6 @@ static void statfs(struct superblock *super, struct linux_statfs *out) {
     out->type = MAGIC;
     out->blocks = limits->pages_most ? limits->pages_most : memory_total() / PAGE_SIZE;
     out->bfree = limits->pages_most ? limits->pages_most - limits->pages : left;
-    if (out->bfree > left) out->bfree = left;
     out->bavail = out->bfree;
     out->files = limits->inodes_most ? limits->inodes_most : memory_total() / PAGE_SIZE;
     out->ffree = out->files > limits->inodes ? out->files - limits->inodes : 0;

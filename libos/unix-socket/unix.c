@@ -269,18 +269,17 @@ static int set_option(struct socket *socket, int level, int option, const void *
     return 0;
 }
 
-static int control(struct socket *socket, unsigned long request, int *out) {
+static long control(struct socket *socket, unsigned long request, unsigned long argument) {
     struct unix_socket *it = unix_of(socket);
-    size_t bytes = 0;
+    int bytes = 0;
     if (request == TIOCOUTQ) {
-        *out = it->peer ? (int)it->peer->queued : 0;
-        return 0;
+        bytes = it->peer ? (int)it->peer->queued : 0;
+    } else {
+        if (request != FIONREAD) return -ENOTTY;
+        if (it->state == UNIX_LISTENING) return -EINVAL;
+        for (struct packet *packet = it->first; packet; packet = unix_is_datagram(it) ? NULL : packet->next) bytes += (int)packet->left;
     }
-    if (request != FIONREAD) return -ENOTTY;
-    if (it->state == UNIX_LISTENING) return -EINVAL;
-    for (struct packet *packet = it->first; packet; packet = unix_is_datagram(it) ? NULL : packet->next) bytes += packet->left;
-    *out = (int)bytes;
-    return 0;
+    return user_copy_out((void *)argument, &bytes, sizeof bytes);
 }
 
 static const struct socket_ops ops = {

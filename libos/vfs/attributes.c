@@ -1,5 +1,6 @@
 /* The calls that read and change attributes: stat and its kind, access, chmod, chown, utimensat, truncate, statfs. */
 #include "vfs/internal.h"
+#include "vfs/notify.h"
 
 /* Finds what a call names, does `action` with it, lets go. AT_EMPTY_PATH with an empty path means the descriptor. */
 typedef long (*action)(struct path path, void *argument);
@@ -70,6 +71,15 @@ static long stat_at(int directory, const char *program_path, int flags, struct l
     return with_path(directory, program_path, flags, stat_path, &request);
 }
 
+int vfs_stat(const char *text, struct linux_stat *out) {
+    struct path path;
+    int error = walk_at(AT_FDCWD, text, 0, &path, NULL);
+    if (error) return error;
+    inode_fill_stat(path.dentry->inode, out);
+    path_put(path);
+    return 0;
+}
+
 SYSCALL_DEFINE(newfstatat, int directory, const char *path, struct linux_stat *out, int flags) {
     struct linux_stat stat;
     if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH)) return -EINVAL;
@@ -138,10 +148,13 @@ SYSCALL_DEFINE(access, const char *path, unsigned mode) {
     return sys_faccessat2(AT_FDCWD, path, mode, 0);
 }
 
-/* What every change ends with: writable file system, new ctime, the file system told. */
-static long change(struct inode *inode) {
+/* What every change ends with: new ctime, the file system told, who watches told. */
+static long changed(struct path path, uint32_t event) {
+    struct inode *inode = path.dentry->inode;
     inode->ctime = vfs_now();
-    return inode->ops->changed ? inode->ops->changed(inode) : 0;
+    long error = inode->ops->changed ? inode->ops->changed(inode) : 0;
+    if (!error) notify(path.dentry, event);
+    return error;
 }
 
 static long mode_path(struct path path, void *argument) {
@@ -152,7 +165,7 @@ static long mode_path(struct path path, void *argument) {
     uint32_t mode = *(uint32_t *)argument & 07777;
     if (current_process()->credentials.euid && !in_group(inode->gid)) mode &= ~(uint32_t)S_ISGID; /* chmod(2) */
     inode->mode = (inode->mode & S_IFMT) | mode;
-    return change(inode);
+    return changed(path, IN_ATTRIB);
 }
 
 SYSCALL_DEFINE(fchmodat, int directory, const char *path, uint32_t mode) {
@@ -180,7 +193,7 @@ static long owner_path(struct path path, void *argument) {
     if (owner->uid != keep) inode->uid = owner->uid;
     if (owner->gid != keep) inode->gid = owner->gid;
     if (is_regular(inode)) inode->mode &= ~(uint32_t)(S_ISUID | (inode->mode & 010 ? S_ISGID : 0));
-    return change(inode);
+    return owner->uid == keep && owner->gid == keep ? 0 : changed(path, IN_ATTRIB);
 }
 
 SYSCALL_DEFINE(fchownat, int directory, const char *path, uint32_t uid, uint32_t gid, int flags) {
@@ -217,7 +230,8 @@ static long times_path(struct path path, void *argument) {
         if (request->now || time.nanoseconds == UTIME_NOW) *fields[i] = now;
         else if (time.nanoseconds != UTIME_OMIT) *fields[i] = time;
     }
-    return change(inode);
+    bool only = request->times[0].nanoseconds == UTIME_OMIT || request->times[1].nanoseconds == UTIME_OMIT;
+    return changed(path, request->now || !only ? IN_ATTRIB : request->times[0].nanoseconds == UTIME_OMIT ? IN_MODIFY : IN_ACCESS);
 }
 
 static long set_times(int directory, const char *path, struct times *request, int flags) {
@@ -264,7 +278,9 @@ static long truncate_path(struct path path, void *argument) {
     if (is_directory(inode)) return -EISDIR;
     if (path_read_only(path)) return -EROFS;
     long error = inode_permission(inode, MAY_WRITE);
-    return error ? error : inode_truncate(inode, *(int64_t *)argument);
+    if (!error) error = inode_truncate(inode, *(int64_t *)argument);
+    if (!error) notify(path.dentry, IN_MODIFY);
+    return error;
 }
 
 SYSCALL_DEFINE(truncate, const char *path, int64_t size) {
@@ -276,7 +292,9 @@ SYSCALL_DEFINE(ftruncate, int descriptor, int64_t size) {
     if (!file) return -EBADF;
     struct open_file *open = file_open_of(file);
     if (!open || (file->flags & O_ACCMODE) == O_RDONLY || !is_regular(open->inode)) return -EINVAL;
-    return inode_truncate(open->inode, size);
+    long error = inode_truncate(open->inode, size);
+    if (!error) notify(open->path.dentry, IN_MODIFY);
+    return error;
 }
 
 static long statfs_path(struct path path, void *argument) {

@@ -3,6 +3,7 @@
  * stays findable until IDLE_MOST others have become idle after it. Each holds its inode and its parent.
  */
 #include "vfs/internal.h"
+#include "vfs/notify.h"
 
 #define BUCKETS 256
 #define IDLE_MOST 512
@@ -55,6 +56,7 @@ static void free_chain(struct dentry *dentry) {
     while (dentry) {
         struct dentry *parent = dentry->parent;
         hash_out(dentry);
+        if (!dentry->inode->nlink && inotify_inode_gone) inotify_inode_gone(dentry->inode);
         inode_put(dentry->inode);
         kfree(dentry->name);
         kfree(dentry);

@@ -3,6 +3,7 @@
  * only then changes the dentry tree.
  */
 #include "vfs/internal.h"
+#include "vfs/notify.h"
 
 /* A parent directory and the last name in it. text: what `last` points into. */
 struct place { struct path parent; struct name last; char *text; };
@@ -54,8 +55,10 @@ static int made(struct place *place, struct inode *inode) {
     struct dentry *dentry;
     struct inode *directory = place->parent.dentry->inode;
     directory->mtime = directory->ctime = vfs_now();
+    bool is_folder = is_directory(inode);
     int error = dentry_add(place->parent.dentry, place->last, inode, &dentry);
     if (!error) dentry_put(dentry);
+    if (!error) notify_name(directory, IN_CREATE, place->last.text, place->last.length, is_folder);
     return error;
 }
 
@@ -152,6 +155,7 @@ SYSCALL_DEFINE(linkat, int from_directory, const char *from, int to_directory, c
             inode->linkable = false;
             inode->ctime = vfs_now();
             inode_get(inode);
+            notify_inode(inode, IN_ATTRIB);
             error = made(&place, inode);
         }
         let_go(&place);
@@ -182,8 +186,11 @@ static long remove(struct place *place, bool directory_wanted) {
     if (!error) {
         directory->mtime = directory->ctime = inode->ctime = vfs_now();
         dentry_delete(victim);
+        if (inotify_name_gone) inotify_name_gone(victim);
+        if (!directory_wanted) notify_inode(inode, IN_ATTRIB);
     }
     dentry_put(victim);
+    if (!error) notify_name(directory, IN_DELETE, place->last.text, place->last.length, directory_wanted);
     return error;
 }
 
@@ -207,6 +214,13 @@ SYSCALL_DEFINE(rmdir, const char *path) {
 
 #define RENAME_NOREPLACE 1
 #define RENAME_EXCHANGE 2
+static void tell_moved(struct inode *from, struct name name, struct inode *to, struct name new_name, const struct inode *moved) {
+    if (!inotify_tell_name) return;
+    uint32_t cookie = inotify_cookie();
+    inotify_tell_name(from, IN_MOVED_FROM, cookie, name.text, name.length, is_directory(moved));
+    inotify_tell_name(to, IN_MOVED_TO, cookie, new_name.text, new_name.length, is_directory(moved));
+}
+
 /* Both dentries looked up; `there` NULL when the new name is free. */
 static long move(struct place *from, struct place *to, struct dentry *moved, struct dentry *there, bool exchange) {
     struct inode *old = from->parent.dentry->inode, *new = to->parent.dentry->inode, *inode = moved->inode;
@@ -234,6 +248,15 @@ static long move(struct place *from, struct place *to, struct dentry *moved, str
         dentry_delete(there);
     }
     long moved_error = dentry_move(moved, to->parent.dentry, to->last);
+    tell_moved(old, from->last, new, to->last, moved->inode);
+    if (exchange) {
+        tell_moved(new, to->last, old, from->last, there->inode);
+    } else if (there) {
+        if (inotify_name_gone) inotify_name_gone(there);
+        if (!is_directory(target)) notify_inode(target, IN_ATTRIB);
+    }
+    notify_inode(moved->inode, IN_MOVE_SELF);
+    if (exchange) notify_inode(there->inode, IN_MOVE_SELF);
     return error ? error : moved_error;
 }
 

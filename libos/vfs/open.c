@@ -3,6 +3,7 @@
  * Owns struct open_file: the path (for getcwd-like answers and *at calls) and the inode.
  */
 #include "vfs/internal.h"
+#include "vfs/notify.h"
 
 void locks_file_gone(struct inode *, const struct file *) __attribute__((weak)); /* by `file-locks` */
 
@@ -44,6 +45,7 @@ static long regular_read(struct file *file, const struct iovec *vector, int coun
         if ((size_t)result < vector[i].length) break;
     }
     if (position < 0) file->position = at;
+    if (done) notify(file_open_of(file)->path.dentry, IN_ACCESS);
     if (done && !(file->flags & O_NOATIME) && !path_read_only(file_open_of(file)->path)) inode->atime = vfs_now();
     return done;
 }
@@ -79,6 +81,7 @@ static long regular_write(struct file *file, const struct iovec *vector, int cou
     if (position < 0) file->position = at;
     if (done) {
         inode->mtime = inode->ctime = vfs_now();
+        notify(file_open_of(file)->path.dentry, IN_MODIFY);
         if (current_process()->credentials.euid) inode->mode &= ~(uint32_t)(S_ISUID | (inode->mode & 010 ? S_ISGID : 0));
     }
     return done;
@@ -111,6 +114,7 @@ static int any_stat(struct file *file, struct linux_stat *out) {
 static const struct file_ops path_ops;
 static void any_close(struct file *file) {
     struct open_file *open = file->data;
+    if (file->ops != &path_ops) notify(open->path.dentry, (file->flags & O_ACCMODE) == O_RDONLY ? IN_CLOSE_NOWRITE : IN_CLOSE_WRITE);
     if (open->inode->locks && locks_file_gone) locks_file_gone(open->inode, file);
     if (open->state) open->inode->ops->close_opened(open->inode, open->state);
     if (file->ops != &path_ops && open->inode->ops->closed) open->inode->ops->closed(open->inode, file->flags);
@@ -227,7 +231,11 @@ int open_path(struct path path, uint32_t flags, struct file **out) {
         open->path = path;
         open->inode = inode; /* the dentry holds it */
         *out = file_create(ops, (flags & ~(uint32_t)(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC)) | O_LARGEFILE, open);
-        if (*out) return 0;
+        if (*out) {
+            if (ops != &path_ops) notify(path.dentry, IN_OPEN);
+            if (ops != &path_ops && flags & O_TRUNC) notify(path.dentry, IN_MODIFY);
+            return 0;
+        }
         kfree(open);
     }
     if (!error && tells && inode->ops->closed) inode->ops->closed(inode, flags);
@@ -250,6 +258,7 @@ static int create_and_open(struct path parent, struct name last, uint32_t flags,
     }
     struct path path = { parent.mount, dentry };
     mount_get(path.mount);
+    notify_name(directory, IN_CREATE, last.text, last.length, false);
     path_put(parent);
     if (dentry->inode->ops->opened && (error = dentry->inode->ops->opened(dentry->inode, flags))) {
         path_put(path);
@@ -260,7 +269,10 @@ static int create_and_open(struct path parent, struct name last, uint32_t flags,
         open->path = path;
         open->inode = dentry->inode;
         *out = file_create(&regular_ops, (flags & ~(uint32_t)(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC)) | O_LARGEFILE, open);
-        if (*out) return 0;
+        if (*out) {
+            notify(dentry, IN_OPEN);
+            return 0;
+        }
         kfree(open);
     }
     if (dentry->inode->ops->closed) dentry->inode->ops->closed(dentry->inode, flags);
@@ -479,6 +491,7 @@ static long read_directory(int descriptor, void *out, unsigned size, bool old) {
     if (!open->inode->ops->iterate) return -ENOTDIR;
     struct user_sink sink = { { add_entry }, out, size, 0, 0, &file->position, old };
     int error = open->inode->ops->iterate(open->inode, file->position, &sink.sink);
+    if (!sink.error && !error) notify(open->path.dentry, IN_ACCESS);
     if (sink.used) return (long)sink.used;
     return sink.error ? sink.error : error;
 }

@@ -1,5 +1,6 @@
 /* Calls that move or settle content: sendfile, copy_file_range, fsync and its kind, fallocate, advice; and reads for the libOS itself. */
 #include "vfs/internal.h"
+#include "vfs/notify.h"
 
 int vfs_open(const char *path, uint32_t flags, uint32_t mode, struct file **out) {
     return open_at(AT_FDCWD, path, flags, mode, out);
@@ -205,6 +206,7 @@ SYSCALL_DEFINE(fallocate, int descriptor, int mode, int64_t start, int64_t lengt
     if (!error) error = inode->ops->allocate(inode, start, length, punch);
     if (error && inode->size != size) inode_truncate(inode, size);
     if (!error) inode->mtime = inode->ctime = vfs_now();
+    if (!error) notify(file_open_of(file)->path.dentry, IN_MODIFY);
     return error;
 }
 

@@ -16,7 +16,7 @@
 #include "file/file.h"
 #include "init/init.h"
 
-struct inode; struct inode_locks; struct extended; struct dentry; struct mount; struct superblock;
+struct inode; struct inode_locks; struct inotify_watch; struct extended; struct dentry; struct mount; struct superblock;
 struct path { struct mount *mount; struct dentry *dentry; };
 
 /* Receives directory entries; false: full, the entry was not taken. offset: the position after this entry. */
@@ -76,6 +76,7 @@ struct inode {
     struct linux_timespec atime, mtime, ctime, btime;
     void *data; /* the file system's */
     struct inode_locks *locks; /* of the component `file-locks`; NULL: none */
+    struct inotify_watch *watches; /* of the component `inotify`; NULL: none */
     struct extended *xattrs;   /* vfs's; NULL: none */
     bool linkable;             /* has no name, and may get one (O_TMPFILE) */
 };
@@ -107,6 +108,7 @@ int vfs_open(const char *path, uint32_t flags, uint32_t mode, struct file **out)
 /* A regular file that the process may execute, for exec: also where it may not read it. -EACCES otherwise, as execve. */
 int vfs_open_program(const char *path, struct file **out, uint64_t *size);
 int vfs_enter(const char *path); /* chdir */
+int vfs_stat(const char *path, struct linux_stat *out);
 int vfs_make_directory(const char *path, uint32_t mode);
 int vfs_make_node(const char *path, uint32_t mode); /* of any kind */
 long vfs_make_node_at(int directory, const char *program_path, uint32_t mode, uint64_t device); /* mknodat(2) */

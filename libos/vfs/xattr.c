@@ -4,6 +4,7 @@
  * system.* (access control lists) nowhere.
  */
 #include "vfs/internal.h"
+#include "vfs/notify.h"
 
 enum { NAME_MOST = 255, VALUE_MOST = 65536, XATTR_CREATE = 1, XATTR_REPLACE = 2 };
 struct extended { struct extended *next; size_t size; uint16_t name_size; char bytes[]; }; /* the name with its NUL, the value */
@@ -91,6 +92,7 @@ static long set(struct path path, struct request *r) {
     *link = made;
     kfree(old);
     path.dentry->inode->ctime = vfs_now();
+    notify(path.dentry, IN_ATTRIB);
     return 0;
 }
 
@@ -103,6 +105,7 @@ static long take_away(struct path path, struct request *r) {
     *link = old->next;
     kfree(old);
     path.dentry->inode->ctime = vfs_now();
+    notify(path.dentry, IN_ATTRIB);
     return 0;
 }
 

@@ -53,7 +53,7 @@ t.test('every number of the header is the codec’s', async (t) => {
     ['HULL_DEFERRED_ARGUMENTS', abi.DEFERRED_ARGUMENTS],
     ['HULL_FAULT_STACK', abi.FAULT_STACK],
   ]);
-  for (const [prefix, values] of Object.entries({ FEATURE: abi.FEATURE, FLAG: abi.FLAG, MODULE: abi.MODULE, RECORD: abi.RECORD, TRACE: abi.TRACE, NETWORK: abi.NETWORK })) {
+  for (const [prefix, values] of Object.entries({ FEATURE: abi.FEATURE, FLAG: abi.FLAG, MODULE: abi.MODULE, RECORD: abi.RECORD, TRACE: abi.TRACE, NETWORK: abi.NETWORK, MOUNT: abi.MOUNT })) {
     for (const [name, value] of Object.entries(values)) codec.set(`HULL_${prefix}_${name}`, value);
   }
   const defined = new Map<string, number>();
@@ -71,11 +71,16 @@ t.test('what it says about the network is laid out as the header has it', async 
   // The C compiler's word for each offset.
   const fields = Object.keys(abi.INTERFACE).filter((name) => name !== 'SIZE');
   const prints = fields.map((name) => `printf("${name} %zu\\n", offsetof(struct hull_network_interface, ${name.toLowerCase()}));`).join('\n');
-  const source = `#include <stddef.h>\n#include <stdio.h>\n#include "libos/abi/boot_abi.h"\nint main(void) {\n${prints}\nprintf("SIZE %zu\\n", sizeof(struct hull_network_interface));\n}\n`;
+  const source = `#include <stddef.h>\n#include <stdio.h>\n#include "libos/abi/boot_abi.h"\nint main(void) {\n${prints}\nprintf("SIZE %zu\\n", sizeof(struct hull_network_interface));\nprintf("MOUNT %zu\\n", sizeof(struct hull_mount));\n}\n`;
   writeFileSync(join(folder, 'offsets.c'), source);
   execFileSync('clang', ['-I', findCheckout(), '-o', join(folder, 'offsets'), join(folder, 'offsets.c')]);
   const offsets = execFileSync(join(folder, 'offsets'), { encoding: 'utf8' }).trim().split('\n').map((line) => line.split(' '));
-  t.strictSame(Object.fromEntries(offsets.map(([name, value]) => [name, Number(value)])), abi.INTERFACE);
+  t.strictSame(Object.fromEntries(offsets.map(([name, value]) => [name, Number(value)])), { ...abi.INTERFACE, MOUNT: abi.MOUNT_SIZE });
+  const mounts = abi.encodeMounts([
+    { kind: '9p', tag: 'hull0', target: '/a', readOnly: true, owner: { uid: 5, gid: 6 } },
+    { kind: 'tmpfs', target: '/b', readOnly: false, options: 'size=1m' },
+  ]);
+  t.equal(mounts.toString('latin1'), '\x01\0\0\0\x03\0\0\0\x05\0\0\0\x06\0\0\0hull0\0/a\0\0\0\0\0\0\0\0\x02\0\0\0\0\0\0\0\0\0\0\0\0\0\0\0size=1m\0/b\0\0\0\0\0\0');
 
   const bytes = abi.encodeInterfaces([
     {

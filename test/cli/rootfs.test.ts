@@ -8,6 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import t from 'tap';
+import type { ImageReport } from '../../compiler/index.ts';
 import { findCheckout } from '../boot/guest/build.ts';
 import { makeDebianRoot } from '../debian-root.ts';
 
@@ -80,6 +81,23 @@ t.test('Debian programs as in a chroot', { skip }, async (t) => {
     t.equal(got.exitCode, expected.status, `${name}: ${text(got.stderr)}`);
     t.ok(expected.stdout.equals(got.stdout), `${name}: ${expected.stdout.length} bytes, got ${got.stdout.length}`);
   }
+});
+
+t.test('what a program is said to need, before the run', { skip }, async (t) => {
+  if ('reason' in debian) return;
+  const { root } = debian;
+  const inspect = async (...args: string[]) => (await execa(hull, ['inspect', '--rootfs', root, ...args], { env, extendEnv: false, timeout: 60_000 })).stdout;
+  const report = JSON.parse(await inspect('--format', 'json', 'seq')) as ImageReport;
+  t.same(report.analysis?.doubts, [], 'seq: its calls are known');
+  t.ok(report.analysis?.objects.some(({ path }) => path.endsWith('/libc.so.6')), 'the libraries are named');
+  const names = report.components?.map(({ name }) => name) ?? [];
+  t.ok(names.includes('erofs') && !names.includes('execve') && !names.includes('epoll'), 'components that its calls need, no others');
+  t.match(report.components?.find(({ name }) => name === 'futex')?.why, /^call futex made at \S+ in \S+/, 'with the reason');
+  const partial = report.analysis?.calls.filter(({ support }) => support.startsWith('partial: ')).map(({ name }) => name) ?? [];
+  t.ok(partial.includes('madvise') || partial.includes('fcntl'), 'and what hull has in part');
+  const text = await inspect('dash');
+  t.match(text, /System calls that the program can make: any/, 'a shell may do anything');
+  t.match(text, /any, since it can execute other programs, by execve in libc\.so\.6/, 'and why');
 });
 
 t.test('little memory, and files larger than it', { skip }, async (t) => {

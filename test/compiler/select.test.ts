@@ -79,6 +79,27 @@ t.test('an unknown call brings all of the kind', (t) => {
   t.end();
 });
 
+/** A manifest without these calls, which another component of the test has. */
+const dropCalls = (component: Record<string, unknown>, calls: readonly string[]) => ({
+  ...component,
+  syscalls: Object.fromEntries(Object.entries((component['syscalls'] ?? {}) as Record<string, string>).filter(([call]) => !calls.includes(call))),
+});
+
+t.test('a component whose files a program may open', (t) => {
+  const files = { name: 'proc-x', requires: ['vfs'], opened: ['/proc'] };
+  const vfs = { name: 'vfs', requires: ['clock'], syscalls: { open: 'full', stat: 'full' } };
+  const others = (JSON.parse(JSON.stringify(components)) as Record<string, unknown>[]).filter(({ name }) => name !== 'vfs');
+  const offer = readManifests([...others.map((component) => dropCalls(component, ['open', 'stat'])), vfs, files], 'test');
+  const has = (request: Partial<SelectRequest>) => select({ components: offer, ...request }).activate.includes('proc-x');
+  t.ok(has({ calls: places('open') }), 'any path');
+  t.ok(has({ calls: places('open'), openedPaths: ['/etc/x', '/proc/meminfo'] }), 'one of them');
+  t.ok(has({ calls: 'all' }), 'any call');
+  t.notOk(has({ calls: places('open'), openedPaths: ['/process'] }), 'none of them');
+  t.notOk(has({ calls: places('write') }), 'no call with a path');
+  t.notOk(has({ calls: places('open'), leaveOut: ['proc-x'] }), 'left out');
+  t.end();
+});
+
 t.test('a component that answers a call before it is made', (t) => {
   const offer = readManifests([...JSON.parse(JSON.stringify(components)), { name: 'vdso', requires: ['clock'], programs: 'binary', answers: ['clock_gettime', 'time'] }], 'test');
   const asking = (request: Partial<SelectRequest>) => select({ components: offer, ...request });

@@ -27,7 +27,7 @@ function run(command: string, args: string[], env: Record<string, string> = {}):
 for (const variant of ['musl', 'glibc', 'pie']) {
   const program = (name: string) => resolve(`build/guest/${variant}/${name}`);
   t.test(variant, async (t) => {
-    for (const name of ['memory', 'signals', 'floating', 'alarms', 'limits', 'events', 'sockets', 'vdso']) {
+    for (const name of ['memory', 'signals', 'floating', 'alarms', 'limits', 'events', 'sockets', 'inet', 'vdso', 'proc']) {
       const file = program(name);
       const native = await run(file, []);
       const guest = await run(hull, ['run', '-m', '32', file]);
@@ -59,7 +59,7 @@ for (const variant of ['musl', 'glibc', 'pie']) {
 }
 
 t.test('linked: a call is a function, and signals come all the same', async (t) => {
-  for (const name of ['signals', 'memory', 'alarms', 'limits']) {
+  for (const name of ['signals', 'memory', 'alarms', 'limits', 'inet']) {
     const native = await run(resolve(`build/guest/musl/${name}`), []);
     const guest = await run(hull, ['run', '-m', '32', resolve(`build/guest/linked/${name}`)]);
     t.equal(guest.stdout, native.stdout, `${name}: output`);

@@ -18,7 +18,7 @@ function run(command: string, args: string[]): Promise<{ status: number; stdout:
 
 for (const variant of ['musl', 'glibc', 'pie']) {
   t.test(variant, async (t) => {
-    for (const name of ['usage']) {
+    for (const name of ['usage', 'timers']) {
       const file = resolve(`build/guest/${variant}/${name}`);
       const expected = await run(file, []);
       const found = await run(hull, ['run', '-m', '64', file]);
@@ -27,3 +27,30 @@ for (const variant of ['musl', 'glibc', 'pie']) {
     }
   });
 }
+
+t.test('the time is set: what waits for a moment follows', async (t) => {
+  const found = await run(hull, ['run', resolve('build/guest/musl/timers'), 'set']);
+  const lines = found.stdout.split('\n').map((line) => line.trim());
+  t.equal(found.status, 0, found.stderr);
+  t.same(lines, [
+    'read(plain, &ticks, 8) = -1 Resource temporarily unavailable',
+    'clock_settime(CLOCK_REALTIME, &t) = 0',
+    'it is good',
+    'time(2) good',
+    'sleeper 0',
+    'count = 1',
+    'the distance stays good',
+    'poll(polled, 2, 0) = 2',
+    'read(plain, &ticks, 8) = 8',
+    'read(canceled, &ticks, 8) = -1 Operation canceled',
+    'read(canceled, &ticks, 8) = -1 Resource temporarily unavailable',
+    'awake = 1',
+    'monotonic time did not jump good',
+    'settimeofday(&v, NULL) = 0',
+    'it is good',
+    'clock_settime(CLOCK_MONOTONIC, &t) = -1 Invalid argument',
+    'clock_settime(CLOCK_REALTIME, &t) = -1 Invalid argument',
+    'settimeofday(&v, NULL) = -1 Operation not permitted',
+    '',
+  ]);
+});

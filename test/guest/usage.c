@@ -61,9 +61,12 @@ static void sleep_ms(long n) { nanosleep(&(struct timespec){n / 1000, n % 1000 *
 
 static pthread_barrier_t barrier;
 static void *worker(void *argument) {
+    static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
     burn(60 * MS);
+    pthread_mutex_lock(&turn);
     check("thread's own clock", ns_of(CLOCK_THREAD_CPUTIME_ID), 60 * MS, 75 * MS);
     check("thread's usage", of_usage(RUSAGE_THREAD), 55 * MS, 80 * MS);
+    pthread_mutex_unlock(&turn);
     pthread_barrier_wait(&barrier);
     pthread_barrier_wait(&barrier);
     return argument;

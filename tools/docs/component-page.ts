@@ -15,6 +15,7 @@ function describeDetails(component: DocumentedComponent, users: readonly string[
     ['system calls', makeList(Object.keys(component.syscalls))],
     ['soft calls', makeList(component.soft)],
     ['answers before they are made', makeList(component.answers)],
+    ['there for paths below', makeList(component.opened)],
     ['drivers', makeList(component.drivers)],
     ['file systems', makeList(component.filesystems)],
     ['/proc', makeList(component.proc)],

@@ -117,10 +117,12 @@ static void retry_soon(void) {
     apic_write(APIC_TIMER_INITIAL, RETRY_TICKS);
 }
 
+uint64_t arch_irq_count;
 static bool idling;
 uint8_t arch_timer_found;
 
 void arch_irq(unsigned vector, bool libos) {
+    arch_irq_count++;
     if (vector == VECTOR_SPURIOUS)
         return;
     if (vector == VECTOR_TIMER) {

@@ -1,0 +1,96 @@
+/** `hull volume create|ls|inspect|rm|prune`: Docker's verbs on named volumes, with Docker's output. */
+import { randomBytes } from 'node:crypto';
+import { createVolume, EngineError, findVolume, listVolumes, pruneVolumes, removeVolume, findStatePaths, VOLUME_NAME, type Volume } from '../engine/index.ts';
+import type { CommandContext } from './commands.ts';
+import { UsageError } from './errors.ts';
+import type { ParsedOptions } from './options.ts';
+import { writeOut } from './write-out.ts';
+
+const COMMAND = 'hull volume';
+
+/** As `docker volume inspect` shows one. */
+function describeVolume(volume: Volume): object {
+  return {
+    CreatedAt: volume.created,
+    Driver: 'local',
+    Labels: volume.labels,
+    Mountpoint: volume.data,
+    Name: volume.name,
+    Options: { security: volume.security },
+    Scope: 'local',
+  };
+}
+
+function parseLabels(texts: readonly string[]): Record<string, string> {
+  return Object.fromEntries(
+    texts.map((text) => {
+      const at = text.indexOf('=');
+      return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
+    }),
+  );
+}
+
+function requireNames(names: readonly string[], verb: string): void {
+  if (names.length === 0) throw new UsageError(`"${COMMAND} ${verb}" requires at least 1 argument`, COMMAND);
+}
+
+/** Does it for each name; what failed is said at the end, and the rest is done. */
+async function forEachName(names: readonly string[], act: (name: string) => void): Promise<number> {
+  let failed = 0;
+  for (const name of names) {
+    try {
+      act(name);
+      await writeOut(`${name}\n`);
+    } catch (error) {
+      if (!(error instanceof Error) || error.name !== 'EngineError') throw error;
+      process.stderr.write(`hull: ${error.message}\n`);
+      failed++;
+    }
+  }
+  return failed === 0 ? 0 : 1;
+}
+
+export async function volumeCommand(parsed: ParsedOptions, context: CommandContext): Promise<number> {
+  const [verb, ...names] = parsed.args;
+  const { volumes } = findStatePaths(context.env);
+  const isQuiet = parsed.switches.get('quiet') === true;
+  switch (verb) {
+    case 'create': {
+      if (names.length > 1) throw new UsageError(`"${COMMAND} create" accepts at most 1 argument`, COMMAND);
+      const name = names[0] ?? randomBytes(32).toString('hex');
+      if (!VOLUME_NAME.test(name)) {
+        throw new EngineError('option-invalid', `create ${name}: "${name}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed`);
+      }
+      await writeOut(`${createVolume(volumes, name, { labels: parseLabels(parsed.values.get('label') ?? []), isAnonymous: names.length === 0 }).name}\n`);
+      return 0;
+    }
+    case 'ls':
+    case 'list': {
+      const found = listVolumes(volumes);
+      await writeOut(isQuiet ? found.map(({ name }) => `${name}\n`).join('') : `DRIVER    VOLUME NAME\n${found.map(({ name }) => `local     ${name}\n`).join('')}`);
+      return 0;
+    }
+    case 'inspect': {
+      requireNames(names, verb);
+      const found = names.map((name) => findVolume(volumes, name));
+      await writeOut(`${JSON.stringify(found.filter((volume) => volume !== undefined).map(describeVolume), null, 4)}\n`);
+      for (const [i, volume] of found.entries()) if (volume === undefined) process.stderr.write(`hull: get ${names[i]}: no such volume\n`);
+      return found.includes(undefined) ? 1 : 0;
+    }
+    case 'rm':
+    case 'remove': {
+      requireNames(names, verb);
+      const isForced = parsed.switches.get('force') === true;
+      return forEachName(names, (name) => {
+        if (!isForced || findVolume(volumes, name) !== undefined) removeVolume(volumes, name);
+      });
+    }
+    case 'prune': {
+      const gone = pruneVolumes(volumes, parsed.switches.get('all') === true);
+      await writeOut(gone.length === 0 ? 'No volumes to remove\n' : `Deleted Volumes:\n${gone.map((name) => `${name}\n`).join('')}`);
+      return 0;
+    }
+    default:
+      throw new UsageError(`unknown command: ${COMMAND} ${verb}, expected create, ls, inspect, rm or prune`, COMMAND);
+  }
+}

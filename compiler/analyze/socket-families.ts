@@ -1,0 +1,21 @@
+/**
+ * Which address families can a program make sockets of? Owns: reading the first argument of each socket and socketpair.
+ *
+ * What holds: an answer is complete. It is undefined as soon as one family is not a constant.
+ */
+import { rdi } from './effects.ts';
+import type { TracedSite } from './opened-paths.ts';
+import type { Tracer } from './trace.ts';
+
+const socketCalls = [41, 53];
+
+export function findSocketFamilies(sites: readonly TracedSite[], tracer: Tracer): number[] | undefined {
+  const families = new Set<number>();
+  for (const { site, numbers } of sites) {
+    if (!socketCalls.some((call) => numbers.has(call))) continue;
+    const { values, doubts } = tracer.trace(site.region, site.index, rdi);
+    if (doubts.length > 0) return undefined;
+    for (const family of values.keys()) families.add(family);
+  }
+  return [...families].sort((a, b) => a - b);
+}

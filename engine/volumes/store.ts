@@ -1,0 +1,137 @@
+/**
+ * Named volumes: $HULL_ROOT/volumes/<name>/{volume.json, _data}. Owns: both. Rules: a volume is there when its volume.json is, which is written last and
+ * removed first; two hulls may create the same volume at once; a volume in use (a lock file that its machine's hull holds open by pid) is not removed.
+ *
+ * How a volume keeps owners and modes is decided when it is made, by what its user may do: root keeps them as they are; others keep them beside the
+ * files, in extended attributes where the file system has them for users, else in files of their own (QEMU's 9p security models).
+ */
+import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync, rmSync, unlinkSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import type { Share } from '../../boot/index.ts';
+import { EngineError, describeSystemError } from '../errors.ts';
+import { isProcessAlive, writeAtomically } from '../state/index.ts';
+
+export interface Volume {
+  readonly name: string;
+  readonly created: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** It belongs to one run and goes with it. */
+  readonly isAnonymous: boolean;
+  readonly security: Share['security'];
+  readonly data: string;
+}
+
+type VolumeRecord = Omit<Volume, 'data' | 'name'>;
+
+const folderOf = (volumes: string, name: string) => join(volumes, name);
+const recordOf = (volumes: string, name: string) => join(folderOf(volumes, name), 'volume.json');
+const usersOf = (volumes: string, name: string) => join(folderOf(volumes, name), 'users');
+
+/** File systems on which a plain user's extended attributes work on every Linux that hull supports. */
+const WITH_ATTRIBUTES = new Set(['ext4', 'ext3', 'xfs', 'btrfs', 'zfs', 'f2fs', 'overlay', 'bcachefs']);
+
+function pickSecurity(folder: string): Share['security'] {
+  if (process.getuid?.() === 0) return 'passthrough';
+  let best = { length: 0, type: '' };
+  try {
+    for (const line of readFileSync('/proc/self/mountinfo', 'utf8').split('\n')) {
+      const [before, after] = line.split(' - ') as [string, string | undefined];
+      const point = (before.split(' ')[4] ?? '').replaceAll(/\\(\d{3})/g, (_, code: string) => String.fromCharCode(Number.parseInt(code, 8)));
+      const isAbove = folder === point || folder.startsWith(point.endsWith('/') ? point : `${point}/`);
+      if (after !== undefined && isAbove && point.length >= best.length) best = { length: point.length, type: after.split(' ')[0] as string };
+    }
+  } catch {
+    // not a Linux: files of their own work everywhere
+  }
+  return WITH_ATTRIBUTES.has(best.type) ? 'mapped-xattr' : 'mapped-file';
+}
+
+export function findVolume(volumes: string, name: string): Volume | undefined {
+  try {
+    const record = JSON.parse(readFileSync(recordOf(volumes, name), 'utf8')) as VolumeRecord;
+    return { name, data: join(folderOf(volumes, name), '_data'), ...record };
+  } catch (error) {
+    if ((error as NodeJS.ErrnoException).code === 'ENOENT' || (error as NodeJS.ErrnoException).code === 'ENOTDIR') return undefined;
+    throw new EngineError('state-failed', `Cannot read volume "${name}": ${describeSystemError(error)}, expected ${recordOf(volumes, name)}`, { cause: error });
+  }
+}
+
+/** The volume of that name, made now if there is none. */
+export function createVolume(volumes: string, name: string, options: { labels?: Readonly<Record<string, string>>; isAnonymous?: boolean } = {}): Volume {
+  const known = findVolume(volumes, name);
+  if (known !== undefined) return known;
+  const folder = folderOf(volumes, name);
+  try {
+    mkdirSync(join(folder, '_data'), { recursive: true, mode: 0o755 });
+  } catch (error) {
+    throw new EngineError('state-failed', `Cannot create volume "${name}": ${describeSystemError(error)}, expected to write into ${volumes}`, { cause: error });
+  }
+  const record: VolumeRecord = {
+    created: new Date().toISOString(),
+    labels: options.labels ?? {},
+    isAnonymous: options.isAnonymous === true,
+    security: pickSecurity(folder),
+  };
+  writeAtomically(recordOf(volumes, name), `${JSON.stringify(record, null, 2)}\n`);
+  return { name, data: join(folder, '_data'), ...record };
+}
+
+export function listVolumes(volumes: string): Volume[] {
+  if (!existsSync(volumes)) return [];
+  return readdirSync(volumes)
+    .sort()
+    .map((name) => findVolume(volumes, name))
+    .filter((volume) => volume !== undefined);
+}
+
+/** Notes that this process uses the volume; the note goes with the process. */
+export function holdVolume(volumes: string, name: string): () => void {
+  const note = join(usersOf(volumes, name), String(process.pid));
+  mkdirSync(usersOf(volumes, name), { recursive: true, mode: 0o700 });
+  writeFileSync(note, '');
+  return () => {
+    try {
+      unlinkSync(note);
+    } catch {
+      // removed with the volume
+    }
+  };
+}
+
+/** Processes that use it; notes of dead ones are removed. */
+function findUsers(volumes: string, name: string): number[] {
+  let notes: string[];
+  try {
+    notes = readdirSync(usersOf(volumes, name));
+  } catch {
+    return [];
+  }
+  return notes.map(Number).filter((pid) => {
+    if (isProcessAlive(pid)) return true;
+    rmSync(join(usersOf(volumes, name), String(pid)), { force: true });
+    return false;
+  });
+}
+
+export function removeVolume(volumes: string, name: string): void {
+  if (findVolume(volumes, name) === undefined) throw new EngineError('volume-missing', `get ${name}: no such volume`);
+  const users = findUsers(volumes, name);
+  if (users.length > 0) throw new EngineError('volume-busy', `remove ${name}: volume is in use - [hull run, process ${users.join(', ')}]`);
+  const gone = join(volumes, `.removed-${process.pid}-${name}`); // no volume's name begins with a dot
+  try {
+    renameSync(folderOf(volumes, name), gone);
+    rmSync(gone, { recursive: true, force: true });
+  } catch (error) {
+    throw new EngineError('state-failed', `Cannot remove volume "${name}": ${describeSystemError(error)}, expected to write into ${volumes}`, { cause: error });
+  }
+}
+
+/** Removes volumes that nothing uses: the anonymous ones of runs that were killed, and all of them when asked. Their names. */
+export function pruneVolumes(volumes: string, all: boolean): string[] {
+  for (const name of existsSync(volumes) ? readdirSync(volumes) : []) {
+    if (name.startsWith('.removed-')) rmSync(join(volumes, name), { recursive: true, force: true });
+  }
+  const unused = listVolumes(volumes).filter((volume) => (all || volume.isAnonymous) && findUsers(volumes, volume.name).length === 0);
+  for (const { name } of unused) removeVolume(volumes, name);
+  return unused.map(({ name }) => name);
+}

@@ -1,0 +1,34 @@
+/*
+ * The protocol stack: lwIP with its interfaces. Owns them (loopback, and one for each network device), their addresses and how frames get in and out.
+ * Context: calls and bottom halves. Whoever sees lwIP's types includes its headers itself (component.json "includes").
+ */
+#ifndef HULL_INET_INET_H
+#define HULL_INET_INET_H
+#include <stdbool.h>
+#include <stdint.h>
+#include "lwip/netif.h"
+#include "lwip/pbuf.h"
+#include "net-device/net_device.h"
+
+enum { INET_NAME = 16, INET_LOOPBACK_MTU = 65535 };
+struct inet_interface {
+    struct netif netif;         /* first; its index (netif_get_index) is Linux's ifindex: 1 is loopback */
+    char name[INET_NAME];
+    struct net_device *device;  /* NULL: loopback */
+    bool up, wants_dhcp, wants_autoconfiguration, wants_ipv6; /* up: as the program set it */
+    uint64_t frames_in, bytes_in, frames_out, bytes_out, dropped_in, dropped_out;
+    struct inet_interface *next;
+};
+extern struct inet_interface *inet_interfaces; /* loopback first */
+
+struct inet_interface *inet_interface_by_index(unsigned index); /* NULL: none */
+struct inet_interface *inet_interface_by_name(const char *name);
+void inet_interface_set_up(struct inet_interface *, bool up);
+bool inet_is_own(const ip_addr_t *); /* an address of this machine, all of 127.0.0.0/8 among them */
+/* Where to and from which address a packet goes: the interface, or NULL without a route. *source: in: wanted or any; out: what it is. */
+struct netif *inet_route(ip_addr_t *source, const ip_addr_t *destination, unsigned interface);
+/* The bytes of a frame's buffer that may be appended to (memory of a pbuf that came from a device); 0: none. */
+size_t inet_room_behind(const struct pbuf *);
+/* By who watches frames (AF_PACKET); NULL: nobody. p is borrowed. */
+extern void (*inet_tap)(struct inet_interface *, struct pbuf *frame, bool outgoing);
+#endif

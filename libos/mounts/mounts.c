@@ -1,0 +1,86 @@
+/*
+ * The mounts that the boot module names (HULL_MODULE_MOUNTS), in its order, once the root is there. Targets are made where they are missing. A mount
+ * that fails ends the machine: a program that writes into the void below a missing volume would lose what it writes.
+ */
+#include "9p/9p.h"
+#include "abi/boot_abi.h"
+#include "channel/channel.h"
+#include "init/init.h"
+#include "lib/string.h"
+#include "memory/memory.h"
+#include "mounts/internal.h"
+#include "syscall/errno.h"
+#include "task/task.h"
+#include "vfs/vfs.h"
+
+#pragma weak p9_open
+#pragma weak p9_transport_find
+
+#define MS_RDONLY 1 /* mount(2) */
+#define DEVICE_FIRST 64 /* st_dev of the first of them */
+
+static int make_target(const char *path) {
+    char *text = page_alloc();
+    if (!text) return -ENOMEM;
+    int error = 0;
+    uint32_t umask = current_process()->view->umask;
+    current_process()->view->umask = 0;
+    for (size_t i = 0; i < 4095 && (i == 0 || text[i - 1]) && (!error || error == -EEXIST); i++) {
+        text[i] = path[i];
+        if (!i || (path[i] != '/' && path[i])) continue;
+        text[i] = 0;
+        error = vfs_make_directory(text, 0755);
+        text[i] = path[i];
+    }
+    current_process()->view->umask = umask;
+    page_put(virt_to_phys(text));
+    return error == -EEXIST ? 0 : error;
+}
+
+/* A new volume begins with what the image has at that place. */
+static int fill_new(struct superblock *super, const char *target) {
+    int empty = mounts_is_empty(super->root);
+    struct file *below;
+    if (empty <= 0) return empty;
+    int error = vfs_open(target, O_RDONLY | O_DIRECTORY, 0, &below);
+    if (error) return error;
+    error = mounts_fill(file_inode(below), super->root);
+    file_put(below);
+    return error;
+}
+
+static int mount(const struct hull_mount *what, const char *source, const char *target, uint64_t device) {
+    struct superblock *super = NULL;
+    int error = make_target(target);
+    if (error) return error;
+    if (what->kind == HULL_MOUNT_TMPFS) {
+        const struct filesystem *tmpfs = filesystem_find("tmpfs");
+        error = tmpfs ? tmpfs->create("tmpfs", source, &super) : -ENODEV;
+        if (error) return error;
+    } else {
+        struct p9_transport *transport = p9_transport_find ? p9_transport_find(source) : NULL;
+        uint32_t flags = (what->flags & HULL_MOUNT_READ_ONLY ? P9_READ_ONLY : 0) | (what->flags & HULL_MOUNT_OWN ? P9_OWN : 0);
+        if (!transport) return -ENODEV;
+        error = p9_open(transport, &(struct p9_options){ flags, what->uid, what->gid, device }, &super);
+        if (error) return error;
+        if (what->flags & HULL_MOUNT_FILL && (error = fill_new(super, target))) return error;
+    }
+    return vfs_mount(super, target, false, what->flags & HULL_MOUNT_READ_ONLY ? MS_RDONLY : 0);
+}
+
+static void mounts_start(void) {
+    size_t size, at = 0;
+    const uint8_t *bytes = boot_module_find(HULL_MODULE_MOUNTS, &size);
+    for (uint64_t device = DEVICE_FIRST; bytes && size - at > sizeof(struct hull_mount); device++) {
+        const struct hull_mount *what = (const struct hull_mount *)(bytes + at);
+        const char *source = (const char *)(what + 1), *target = source + strlen(source) + 1;
+        int error = mount(what, source, target, device);
+        if (error) {
+            log_line("Cannot mount a volume at \"%s\": error %d, expected a directory that can be one", target, -error);
+            machine_exit(125 << 8);
+        }
+        at = ((size_t)(target + strlen(target) + 1 - (const char *)bytes) + 7) & ~7ul;
+    }
+}
+
+HULL_INIT(7, mounts_start);

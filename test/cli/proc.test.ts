@@ -1,0 +1,92 @@
+/**
+ * Debian's tools that read /proc, /sys and the mount table, in the guest: what they print is checked for sense, since numbers are the machine's own. One run a group of
+ * tools: a shell script prints a mark before each.
+ */
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import t, { type Test } from 'tap';
+import { findCheckout } from '../boot/guest/build.ts';
+import { makeDebianRoot } from '../debian-root.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'hull-proc-'));
+t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+const hull = join(findCheckout(), 'dist/hull');
+const env: NodeJS.ProcessEnv = { ...process.env, NODE_EXTRA_CA_CERTS: '', NODE_OPTIONS: '', HULL_ROOT: join(folder, 'state') };
+const PACKAGES =
+  'base-files bash coreutils grep sed procps psmisc lsof util-linux mount bsdutils python3-minimal libpython3-stdlib ncurses-base expect tmux'.split(' ');
+
+const made = makeDebianRoot('tools', PACKAGES, (root) => {
+  mkdirSync(join(root, 'etc'), { recursive: true });
+  writeFileSync(join(root, 'etc/passwd'), 'root:x:0:0:root:/root:/bin/bash\nother:x:1234:1234::/tmp:/bin/bash\n');
+  writeFileSync(join(root, 'etc/group'), 'root:x:0:\ntty:x:5:\nother:x:1234:\n');
+});
+const skip = 'reason' in made ? made.reason : false;
+if (skip !== false) console.error(`proc.test: Debian's tools are not run: ${skip}`);
+const root = 'root' in made ? made.root : '';
+
+/** Runs each command in one guest, after `before`; what each printed, by command. */
+async function runAll(before: string, commands: readonly string[], options: readonly string[] = []): Promise<Map<string, string>> {
+  const script = [before, ...commands.flatMap((command) => [`echo '@@@ ${command}'`, `{ ${command}\n} </dev/null 2>&1`])].join('\n').concat('\n');
+  const args = ['run', '--rootfs', root, ...options, 'bash'];
+  const { stdout, stderr } = await execa(hull, args, { env, extendEnv: false, reject: false, input: script, timeout: 150_000 });
+  const parts = new Map<string, string>();
+  for (const part of stdout.split('@@@ ').slice(1)) {
+    const [command = '', ...lines] = part.split('\n');
+    parts.set(command, lines.join('\n'));
+  }
+  if (parts.size < commands.length) parts.set('missing', stderr);
+  return parts;
+}
+
+async function check(t: Test, before: string, expected: Record<string, RegExp[]>, options: readonly string[] = []) {
+  const got = await runAll(before, Object.keys(expected), options);
+  t.notOk(got.get('missing'), 'the script came to its end');
+  for (const [command, patterns] of Object.entries(expected)) {
+    for (const pattern of patterns) t.match(got.get(command) ?? '', pattern, command);
+  }
+}
+
+t.test('processes', { skip }, async (t) => {
+  await check(t, 'export TERM=dumb; sleep 1001 & sleep 1002 | cat &', {
+    'ps aux': [/^USER +PID %CPU %MEM +VSZ +RSS TTY +STAT START +TIME COMMAND$/m, /^root +2 +\d+\.\d +\d\.\d +\d+ +\d+ \? +S +\d\d:\d\d +\d:\d\d sleep 1001$/m],
+    'ps -ef': [/^root +1 +0 +\d+ \d\d:\d\d \? +\d\d:\d\d:\d\d bash$/m, /^root +2 +1 +\d+ .* sleep 1001$/m],
+    'ps axjf': [/^ +0 +1 +1 +1 \? +-1 Ss? +0 +\d+:\d\d bash/m, /ps axjf$/m],
+    'ps -o pid,ppid,pgid,sid,ni,nlwp,vsz,rss,comm -p 2': [/^ +2 +1 +1 +1 +0 +1 +\d+ +\d+ sleep$/m],
+    'top -bn1': [/^Tasks: +\d+ total, +\d+ running,/m, /^MiB Mem : +2\d\d\.\d total/m, /^ +1 root +20 +0 +\d+ +\d+ +\d+ S +\d+\.\d +\d+\.\d +\d+:\d\d\.\d\d bash$/m],
+    free: [/^Mem: +26\d{4} +\d+ +\d+ +\d+ +\d+ +\d+$/m, /^Swap: +0 +0 +0$/m],
+    uptime: [/^ \d\d:\d\d:\d\d up +0 min, .*load average: \d\.\d\d, \d\.\d\d, \d\.\d\d$/m],
+    vmstat: [/^ *\d+ +0 +0 +\d+ +0 +\d+ +0 +0 +\d+ +0 +\d+ +\d+ +\d+ +\d+ +\d+ +0 +0$/m],
+    'w -h; echo $?': [/^0$/m],
+    'pgrep sleep': [/^2\n3\n$/],
+    'pmap 2': [/r-x-- sleep$/m, /rw--- +\[ stack \]$/m, /^ total +\d+K$/m],
+    'pstree -p': [/^bash\(1\)-\+-/m, /\|-sleep\(2\)/],
+    'fuser -v /usr/bin/sleep /bin/sleep; true': [/sleep/],
+    'lsof -p 2': [/^sleep +2 root +cwd +DIR .* \/$/m, /^sleep +2 root +txt +REG .*\/sleep$/m, /^sleep +2 root +0\w +(CHR|FIFO)/m],
+    'cat /proc/2/cmdline | tr "\\0" " "': [/^sleep 1001 $/m],
+    'pkill -f "sleep 100"; wait; pgrep sleep; echo $?': [/^1$/m],
+  });
+});
+
+t.test('the machine', { skip }, async (t) => {
+  await check(
+    t,
+    '',
+    {
+      lscpu: [/^CPU\(s\): +1$/m, /^On-line CPU\(s\) list: +0$/m, /^NUMA node0 CPU\(s\): +0$/m],
+      lsblk: [/^vda +254:0 +0 +[\d.]+M +1 disk/m],
+      findmnt: [/^\/ +overlay +overlay +rw,relatime$/m, /\/proc +proc +proc +rw,nosuid,nodev,noexec,relatime$/m, /\/sys\/fs\/cgroup +cgroup2 +cgroup2 +ro,/m],
+      'findmnt -n -o FSTYPE /dev/shm': [/^tmpfs$/m],
+      mount: [/^overlay on \/ type overlay \(rw,relatime\)$/m, /^tmpfs on \/dev\/shm type tmpfs \(rw,nosuid,nodev,noexec,relatime,size=65536k\)$/m],
+      'df /dev/shm': [/^tmpfs +65536 +0 +65536 +0% \/dev\/shm$/m],
+      nproc: [/^1$/m],
+      'cat /proc/self/cgroup /sys/fs/cgroup/memory.max /sys/fs/cgroup/cpu.max': [/^0::\/\n66\d{6}\nmax 100000$/m],
+      'stat -f -c "%T %t" / /proc /sys /dev/shm /sys/fs/cgroup': [/^overlayfs 794c7630\nproc 9fa0\nsysfs 62656572\ntmpfs 1021994\ncgroup2fs 63677270$/m],
+      'echo new > /proc/sys/kernel/hostname; uname -n; cat /proc/sys/kernel/hostname': [/^new\nnew$/m],
+      'echo 7 > /proc/sys/vm/swappiness; echo $?': [/^1$/m],
+      'echo 3 > /proc/sys/vm/drop_caches; echo $?': [/^0$/m],
+    },
+    ['-m', '64m'],
+  );
+});

@@ -1,0 +1,131 @@
+/**
+ * Host directories, volumes and memory in a machine: what a program does there is compared with what is on the host afterwards, and what the options refuse.
+ */
+import { execFileSync } from 'node:child_process';
+import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import t from 'tap';
+import { findCheckout } from '../boot/guest/build.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'hull-volumes-'));
+t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+const hull = join(findCheckout(), 'dist/hull');
+const env: NodeJS.ProcessEnv = { ...process.env, NODE_EXTRA_CA_CERTS: '', NODE_OPTIONS: '', HULL_ROOT: join(folder, 'state') };
+const call = (args: string[]) => execa(hull, args, { env, extendEnv: false, reject: false, input: '', timeout: 120_000, cwd: folder });
+const shell = (options: string[], script: string) => call(['run', ...options, '/bin/busybox', 'sh', '-c', script]);
+
+t.test('a host directory is the same on both sides', async (t) => {
+  const share = join(folder, 'share');
+  mkdirSync(join(share, 'sub'), { recursive: true });
+  writeFileSync(join(share, 'from-host'), 'host\n');
+  symlinkSync('from-host', join(share, 'link'));
+  for (let i = 0; i < 500; i++) writeFileSync(join(share, 'sub', `file-with-a-longer-name-${i}`), '');
+  const script = `set -e; cd /data; cat from-host link; ls sub | wc -l; printf guest > from-guest; chmod 640 from-guest; mkdir made; mv from-guest made/moved
+    ln made/moved made/hard; ln -s moved made/soft; stat -c '%h %a' made/hard; echo more >> made/moved; cat made/soft; touch -d @1000000 made; rm sub/file-with-a-longer-name-7
+    dd if=/dev/zero of=big bs=300000 count=3 2>/dev/null; printf x | dd of=big bs=1 seek=777777 conv=notrunc 2>/dev/null; exec 3> gone; rm gone; echo kept >&3; cat /proc/self/fd/3 || true
+    mkdir -p a/b/c; rmdir a/b/c a/b a; test ! -e a`;
+  const result = await shell(['-v', `${share}:/data`], script);
+  t.equal(result.exitCode, 0, result.stderr);
+  t.match(result.stdout, /^host\nhost\n500\n2 640\nguestmore\nkept/);
+  t.equal(readFileSync(join(share, 'made/moved'), 'utf8'), 'guestmore\n');
+  t.equal(statSync(join(share, 'made/hard')).nlink, 2);
+  t.equal(statSync(join(share, 'made/hard')).mode & 0o777, 0o640);
+  t.equal(readlinkSync(join(share, 'made/soft')), 'moved');
+  t.equal(statSync(join(share, 'made')).mtimeMs, 1_000_000_000);
+  t.equal(readdirSync(join(share, 'sub')).length, 499);
+  const big = readFileSync(join(share, 'big'));
+  t.equal(big.length, 900_000);
+  t.strictSame([big[777_776], big[777_777], big[777_778]], [0, 120, 0]);
+  t.notOk(existsSync(join(share, 'gone')));
+});
+
+t.test('read-only, nested and relative mounts; memory', async (t) => {
+  mkdirSync(join(folder, 'outer/inner'), { recursive: true });
+  mkdirSync(join(folder, 'other'));
+  writeFileSync(join(folder, 'other/name'), 'other\n');
+  const options = ['-v', './outer:/o', '--mount', `type=bind,source=${join(folder, 'other')},target=/o/inner,readonly`, '--tmpfs', '/mem:size=1m,mode=0711'];
+  const result = await shell(options, 'cat /o/inner/name; touch /o/made; touch /o/inner/x; echo $?; rm /o/inner/name; stat -c %a /mem; dd if=/dev/zero of=/mem/f bs=1k count=3000 2>/dev/null; echo $?; stat -c %s /mem/f');
+  t.equal(result.stdout, 'other\n1\n711\n1\n1048576');
+  t.match(result.stderr, /touch: .*Read-only file system[^]*rm: .*Read-only file system/);
+  t.ok(existsSync(join(folder, 'outer/made')) && existsSync(join(folder, 'other/name')));
+});
+
+t.test('a file that the host changes while the machine runs', async (t) => {
+  const share = join(folder, 'live');
+  mkdirSync(share);
+  const run = shell(['-v', `${share}:/d`], 'echo ready > /d/ready; while [ ! -e /d/go ]; do sleep 0.05; done; cat /d/go; tail -n +1 -f /d/log & sleep 0.2; echo asked > /d/more; while [ ! -e /d/end ]; do sleep 0.05; done; sleep 1.2; kill $!');
+  const until = async (name: string) => {
+    for (let i = 0; i < 1200 && !existsSync(join(share, name)); i++) await new Promise((done) => setTimeout(done, 50));
+    t.ok(existsSync(join(share, name)), name);
+  };
+  await until('ready');
+  writeFileSync(join(share, 'log'), 'first\n');
+  writeFileSync(join(share, 'go.tmp'), 'went\n');
+  execFileSync('mv', [join(share, 'go.tmp'), join(share, 'go')]);
+  await until('more');
+  writeFileSync(join(share, 'log'), 'first\nsecond\n');
+  writeFileSync(join(share, 'end'), '');
+  const result = await run;
+  t.match(result.stdout, /went\nfirst\nsecond/);
+});
+
+t.test('volumes outlive machines; those of a run alone do not', async (t) => {
+  const first = await shell(['-v', 'data:/data', '-v', '/scratch'], 'echo one >> /data/n; echo x > /scratch/x; chown 5:6 /data/n; cat /data/n');
+  t.strictSame([first.exitCode, first.stdout], [0, 'one'], first.stderr);
+  const second = await shell(['--mount', 'source=data,target=/elsewhere'], 'echo two >> /elsewhere/n; cat /elsewhere/n; stat -c %u:%g /elsewhere/n');
+  t.equal(second.stdout, 'one\ntwo\n5:6');
+  t.equal((await call(['volume', 'ls', '-q'])).stdout, 'data');
+  t.equal((await call(['volume', 'create', '--label', 'a=b', 'empty'])).stdout, 'empty');
+  const [shown] = JSON.parse((await call(['volume', 'inspect', 'empty'])).stdout) as { Name: string; Mountpoint: string; Labels: object }[];
+  t.match(shown, { Name: 'empty', Labels: { a: 'b' } });
+  t.ok(statSync(shown?.Mountpoint ?? '').isDirectory());
+
+  const busy = shell(['-v', 'data:/data'], 'echo up; sleep 60');
+  busy.stdout?.once('data', () => {});
+  await new Promise((done) => busy.stdout?.once('data', done));
+  const refused = await call(['volume', 'rm', 'data']);
+  t.equal(refused.exitCode, 1);
+  t.match(refused.stderr, /remove data: volume is in use/);
+  busy.kill('SIGKILL'); // nothing that hull could tidy up
+  await busy;
+  t.equal((await call(['volume', 'prune'])).stdout, 'No volumes to remove');
+  t.equal((await call(['volume', 'rm', 'data', 'nothing'])).stdout, 'data');
+  t.equal((await call(['volume', 'rm', 'data'])).stderr, 'hull: get data: no such volume');
+  t.equal((await call(['volume', 'prune', '-a'])).stdout, 'Deleted Volumes:\nempty');
+});
+
+t.test('what a program sees of files of other people', { skip: process.getuid?.() === 0 ? false : 'only root can make files of other users' }, async (t) => {
+  const share = join(folder, 'owners');
+  mkdirSync(share);
+  writeFileSync(join(share, 'secret'), 'no\n', { mode: 0o600 });
+  execFileSync('chown', ['1234:1235', join(share, 'secret')]);
+  chmodSync(share, 0o777);
+  const result = await shell(['-v', `${share}:/d`, '-u', '77:78'], 'stat -c %u:%g:%a /d/secret; cat /d/secret; touch /d/mine; stat -c %u:%g /d/mine');
+  t.equal(result.stdout, '1234:1235:600\n77:78');
+  t.match(result.stderr, /cat: can't open '\/d\/secret': Permission denied/);
+  t.equal(statSync(join(share, 'mine')).uid, 77);
+});
+
+t.test('what is refused', async (t) => {
+  writeFileSync(join(folder, 'plain'), '');
+  const cases: [string[], string][] = [
+    [['-v', 'a:b'], "invalid volume specification: 'a:b': invalid mount config: mount path must be absolute"],
+    [['-v', '/a:/b:/c:/d'], "invalid volume specification: '/a:/b:/c:/d'"],
+    [['-v', '/a:/b:rx'], 'invalid mode: rx'],
+    [['-v', 'x/y:/b'], 'create x/y: "x/y" includes invalid characters for a local volume name'],
+    [['-v', 'vol:/'], "destination can't be '/'"],
+    [['--mount', 'type=bind,source=/not/there,target=/x'], 'invalid mount config for type "bind": bind source path does not exist: /not/there'],
+    [['--mount', 'type=nfs,source=/not/there,target=/x'], 'mount type unknown: "nfs"'],
+    [['--mount', 'type=bind,source=/tmp'], 'target is required'],
+    [['--tmpfs', '/a:huge=1'], 'invalid tmpfs option ["huge=1"]'],
+    [['-v', 'one:/x', '-v', 'two:/x'], 'Duplicate mount point: /x'],
+  ];
+  for (const [options, message] of cases) {
+    const result = await shell(options, 'true');
+    t.equal(result.exitCode, 125, options.join(' '));
+    t.ok(result.stderr.includes(message), `${options.join(' ')}: ${result.stderr}`);
+  }
+  t.equal((await call(['volume', 'ls', '-q'])).stdout, 'one', 'a failed run leaves no volume of its own, but the one that it named');
+});
