@@ -30,7 +30,7 @@ HULL_INIT(6, family_start);
 
 #pragma weak memory_reclaim
 
-/* 0, or why there may be no further process: RLIMIT_NPROC; or too little memory for what is copied only when it is written to, by the threads that are there. */
+/* 0, or why there may be no further process: RLIMIT_NPROC, which is not for the superuser (setrlimit(2)); or too little memory for what is copied only when it is written to, by the threads that are there. */
 static int refuse_more(uint64_t flags) {
     uint64_t count = 0, of_user = 0;
     for (struct process *p = &first_process; p; p = p->next) {
@@ -39,7 +39,7 @@ static int refuse_more(uint64_t flags) {
             of_user += p->credentials.uid == current_process()->credentials.uid;
         }
     }
-    if (limit_processes && of_user >= limit_processes(current_process())) return -EAGAIN;
+    if (limit_processes && current_process()->credentials.uid && of_user >= limit_processes(current_process())) return -EAGAIN;
     uint64_t least = (memory_total() >> 5) + count * COPIES_SOON * PAGE_SIZE, left = memory_free();
     if (flags & CLONE_VM || left >= least) return 0;
     if (memory_reclaim) memory_reclaim((least - left) >> PAGE_SHIFT);
