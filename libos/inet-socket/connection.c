@@ -154,6 +154,7 @@ static int disconnect(struct inet_socket *it) {
     inet_drop_unread(it);
     forget_connection(it);
     inet_wake(it);
+    inet_settle();
     return 0;
 }
 
@@ -218,6 +219,7 @@ int inet_connect_stream(struct socket *socket, const struct address *address, bo
         if (it->state != INET_NEW) return -EISCONN;
         if ((error = begin(it, &to, port))) return error;
         it->connect_untold = !wait;
+        if (!wait) inet_settle();
         if (!wait) return -EINPROGRESS;
     }
     int error = socket_wait(&it->writers, has_settled, it, socket->send_timeout);
@@ -240,8 +242,25 @@ static struct inet_socket *choose(const struct listener *listener, const ip_addr
 
 static bool is_full(const struct inet_socket *it) { return it->queue_length > it->queue_most; }
 
+/* A request for a connection between ends whose last one is in TIME_WAIT: when it begins behind the old one's end, the old one goes (RFC 1122, 4.2.2.13). lwIP would
+ * reset it. The segment is taken through lwIP once more, as it came. */
+static int begin_anew(struct tcp_pcb *old, struct tcp_hdr *header, const u8_t *further_options, struct pbuf *p) {
+    u8_t size = (u8_t)TCPH_HDRLEN_BYTES(header);
+    if (further_options || TCPH_FLAGS(header) & (TCP_ACK | TCP_RST) || !TCP_SEQ_GT(header->seqno, old->rcv_nxt) || pbuf_add_header(p, size)) return 0;
+    tcp_abandon(old, 0);
+    header->src = lwip_htons(header->src);
+    header->dest = lwip_htons(header->dest);
+    header->seqno = lwip_htonl(header->seqno);
+    header->ackno = lwip_htonl(header->ackno);
+    header->wnd = lwip_htons(header->wnd);
+    pbuf_ref(p);
+    tcp_input(p, ip_current_input_netif());
+    return 1;
+}
+
 /* A connection request that nobody has room for is dropped, so that the client tries again; where half-open ones fill the listener, the oldest has to go. */
-int lwip_port_tcp_in(struct tcp_pcb *pcb, const struct tcp_hdr *header) {
+int lwip_port_tcp_in(struct tcp_pcb *pcb, struct tcp_hdr *header, const u8_t *further_options, struct pbuf *p) {
+    if (pcb->state == TIME_WAIT && TCPH_FLAGS(header) & TCP_SYN) return begin_anew(pcb, header, further_options, p);
     if (pcb->state != LISTEN || (TCPH_FLAGS(header) & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_SYN) return 0;
     struct tcp_pcb_listen *listening = (struct tcp_pcb_listen *)pcb;
     const struct listener *listener = listening->callback_arg;
@@ -404,6 +423,7 @@ int inet_shutdown_stream(struct socket *socket, int how) {
         stop_listening(it);
         it->state = INET_NEW;
         inet_wake(it);
+        inet_settle();
         return 0;
     }
     if (it->state == INET_CONNECTING && it->pcb) {
@@ -417,6 +437,7 @@ int inet_shutdown_stream(struct socket *socket, int how) {
     if (newly && it->pcb) tcp_shutdown(it->pcb, 0, 1);
     lwip_timers_tcp();
     inet_wake(it);
+    inet_settle();
     return 0;
 }
 
@@ -450,6 +471,7 @@ void inet_close_stream(struct socket *socket) {
         lwip_timers_tcp();
     }
     inet_free(it);
+    inet_settle();
 }
 
 unsigned inet_poll_stream(struct socket *socket, struct poll_wait *wait) {
