@@ -70,6 +70,7 @@ static struct process *copy_process(uint64_t flags) {
     p->group = self->group;
     p->session = self->session;
     p->oom_adjust = self->oom_adjust;
+    p->terminal = self->terminal;
     if (limits_get) {
         p->limits = self->limits;
         limits_get(p);

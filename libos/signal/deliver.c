@@ -5,9 +5,11 @@
 #include "abi/boot_abi.h"
 #include "channel/channel.h"
 #include "init/init.h"
+#include "job-control/job_control.h"
 #include "wait/wait.h"
 
 #pragma weak process_changed
+#pragma weak job_control_orphaned
 
 static void signal_start(void) {
     signal_start_first();
@@ -33,6 +35,11 @@ static bool may_continue(void *argument) {
 static void stay_stopped(struct process *process) {
     struct wait_queue nobody = {0};
     wait_until(&nobody, may_continue, process, 0, false);
+}
+
+/* Nobody would continue a process of an orphaned group: of the signals that stop only SIGSTOP does. */
+static bool may_stop(int number) {
+    return number == SIGSTOP || (job_control_orphaned && !job_control_orphaned(current_process()->group, NULL));
 }
 
 static void stop(struct process *process, int number) {
@@ -73,7 +80,7 @@ void signal_deliver(struct trap_frame *frame) {
         if (action->handler == SIGNAL_DEFAULT) {
             switch (signal_default(info.number)) {
             case ACTION_END: machine_exit((uint32_t)info.number);
-            case ACTION_STOP: stop(current_process(), info.number); break;
+            case ACTION_STOP: if (may_stop(info.number)) stop(current_process(), info.number); break;
             default: break;
             }
             continue;

@@ -32,6 +32,7 @@ struct process {
     bool executed;                /* since it was forked: its group is its own matter */
     struct thread *executing;     /* is in exec and waits for the others to end */
     struct interval_timers *timers; /* of the component `itimer`; NULL: none */
+    struct terminal_control *terminal; /* the controlling terminal; NULL: none */
     struct posix_timers *posix_timers; /* of the component `posix-timers`; NULL: none */
     struct limits *limits;        /* of the component `system`; NULL: what all begin with */
     int16_t oom_adjust;           /* -1000..1000, as oom_score_adj; inherited */
