@@ -37,10 +37,32 @@ long vfs_file_path(struct file *file, char *out, size_t room) {
     return length < 0 ? length : length - 1;
 }
 
-int vfs_path_of(struct file *file, struct path *out) {
+const struct path *file_place(struct file *file) {
     struct open_file *open = file_open_of(file);
-    if (!open) return -ENXIO;
-    path_get(*out = open->path);
+    return open ? &open->path : file->place;
+}
+
+void file_set_place(struct file *file, struct path place) {
+    if (file->place || !(file->place = kmalloc(sizeof *file->place))) return;
+    path_get(*file->place = place);
+}
+
+void vfs_place_put(struct path *place) {
+    path_put(*place);
+    kfree(place);
+}
+
+int vfs_path_of(struct file *file, struct path *out) {
+    const struct path *place = file_place(file);
+    if (!place) return -ENXIO;
+    path_get(*out = *place);
+    return 0;
+}
+
+int vfs_stat_of(struct file *file, struct linux_stat *out) {
+    const struct path *place = file_place(file);
+    if (!place) return -ENXIO;
+    inode_fill_stat(place->dentry->inode, out);
     return 0;
 }
 
