@@ -8,7 +8,6 @@
 #include "memory/memory.h"
 
 void epoll_file_gone(struct file *) __attribute__((weak)); /* by `epoll` */
-void vfs_place_put(struct path *) __attribute__((weak));    /* by `vfs` */
 
 static void release(struct file *file) {
     kfree(file);
@@ -33,7 +32,6 @@ void file_put(struct file *file) {
     if (--file->references) return;
     if (file->watchers && epoll_file_gone) epoll_file_gone(file);
     if (file->ops->close) file->ops->close(file);
-    if (file->place && vfs_place_put) vfs_place_put(file->place);
     if (file->release) file->release(file);
 }
 

@@ -12,7 +12,7 @@
 struct process;
 struct file;
 struct iovec { void *base; size_t length; };
-struct path; struct linux_stat; struct linux_statx; struct dirent_sink; struct vm_area;
+struct linux_stat; struct linux_statx; struct dirent_sink; struct vm_area;
 /* How get_page gets a page: CREATE: a hole gets a page of its own (shared mappings); AT_HAND: only what needs no waiting, else -EAGAIN. */
 enum { FILE_PAGE_AT_HAND = -1, FILE_PAGE_READ = 0, FILE_PAGE_CREATE = 1 };
 struct file_ops {
@@ -27,6 +27,7 @@ struct file_ops {
     /* POLLIN|… ready now; when a wait is given, also queues it so that a change wakes it. absent: always ready. */
     unsigned (*poll)(struct file *, struct poll_wait *wait);
     void (*close)(struct file *); /* last reference gone */
+    int (*sync)(struct file *);   /* what was written through mappings goes to where the file is kept; absent: it is there already */
     int (*mmap)(struct file *, struct vm_area *area); /* absent: -ENODEV unless get_page is there */
     /* The physical page that holds bytes index * PAGE_SIZE…, with a reference for the caller (page_put). Beyond the end: -ENXIO
      * (the caller's SIGBUS). how: FILE_PAGE_*. Private mappings copy the page on write. */
@@ -39,7 +40,6 @@ struct file {
     uint32_t flags;    /* O_* as opened, changed by F_SETFL */
     int64_t position;
     void *data;        /* the ops' own */
-    struct path *place;          /* vfs's: where a device was opened by name; NULL: nowhere, or the ops know */
     struct epoll_item *watchers; /* the component `epoll`'s */
     void (*release)(struct file *); /* frees the struct itself; NULL for static ones (keeps the heap out of small images) */
 };

@@ -37,19 +37,43 @@ long vfs_file_path(struct file *file, char *out, size_t room) {
     return length < 0 ? length : length - 1;
 }
 
+/*
+ * Where devices were opened. Their files are their drivers', and struct file is in images without names, too: so the places are kept here, by file, and go with it through its
+ * release.
+ */
+#define PLACE_BUCKETS 64
+struct place { struct place *next; struct file *file; struct path path; void (*release)(struct file *); };
+static struct place *places[PLACE_BUCKETS];
+
+static struct place **place_of(struct file *file) {
+    struct place **at = &places[(uintptr_t)file / sizeof *file % PLACE_BUCKETS];
+    while (*at && (*at)->file != file) at = &(*at)->next;
+    return at;
+}
+
+static void forget_place(struct file *file) {
+    struct place **at = place_of(file), *place = *at;
+    *at = place->next;
+    path_put(place->path);
+    if (place->release) place->release(file);
+    kfree(place);
+}
+
 const struct path *file_place(struct file *file) {
     struct open_file *open = file_open_of(file);
-    return open ? &open->path : file->place;
+    if (open) return &open->path;
+    struct place *place = file->release == forget_place ? *place_of(file) : NULL;
+    return place ? &place->path : NULL;
 }
 
-void file_set_place(struct file *file, struct path place) {
-    if (file->place || !(file->place = kmalloc(sizeof *file->place))) return;
-    path_get(*file->place = place);
-}
-
-void vfs_place_put(struct path *place) {
-    path_put(*place);
-    kfree(place);
+void file_set_place(struct file *file, struct path path) {
+    struct place *place = file->release == forget_place ? NULL : kmalloc(sizeof *place);
+    if (!place) return;
+    struct place **first = &places[(uintptr_t)file / sizeof *file % PLACE_BUCKETS];
+    *place = (struct place){ *first, file, path, file->release };
+    *first = place;
+    path_get(path);
+    file->release = forget_place;
 }
 
 int vfs_path_of(struct file *file, struct path *out) {
