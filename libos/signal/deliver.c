@@ -119,3 +119,15 @@ void signal_mask_for_call(uint64_t mask) {
     signal_set_mask(mask);
     arch_work = 1; /* so that the mask comes back even when no signal came */
 }
+
+/*
+ * Only a call that was interrupted keeps its mask until the handlers have their frames. Any other must not run handlers that only this mask let through; and a
+ * linked program, which runs on without a way out, must not keep the mask.
+ */
+long signal_mask_call_end(long result) {
+    if (result == -EINTR || !current_thread()->mask_saved) return result;
+    current_thread()->mask_saved = false;
+    signal_set_mask(signal_thread()->saved_mask);
+    signal_point();
+    return result;
+}
