@@ -96,13 +96,23 @@ void vm_join_around(struct address_space *space, uintptr_t start, uintptr_t end)
     }
 }
 
+/* The page table around `at`, when all that it covers lies in the range: else freed memory stays in pieces, each with a table in it. */
+static void drop_table(struct address_space *space, uintptr_t at, uintptr_t start, uintptr_t end) {
+    uintptr_t first = at & -ARCH_TABLE_SPAN;
+    if (first >= start && first + ARCH_TABLE_SPAN <= end) arch_drop_tables(space->root, first, first + ARCH_TABLE_SPAN);
+}
+
 void vm_drop_pages(struct address_space *space, uintptr_t start, uintptr_t end) {
+    uintptr_t last = 0;
     for (uintptr_t at = start; (at = arch_next_mapped(space->root, at, end)) < end; at += PAGE_SIZE) {
+        if (last && (last ^ at) & -ARCH_TABLE_SPAN) drop_table(space, last, start, end);
+        last = at;
         uint64_t page = arch_unmap(space->root, at);
         if (!page) continue;
         page_put(page);
         space->resident--;
     }
+    if (last) drop_table(space, last, start, end);
 }
 
 int vm_unmap(struct address_space *space, uintptr_t start, size_t size) {
@@ -143,9 +153,23 @@ bool vm_covered(struct address_space *space, uintptr_t start, uintptr_t end) {
     return true;
 }
 
+/*
+ * Where a space's files lie: drawn anew for each, but once a boot where code is translated (QEMU's TCG). There translations belong to addresses:
+ * with others at each exec, each exec translates its loader and its libraries again, which takes four fifths of its time.
+ */
+uint64_t vm_layout_random(void) {
+    static uint64_t of_boot;
+    uint64_t random;
+    entropy_fill(&random, sizeof random);
+    if (!arch_translates_code()) return random;
+    if (!of_boot) of_boot = random | 1ull << 63;
+    return of_boot;
+}
+
 void vm_space_randomise(struct address_space *space) {
     uint64_t random[2];
     entropy_fill(random, sizeof random);
+    random[0] = vm_layout_random();
     space->areas.seed = (uint32_t)(random[1] >> 32);
     /* As Linux: 28 bits of pages. The stack has its own place above. */
     space->mmap_top = VM_HIGHEST - (17ul << 30) - ((random[0] & 0xfffffff) << PAGE_SHIFT);
