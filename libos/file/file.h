@@ -27,7 +27,7 @@ struct file_ops {
     /* POLLIN|… ready now; when a wait is given, also queues it so that a change wakes it. absent: always ready. */
     unsigned (*poll)(struct file *, struct poll_wait *wait);
     void (*close)(struct file *); /* last reference gone */
-    int (*mmap)(struct file *, struct vm_area *area); /* absent: -ENODEV unless get_page is there */
+    int (*may_write_shared)(struct file *); /* may a shared mapping write? 0 or -EPERM; absent: it may */
     /* The physical page that holds bytes index * PAGE_SIZE…, with a reference for the caller (page_put). Beyond the end: -ENXIO
      * (the caller's SIGBUS). how: FILE_PAGE_*. Private mappings copy the page on write. */
     int (*get_page)(struct file *, uint64_t index, int how, uint64_t *physical);

@@ -31,6 +31,7 @@ static long mapping_file(int type, unsigned protection, unsigned flags, int desc
     unsigned mode = file->flags & O_ACCMODE;
     if (mode == O_WRONLY || (type != MAP_PRIVATE && protection & PROT_WRITE && mode == O_RDONLY)) return -EACCES;
     if (!file->ops->get_page) return -ENODEV;
+    if (type != MAP_PRIVATE && protection & PROT_WRITE && file->ops->may_write_shared && file->ops->may_write_shared(file)) return -EPERM;
     file_get(file);
     *out = file;
     return 0;
@@ -113,6 +114,11 @@ static void protect_pages(struct address_space *space, const struct vm_area *are
     }
 }
 
+static bool may_write(struct file *file) {
+    if ((file->flags & O_ACCMODE) == O_RDONLY) return false;
+    return !file->ops->may_write_shared || !file->ops->may_write_shared(file);
+}
+
 SYSCALL_DEFINE(mprotect, uintptr_t start, size_t length, unsigned long protection) {
     struct address_space *space = current_space();
     size_t size = page_up(length);
@@ -123,7 +129,7 @@ SYSCALL_DEFINE(mprotect, uintptr_t start, size_t length, unsigned long protectio
     uintptr_t end = start + size;
     if (!vm_covered(space, start, end)) return -ENOMEM;
     for (struct vm_area *area = areas_find(&space->areas, start); area && area->start < end; area = areas_find(&space->areas, area->end)) {
-        if (area->file && area->flags & VM_SHARED && protection & PROT_WRITE && (area->file->flags & O_ACCMODE) == O_RDONLY)
+        if (area->file && area->flags & VM_SHARED && protection & PROT_WRITE && !may_write(area->file))
             return -EACCES;
     }
     if (vm_cut(space, start, end)) return -ENOMEM;
