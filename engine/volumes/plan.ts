@@ -1,14 +1,14 @@
 /**
  * Mounts that were asked for -> directories that the machine gets, and what the guest does with them. Owns: what has to be there before the start, and
- * what goes after it. Rule: a machine sees nothing of the host but what was named.
+ * what goes after it. Rule: a machine sees nothing of the host but what was named: a single file is shared in a folder that holds nothing else.
  */
 import { randomBytes } from 'node:crypto';
-import { existsSync, mkdirSync, statSync } from 'node:fs';
+import { cpSync, existsSync, linkSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import type { GuestMount, Share } from '../../boot/index.ts';
 import { describeSystemError, EngineError } from '../errors.ts';
 import type { MountRequest } from './parse.ts';
-import { createVolume, holdVolume, removeVolume } from './store.ts';
+import { createVolume, holdVolume, removeVolume, sweepLeftOvers } from './store.ts';
 
 export interface MountPlan {
   readonly shares: readonly Share[];
@@ -21,7 +21,8 @@ const isRoot = () => process.getuid?.() === 0;
 /** Where QEMU runs as a plain user, that user's files are root's in the guest: it can make no others. */
 const readOwner = () => (isRoot() ? undefined : { uid: process.getuid?.() ?? 0, gid: process.getgid?.() ?? 0 });
 
-function checkBind(request: MountRequest): string {
+/** Whether it is a directory; else it is a file. */
+function checkBind(request: MountRequest): boolean {
   const source = request.source as string;
   if (request.create === true && !existsSync(source)) {
     try {
@@ -30,17 +31,36 @@ function checkBind(request: MountRequest): string {
       throw new EngineError('option-invalid', `error while creating mount source path '${source}': ${describeSystemError(error)}`, { cause: error });
     }
   }
-  let isDirectory: boolean;
   try {
-    isDirectory = statSync(source).isDirectory();
+    const stat = statSync(source);
+    if (!stat.isDirectory() && !stat.isFile()) throw new EngineError('option-invalid', `Cannot mount "${source}": it is neither a file nor a directory, expected one of them`);
+    return stat.isDirectory();
   } catch (error) {
+    if (error instanceof EngineError) throw error;
     if ((error as NodeJS.ErrnoException).code !== 'ENOENT') {
-      throw new EngineError('option-invalid', `Cannot mount "${source}": ${describeSystemError(error)}, expected a directory`, { cause: error });
+      throw new EngineError('option-invalid', `Cannot mount "${source}": ${describeSystemError(error)}, expected a file or a directory`, { cause: error });
     }
     throw new EngineError('option-invalid', `invalid mount config for type "bind": bind source path does not exist: ${source}`, { cause: error });
   }
-  if (!isDirectory) throw new EngineError('option-invalid', `Cannot mount "${source}": it is a file, expected a directory (single files cannot be shared with a machine)`);
-  return source;
+}
+
+/**
+ * A folder in which `source` is the file `name`, and nothing else is but files like it: a second name of the same file. Where the folder is on another
+ * file system, one that is only read is copied.
+ */
+function exposeFile(folder: string, name: string, source: string, readOnly: boolean): void {
+  try {
+    linkSync(source, join(folder, name));
+    return;
+  } catch (error) {
+    const { code } = error as NodeJS.ErrnoException;
+    if (code !== 'EXDEV' && code !== 'EPERM' && code !== 'EMLINK') throw error;
+    if (!readOnly) {
+      const what = code === 'EXDEV' ? `it is on another file system than "${folder}"` : 'the host refuses a second name for it';
+      throw new EngineError('option-invalid', `Cannot mount "${source}" for writing: ${what}, expected :ro, or its directory`, { cause: error });
+    }
+  }
+  cpSync(source, join(folder, name), { preserveTimestamps: true });
 }
 
 export function planMounts(volumes: string, requests: readonly MountRequest[]): MountPlan {
@@ -57,7 +77,21 @@ export function planMounts(volumes: string, requests: readonly MountRequest[]): 
     return tag;
   };
 
+  /** One share for all single files that may be written to, one for those that may not. */
+  const fileFolders = new Map<boolean, { path: string; tag: string }>();
+  const makeFileFolder = (readOnly: boolean) => {
+    const known = fileFolders.get(readOnly);
+    if (known !== undefined) return known;
+    const path = join(volumes, `.files-${process.pid}-${randomBytes(4).toString('hex')}`); // no volume's name begins with a dot
+    mkdirSync(path, { recursive: true, mode: 0o700 });
+    releases.push(() => rmSync(path, { recursive: true, force: true }));
+    const made = { path, tag: share(path, isRoot() ? 'passthrough' : 'none', readOnly) };
+    fileFolders.set(readOnly, made);
+    return made;
+  };
+
   try {
+    if (requests.length > 0) sweepLeftOvers(volumes);
     for (const request of requests) {
       const { target, readOnly } = request;
       if (seen.has(target)) throw new EngineError('option-invalid', `Duplicate mount point: ${target}`);
@@ -65,8 +99,16 @@ export function planMounts(volumes: string, requests: readonly MountRequest[]): 
       if (request.type === 'tmpfs') {
         mounts.push({ kind: 'tmpfs', target, readOnly, options: request.tmpfs ?? '' });
       } else if (request.type === 'bind') {
-        const tag = share(checkBind(request), isRoot() ? 'passthrough' : 'none', readOnly);
-        mounts.push({ kind: '9p', tag, target, readOnly, owner: readOwner() });
+        const security = isRoot() ? 'passthrough' : 'none';
+        const source = request.source as string;
+        if (checkBind(request)) {
+          mounts.push({ kind: '9p', tag: share(source, security, readOnly), target, readOnly, owner: readOwner() });
+        } else {
+          const folder = makeFileFolder(readOnly);
+          const name = String(mounts.length);
+          exposeFile(folder.path, name, source, readOnly);
+          mounts.push({ kind: '9p', tag: `${folder.tag}/${name}`, target, readOnly, owner: readOwner() });
+        }
       } else {
         const isAnonymous = request.source === undefined;
         const name = request.source ?? randomBytes(32).toString('hex');

@@ -126,11 +126,21 @@ export function removeVolume(volumes: string, name: string): void {
   }
 }
 
+/** Of a removal that was cut short, or of single files of a run that was killed. */
+function isLeftOver(name: string): boolean {
+  const pid = /^\.(?:removed|files)-(\d+)-/.exec(name)?.[1];
+  return pid !== undefined && !isProcessAlive(Number(pid));
+}
+
+export function sweepLeftOvers(volumes: string): void {
+  for (const name of existsSync(volumes) ? readdirSync(volumes) : []) {
+    if (isLeftOver(name)) rmSync(join(volumes, name), { recursive: true, force: true });
+  }
+}
+
 /** Removes volumes that nothing uses: the anonymous ones of runs that were killed, and all of them when asked. Their names. */
 export function pruneVolumes(volumes: string, all: boolean): string[] {
-  for (const name of existsSync(volumes) ? readdirSync(volumes) : []) {
-    if (name.startsWith('.removed-')) rmSync(join(volumes, name), { recursive: true, force: true });
-  }
+  sweepLeftOvers(volumes);
   const unused = listVolumes(volumes).filter((volume) => (all || volume.isAnonymous) && findUsers(volumes, volume.name).length === 0);
   for (const { name } of unused) removeVolume(volumes, name);
   return unused.map(({ name }) => name);

@@ -19,6 +19,7 @@ struct p9_exchange {
 };
 struct p9_transport {
     struct p9_transport *next;
+    struct superblock *super; /* once it is open: there is one session, its mounts share it */
     char tag[256];           /* the name under which the host offers it */
     /* Bytes of reply and data that the server wrote, or -errno. Returns only when the server is done with the memory. */
     long (*exchange)(struct p9_transport *, const struct p9_exchange *);
@@ -32,6 +33,6 @@ struct p9_transport *p9_transport_find(const char *tag);
 /* Nobody else changes these files: names and attributes are not asked for again. */
 #define P9_EXCLUSIVE (1u << 2)
 struct p9_options { uint32_t flags, uid, gid; uint64_t device; };
-/* 0, or -errno from the server or about what it said. */
+/* 0, or -errno from the server or about what it said. *out is the same at each call: the options of the first count. */
 int p9_open(struct p9_transport *, const struct p9_options *, struct superblock **out);
 #endif

@@ -87,6 +87,7 @@ static int attach(struct p9_session *session) {
 }
 
 int p9_open(struct p9_transport *transport, const struct p9_options *options, struct superblock **out) {
+    if ((*out = transport->super)) return 0;
     struct p9_session *session = kzalloc(sizeof *session);
     if (!session) return -ENOMEM;
     session->transport = transport;
@@ -98,7 +99,7 @@ int p9_open(struct p9_transport *transport, const struct p9_options *options, st
     if (!error) error = attach(session);
     if (!error && (session->super.root->mode & S_IFMT) != S_IFDIR) error = -ENOTDIR;
     if (!error) {
-        *out = &session->super;
+        *out = transport->super = &session->super;
         return 0;
     }
     return error; /* the session stays: its call buffers may be the server's for all we know. A mount that fails ends the start */

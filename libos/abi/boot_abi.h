@@ -62,7 +62,7 @@
 #define HULL_NETWORK_DHCP (1u << 0)     /* ask for an IPv4 address: none is known here */
 #define HULL_NETWORK_AUTOCONF (1u << 1) /* take IPv6 addresses and routes from router advertisements */
 #define HULL_MODULE_MOUNTS 15  /* mounts in their order: each struct hull_mount, source, target (both ended by NUL); the next at a multiple of 8 */
-#define HULL_MOUNT_9P 1        /* source: the mount tag of a virtio-9p device */
+#define HULL_MOUNT_9P 1        /* source: the mount tag of a virtio-9p device; "tag/name": one file of it */
 #define HULL_MOUNT_TMPFS 2     /* source: its options as mount(8) has them */
 #define HULL_MOUNT_READ_ONLY (1u << 0)
 #define HULL_MOUNT_OWN (1u << 1)  /* 9p: files of host user uid and group gid show as root's, since the server can make no others */

@@ -314,7 +314,7 @@ static void statfs(struct superblock *super, struct linux_statfs *out) {
     out->blocks = volume->blocks;
     out->files = volume->inodes;
 }
-static const struct super_ops super_ops = { .statfs = statfs };
+static const struct super_ops super_ops = { .statfs = statfs, .fixed_read_only = true };
 
 static const char *check(const struct disk_super *disk, const struct block_device *device) {
     if (disk->magic != MAGIC) return "it holds no EROFS";

@@ -55,6 +55,12 @@ SYSCALL_DEFINE(ioctl, int descriptor, unsigned long request, unsigned long argum
         file->flags = on ? file->flags | O_NONBLOCK : file->flags & ~(uint32_t)O_NONBLOCK;
         return 0;
     }
+    if (request == FIOASYNC && file->ops->poll) { /* the flag is kept; nobody sends SIGIO */
+        int on;
+        if (user_copy_in(&on, (const void *)argument, sizeof on)) return -EFAULT;
+        file->flags = on ? file->flags | O_ASYNC : file->flags & ~(uint32_t)O_ASYNC;
+        return 0;
+    }
     if (!file->ops->ioctl) return -ENOTTY;
     file_get(file);
     long result = file->ops->ioctl(file, request, argument);

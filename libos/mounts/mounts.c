@@ -19,7 +19,8 @@
 #define MS_RDONLY 1 /* mount(2) */
 #define DEVICE_FIRST 64 /* st_dev of the first of them */
 
-static int make_target(const char *path) {
+/* With the directories that lead there. */
+static int make_target(const char *path, bool is_file) {
     char *text = page_alloc();
     if (!text) return -ENOMEM;
     int error = 0;
@@ -29,7 +30,7 @@ static int make_target(const char *path) {
         text[i] = path[i];
         if (!i || (path[i] != '/' && path[i])) continue;
         text[i] = 0;
-        error = vfs_make_directory(text, 0755);
+        error = is_file && !path[i] ? vfs_make_node(text, S_IFREG | 0644) : vfs_make_directory(text, 0755);
         text[i] = path[i];
     }
     current_process()->view->umask = umask;
@@ -49,23 +50,42 @@ static int fill_new(struct superblock *super, const char *target) {
     return error;
 }
 
+/* The one file of a share that stands for a directory of such files. */
+static int mount_file(struct superblock *super, const char *name, const char *target, uint32_t flags) {
+    struct inode *inode;
+    int error = make_target(target, true);
+    if (!error) error = super->root->ops->lookup(super->root, name, strlen(name), &inode);
+    return error ? error : vfs_mount_inode(super, inode, target, flags);
+}
+
+static int open_share(const struct hull_mount *what, const char *tag, uint64_t device, struct superblock **out) {
+    struct p9_transport *transport = p9_transport_find ? p9_transport_find(tag) : NULL;
+    uint32_t flags = (what->flags & HULL_MOUNT_READ_ONLY ? P9_READ_ONLY : 0) | (what->flags & HULL_MOUNT_OWN ? P9_OWN : 0);
+    return transport ? p9_open(transport, &(struct p9_options){ flags, what->uid, what->gid, device }, out) : -ENODEV;
+}
+
 static int mount(const struct hull_mount *what, const char *source, const char *target, uint64_t device) {
     struct superblock *super = NULL;
-    int error = make_target(target);
+    uint32_t flags = what->flags & HULL_MOUNT_READ_ONLY ? MS_RDONLY : 0;
+    char tag[256] = "";
+    const char *slash = what->kind == HULL_MOUNT_9P ? strchr(source, '/') : NULL;
+    if (slash && slash - source < (long)sizeof tag) {
+        memcpy(tag, source, (size_t)(slash - source));
+        int error = open_share(what, tag, device, &super);
+        return error ? error : mount_file(super, slash + 1, target, flags);
+    }
+    int error = make_target(target, false);
     if (error) return error;
     if (what->kind == HULL_MOUNT_TMPFS) {
         const struct filesystem *tmpfs = filesystem_find("tmpfs");
         error = tmpfs ? tmpfs->create("tmpfs", source, &super) : -ENODEV;
         if (error) return error;
     } else {
-        struct p9_transport *transport = p9_transport_find ? p9_transport_find(source) : NULL;
-        uint32_t flags = (what->flags & HULL_MOUNT_READ_ONLY ? P9_READ_ONLY : 0) | (what->flags & HULL_MOUNT_OWN ? P9_OWN : 0);
-        if (!transport) return -ENODEV;
-        error = p9_open(transport, &(struct p9_options){ flags, what->uid, what->gid, device }, &super);
+        error = open_share(what, source, device, &super);
         if (error) return error;
         if (what->flags & HULL_MOUNT_FILL && (error = fill_new(super, target))) return error;
     }
-    return vfs_mount(super, target, false, what->flags & HULL_MOUNT_READ_ONLY ? MS_RDONLY : 0);
+    return vfs_mount(super, target, false, flags);
 }
 
 static void mounts_start(void) {

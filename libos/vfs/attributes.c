@@ -128,6 +128,7 @@ static long access_path(struct path path, void *argument) {
     long error = inode_permission(inode, request->may);
     who->euid = uid;
     who->egid = gid;
+    if (!error && request->may & MAY_EXECUTE && is_regular(inode) && path.mount->flags & MOUNT_NO_EXECUTION) error = -EACCES;
     if (!error && request->may & MAY_WRITE && path_read_only(path) && (is_regular(inode) || is_directory(inode)))
         error = -EROFS;
     return error;

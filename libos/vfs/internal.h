@@ -46,6 +46,7 @@ void path_put(struct path); /* nothing for a path of NULLs */
 bool path_read_only(struct path); /* the mount or the file system */
 void dentry_forget(struct superblock *); /* its idle ones: nothing uses it any more */
 int mount_add(struct superblock *, struct dentry *root, struct path on, uint32_t flags, const char *source, struct mount **out); /* takes `on` and `root` over in any case */
+void mount_place(struct mount *, struct path on); /* moves it there; takes `on` over (NULLs: it becomes the root) */
 void mount_detach(struct mount *); /* out of the tree, with the list's reference; those on it must be gone */
 bool mount_is_below(const struct mount *, const struct mount *ancestor); /* or the same */
 static inline bool path_same(struct path a, struct path b) { return a.mount == b.mount && a.dentry == b.dentry; }

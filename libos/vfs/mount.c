@@ -82,6 +82,15 @@ int mount_add(struct superblock *super, struct dentry *root, struct path on, uin
     return 0;
 }
 
+void mount_place(struct mount *mount, struct path on) {
+    struct path before = { mount->parent, mount->on };
+    mount->parent = on.mount;
+    mount->on = on.dentry;
+    if (on.dentry) on.dentry->mounts++;
+    if (before.dentry) before.dentry->mounts--;
+    path_put(before);
+}
+
 void mount_detach(struct mount *mount) {
     struct path on = { mount->parent, mount->on };
     struct mount **at = &first_mount;
@@ -107,6 +116,21 @@ int vfs_mount(struct superblock *super, const char *text, bool as_root, uint32_t
     error = mount_add(super, root, on, flags, NULL, &mount);
     if (!error && as_root) mount_view_start((struct path){ mount, root });
     return error;
+}
+
+int vfs_mount_inode(struct superblock *super, struct inode *inode, const char *text, uint32_t flags) {
+    struct path on;
+    struct mount *mount;
+    int error = walk_at(AT_FDCWD, text, is_directory(inode) ? WALK_DIRECTORY : 0, &on, NULL);
+    if (!error && is_directory(on.dentry->inode) != is_directory(inode)) {
+        path_put(on);
+        error = -EISDIR;
+    }
+    struct dentry *root = error ? NULL : dentry_root(inode); /* gives the inode up when it fails */
+    if (root) return mount_add(super, root, on, flags, NULL, &mount);
+    if (error) inode_put(inode);
+    else path_put(on);
+    return error ? error : -ENOMEM;
 }
 
 int vfs_sync(void) {

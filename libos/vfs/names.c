@@ -147,7 +147,7 @@ SYSCALL_DEFINE(linkat, int from_directory, const char *from, int to_directory, c
         struct inode *inode = source.dentry->inode, *directory = place.parent.dentry->inode;
         error = check_new(&place, false);
         if (!error && (is_directory(inode) || !may_link(inode))) error = -EPERM;
-        if (!error && inode->super != directory->super) error = -EXDEV;
+        if (!error && (inode->super != directory->super || source.mount != place.parent.mount)) error = -EXDEV;
         if (!error && inode->nlink == 0 && !inode->linkable) error = -ENOENT;
         if (!error && !directory->ops->link) error = -EPERM;
         if (!error) error = directory->ops->link(directory, place.last.text, place.last.length, inode);
@@ -226,7 +226,7 @@ static long move(struct place *from, struct place *to, struct dentry *moved, str
     struct inode *old = from->parent.dentry->inode, *new = to->parent.dentry->inode, *inode = moved->inode;
     struct inode *target = there ? there->inode : NULL;
     if (inode == target) return 0; /* two names of one file: nothing happens (rename(2)) */
-    if (old->super != new->super) return -EXDEV;
+    if (old->super != new->super || from->parent.mount != to->parent.mount) return -EXDEV;
     if (moved->mounts || (there && there->mounts)) return -EBUSY;
     long error = may_change_directory(from->parent);
     if (!error) error = may_change_directory(to->parent);

@@ -163,8 +163,14 @@ static int64_t directory_seek(struct file *file, int64_t offset, int whence) {
     return file->position = offset;
 }
 
+/* Taking back a notification (fcntl(2), F_NOTIFY without events) does nothing: there is never one to take back. */
+static long directory_fcntl(struct file *file, unsigned command, unsigned long argument) {
+    (void)file;
+    return command == F_NOTIFY && !(argument & 0x7fffffff) ? 0 : -EINVAL;
+}
+
 static const struct file_ops directory_ops = {
-    .kind = "directory", .read = directory_read, .seek = directory_seek, .stat = any_stat, .close = any_close,
+    .kind = "directory", .fcntl = directory_fcntl, .read = directory_read, .seek = directory_seek, .stat = any_stat, .close = any_close,
 };
 
 static long path_transfer(struct file *file, const struct iovec *vector, int count, int64_t position) {

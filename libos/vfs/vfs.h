@@ -87,6 +87,7 @@ struct super_ops {
     void (*statfs)(struct superblock *, struct linux_statfs *out);
     size_t (*options)(struct superblock *, char *out, size_t room); /* ",size=1024k": what it adds in /proc/mounts; absent: nothing */
     int (*remount)(struct superblock *, const char *options);       /* new options (mount(2)'s text); absent: none are taken */
+    bool fixed_read_only;                                           /* cannot be made writable */
     void (*release)(struct superblock *);                           /* its last mount is gone, and so is its root; frees it. Absent: it stays */
     int (*sync)(struct superblock *); /* what is not written yet; absent: nothing is kept back */
 };
@@ -126,6 +127,8 @@ int vfs_find_socket(const char *path, struct inode **out);
 /* By `fifo`: opens one, may sleep; its file's data begins with a struct open_file, which takes the path's reference on success. */
 struct open_file;
 int fifo_open(struct open_file *, uint32_t flags, struct file **out);
+/* One file or directory of it over another of the same kind; takes over the inode's reference in any case. */
+int vfs_mount_inode(struct superblock *, struct inode *, const char *path, uint32_t flags);
 int vfs_mount(struct superblock *, const char *path, bool as_root, uint32_t flags); /* takes over super->root's reference; flags as mount(2) */
 int vfs_sync(void); /* all file systems; the first error */
 struct inode *file_inode(struct file *); /* borrowed; NULL when the file has none (pipe, console) */

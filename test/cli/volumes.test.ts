@@ -52,6 +52,19 @@ t.test('read-only, nested and relative mounts; memory', async (t) => {
   t.ok(existsSync(join(folder, 'outer/made')) && existsSync(join(folder, 'other/name')));
 });
 
+t.test('single files, with nothing around them', async (t) => {
+  mkdirSync(join(folder, 'files'));
+  writeFileSync(join(folder, 'files/conf'), 'setting\n');
+  writeFileSync(join(folder, 'files/state'), 'old\n');
+  writeFileSync(join(folder, 'files/secret'), 'not shared\n');
+  const options = ['-v', './files/conf:/etc/app/conf:ro', '-v', './files/state:/state'];
+  const result = await shell(options, 'cat /etc/app/conf /state; ls /etc/app; echo new > /state; echo more >> /state; echo x > /etc/app/conf; echo $?; rm /state; echo $?');
+  t.equal(result.stdout, 'setting\nold\nconf\n1\n1');
+  t.match(result.stderr, /Read-only file system[^]*rm: can't remove '\/state': .*busy/);
+  t.equal(readFileSync(join(folder, 'files/state'), 'utf8'), 'new\nmore\n');
+  t.equal(statSync(join(folder, 'files/state')).nlink, 1, 'the second name is gone');
+});
+
 t.test('a file that the host changes while the machine runs', async (t) => {
   const share = join(folder, 'live');
   mkdirSync(share);
