@@ -240,8 +240,25 @@ static struct inet_socket *choose(const struct listener *listener, const ip_addr
 
 static bool is_full(const struct inet_socket *it) { return it->queue_length > it->queue_most; }
 
+/* A request for a connection between ends whose last one is in TIME_WAIT: when it begins behind the old one's end, the old one goes (RFC 1122, 4.2.2.13). lwIP would
+ * reset it. The segment is taken through lwIP once more, as it came. */
+static int begin_anew(struct tcp_pcb *old, struct tcp_hdr *header, const u8_t *further_options, struct pbuf *p) {
+    u8_t size = (u8_t)TCPH_HDRLEN_BYTES(header);
+    if (further_options || TCPH_FLAGS(header) & (TCP_ACK | TCP_RST) || !TCP_SEQ_GT(header->seqno, old->rcv_nxt) || pbuf_add_header(p, size)) return 0;
+    tcp_abandon(old, 0);
+    header->src = lwip_htons(header->src);
+    header->dest = lwip_htons(header->dest);
+    header->seqno = lwip_htonl(header->seqno);
+    header->ackno = lwip_htonl(header->ackno);
+    header->wnd = lwip_htons(header->wnd);
+    pbuf_ref(p);
+    tcp_input(p, ip_current_input_netif());
+    return 1;
+}
+
 /* A connection request that nobody has room for is dropped, so that the client tries again; where half-open ones fill the listener, the oldest has to go. */
-int lwip_port_tcp_in(struct tcp_pcb *pcb, const struct tcp_hdr *header) {
+int lwip_port_tcp_in(struct tcp_pcb *pcb, struct tcp_hdr *header, const u8_t *further_options, struct pbuf *p) {
+    if (pcb->state == TIME_WAIT && TCPH_FLAGS(header) & TCP_SYN) return begin_anew(pcb, header, further_options, p);
     if (pcb->state != LISTEN || (TCPH_FLAGS(header) & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_SYN) return 0;
     struct tcp_pcb_listen *listening = (struct tcp_pcb_listen *)pcb;
     const struct listener *listener = listening->callback_arg;

@@ -1,4 +1,4 @@
-/* ioctl on sockets: what waits to be read or acknowledged (tcp(7), udp(7)). Interfaces are `net-ioctl`'s (netdevice(7)). */
+/* ioctl on sockets: what waits to be read or acknowledged (tcp(7), udp(7)). Interfaces are the stack's (netdevice(7)). */
 #include "inet-socket/internal.h"
 
 enum { SIOCATMARK = 0x8905, SIOCGSTAMP = 0x8906, SIOCOUTQNSD = 0x894b };
@@ -17,7 +17,7 @@ long inet_ioctl(struct socket *socket, unsigned long request, unsigned long argu
         break;
     case SIOCOUTQNSD: number = it->pcb ? (int)(it->pcb->snd_lbb - it->pcb->snd_nxt) : 0; break;
     case SIOCATMARK: number = 0; break;
-    default: return -ENOTTY;
+    default: return inet_interface_ioctl(socket->family, request, argument);
     }
     return user_copy_out((void *)argument, &number, sizeof number);
 }

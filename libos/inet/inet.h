@@ -23,6 +23,9 @@ extern struct inet_interface *inet_interfaces; /* loopback first */
 
 struct inet_interface *inet_interface_by_index(unsigned index); /* NULL: none */
 struct inet_interface *inet_interface_by_name(const char *name);
+uint32_t inet_interface_flags(const struct inet_interface *); /* IFF_* */
+uint32_t inet_interface_type(const struct inet_interface *);  /* ARPHRD_* */
+long inet_interface_ioctl(int family, unsigned long request, unsigned long argument); /* netdevice(7); family: the socket's; -ENOTTY: none of these */
 void inet_interface_set_up(struct inet_interface *, bool up);
 bool inet_is_own(const ip_addr_t *); /* an address of this machine, all of 127.0.0.0/8 among them */
 /* Where to and from which address a packet goes: the interface, or NULL without a route. *source: in: wanted or any; out: what it is. */

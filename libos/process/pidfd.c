@@ -34,11 +34,18 @@ SYSCALL_DEFINE(pidfd_open, int pid, unsigned flags) {
     return process ? pidfd_create(process) : thread_find(pid) ? -EINVAL : -ESRCH;
 }
 
+/* By `procfs`: a directory /proc/PID stands for its process, too (pidfd_send_signal(2)). */
+int proc_directory_process(struct file *file, struct process **out) __attribute__((weak));
+
 SYSCALL_DEFINE(pidfd_send_signal, int descriptor, int number, const struct signal_info *program, unsigned flags) {
     struct process *process = pidfd_process(descriptor);
     struct signal_info info = {.number = number, .code = SI_USER};
     if (flags) return -EINVAL;
-    if (!process) return -EBADF;
+    if (!process) {
+        struct file *file = file_lookup(descriptor);
+        int error = file && proc_directory_process ? proc_directory_process(file, &process) : -EBADF;
+        if (error) return error;
+    }
     info.pid = current_process()->pid;
     info.uid = current_process()->credentials.uid;
     if (program && user_copy_in(&info, program, sizeof info)) return -EFAULT;

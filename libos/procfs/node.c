@@ -43,6 +43,17 @@ bool node_subject(const struct node *node, struct proc_text *out) {
     return out->thread != NULL;
 }
 
+int proc_directory_process(struct file *file, struct process **out) {
+    struct inode *inode = file_inode(file);
+    struct proc_text about;
+    if (!inode || inode->ops != &proc_directory_ops) return -EBADF;
+    const struct node *node = node_of(inode);
+    if (node->scope != PROC_PROCESS || node->length || node->tid) return -EBADF;
+    if (!node_subject(node, &about)) return -ESRCH;
+    *out = about.process;
+    return 0;
+}
+
 bool proc_may_look(const struct process *process) {
     const struct credentials *me = &current_process()->credentials, *them = &process->credentials;
     if (!me->euid || process == current_process()) return true;

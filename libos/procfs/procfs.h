@@ -77,5 +77,7 @@ bool proc_number_of(const char *text, uint64_t *out); /* a decimal number with n
 
 /* A file system of one scope; NULL: out of memory. kind and the device number as in struct superblock; magic for statfs. */
 struct superblock *proc_super_create(enum proc_scope scope, const char *kind, uint64_t device, int64_t magic);
+/* Whose directory /proc/PID the open file is: 0, -EBADF (not such a directory), -ESRCH (the process has ended). */
+int proc_directory_process(struct file *, struct process **out);
 bool proc_may_look(const struct process *); /* see PROC_PRIVATE */
 #endif

@@ -6,6 +6,8 @@
 #include "lib/string.h"
 #include "unix-socket/internal.h"
 
+/* Absent where the network is. */
+extern long inet_interface_ioctl(int family, unsigned long request, unsigned long argument) __attribute__((weak, visibility("hidden")));
 struct unix_socket *unix_all;
 static const struct socket_ops ops;
 
@@ -275,7 +277,7 @@ static long control(struct socket *socket, unsigned long request, unsigned long 
     if (request == TIOCOUTQ) {
         bytes = it->peer ? (int)it->peer->queued : 0;
     } else {
-        if (request != FIONREAD) return -ENOTTY;
+        if (request != FIONREAD) return inet_interface_ioctl ? inet_interface_ioctl(AF_UNIX, request, argument) : -ENOTTY;
         if (it->state == UNIX_LISTENING) return -EINVAL;
         for (struct packet *packet = it->first; packet; packet = unix_is_datagram(it) ? NULL : packet->next) bytes += (int)packet->left;
     }

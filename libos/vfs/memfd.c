@@ -34,6 +34,7 @@ SYSCALL_DEFINE(memfd_create, const char *program_name, unsigned flags) {
     inode->seals = SEAL_KIND | (flags & MFD_NOEXEC_SEAL ? SEAL_EXEC : flags & MFD_ALLOW_SEALING ? 0 : SEAL_SEAL);
     if (dentry_add(mount.root, (struct name){name, (size_t)length + 16}, inode, &dentry)) return -ENOMEM;
     dentry_delete(dentry);
+    mount_get(&mount);
     error = open_path((struct path){&mount, dentry}, O_RDWR, &file);
     if (error) return error;
     int descriptor = file_install(file, 0, flags & MFD_CLOEXEC);

@@ -127,6 +127,11 @@ static void any_close(struct file *file) {
     kfree(open);
 }
 
+static int regular_sync(struct file *file) {
+    struct inode *inode = file_open_of(file)->inode;
+    return inode->ops->sync ? inode->ops->sync(inode) : 0;
+}
+
 static int regular_get_page(struct file *file, uint64_t index, int how, uint64_t *physical) {
     struct inode *inode = file_open_of(file)->inode;
     return inode->ops->get_page ? inode->ops->get_page(inode, index, how, physical) : -ENODEV;
@@ -149,7 +154,7 @@ static long regular_fcntl(struct file *file, unsigned command, unsigned long arg
 
 static const struct file_ops regular_ops = {
     .kind = "file", .read = regular_read, .write = regular_write, .ioctl = regular_ioctl, .fcntl = regular_fcntl, .seek = regular_seek, .stat = any_stat,
-    .close = any_close, .get_page = regular_get_page, .may_write_shared = regular_may_write_shared,
+    .close = any_close, .get_page = regular_get_page, .sync = regular_sync, .may_write_shared = regular_may_write_shared,
 };
 
 static long directory_read(struct file *file, const struct iovec *vector, int count, int64_t position) {

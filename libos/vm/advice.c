@@ -46,7 +46,19 @@ SYSCALL_DEFINE(msync, uintptr_t start, size_t length, int flags) {
     size_t size = page_up(length);
     if (!page_aligned(start) || flags & ~7 || (flags & MS_ASYNC && flags & MS_SYNC)) return -EINVAL;
     if (start > VM_HIGHEST || size > VM_HIGHEST - start) return -ENOMEM;
-    return vm_covered(current_space(), start, start + size) ? 0 : -ENOMEM; /* mapped pages are the file's own pages */
+    struct address_space *space = current_space();
+    for (uintptr_t at = start; flags & MS_SYNC && at < start + size;) { /* the space may change while a file is written */
+        struct vm_area *area = areas_find(&space->areas, at);
+        if (!area || area->start >= start + size) break;
+        at = area->end;
+        struct file *file = area->file;
+        if (!file || !(area->flags & VM_SHARED) || !file->ops->sync) continue;
+        file_get(file);
+        int error = file->ops->sync(file);
+        file_put(file);
+        if (error) return error;
+    }
+    return vm_covered(space, start, start + size) ? 0 : -ENOMEM; /* otherwise mapped pages are the file's own pages */
 }
 
 /* Nothing is ever paged out, so a locked page is one that is there. */

@@ -31,7 +31,7 @@ if (mounts.length === 0) console.error('guest.test: mounts is not run: only root
 for (const variant of ['musl', 'glibc', 'pie']) {
   const program = (name: string) => resolve(`build/guest/${variant}/${name}`);
   t.test(variant, async (t) => {
-    for (const name of ['memory', 'signals', 'floating', 'alarms', 'limits', 'events', 'sockets', 'inet', 'vdso', 'proc', ...mounts]) {
+    for (const name of ['memory', 'signals', 'floating', 'alarms', 'limits', 'events', 'sockets', 'inet', 'interfaces', 'vdso', 'proc', ...mounts]) {
       const file = program(name);
       const native = await run(file, []);
       const guest = await run(hull, ['run', '-m', '32', file]);
@@ -63,7 +63,7 @@ for (const variant of ['musl', 'glibc', 'pie']) {
 }
 
 t.test('linked: a call is a function, and signals come all the same', async (t) => {
-  for (const name of ['signals', 'memory', 'alarms', 'limits', 'inet']) {
+  for (const name of ['signals', 'memory', 'alarms', 'limits']) {
     const native = await run(resolve(`build/guest/musl/${name}`), []);
     const guest = await run(hull, ['run', '-m', '32', resolve(`build/guest/linked/${name}`)]);
     t.equal(guest.stdout, native.stdout, `${name}: output`);

@@ -1,4 +1,4 @@
-// variants: glibc musl linked
+// variants: glibc pie musl linked
 /* AF_INET and AF_INET6 over loopback, in one thread: every call and option that is told apart by its result. Ports are chosen by the system and not printed. */
 #define _GNU_SOURCE
 #include <arpa/inet.h>
@@ -903,6 +903,27 @@ static void test_backlog(void) {
     close(l);
 }
 
+/* The same two ends again and again, while the server's side of the last connection is in TIME_WAIT. */
+static void test_again(void) {
+    int l = listener(5), port = port_of(l), done = 0;
+    for (int i = 0; i < 20; i++) {
+        struct sockaddr_storage from, to;
+        int c = socket(family, SOCK_STREAM, 0);
+        set(c, SOL_SOCKET, SO_REUSEADDR, 1);
+        socklen_t size = loopback(&from, port ^ 1);
+        loopback(&to, port);
+        if (bind(c, (void *)&from, size) || connect(c, (void *)&to, size)) {
+            printf("again %d: %s\n", i, strerror(errno));
+        } else {
+            close(accept(l, NULL, NULL));
+            done += read(c, buffer, 1) == 0;
+        }
+        close(c);
+    }
+    SHOW(done);
+    close(l);
+}
+
 int main(void) {
     setvbuf(stdout, NULL, _IOLBF, 0);
     signal(SIGPIPE, on_pipe);
@@ -925,6 +946,7 @@ int main(void) {
         test_many_messages();
         test_control();
         test_backlog();
+        test_again();
         fflush(stdout);
     }
     test_six();

@@ -120,5 +120,6 @@ int main(void) {
     unlink(path);
     int memory = memfd_create("locks", 0);
     SHOW(lock(memory, F_SETLK, F_WRLCK, 0, 0)); look(memory, F_WRLCK, 0, 0);
+    for (int i = 0; i < 3; i++) SHOW(close(memory)), memory = memfd_create("more", 0); /* what they share outlives each */
     return 0;
 }

@@ -314,8 +314,23 @@ static void other_user(void) {
     is("a process that was waited for is gone", get(path) == -ENOENT && status == 0);
 }
 
+/* pidfd_send_signal(2) takes a process's directory for the process. */
+static void signals_by_directory(void) {
+    int status, self, fd = open("/proc/self/fd", O_RDONLY | O_DIRECTORY);
+    is("files are no process", syscall(SYS_pidfd_send_signal, fd, 9, NULL, 0) == -1 && errno == EBADF);
+    pid_t child = fork();
+    if (child == 0) for (;;) pause();
+    char path[40];
+    snprintf(path, sizeof path, "/proc/%d", child);
+    self = open(path, O_RDONLY | O_DIRECTORY);
+    is("a directory is its process", !syscall(SYS_pidfd_send_signal, self, 9, NULL, 0) && waitpid(child, &status, 0) == child && status == 9);
+    is("and knows its end", syscall(SYS_pidfd_send_signal, self, 9, NULL, 0) == -1 && errno == ESRCH);
+    close(self), close(fd);
+}
+
 int main(int argc, char **argv) {
     process_files();
+    signals_by_directory();
     memory_files();
     arguments(argc, argv);
     links();

@@ -68,6 +68,15 @@ export function readOutcomes(stdout: string, stderr: string): ModuleResult {
   return { tests: into.tests, complete, ...(skipped === undefined ? {} : { skipped }) };
 }
 
+/** Why tests differ on purpose: module, or "*" for each -> a regular expression of whole test names -> the reason. */
+export type Reasons = Record<string, Record<string, string>>;
+
+export function findReason(reasons: Reasons, module: string, test: string): string | undefined {
+  for (const [pattern, reason] of [...Object.entries(reasons[module] ?? {}), ...Object.entries(reasons['*'] ?? {})])
+    if (new RegExp(`^(?:${pattern})$`).test(test)) return reason;
+  return undefined;
+}
+
 /** Tests whose outcome differs, with both outcomes. */
 export function compareOutcomes(native: ModuleResult, guest: ModuleResult): { test: string; native: string; guest: string }[] {
   const differences: { test: string; native: string; guest: string }[] = [];

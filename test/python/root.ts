@@ -32,6 +32,7 @@ set -e
 m=$(mktemp -d)
 mount --make-rprivate /
 mount -t tmpfs none "$m"
+ulimit -n 1024
 mkdir "$m/upper" "$m/work" "$m/root"
 mount -t overlay -o "lowerdir=$0,upperdir=$m/upper,workdir=$m/work" none "$m/root"
 cd "$m/root"
@@ -40,6 +41,9 @@ mount -t tmpfs -o mode=755 none dev
 mknod -m 666 dev/null c 1 3; mknod -m 666 dev/zero c 1 5; mknod -m 666 dev/full c 1 7
 mknod -m 666 dev/random c 1 8; mknod -m 666 dev/urandom c 1 9; mknod -m 666 dev/tty c 5 0
 mkdir dev/pts dev/shm
+# Directories that tests write in are of one layer, as in the guest; the overlay as a whole is not empty (shutil.disk_usage).
+mount -t tmpfs -o mode=1777 none tmp
+echo > "$m/upper/.used"
 mount -t devpts -o newinstance,ptmxmode=666,mode=620,gid=5 none dev/pts
 mount -t tmpfs -o mode=1777 none dev/shm
 ln -s pts/ptmx dev/ptmx; ln -s /proc/self/fd dev/fd

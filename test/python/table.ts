@@ -2,10 +2,7 @@
 import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { MODULES } from './modules.ts';
-import { compareOutcomes, type ModuleResult } from './outcomes.ts';
-
-/** Module -> test (or a regular expression of tests, or "*") -> why. */
-type Reasons = Record<string, Record<string, string>>;
+import { compareOutcomes, findReason, type ModuleResult, type Reasons } from './outcomes.ts';
 
 const count = (result: ModuleResult, outcome: string): number => Object.values(result.tests).filter((found) => found === outcome).length;
 
@@ -14,11 +11,6 @@ function describe(result: ModuleResult): string {
   const parts = [`${count(result, 'ok') + count(result, 'expected failure')} ok`];
   for (const outcome of ['skipped', 'failed', 'unfinished']) if (count(result, outcome) > 0) parts.push(`${count(result, outcome)} ${outcome}`);
   return parts.join(', ') + (result.complete ? '' : ', not to its end');
-}
-
-function findReason(reasons: Record<string, string>, test: string): string | undefined {
-  for (const [pattern, reason] of Object.entries(reasons)) if (new RegExp(`^(?:${pattern})$`).test(test)) return reason;
-  return undefined;
 }
 
 export function writeTable(store: string): void {
@@ -40,7 +32,7 @@ export function writeTable(store: string): void {
     rows.push(`| ${module} | ${Object.keys(native.tests).length} | ${describe(native)} | ${describe(guest)} | ${differences.length || ''} |`);
     const byReason = new Map<string, string[]>();
     for (const { test, native: a, guest: b } of differences) {
-      const reason = findReason(reasons[module] ?? {}, test) ?? findReason(reasons['*'] ?? {}, test) ?? 'not explained';
+      const reason = findReason(reasons, module, test) ?? 'not explained';
       byReason.set(reason, [...(byReason.get(reason) ?? []), `\`${test}\` (${a}; guest: ${b})`]);
     }
     for (const [reason, tests] of byReason) {

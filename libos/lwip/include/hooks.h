@@ -5,12 +5,12 @@
 #ifndef HULL_LWIP_HOOKS_H
 #define HULL_LWIP_HOOKS_H
 #include "lwip/ip_addr.h"
-struct netif; struct tcp_pcb; struct tcp_hdr;
+struct netif; struct pbuf; struct tcp_pcb; struct tcp_hdr;
 /* The interface for a destination that the stack itself owns; NULL: by lwIP's rules. */
 struct netif *lwip_port_route4(const ip4_addr_t *source, const ip4_addr_t *destination);
 struct netif *lwip_port_route6(const ip6_addr_t *source, const ip6_addr_t *destination);
 /* RFC 6528: unpredictable, and growing for the same pair of addresses and ports. */
 u32_t lwip_port_tcp_isn(const ip_addr_t *local, u16_t local_port, const ip_addr_t *remote, u16_t remote_port);
-/* 0, or not 0: the segment is dropped. */
-int lwip_port_tcp_in(struct tcp_pcb *pcb, const struct tcp_hdr *header);
+/* header: in host order; p: behind it; further_options: NULL, or they go on in the next pbuf. 0, or not 0: the segment goes no further. */
+int lwip_port_tcp_in(struct tcp_pcb *pcb, struct tcp_hdr *header, const u8_t *further_options, struct pbuf *p);
 #endif

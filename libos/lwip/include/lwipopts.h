@@ -74,7 +74,7 @@ extern uint32_t lwip_port_window;
 #define TCP_WND lwip_port_window
 #define LWIP_WND_SCALE 1
 #define TCP_RCV_SCALE 5
-#define TCP_WND_UPDATE_THRESHOLD (lwip_port_window / 4)
+#define TCP_WND_UPDATE_THRESHOLD (TCP_WND_MAX(pcb) / 4)
 #define TCP_SND_BUF 0x7fffffff /* the socket layer counts */
 #define TCP_SND_QUEUELEN 0xfff0
 #define TCP_SNDLOWAT 49152
@@ -102,7 +102,7 @@ extern uint32_t lwip_port_window;
 #define LWIP_HOOK_FILENAME "hooks.h"
 #define LWIP_HOOK_IP4_ROUTE_SRC(source, destination) lwip_port_route4(source, destination)
 #define LWIP_HOOK_IP6_ROUTE(source, destination) lwip_port_route6(source, destination)
-#define LWIP_HOOK_TCP_INPACKET_PCB(pcb, header, optlen, opt1len, opt2, p) lwip_port_tcp_in(pcb, header)
+#define LWIP_HOOK_TCP_INPACKET_PCB(pcb, header, optlen, opt1len, opt2, p) lwip_port_tcp_in(pcb, header, opt2, p)
 
 #define LWIP_STATS 0
 #define LWIP_DEBUG 0
