@@ -84,6 +84,22 @@ t.test('a file that the host changes while the machine runs', async (t) => {
   t.match(result.stdout, /went\nfirst\nsecond/);
 });
 
+t.test('random operations leave the same tree as natively', async (t) => {
+  const program = join(findCheckout(), 'build/guest/musl/files_random');
+  const seed = process.env['HULL_TEST_SEED'] ?? String(Math.floor(Math.random() * 1e9));
+  const steps = process.env['HULL_TEST_STEPS'] ?? '4000';
+  console.error(`volumes.test: seed ${seed}, ${steps} steps (HULL_TEST_SEED, HULL_TEST_STEPS)`);
+  // 9P: without hard links, since a file whose name was removed cannot be cut short by another (libos/9p/README.md).
+  for (const [name, options, links] of [['tmpfs', ['--tmpfs', '/t'], []], ['9p', ['-v', './random:/t'], ['without-links']]] as const) {
+    const native = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : folder, 'hull-random-'));
+    t.teardown(() => rmSync(native, { recursive: true, force: true }));
+    const expected = await execa(program, [native, seed, steps, ...links]);
+    const result = await call(['run', ...options, program, '/t', seed, steps, ...links]);
+    t.equal(result.exitCode, 0, `${name}: ${result.stderr}`);
+    t.equal(result.stdout, expected.stdout, `${name}, seed ${seed}`);
+  }
+});
+
 t.test('volumes outlive machines; those of a run alone do not', async (t) => {
   const first = await shell(['-v', 'data:/data', '-v', '/scratch'], 'echo one >> /data/n; echo x > /scratch/x; chown 5:6 /data/n; cat /data/n');
   t.strictSame([first.exitCode, first.stdout], [0, 'one'], first.stderr);
