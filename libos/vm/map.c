@@ -14,6 +14,15 @@ static bool exceeds_limit(struct address_space *space, uint64_t extra) {
     return extra > most;
 }
 
+/* Would `extra` more bytes of memory that is the program's own to write exceed RLIMIT_DATA? The stack does not count. */
+static bool exceeds_data_limit(struct address_space *space, uint64_t extra) {
+    uint64_t most = limit_data ? limit_data(current_process()) : ~0ull;
+    if (!~most) return false;
+    for (struct vm_area *area = areas_find(&space->areas, 0); area; area = areas_find(&space->areas, area->end))
+        if (area->protection & PROT_WRITE && !(area->flags & VM_SHARED) && area->start < space->mmap_top) extra += area->end - area->start;
+    return extra > most;
+}
+
 /* Is all of the range the program's own reservation (mapped already)? Then turning it writable is not a fresh demand. */
 static bool is_reservation(struct address_space *space, uintptr_t start, size_t size) {
     return vm_covered(space, start, start + size);
@@ -61,6 +70,7 @@ SYSCALL_DEFINE(mmap, uintptr_t hint, size_t length, unsigned long protection, un
     if (!length || !page_aligned(offset) || type < MAP_SHARED || type > MAP_SHARED_VALIDATE) return -EINVAL;
     size_t size = page_up(length);
     if (!size || size > VM_HIGHEST || exceeds_limit(space, flags & MAP_FIXED ? 0 : size)) return -ENOMEM;
+    if (type == MAP_PRIVATE && protection & PROT_WRITE && !(flags & MAP_FIXED) && exceeds_data_limit(space, size)) return -ENOMEM;
     if (!(flags & MAP_ANONYMOUS) && offset + size < offset) return -EOVERFLOW;
     protection &= PROT_READ | PROT_WRITE | PROT_EXEC;
     struct file *file;
@@ -233,7 +243,7 @@ SYSCALL_DEFINE(brk, uintptr_t wanted) {
     if (now < old && vm_unmap(space, now, old - now)) return (long)space->brk_end;
     if (now > old) {
         struct vm_area *next = areas_find(&space->areas, old);
-        if ((next && next->start < now + PAGE_SIZE) || exceeds_limit(space, now - old) || vm_charge(now - old, 0))
+        if ((next && next->start < now + PAGE_SIZE) || exceeds_limit(space, now - old) || exceeds_data_limit(space, now - old) || vm_charge(now - old, 0))
             return (long)space->brk_end;
         if (vm_map(space, old, now - old, PROT_READ | PROT_WRITE, VM_CHARGED, NULL, 0)) {
             vm_uncharge(now - old, 0);
