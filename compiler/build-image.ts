@@ -112,17 +112,25 @@ function selectForRoot(request: RootImageRequest, components: LoadedComponent[])
   const names = components.map(({ manifest }) => manifest.name);
   // What a path can lead to is there for any program: nobody knows which it opens.
   const byPath = components.filter(({ manifest }) => manifest.byPath && manifest.programs !== 'linked' && manifest.instead === undefined);
-  const always = [...rootComponents, ...byPath.map(({ manifest }) => manifest.name)].filter((name) => names.includes(name));
+  const always = [...rootComponents, ...machineComponents, ...byPath.map(({ manifest }) => manifest.name)].filter((name) => names.includes(name));
   const selection = select({ ...request, add: [...new Set([...always, ...(request.add ?? [])])] }, 'binary', components, request.calls ?? 'all');
   for (const name of always) {
     if (request.add?.includes(name)) continue;
-    selection.why.set(name, { kind: 'profile', text: rootComponents.includes(name) ? 'finds the program and its files' : 'opening a path can lead to it' });
+    selection.why.set(name, { kind: 'profile', text: explainAlways(name) });
   }
   return selection;
 }
 
+function explainAlways(name: string): string {
+  if (rootComponents.includes(name)) return 'finds the program and its files';
+  return machineComponents.includes(name) ? 'gives free memory back to the host' : 'opening a path can lead to it';
+}
+
 /** What finds the program and its files. */
 const rootComponents = ['exec-path', 'rootfs', 'virtio-blk'];
+
+/** What every machine that runs such programs has, whatever they call. */
+const machineComponents = ['balloon'];
 
 /** Makes an image from a program's objects, in which a system call is a direct call. */
 export function linkProgram(request: LinkProgramRequest): BuiltImage {

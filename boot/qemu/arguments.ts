@@ -50,6 +50,7 @@ export interface QemuSpec {
   readonly extra?: readonly string[] | undefined;
 }
 
+const LEAST_BALLOON_MEMORY = 64 * 1024 * 1024;
 const MICROVM = 'microvm,acpi=off,pit=off,pic=off,rtc=off,x-option-roms=off';
 const Q35 = 'q35,usb=off,sata=off,smbus=off,vmport=off';
 
@@ -85,6 +86,11 @@ export function makeQemuArguments(spec: QemuSpec): string[] {
     args.push('-fsdev', `local,id=share${i},path=${escapeValue(share.path)},security_model=${share.security},multidevs=remap${readOnly}`);
     const device = spec.machine === 'microvm' ? 'virtio-9p-device' : 'virtio-9p-pci,disable-legacy=on';
     args.push('-device', `${device},fsdev=share${i},mount_tag=${share.tag}`);
+  }
+  // It costs a device's start; a machine of a few MiB has nothing to give back.
+  if ((spec.features & FEATURE.BALLOON) !== 0 && spec.memory >= LEAST_BALLOON_MEMORY) {
+    const device = spec.machine === 'microvm' ? 'virtio-balloon-device' : 'virtio-balloon-pci,disable-legacy=on';
+    args.push('-device', `${device},free-page-reporting=on`);
   }
   if (spec.card !== undefined) {
     const device = spec.machine === 'microvm' ? 'virtio-net-device' : 'virtio-net-pci,disable-legacy=on,romfile=';

@@ -30,6 +30,7 @@ const FEATURES: readonly { component: string; bit: number; name: string }[] = [
   { component: 'virtio-net', bit: 64, name: 'NETWORK' },
   { component: 'mounts', bit: 128, name: 'MOUNTS' },
   { component: '9p', bit: 256, name: '9P' },
+  { component: 'balloon', bit: 512, name: 'BALLOON' },
 ];
 const FEATURE_BINARY = 16;
 

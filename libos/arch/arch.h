@@ -50,6 +50,9 @@ void arch_protect(arch_root root, uintptr_t virt, unsigned prot);
 
 /* First page at or after `start` that has an entry (any protection), or `end`. Skips absent tables: a sparse range of terabytes is cheap. */
 uintptr_t arch_next_mapped(arch_root root, uintptr_t start, uintptr_t end);
+/* Frees the page tables that lie wholly in the range, which has no page any more. ARCH_TABLE_SPAN: what the smallest of them covers. */
+#define ARCH_TABLE_SPAN (512 * 4096ul)
+void arch_drop_tables(arch_root root, uintptr_t start, uintptr_t end);
 
 static inline void *phys_to_virt(uint64_t phys);         /* the direct map (not executable; the image's text is read-only in it) */
 static inline uint64_t virt_to_phys(const void *direct); /* of a direct-map or image address */

@@ -25,6 +25,11 @@ void page_get(uint64_t phys);
 void page_put(uint64_t phys);    /* frees at zero; pages outside RAM of ours are left alone */
 /* By who holds pages that can be had again (the page cache), where there is one: gives back about `wanted` of them; how many it gave. */
 uint64_t memory_reclaim(uint64_t wanted);
+/* By who tells the host of free memory, where there is one: a free block of 2 MiB or more came to be. Inside the allocator: it notes that, no more. */
+void memory_block_freed(void);
+/* For it: the largest free block that the host was not told of, 2^*order pages, no longer free; NULL. And back, when it was told. */
+void *memory_take_unreported(unsigned *order);
+void memory_put_reported(void *block, unsigned order);
 uint64_t memory_total(void);     /* bytes */
 uint64_t memory_free(void);
 

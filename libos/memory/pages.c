@@ -11,7 +11,9 @@
 
 #define MAX_REGIONS 12
 #define ORDERS 20
-#define PAGE_FREE 0x80000000u /* flags of the first page of a free block: PAGE_FREE | order */
+#define PAGE_FREE 0x80000000u     /* flags of the first page of a free block: PAGE_FREE | order */
+#define PAGE_REPORTED 0x40000000u /* and: the host has taken back what lies behind it */
+#define REPORT_ORDER 9
 
 struct region {
     uint64_t first, fresh, end; /* page numbers; [first, fresh) was handed out at least once */
@@ -82,9 +84,13 @@ struct page *page_of(uint64_t phys) {
     return r ? r->pages + ((phys >> PAGE_SHIFT) - r->first) : NULL;
 }
 
-static void push_block(struct region *r, uint64_t number, unsigned order) {
+#pragma weak memory_block_freed
+
+static void push_block(struct region *r, uint64_t number, unsigned order, uint32_t reported) {
     struct free_block *block = phys_to_virt(number << PAGE_SHIFT);
-    r->pages[number - r->first] = (struct page){0, PAGE_FREE | order};
+    r->pages[number - r->first] = (struct page){0, PAGE_FREE | reported | order};
+    if (memory_block_freed && order >= REPORT_ORDER && !reported)
+        memory_block_freed();
     block->next = free_lists[order];
     block->link = &free_lists[order];
     if (block->next)
@@ -98,27 +104,28 @@ static void unlink_block(struct free_block *block) {
         block->next->link = block->link;
 }
 
-/* Frees 2^order aligned pages, merging with their buddies. */
-static void free_order(struct region *r, uint64_t number, unsigned order) {
+/* Frees 2^order aligned pages, merging with their buddies; what comes of it was reported when both were. */
+static void free_order(struct region *r, uint64_t number, unsigned order, uint32_t reported) {
     for (; order < ORDERS - 1; order++) {
         uint64_t buddy = number ^ 1ul << order;
-        if (buddy < r->first || buddy >= r->fresh || r->pages[buddy - r->first].flags != (PAGE_FREE | order))
+        if (buddy < r->first || buddy >= r->fresh || (r->pages[buddy - r->first].flags & ~PAGE_REPORTED) != (PAGE_FREE | order))
             break;
+        reported &= r->pages[buddy - r->first].flags;
         unlink_block(phys_to_virt(buddy << PAGE_SHIFT));
         r->pages[buddy - r->first].flags = 0;
         number &= ~(1ul << order);
     }
-    push_block(r, number, order);
+    push_block(r, number, order, reported);
 }
 
 /* Frees any run of pages, as the largest aligned blocks that it consists of. */
-static void free_run(struct region *r, uint64_t number, uint64_t count) {
+static void free_run(struct region *r, uint64_t number, uint64_t count, uint32_t reported) {
     while (count) {
         unsigned order = 0;
         while (order < ORDERS - 1 && !(number & 1ul << order) && count >= 2ul << order)
             order++;
         r->pages[number - r->first] = (struct page){0, 0};
-        free_order(r, number, order);
+        free_order(r, number, order, reported);
         number += 1ul << order;
         count -= 1ul << order;
     }
@@ -143,7 +150,7 @@ static void *alloc_freed(unsigned count) {
         unlink_block(block);
         uint64_t number = virt_to_phys(block) >> PAGE_SHIFT;
         struct region *r = region_of(number);
-        free_run(r, number + count, (1ul << order) - count);
+        free_run(r, number + count, (1ul << order) - count, r->pages[number - r->first].flags & PAGE_REPORTED);
         return hand_out(r, number, count);
     }
     return NULL;
@@ -181,7 +188,7 @@ void *page_alloc_zeroed(void) {
 void pages_free(void *pages, unsigned count) {
     uint64_t number = virt_to_phys(pages) >> PAGE_SHIFT;
     free_pages += count;
-    free_run(region_of(number), number, count);
+    free_run(region_of(number), number, count, 0);
     reuse = alloc_freed;
 }
 
@@ -199,3 +206,25 @@ void page_put(uint64_t phys) {
 
 uint64_t memory_total(void) { return total_pages << PAGE_SHIFT; }
 uint64_t memory_free(void) { return free_pages << PAGE_SHIFT; }
+
+void *memory_take_unreported(unsigned *order) {
+    for (unsigned at = ORDERS; at-- > REPORT_ORDER;)
+        for (struct free_block *block = free_lists[at]; block; block = block->next) {
+            uint64_t number = virt_to_phys(block) >> PAGE_SHIFT;
+            struct region *r = region_of(number);
+            if (r->pages[number - r->first].flags & PAGE_REPORTED)
+                continue;
+            unlink_block(block);
+            r->pages[number - r->first] = (struct page){1, 0};
+            free_pages -= 1ul << at;
+            *order = at;
+            return block;
+        }
+    return NULL;
+}
+
+void memory_put_reported(void *block, unsigned order) {
+    uint64_t number = virt_to_phys(block) >> PAGE_SHIFT;
+    free_pages += 1ul << order;
+    push_block(region_of(number), number, order, PAGE_REPORTED);
+}

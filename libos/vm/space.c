@@ -96,13 +96,23 @@ void vm_join_around(struct address_space *space, uintptr_t start, uintptr_t end)
     }
 }
 
+/* The page table around `at`, when all that it covers lies in the range: else freed memory stays in pieces, each with a table in it. */
+static void drop_table(struct address_space *space, uintptr_t at, uintptr_t start, uintptr_t end) {
+    uintptr_t first = at & -ARCH_TABLE_SPAN;
+    if (first >= start && first + ARCH_TABLE_SPAN <= end) arch_drop_tables(space->root, first, first + ARCH_TABLE_SPAN);
+}
+
 void vm_drop_pages(struct address_space *space, uintptr_t start, uintptr_t end) {
+    uintptr_t last = 0;
     for (uintptr_t at = start; (at = arch_next_mapped(space->root, at, end)) < end; at += PAGE_SIZE) {
+        if (last && (last ^ at) & -ARCH_TABLE_SPAN) drop_table(space, last, start, end);
+        last = at;
         uint64_t page = arch_unmap(space->root, at);
         if (!page) continue;
         page_put(page);
         space->resident--;
     }
+    if (last) drop_table(space, last, start, end);
 }
 
 int vm_unmap(struct address_space *space, uintptr_t start, size_t size) {

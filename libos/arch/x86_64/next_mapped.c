@@ -1,5 +1,6 @@
-/* arch_next_mapped (arch.h): walks the four levels and steps over whole absent tables. Part of the component vm. */
+/* arch_next_mapped (arch.h): walks the four levels and steps over whole absent tables; and arch_drop_tables. Part of the component vm. */
 #include "internal.h"
+#include "memory/memory.h"
 
 uintptr_t arch_next_mapped(arch_root root, uintptr_t start, uintptr_t end) {
     while (start < end) {
@@ -14,4 +15,16 @@ uintptr_t arch_next_mapped(arch_root root, uintptr_t start, uintptr_t end) {
         start = ((start >> shift) + 1) << shift;
     }
     return end;
+}
+
+void arch_drop_tables(arch_root root, uintptr_t start, uintptr_t end) {
+    for (start = (start + ARCH_TABLE_SPAN - 1) & -ARCH_TABLE_SPAN; start + ARCH_TABLE_SPAN <= end; start += ARCH_TABLE_SPAN) {
+        uint64_t *entry = paging_entry(root, start, 1, false);
+        if (!entry || !(*entry & PTE_PRESENT) || *entry & PTE_LARGE)
+            continue;
+        uint64_t table = *entry & PTE_ADDRESS;
+        *entry = 0;
+        __asm__ volatile("invlpg (%0)" ::"r"(start) : "memory"); /* and what the CPU keeps of the upper levels (Intel SDM 3A, 4.10.4.1) */
+        page_put(table);
+    }
 }

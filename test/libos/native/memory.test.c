@@ -48,6 +48,30 @@ static void test_regions(void) {
     CHECK(page_of(305 * PAGE_SIZE) == NULL);
 }
 
+static unsigned freed_blocks;
+void memory_block_freed(void) { freed_blocks++; }
+
+/* What the host is told of: each large block once, whole blocks only, and nothing is lost by it. */
+static void test_reports(void) {
+    static struct { void *p; unsigned order; } told[64];
+    uint64_t before = memory_free(), pages = 0;
+    unsigned count = 0;
+    while (count < 64 && (told[count].p = memory_take_unreported(&told[count].order))) {
+        CHECK(told[count].order >= 9);
+        own(told[count].p, 1u << told[count].order, true);
+        pages += 1ul << told[count].order;
+        count++;
+    }
+    CHECK(memory_free() == before - pages * PAGE_SIZE);
+    for (unsigned i = 0; i < count; i++) {
+        own(told[i].p, 1u << told[i].order, false);
+        memory_put_reported(told[i].p, told[i].order);
+    }
+    CHECK(memory_free() == before);
+    unsigned order;
+    CHECK(memory_take_unreported(&order) == NULL);
+}
+
 static void test_pages(void) {
     static struct { void *p; unsigned count; } held[600];
     uint64_t before = memory_free();
@@ -153,6 +177,10 @@ int main(void) {
     test_regions();
     test_pages();
     test_exhaustion();
+    CHECK(freed_blocks > 0);
+    test_reports();
+    test_exhaustion();
+    test_reports();
     test_heap();
     free(native_arena);
     return 0;

@@ -1,0 +1,74 @@
+/**
+ * Memory between a machine and its host. Owns: what the host gets back when a program frees much, and what a machine says when it has no more.
+ */
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execa, execaSync } from 'execa';
+import t from 'tap';
+import { findCheckout } from '../boot/guest/build.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'hull-memory-'));
+t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+const hull = join(findCheckout(), 'dist/hull');
+const env: NodeJS.ProcessEnv = { ...process.env, NODE_EXTRA_CA_CERTS: '', NODE_OPTIONS: '', HULL_ROOT: join(folder, 'state') };
+
+function build(name: string, source: string): string {
+  const path = join(folder, name);
+  writeFileSync(`${path}.c`, source);
+  execaSync('musl-gcc', ['-static', '-O1', '-o', path, `${path}.c`]);
+  return path;
+}
+
+/** KiB that the machine below a hull process has in memory. */
+function readResident(hullPid: number): number {
+  const children = readFileSync(`/proc/${hullPid}/task/${hullPid}/children`, 'utf8').trim().split(' ');
+  return Math.max(0, ...children.map((pid) => Number(/VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1] ?? 0)));
+}
+
+t.test('what a program frees goes back to the host', async (t) => {
+  const program = build(
+    'frees',
+    `#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+int main(void) {
+    size_t size = 200u << 20;
+    char line[9], *p = mmap(0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    memset(p, 1, size);
+    puts("full"); fflush(stdout); fgets(line, 9, stdin);
+    munmap(p, size);
+    puts("freed"); fflush(stdout); fgets(line, 9, stdin);
+    p = mmap(0, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    memset(p, 2, size / 4);
+    for (size_t i = 0; i < size; i += 4096) if (p[i] != (i < size / 4 ? 2 : 0)) return 1;
+    puts("again");
+    return 0;
+}`,
+  );
+  const image = join(folder, 'frees.img');
+  execaSync(hull, ['build', '--add', 'balloon', '-o', image, program], { env, extendEnv: false });
+  const child = execa(hull, ['run', '--accel', 'tcg', '-m', '320m', image], { env, extendEnv: false, timeout: 120_000, reject: false });
+  const waitFor = (word: string) => new Promise<void>((resolve) => {
+    const look = (chunk: Buffer) => {
+      if (!chunk.toString().includes(word)) return;
+      child.stdout.off('data', look);
+      resolve();
+    };
+    child.stdout.on('data', look);
+  });
+  await waitFor('full');
+  const full = readResident(child.pid as number);
+  child.stdin.write('\n');
+  await waitFor('freed');
+  let least = full;
+  for (let i = 0; i < 150 && least > full - 150 * 1024; i++) {
+    await new Promise((resolve) => setTimeout(resolve, 200));
+    least = Math.min(least, readResident(child.pid as number));
+  }
+  t.ok(least <= full - 150 * 1024, `${full} KiB with 200 MiB in use, ${least} KiB after they were freed`);
+  child.stdin.end('\n');
+  const end = await child;
+  t.equal(end.stdout, 'full\nfreed\nagain', 'and comes again, zeroed');
+  t.equal(end.exitCode, 0);
+});
