@@ -27,7 +27,6 @@ struct file_ops {
     /* POLLIN|… ready now; when a wait is given, also queues it so that a change wakes it. absent: always ready. */
     unsigned (*poll)(struct file *, struct poll_wait *wait);
     void (*close)(struct file *); /* last reference gone */
-    int (*may_write_shared)(struct file *); /* may a shared mapping write? 0 or -EPERM; absent: it may */
     int (*sync)(struct file *);   /* what was written through mappings goes to where the file is kept; absent: it is there already */
     /* The physical page that holds bytes index * PAGE_SIZE…, with a reference for the caller (page_put). Beyond the end: -ENXIO
      * (the caller's SIGBUS). how: FILE_PAGE_*. Private mappings copy the page on write. */

@@ -144,17 +144,13 @@ static long regular_ioctl(struct file *file, unsigned long request, unsigned lon
     return user_copy_out((void *)argument, &number, sizeof number);
 }
 
-static int regular_may_write_shared(struct file *file) {
-    return file_open_of(file)->inode->seals & (SEAL_WRITE | SEAL_FUTURE_WRITE) ? -EPERM : 0;
-}
-
 static long regular_fcntl(struct file *file, unsigned command, unsigned long argument) {
     return command == F_ADD_SEALS || command == F_GET_SEALS ? inode_seals(file, command, argument) : -EINVAL;
 }
 
 static const struct file_ops regular_ops = {
     .kind = "file", .read = regular_read, .write = regular_write, .ioctl = regular_ioctl, .fcntl = regular_fcntl, .seek = regular_seek, .stat = any_stat,
-    .close = any_close, .get_page = regular_get_page, .sync = regular_sync, .may_write_shared = regular_may_write_shared,
+    .close = any_close, .get_page = regular_get_page, .sync = regular_sync,
 };
 
 static long directory_read(struct file *file, const struct iovec *vector, int count, int64_t position) {

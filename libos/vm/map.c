@@ -3,7 +3,7 @@
  */
 #include "vm/internal.h"
 
-enum { O_ACCMODE = 3, O_RDONLY = 0, O_WRONLY = 1 };
+enum { O_ACCMODE = 3, O_RDONLY = 0, O_WRONLY = 1, F_GET_SEALS = 1034, F_SEAL_WRITE = 8, F_SEAL_FUTURE_WRITE = 16 };
 enum { MREMAP_MAYMOVE = 1, MREMAP_FIXED = 2, MREMAP_DONTUNMAP = 4 };
 
 /* Would `extra` more bytes exceed RLIMIT_AS? Adds up what is mapped only where a limit is set. */
@@ -28,6 +28,12 @@ static bool is_reservation(struct address_space *space, uintptr_t start, size_t 
     return vm_covered(space, start, start + size);
 }
 
+/* Has the file been sealed against writing (fcntl(2))? */
+static bool sealed(struct file *file) {
+    long seals = file->ops->fcntl ? file->ops->fcntl(file, F_GET_SEALS, 0) : 0;
+    return seals > 0 && seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE);
+}
+
 /* The file behind the mapping, referenced, or NULL for anonymous memory. */
 static long mapping_file(int type, unsigned protection, unsigned flags, int descriptor, struct file **out) {
     *out = NULL;
@@ -40,7 +46,7 @@ static long mapping_file(int type, unsigned protection, unsigned flags, int desc
     unsigned mode = file->flags & O_ACCMODE;
     if (mode == O_WRONLY || (type != MAP_PRIVATE && protection & PROT_WRITE && mode == O_RDONLY)) return -EACCES;
     if (!file->ops->get_page) return -ENODEV;
-    if (type != MAP_PRIVATE && protection & PROT_WRITE && file->ops->may_write_shared && file->ops->may_write_shared(file)) return -EPERM;
+    if (type != MAP_PRIVATE && protection & PROT_WRITE && sealed(file)) return -EPERM;
     file_get(file);
     *out = file;
     return 0;
@@ -126,7 +132,7 @@ static void protect_pages(struct address_space *space, const struct vm_area *are
 
 static bool may_write(struct file *file) {
     if ((file->flags & O_ACCMODE) == O_RDONLY) return false;
-    return !file->ops->may_write_shared || !file->ops->may_write_shared(file);
+    return !sealed(file);
 }
 
 SYSCALL_DEFINE(mprotect, uintptr_t start, size_t length, unsigned long protection) {
