@@ -25,6 +25,7 @@ xz:xz-utils
 make:make
 strip:binutils
 strace:strace
+openssl:openssl
 dc:dc
 bc:bc
 lua5.4:lua5.4

@@ -16,13 +16,16 @@ function isAlive(pid: number): boolean {
 }
 
 function sweep(folder: string, readOwner: (name: string) => string | undefined): void {
-  try {
-    for (const name of readdirSync(folder)) {
-      const owner = readOwner(name);
-      if (owner !== undefined && !isAlive(Number(owner))) rmSync(join(folder, name), { recursive: true, force: true });
+  const tryTo = <T>(run: () => T): T | undefined => {
+    try {
+      return run();
+    } catch {
+      return undefined; // a folder that cannot be read, or someone else's file
     }
-  } catch {
-    // a folder that cannot be read, or someone else's file
+  };
+  for (const name of tryTo(() => readdirSync(folder)) ?? []) {
+    const owner = readOwner(name);
+    if (owner !== undefined && !isAlive(Number(owner))) tryTo(() => rmSync(join(folder, name), { recursive: true, force: true }));
   }
 }
 

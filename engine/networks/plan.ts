@@ -66,8 +66,14 @@ function checkUserIp(ip: string): string {
   return ip;
 }
 
+/** Without this QEMU's listening sockets hold one waiting connection; see tools/launch/listen.c. */
+function findPreload(dist: string): Record<string, string> {
+  const path = `${dist}/bin/hull-listen-x86_64.so`;
+  return process.platform === 'linux' && process.arch === 'x64' && existsSync(path) ? { LD_PRELOAD: [process.env['LD_PRELOAD'], path].filter((each) => each !== undefined).join(' ') } : {};
+}
+
 /** QEMU's slirp listens on IPv4 only: an IPv6 address is relayed to a port of 127.0.0.1, and "all addresses" is both. */
-async function planUser(request: NetworkRequest): Promise<Link> {
+async function planUser(request: NetworkRequest, dist: string): Promise<Link> {
   const ip = request.ip === undefined ? USER.guest : checkUserIp(request.ip);
   const direct = request.publish.filter(({ address }) => !address.includes(':'));
   const onlyIpv6 = request.publish.filter(({ address }) => address.includes(':'));
@@ -95,7 +101,7 @@ async function planUser(request: NetworkRequest): Promise<Link> {
   return {
     netdev: `user,id=net0,net=${USER.network}.0/24${rules.join('')}`,
     mac: USER.mac,
-    env: {},
+    env: forwards.length === 0 ? {} : findPreload(dist),
     guest: { ipv4: { address: ip, prefix: 24, gateway: USER.gateway }, ipv6: { address: USER.guest6, prefix: 64, gateway: USER.gateway6 } },
     servers: [USER.dns],
     forwards,
@@ -183,7 +189,7 @@ export interface PlanContext {
 
 async function planLink(request: NetworkRequest, mode: NetworkMode, context: PlanContext): Promise<Link | undefined> {
   if (mode.kind === 'none') return undefined;
-  if (mode.kind === 'user') return await planUser(request);
+  if (mode.kind === 'user') return await planUser(request, context.dist);
   return await planTap(request, mode, context.dist, context.isKvm && hasVhost());
 }
 

@@ -103,7 +103,7 @@ int p9_set(struct inode *inode, uint32_t valid) {
     struct p9_message *out = &call->out;
     p9_put32(out, p9_node(inode)->fid);
     p9_put32(out, valid);
-    p9_put32(out, inode->mode & 07777);
+    p9_put32(out, inode->mode); /* with its kind: a server that keeps modes beside its files takes it as it comes */
     p9_put32(out, p9_out_uid(session, inode->uid));
     p9_put32(out, p9_out_gid(session, inode->gid));
     p9_put64(out, (uint64_t)inode->size);

@@ -6,6 +6,7 @@
 #include "console/console.h"
 #include "lib/format.h"
 #include "memory-devices/memory_devices.h"
+#include "task/task.h"
 
 #pragma GCC visibility push(hidden)
 extern const struct device_entry __hull_device_start[], __hull_device_end[];
@@ -19,7 +20,7 @@ static int memory_open(struct inode *inode, uint32_t flags, struct file **out) {
 
 static int terminal_open(struct inode *inode, uint32_t flags, struct file **out) {
     bool console = inode->rdev == DEVICE_NUMBER(5, 1);
-    if (!console && !console_is_terminal()) return -ENXIO; /* no controlling terminal */
+    if (!console && !current_process()->terminal) return -ENXIO; /* no controlling terminal */
     *out = file_create(&console_ops, flags, (void *)1);
     return *out ? 0 : -ENOMEM;
 }

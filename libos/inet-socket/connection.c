@@ -154,6 +154,7 @@ static int disconnect(struct inet_socket *it) {
     inet_drop_unread(it);
     forget_connection(it);
     inet_wake(it);
+    inet_settle();
     return 0;
 }
 
@@ -218,6 +219,7 @@ int inet_connect_stream(struct socket *socket, const struct address *address, bo
         if (it->state != INET_NEW) return -EISCONN;
         if ((error = begin(it, &to, port))) return error;
         it->connect_untold = !wait;
+        if (!wait) inet_settle();
         if (!wait) return -EINPROGRESS;
     }
     int error = socket_wait(&it->writers, has_settled, it, socket->send_timeout);
@@ -421,6 +423,7 @@ int inet_shutdown_stream(struct socket *socket, int how) {
         stop_listening(it);
         it->state = INET_NEW;
         inet_wake(it);
+        inet_settle();
         return 0;
     }
     if (it->state == INET_CONNECTING && it->pcb) {
@@ -434,6 +437,7 @@ int inet_shutdown_stream(struct socket *socket, int how) {
     if (newly && it->pcb) tcp_shutdown(it->pcb, 0, 1);
     lwip_timers_tcp();
     inet_wake(it);
+    inet_settle();
     return 0;
 }
 
@@ -467,6 +471,7 @@ void inet_close_stream(struct socket *socket) {
         lwip_timers_tcp();
     }
     inet_free(it);
+    inet_settle();
 }
 
 unsigned inet_poll_stream(struct socket *socket, struct poll_wait *wait) {

@@ -209,6 +209,7 @@ long inet_send_datagram(struct socket *socket, struct message *message) {
     else udp_set_flags(pcb, UDP_FLAGS_MULTICAST_LOOP);
     err_t result = udp_sendto_if_src(pcb, p, &way.to, way.port, netif, &way.source);
     pbuf_free(p);
+    inet_settle();
     /* What a full queue drops is dropped as on a wire; the rest is the program's to know. */
     return result == ERR_OK || result == ERR_MEM ? (long)message->size : inet_error(result);
 }

@@ -236,7 +236,11 @@ int inet_set_option(struct socket *socket, int level, int name, const void *valu
     case SOL_SOCKET: return set_socket(it, name, number, value, size);
     case IPPROTO_IP: return set_ip(it, name, number, value, size);
     case IPPROTO_IPV6: return set_ip6(it, name, number, value, size);
-    case IPPROTO_TCP: return set_tcp(it, name, number, value, size);
+    case IPPROTO_TCP: {
+        int result = set_tcp(it, name, number, value, size);
+        inet_settle();
+        return result;
+    }
     }
     return -ENOPROTOOPT;
 }

@@ -199,6 +199,7 @@ long inet_send_stream(struct socket *socket, struct message *message) {
         if (it->pcb->unsent) tcp_output(it->pcb);
         lwip_timers_tcp();
     }
+    inet_settle();
     return done ? (long)done : error;
 }
 
@@ -267,6 +268,7 @@ static void give_window_back(struct inet_socket *it, size_t size) {
     if (!it->pcb) return;
     for (; size; size -= size < 0xffff ? size : 0xffff) tcp_recved(it->pcb, (u16_t)(size < 0xffff ? size : 0xffff));
     lwip_timers_tcp();
+    inet_settle();
 }
 
 static bool can_receive(void *argument) {

@@ -28,6 +28,8 @@ uint32_t inet_interface_type(const struct inet_interface *);  /* ARPHRD_* */
 long inet_interface_ioctl(int family, unsigned long request, unsigned long argument); /* netdevice(7); family: the socket's; -ENOTTY: none of these */
 void inet_interface_set_up(struct inet_interface *, bool up);
 bool inet_is_own(const ip_addr_t *); /* an address of this machine, all of 127.0.0.0/8 among them */
+/* At the end of a call that sent: what loopback carries arrives. A call of a linked program has no way out of its own on which the bottom half would run. */
+void inet_settle(void);
 /* Where to and from which address a packet goes: the interface, or NULL without a route. *source: in: wanted or any; out: what it is. */
 struct netif *inet_route(ip_addr_t *source, const ip_addr_t *destination, unsigned interface);
 /* The bytes of a frame's buffer that may be appended to (memory of a pbuf that came from a device); 0: none. */

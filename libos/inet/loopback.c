@@ -14,10 +14,12 @@ enum { QUEUE_BYTES = 8 << 20, QUEUE_SHARE = 8 };
 struct inet_interface inet_loopback;
 static struct pbuf *first, *last; /* linked by `next`: each is one pbuf */
 static size_t queued;
+static bool delivering;
 
 static void deliver(struct deferred *deferred) {
     (void)deferred;
     struct netif *netif = &inet_loopback.netif;
+    delivering = true;
     for (struct pbuf *p; (p = first);) {
         first = p->next;
         p->next = NULL;
@@ -30,9 +32,14 @@ static void deliver(struct deferred *deferred) {
         ip_input(p, netif);
         netif->ip_addr = own;
     }
+    delivering = false;
     lwip_timers_tcp();
 }
 static struct deferred delivery = {.run = deliver};
+
+void inet_settle(void) {
+    if (first && !delivering) deliver(&delivery);
+}
 
 static err_t output(struct netif *netif, struct pbuf *p) {
     (void)netif;

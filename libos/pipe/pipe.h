@@ -9,7 +9,7 @@
 struct pipe {
     struct wait_queue readers, writers;
     uint8_t *ring;
-    uint32_t room, head, tail; /* free-running; room is a power of two */
+    uint32_t room, size, head, tail; /* free-running; room, what it may hold, and size, what the ring has so far, are powers of two */
     uint32_t reading, writing; /* open ends of each kind */
     uint64_t serial;
 };

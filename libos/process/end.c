@@ -5,6 +5,7 @@
 #include "cpu-time/cpu_time.h"
 #include "cpu-timers/cpu_timers.h"
 #include "file/file.h"
+#include "job-control/job_control.h"
 #include "memory/memory.h"
 #include "process/process.h"
 #include "vfs/vfs.h"
@@ -62,6 +63,7 @@ static void give_children_away(struct process *process) {
         next = p->next;
         if (p->parent_pid != process->pid || p == process) continue;
         p->parent_pid = first_process.pid;
+        job_control_given_away(p, process->group);
         if (p->family->ended) {
             p->family->exit_signal = SIGCHLD;
             tell_parent(p, &first_process);
@@ -74,6 +76,7 @@ static void give_children_away(struct process *process) {
 /* The last thread has left. */
 static void finish(struct process *process) {
     struct family *family = process->family;
+    job_control_exit(process);
     if (itimer_end) itimer_end(process);
     if (posix_timers_end) posix_timers_end(process);
     if (cpu_timers_process_end) cpu_timers_process_end(process);

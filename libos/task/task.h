@@ -32,6 +32,7 @@ struct process {
     bool executed;                /* since it was forked: its group is its own matter */
     struct thread *executing;     /* is in exec and waits for the others to end */
     struct interval_timers *timers; /* of the component `itimer`; NULL: none */
+    struct terminal_control *terminal; /* the controlling terminal; NULL: none */
     struct posix_timers *posix_timers; /* of the component `posix-timers`; NULL: none */
     struct limits *limits;        /* of the component `system`; NULL: what all begin with */
     int16_t oom_adjust;           /* -1000..1000, as oom_score_adj; inherited */
@@ -54,9 +55,9 @@ struct thread {
     struct thread *run_next;       /* in the run queue */
     uintptr_t robust_list;
     enum thread_state state;       /* the scheduler's */
-    struct usage used;
     bool mask_saved;               /* a call's own signal mask is to be taken back on the way out */
     bool own_memory; /* a call passes on a buffer of the libOS: user_copy_* take its addresses, too */
+    struct usage used;             /* last: what is before it is reached by short addresses */
 };
 /* By the component `process`: ends the current process unless it is the first, for which this returns. */
 void process_exit(uint32_t wait_status);

@@ -2,6 +2,8 @@
  * Page faults: from an area and an address to a page. See vm.h for copy on write.
  */
 #include "vm/internal.h"
+#include "channel/channel.h"
+#include "process/shortage.h"
 #include "signal/signal.h"
 
 enum { SEGV_MAPERR = 1, SEGV_ACCERR = 2, BUS_ADRERR = 2 };
@@ -9,19 +11,43 @@ enum { AROUND = 16 }; /* pages of a file that one read fault maps, when they are
 
 static uint8_t zero_page[PAGE_SIZE] __attribute__((aligned(4096))); /* never mapped writable */
 
+#pragma weak signal_raise
+#pragma weak process_relieve
+
+enum { AGAIN = -1 }; /* memory was had meanwhile: look at the areas anew */
+
+/*
+ * The guest's memory is used up and a program touches more than was promised to it: an end, as by Linux's OOM killer, with a reason.
+ * Where there are several processes, it is that of the one that has most. The first process ends on the spot, and the machine with it;
+ * another one on its way out of the libOS.
+ */
+static int out_of_memory(void) {
+    if (process_relieve && current_process()->family) {
+        if (process_relieve() == SHORTAGE_OVER) return AGAIN;
+        signal_raise(SIGKILL);
+        return SIGKILL << 8;
+    }
+    unsigned total = (unsigned)(memory_total() >> 20), used = (unsigned)((memory_total() - memory_free()) >> 20);
+    log_line("out of memory: guest has %u MiB, %u MiB used; process %u (%s), which has %u MiB, ends; give more with -m", total, used,
+             (unsigned)current_process()->pid, current_process()->name, (unsigned)(current_space()->resident >> (20 - PAGE_SHIFT)));
+    if (current_process() == &first_process || !signal_raise) machine_exit(SIGKILL);
+    signal_raise(SIGKILL);
+    return SIGKILL << 8;
+}
+
 static int map_page(struct address_space *space, uintptr_t at, uint64_t page, unsigned protection) {
     if (!arch_map(space->root, at, page, protection)) {
         vm_mapped(space);
         return 0;
     }
     page_put(page);
-    return vm_out_of_memory();
+    return out_of_memory();
 }
 
 /* A page of its own at `at`; from: what it holds, NULL for zeros. */
 static int map_fresh(struct address_space *space, uintptr_t at, const void *from, unsigned protection) {
     void *page = from ? page_alloc() : page_alloc_zeroed();
-    if (!page) return vm_out_of_memory();
+    if (!page) return out_of_memory();
     if (from) __builtin_memcpy(page, from, PAGE_SIZE);
     return map_page(space, at, virt_to_phys(page), protection);
 }
@@ -40,7 +66,7 @@ static int map_copy(struct address_space *space, uintptr_t at, uint64_t page, un
 }
 
 static int fault_code(int error) {
-    if (error == -ENOMEM) return vm_out_of_memory();
+    if (error == -ENOMEM) return out_of_memory();
     return SIGBUS << 8 | BUS_ADRERR;
 }
 
@@ -105,8 +131,10 @@ static int fault_in(struct address_space *space, uintptr_t address, unsigned acc
 }
 
 int vm_fault_in(struct address_space *space, uintptr_t address, unsigned access) {
-    int error = fault_in(space, address, access);
-    return error == VM_TRY_AGAIN ? 0 : error; /* then the next touch faults again */
+    int code;
+    do code = fault_in(space, address, access);
+    while (code == AGAIN);
+    return code;
 }
 
 int vm_fault_reason;

@@ -53,7 +53,4 @@ static inline void vm_mapped(struct address_space *space) { /* one page more */
     if (++space->resident > space->most_resident) space->most_resident = space->resident;
 }
 int vm_populate(struct address_space *, uintptr_t start, uintptr_t end);
-/* There is no page for what was promised. VM_TRY_AGAIN: one may come; or the fault's signal, when the current process ends. May not return. */
-#define VM_TRY_AGAIN (-1)
-int vm_out_of_memory(void);
 #endif

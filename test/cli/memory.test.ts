@@ -107,8 +107,8 @@ int main(int argc, char **argv) {
     execa(hull, ['run', '--accel', 'tcg', '-m', '48m', program, ...args], { env, extendEnv: false, timeout: 120_000, reject: false });
   const several = await run();
   t.equal(several.stdout, '7 9', 'the larger one was killed, though it only slept; the smaller one has its memory');
-  t.match(several.stderr, /^hull: out of memory: guest has 4\d MiB, 4\d MiB used; process 2 \(exhausts\) has 30 MiB of it and ends; give more with -m$/);
+  t.match(several.stderr, /^hull: out of memory: guest has 4\d MiB, 4\d MiB used; process 2 \(exhausts\), which has 30 MiB, ends; give more with -m$/);
   const alone = await run('all');
   t.equal(alone.exitCode, 137, 'alone: its end is the machine\'s');
-  t.match(alone.stderr, /^hull: out of memory: .*; process 1 \(exhausts\) has 4\d MiB of it and ends; give more with -m$/);
+  t.match(alone.stderr, /^hull: out of memory: .*; process 1 \(exhausts\), which has 4\d MiB, ends; give more with -m$/);
 });

@@ -1,7 +1,7 @@
 /**
  * Host directories, volumes and memory in a machine: what a program does there is compared with what is on the host afterwards, and what the options refuse.
  */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -135,6 +135,29 @@ t.test('what a program sees of files of other people', { skip: process.getuid?.(
   t.equal(result.stdout, '1234:1235:600\n77:78');
   t.match(result.stderr, /cat: can't open '\/d\/secret': Permission denied/);
   t.equal(statSync(join(share, 'mine')).uid, 77);
+});
+
+/** As a user who may do little: nobody, when root runs the tests. */
+const plain = process.getuid?.() === 0 ? { uid: 65534, gid: 65534 } : {};
+const isReachable = spawnSync('test', ['-x', hull], plain).status === 0;
+const unreachable = `nobody may not reach ${hull}`;
+if (!isReachable) console.error(`volumes.test: no test as another user: ${unreachable}`);
+t.test('a plain user keeps owners and modes in volumes, and has root’s files in host directories', { skip: isReachable ? false : unreachable }, async (t) => {
+  const home = mkdtempSync(join(tmpdir(), 'hull-plain-'));
+  t.teardown(() => rmSync(home, { recursive: true, force: true }));
+  mkdirSync(join(home, 'bind'));
+  if (plain.uid !== undefined) execFileSync('chown', ['-R', `${plain.uid}:${plain.gid}`, home]);
+  const as = (script: string) =>
+    execa(hull, ['run', '-v', 'vol:/d', '-v', './bind:/b', '/bin/busybox', 'sh', '-c', script], {
+      env: { ...env, HULL_ROOT: join(home, 'state'), HOME: home }, extendEnv: false, reject: false, input: '', timeout: 120_000, cwd: home, ...plain,
+    });
+  const make = 'cd /d; touch x; chown 70:71 x; chmod 4750 x; mkdir dir; chown 70 dir; ln -s x l; mknod p p; touch /b/f; ';
+  const list = 'stat -c "%n %u:%g %a %F" dir l p x /b/f; readlink l';
+  const first = await as(make + list);
+  t.equal(first.stdout, 'dir 70:0 755 directory\nl 0:0 777 symbolic link\np 0:0 644 fifo\nx 70:71 4750 regular empty file\n/b/f 0:0 644 regular empty file\nx', first.stderr);
+  const second = await as(`cd /d; ${list}`);
+  t.equal(second.stdout, first.stdout, 'the next machine sees the same');
+  t.equal(statSync(join(home, 'bind/f')).uid, plain.uid ?? process.getuid?.());
 });
 
 t.test('what is refused', async (t) => {

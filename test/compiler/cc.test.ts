@@ -157,7 +157,7 @@ t.test('images', async (t) => {
 t.test('what a killed run left goes with the next', async (t) => {
   const dead = spawnSync('true').pid;
   const left = [join(tmpdir(), `hull-cc-${dead}-abcdef`), at(`swept.${dead}.tmp`)];
-  const kept = [join(tmpdir(), `hull-cc-${process.pid}-abcdef`), at(`swept.${process.pid}.tmp`), at(`other.${dead}.tmp`)];
+  const kept = [join(tmpdir(), `hull-cc-${process.pid}-abcdef`), at(`swept.${process.ppid}.tmp`), at(`other.${dead}.tmp`)];
   for (const path of [...left, ...kept]) writeFileSync(path, '');
   t.equal((await cc(t, [write('swept.c', 'int main(void) { return 0; }'), '-o', at('swept')])).status, 0);
   for (const path of left) t.notOk(existsSync(path), `${path} is gone`);

@@ -63,7 +63,7 @@ for (const variant of ['musl', 'glibc', 'pie']) {
 }
 
 t.test('linked: a call is a function, and signals come all the same', async (t) => {
-  for (const name of ['signals', 'memory', 'alarms', 'limits']) {
+  for (const name of ['signals', 'memory', 'alarms', 'limits', 'inet']) {
     const native = await run(resolve(`build/guest/musl/${name}`), []);
     const guest = await run(hull, ['run', '-m', '32', resolve(`build/guest/linked/${name}`)]);
     t.equal(guest.stdout, native.stdout, `${name}: output`);

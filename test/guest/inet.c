@@ -469,7 +469,8 @@ static void test_options(void) {
         printf("option %d: %d", plain[i], get(fd, SOL_SOCKET, plain[i]));
         printf(" %d", set(fd, SOL_SOCKET, plain[i], 1));
         printf(" %d", get(fd, SOL_SOCKET, plain[i]));
-        printf(" %d %d\n", set(fd, SOL_SOCKET, plain[i], 0), get(fd, SOL_SOCKET, plain[i]));
+        printf(" %d", set(fd, SOL_SOCKET, plain[i], 0));
+        printf(" %d\n", get(fd, SOL_SOCKET, plain[i]));
     }
     static const int tcp[][2] = {{TCP_NODELAY, 1}, {TCP_CORK, 1}, {TCP_KEEPIDLE, 30}, {TCP_KEEPINTVL, 7}, {TCP_KEEPCNT, 4}, {TCP_USER_TIMEOUT, 5000}, {TCP_SYNCNT, 3}};
     for (unsigned i = 0; i < sizeof tcp / sizeof *tcp; i++) {

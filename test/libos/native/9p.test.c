@@ -139,7 +139,10 @@ static int serve_getattr(struct node *node) {
 static int serve_setattr(struct node *node) {
     uint32_t valid = p9_get32(&request), mode = p9_get32(&request), uid = p9_get32(&request), gid = p9_get32(&request);
     uint64_t size = p9_get64(&request);
-    if (valid & 1) node->mode = (node->mode & S_IFMT) | mode;
+    if (valid & 1) {
+        CHECK((mode & S_IFMT) == (node->mode & S_IFMT) || damaging); /* a server that keeps modes beside its files takes them whole */
+        node->mode = mode;
+    }
     if (valid & 2) node->uid = uid;
     if (valid & 4) node->gid = gid;
     if (valid & 8) {
