@@ -5,6 +5,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import t, { type Test } from 'tap';
 import { compile } from '../../compiler/cc/index.ts';
+import { makeTemporaryFolder } from '../../compiler/cc/leftovers.ts';
 import { parseCcOptions, splitResponse } from '../../compiler/cc/options.ts';
 import { inspectImage } from '../../compiler/index.ts';
 
@@ -156,13 +157,18 @@ t.test('images', async (t) => {
 
 t.test('what a killed run left goes with the next', async (t) => {
   const dead = spawnSync('true').pid;
-  const left = [join(tmpdir(), `hull-cc-${dead}-abcdef`), at(`swept.${dead}.tmp`)];
-  const kept = [join(tmpdir(), `hull-cc-${process.pid}-abcdef`), at(`swept.${process.ppid}.tmp`), at(`other.${dead}.tmp`)];
+  const left = [at(`swept.${dead}.tmp`)];
+  const kept = [at(`swept.${process.ppid}.tmp`), at(`other.${dead}.tmp`)];
   for (const path of [...left, ...kept]) writeFileSync(path, '');
   t.equal((await cc(t, [write('swept.c', 'int main(void) { return 0; }'), '-o', at('swept')])).status, 0);
   for (const path of left) t.notOk(existsSync(path), `${path} is gone`);
   for (const path of kept) t.ok(existsSync(path), `${path} is someone's, or something else`);
   for (const path of kept) rmSync(path);
+  const old = join(tmpdir(), `hull-cc-${dead}-abcdef`);
+  writeFileSync(old, '');
+  const used = makeTemporaryFolder();
+  t.notOk(existsSync(old), 'a temporary folder');
+  rmSync(used, { recursive: true });
 });
 
 t.test('small programs make small images', async (t) => {
