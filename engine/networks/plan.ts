@@ -3,7 +3,7 @@
  * stack"), and which published port is whose to listen on. Rules: all that can be refused is refused here, before a machine starts; ports are held until `release`.
  */
 import { randomBytes } from 'node:crypto';
-import { accessSync, constants, existsSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { isIPv4 } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import type { Address, GuestFile, NetworkInterface } from '../../boot/index.ts';
@@ -131,13 +131,18 @@ function hasVhost(): boolean {
   }
 }
 
+/** Not /sys, which is of the network namespace that mounted it. */
+function hasInterface(name: string): boolean {
+  return readFileSync('/proc/self/net/dev', 'utf8').split('\n').some((line) => line.trim().startsWith(`${name}:`));
+}
+
 function findHelper(): string | undefined {
   return HELPERS.find((path) => existsSync(path));
 }
 
 function makeTapDevice(mode: { kind: 'bridge' | 'tap'; name: string }, dist: string, vhost: boolean): { netdev: string; env: Record<string, string> } {
   const fast = vhost ? ',vhost=on' : '';
-  if (!existsSync(`/sys/class/net/${mode.name}`)) {
+  if (!hasInterface(mode.name)) {
     throw new EngineError('network-refused', `Cannot use "${mode.kind}:${mode.name}": this host has no network interface of that name, expected one that is there`);
   }
   if (mode.kind === 'tap') return { netdev: `tap,id=net0,ifname=${mode.name},script=no,downscript=no${fast}`, env: {} };

@@ -7,7 +7,6 @@
 #include "input/line.h"
 #include "abi/boot_abi.h"
 #include "channel/channel.h"
-#include "clock/clock.h"
 #include "console/console.h"
 #include "init/init.h"
 #include "job-control/job_control.h"
@@ -68,53 +67,21 @@ static void resize(const void *payload, size_t size) {
 }
 HULL_CHANNEL_HANDLER(2, input_resize) = { HULL_RECORD_RESIZE, resize };
 
-/* Bytes that make a read return: VMIN out of canonical mode. */
-struct need { long least; };
-static bool satisfied(void *argument) {
-    long available = line_available(&line);
-    return available < 0 || available >= ((struct need *)argument)->least || input_ended;
+static bool ended(const struct line *unused) {
+    (void)unused;
+    return input_ended;
 }
 
 long terminal_read_lines(struct file *file, const struct iovec *vector, int count) {
     long stopped = job_control_check(&control, SIGTTIN);
     if (stopped) return stopped;
-    const struct linux_termios *t = &line.termios;
-    bool canonical = t->lflag & ICANON;
-    size_t wanted = 0;
-    for (int i = 0; i < count; i++) wanted += vector[i].length;
-    struct need need = { canonical ? 1 : t->cc[VMIN] };
-    if ((size_t)need.least > wanted) need.least = (long)wanted;
-    if (file->flags & O_NONBLOCK && !satisfied(&(struct need){ 1 })) return -EAGAIN;
-    if (!(file->flags & O_NONBLOCK)) {
-        uint64_t pause = canonical ? 0 : t->cc[VTIME] * 100000000ull;
-        if (pause && need.least > 0) { /* the clock runs from the first byte on */
-            int error = wait_until(&input_queue, satisfied, &(struct need){ 1 }, 0, true);
-            if (error) return error;
-        }
-        if (!need.least && pause) need.least = 1;
-        int error = need.least ? wait_until(&input_queue, satisfied, &need, pause ? clock_monotonic_ns() + pause : 0, true) : 0;
-        if (error && error != -ETIMEDOUT) return error;
-    }
-    long done = 0;
-    for (int i = 0; i < count; i++) {
-        uint8_t bytes[256], *to = vector[i].base;
-        size_t left = vector[i].length;
-        while (left) {
-            size_t piece = line_read(&line, bytes, left < sizeof bytes ? left : sizeof bytes);
-            if (user_copy_out(to, bytes, piece)) return done ? done : -EFAULT;
-            done += (long)piece;
-            to += piece;
-            left -= piece;
-            if (piece < sizeof bytes || (canonical && bytes[piece - 1] == '\n')) goto out;
-        }
-    }
-out:
-    input_grant(line_room(&line));
+    long done = line_wait_and_read(&line, &input_queue, ended, file, vector, count);
+    if (done >= 0) input_grant(line_room(&line));
     return done;
 }
 
 unsigned terminal_poll_lines(void) {
-    return (satisfied(&(struct need){ 1 }) ? POLLIN | POLLRDNORM : 0) | (input_ended ? POLLHUP : 0);
+    return (line_readable(&line) || input_ended ? POLLIN | POLLRDNORM : 0) | (input_ended ? POLLHUP : 0);
 }
 
 long terminal_write(unsigned descriptor, const void *program, size_t size) {
