@@ -141,7 +141,7 @@ async function runWithMounts(
   { paths, storage, network, say }: Preparation,
 ): Promise<number> {
   // The file is there and can be a program.
-  const root = request.rootfs === undefined ? undefined : await openRoot(request, request.rootfs, host, paths);
+  const root = request.rootfs === undefined ? undefined : await openRoot(request, request.rootfs, host, paths, storage);
   const file = root === undefined ? openProgram(request.program) : undefined;
   const qemu = findQemu(request.qemu, host.env);
 
@@ -250,16 +250,18 @@ interface Root {
   readonly kernel: RootProgramKernel;
 }
 
-async function openRoot(request: RunRequest, folder: string, host: RunHost, paths: StatePaths): Promise<Root> {
+async function openRoot(request: RunRequest, folder: string, host: RunHost, paths: StatePaths, storage: MountPlan): Promise<Root> {
   const { findInRoot, findRootImage } = await import('./roots/index.ts');
   const environment = makeEnvironment(request.env, '', request.tty, host.env);
   const path = environment.find((entry) => entry.startsWith('PATH='));
-  const program = findInRoot(folder, request.program, path?.slice(5) ?? DEFAULT_PATH, request.workdir ?? '/');
+  const below = storage.mounts.map(({ target }) => target);
+  const program = findInRoot(folder, request.program, path?.slice(5) ?? DEFAULT_PATH, request.workdir ?? '/', below);
   const image = findRootImage(paths.roots, folder);
   const names = environment.map((entry) => entry.split('=', 1)[0] as string).sort();
   const kernel: RootProgramKernel = {
-    identity: [basename(image), program, ...names],
+    identity: [basename(image), program, ...names, ...below],
     async findCalls() {
+      if (below.length > 0) return undefined; // what is mounted there may be a program or a library, and may change
       const { findRootCalls } = await import('./toolchain/index.ts');
       return findRootCalls({ root: folder, program, environment: names, cache: paths.analysis });
     },

@@ -36,14 +36,14 @@ function look(root: string, path: string): 'file' | 'executable' | 'directory' |
   return 'directory';
 }
 
-/** The absolute path in `root` of the program that `name` means there. */
-export function findInRoot(root: string, name: string, search: string, workdir: string): string {
+/** The absolute path in `root` of the program that `name` means there. mounted: paths at which the guest has something else than the root. */
+export function findInRoot(root: string, name: string, search: string, workdir: string, mounted: readonly string[] = []): string {
   if (!statSync(root, { throwIfNoEntry: false })?.isDirectory()) {
     throw new EngineError('option-invalid', `Cannot use "${root}" as a root file system: no such directory, expected one`);
   }
   if (name.includes('/')) {
     const path = name.startsWith('/') ? name : join(workdir, name);
-    if (look(root, path) !== undefined) return path;
+    if (look(root, path) !== undefined || mounted.some((target) => path === target || path.startsWith(`${target}/`))) return path;
   } else {
     for (const folder of search.split(':')) {
       const path = join(workdir, folder === '' ? '.' : folder, name);

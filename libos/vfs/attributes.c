@@ -19,9 +19,8 @@ static long with_path(int directory, const char *program_path, int flags, action
 
 static long with_descriptor(int descriptor, action act, void *argument) {
     struct file *file = file_lookup(descriptor);
-    if (!file) return -EBADF;
-    struct open_file *open = file_open_of(file);
-    return open ? act(open->path, argument) : -EINVAL;
+    const struct path *place = file ? file_place(file) : NULL;
+    return !file ? -EBADF : place ? act(*place, argument) : -EINVAL;
 }
 
 static bool empty_path(const char *program_path, int flags) {

@@ -225,6 +225,7 @@ int open_path(struct path path, uint32_t flags, struct file **out) {
         if (!error && (inode->mode & S_IFMT) == S_IFIFO) return open_fifo(path, flags & ~(uint32_t)(O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC), out);
         if (!error && is_device(inode)) {
             error = path.mount->flags & MOUNT_NO_DEVICES ? -EACCES : device_open(inode, flags & ~(uint32_t)(O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC), out);
+            if (!error && (*out)->references == 1) file_set_place(*out, path);
             path_put(path);
             return error;
         }

@@ -41,6 +41,7 @@ struct address_space *vm_space_first(void);            /* the boot page tables' 
 void vm_space_put(struct address_space *);             /* last reference: unmaps everything, frees the tables */
 struct address_space *vm_space_copy(struct address_space *); /* fork: copy on write; NULL when out of memory */
 void vm_space_randomise(struct address_space *);       /* draws mmap_top */
+uint64_t vm_layout_random(void);                       /* for the place of what a program and its libraries are mapped at; 63 bits */
 
 /* Maps [start, start + size) (replaces what is there). file may be NULL; a reference is taken. 0 or -ENOMEM. */
 int vm_map(struct address_space *, uintptr_t start, size_t size, unsigned protection, unsigned flags, struct file *file,

@@ -161,6 +161,12 @@ t.test('a root made by hand', async (t) => {
   file('many', 'changed\n');
   t.equal(text((await run(root, ['cat', '/many'])).stdout), 'changed\n');
   t.notOk(existsSync(join(root, 'fresh')));
+  // A program that is not in the root, but below a directory that is mounted there.
+  mkdirSync(join(folder, 'tools'));
+  cpSync('/bin/busybox', join(folder, 'tools/expr'));
+  const mounted = ['-v', `${join(folder, 'tools')}:/opt/tools:ro`];
+  t.equal(text((await run(root, ['/opt/tools/expr', '6', '*', '7'], mounted)).stdout), '42\n');
+  t.equal((await run(root, ['/opt/tools/none'], mounted)).exitCode, 127);
   const missing = await run(join(folder, 'missing'), ['sh']);
   t.equal(missing.exitCode, 125);
   t.match(text(missing.stderr), /no such directory/);
