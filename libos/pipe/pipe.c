@@ -213,6 +213,26 @@ static const struct file_ops write_ops = {
     .kind = "pipe", .write = pipe_write, .ioctl = pipe_ioctl, .fcntl = pipe_fcntl, .stat = pipe_stat, .poll = write_poll, .close = write_close,
 };
 
+struct pipe *fifo_pipe(const struct file *) __attribute__((weak)); /* by `fifo`: NULL when it is none */
+
+struct pipe *pipe_of_file(struct file *file) {
+    if (file->ops == &read_ops || file->ops == &write_ops) return file->data;
+    return fifo_pipe ? fifo_pipe(file) : NULL;
+}
+
+long pipe_wait_data(struct pipe *pipe, bool may_wait) {
+    int error = can_read(pipe) ? 0 : may_wait ? wait_until(&pipe->readers, can_read, pipe, 0, true) : -EAGAIN;
+    return error ? error : (long)(pipe->tail - pipe->head);
+}
+
+long pipe_wait_room(struct pipe *pipe, bool may_wait) {
+    struct demand demand = { pipe, 1 };
+    int error = can_write(&demand) ? 0 : may_wait ? wait_until(&pipe->writers, can_write, &demand, 0, true) : -EAGAIN;
+    if (error || pipe->reading) return error ? error : (long)pipe_room(pipe);
+    if (signal_raise) signal_raise(SIGPIPE);
+    return -EPIPE;
+}
+
 struct pipe *pipe_create(void) {
     static uint64_t serial = 1;
     struct pipe *pipe = kzalloc(sizeof *pipe);

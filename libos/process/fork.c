@@ -78,6 +78,8 @@ static struct process *copy_process(uint64_t flags) {
     p->group = self->group;
     p->session = self->session;
     p->terminal = self->terminal;
+    p->options = self->options;
+    p->options.subreaper = false;
     p->oom_adjust = self->oom_adjust;
     if (limits_get) {
         p->limits = self->limits;

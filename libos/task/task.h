@@ -36,6 +36,10 @@ struct process {
     struct posix_timers *posix_timers; /* of the component `posix-timers`; NULL: none */
     struct limits *limits;        /* of the component `system`; NULL: what all begin with */
     int16_t oom_adjust;           /* -1000..1000, as oom_score_adj; inherited */
+    struct {                      /* prctl(2); timer_slack 0: the default */
+        bool undumpable, keep_capabilities, subreaper, no_new_privileges, no_huge_pages;
+        uint64_t timer_slack;
+    } options;
     struct usage ended, children;
     struct cpu_timer *cpu_timers; /* of the component `cpu-timers`, as the next two */
     uint64_t cpu_warned;          /* seconds of CPU time at which the next SIGXCPU is due */

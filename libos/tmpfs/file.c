@@ -153,5 +153,6 @@ struct inode *tmpfs_file_create(struct superblock *super, uint32_t mode) {
         return NULL;
     }
     inode->data = content;
+    inode->seals = SEAL_KIND | SEAL_SEAL; /* memfd_create allows more */
     return inode;
 }

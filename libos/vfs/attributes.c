@@ -164,6 +164,7 @@ static long mode_path(struct path path, void *argument) {
     if (is_symlink(inode)) return -EOPNOTSUPP;
     uint32_t mode = *(uint32_t *)argument & 07777;
     if (current_process()->credentials.euid && !in_group(inode->gid)) mode &= ~(uint32_t)S_ISGID; /* chmod(2) */
+    if (inode->seals & SEAL_EXEC && (inode->mode ^ mode) & 0111) return -EPERM;
     inode->mode = (inode->mode & S_IFMT) | mode;
     return changed(path, IN_ATTRIB);
 }

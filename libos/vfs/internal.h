@@ -96,6 +96,7 @@ void inode_fill_stat(struct inode *, struct linux_stat *out);
 int inode_check_size(int64_t start, int64_t *end); /* RLIMIT_FSIZE for [start, *end), shortened to it; else -EFBIG, with SIGXFSZ */
 int inode_truncate(struct inode *, int64_t size);
 void xattrs_free(struct inode *);
+long inode_seals(struct file *, unsigned command, unsigned long seals); /* F_ADD_SEALS, F_GET_SEALS */
 long path_text(struct path path, char *out, size_t room);
 extern struct mount *first_mount;
 void mount_view_start(struct path root); /* the first process's root and working directory */

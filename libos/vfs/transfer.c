@@ -247,6 +247,8 @@ SYSCALL_DEFINE(fallocate, int descriptor, int mode, int64_t start, int64_t lengt
     if ((kind && !punch && !zero) || !inode->ops->allocate) return -EOPNOTSUPP;
     long error = 0;
     int64_t size = inode->size;
+    if (inode->seals & (SEAL_WRITE | SEAL_FUTURE_WRITE) && (punch || zero)) return -EPERM;
+    if (inode->seals & SEAL_GROW && end > size && !(mode & FALLOC_KEEP_SIZE)) return -EPERM;
     if (zero) error = inode->ops->allocate(inode, start, length, true);
     if (!error && !(mode & FALLOC_KEEP_SIZE) && end > size) error = inode_truncate(inode, end);
     if (!error) error = inode->ops->allocate(inode, start, length, punch);

@@ -28,8 +28,8 @@ static int out_of_memory(void) {
         return SIGKILL << 8;
     }
     unsigned total = (unsigned)(memory_total() >> 20), used = (unsigned)((memory_total() - memory_free()) >> 20);
-    log_line("out of memory: guest has %u MiB, %u MiB used; process %u (%s) ends; give more with -m", total, used,
-             (unsigned)current_process()->pid, current_process()->name);
+    log_line("out of memory: guest has %u MiB, %u MiB used; process %u (%s), which has %u MiB, ends; give more with -m", total, used,
+             (unsigned)current_process()->pid, current_process()->name, (unsigned)(current_space()->resident >> (20 - PAGE_SHIFT)));
     if (current_process() == &first_process || !signal_raise) machine_exit(SIGKILL);
     signal_raise(SIGKILL);
     return SIGKILL << 8;

@@ -52,6 +52,8 @@ int vm_fault_in(struct address_space *, uintptr_t address, unsigned access); /* 
 
 /* RLIMIT_AS, by `system` where that is in the image. */
 uint64_t limit_address_space(const struct process *);
+uint64_t limit_data(const struct process *);  /* RLIMIT_DATA */
+uint64_t limit_stack(const struct process *); /* RLIMIT_STACK */
 
 /* Why the last vm_fault() (arch_inline.h) did not resolve: signal << 8 | si_code. For whoever turns it into a signal. */
 extern int vm_fault_reason;
