@@ -15,7 +15,7 @@ const RUNS = Math.max(1, Number(process.env['HULL_BENCH_RUNS'] ?? '5'));
 const MACHINE: GuestMachine = { machine: 'microvm', accelerator: 'tcg', memory: 256 };
 const HULL = join(process.cwd(), 'dist/hull');
 const ENV = { PATH: process.env['PATH'] ?? '/usr/bin:/bin' };
-const DEADLINE = 120_000;
+const DEADLINE = 600_000;
 /** musl's wrapper hides the system's headers, among them linux/futex.h. */
 const KERNEL_HEADERS = ['-idirafter', '/usr/include', '-idirafter', '/usr/include/x86_64-linux-gnu'];
 

@@ -1,14 +1,15 @@
 /**
  * `hull cc`: compile, link, write. Owns the temporary folder, which is gone afterwards whatever happens.
  */
-import { existsSync, lstatSync, mkdtempSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
-import { availableParallelism, tmpdir } from 'node:os';
+import { existsSync, lstatSync, readFileSync, renameSync, rmSync, writeFileSync } from 'node:fs';
+import { availableParallelism } from 'node:os';
 import { join } from 'node:path';
 import { linkProgram } from '../build-image.ts';
 import { CompilerError } from '../error.ts';
 import { type LinkInput, LinkError } from '../link/index.ts';
 import { compileSource, createProcessRunner, findCompiler, nameOutput, type ProcessRunner, prepareFlags } from './compile.ts';
 import { CcError } from './error.ts';
+import { makeTemporaryFolder, nameUnfinished } from './leftovers.ts';
 import { collectLinkInputs } from './link-inputs.ts';
 import { type Item, parseCcOptions, type Stage } from './options.ts';
 
@@ -41,7 +42,7 @@ function writeResult(path: string, data: Uint8Array | string, mode: number): voi
       writeFileSync(path, data);
       return;
     }
-    const fresh = `${path}.${process.pid}.tmp`;
+    const fresh = nameUnfinished(path);
     try {
       writeFileSync(fresh, data, { mode });
       renameSync(fresh, path);
@@ -124,7 +125,7 @@ async function runCc(args: readonly string[], context: CcContext, log: (line: st
     return 0;
   }
 
-  const temporary = mkdtempSync(join(tmpdir(), 'hull-cc-'));
+  const temporary = makeTemporaryFolder();
   const cleanUp = () => {
     runner.stop();
     rmSync(temporary, { recursive: true, force: true });

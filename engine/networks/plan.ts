@@ -3,7 +3,7 @@
  * stack"), and which published port is whose to listen on. Rules: all that can be refused is refused here, before a machine starts; ports are held until `release`.
  */
 import { randomBytes } from 'node:crypto';
-import { accessSync, constants, existsSync } from 'node:fs';
+import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { isIPv4 } from 'node:net';
 import { networkInterfaces } from 'node:os';
 import type { Address, GuestFile, NetworkInterface } from '../../boot/index.ts';
@@ -66,8 +66,14 @@ function checkUserIp(ip: string): string {
   return ip;
 }
 
+/** Without this QEMU's listening sockets hold one waiting connection; see tools/launch/listen.c. */
+function findPreload(dist: string): Record<string, string> {
+  const path = `${dist}/bin/hull-listen-x86_64.so`;
+  return process.platform === 'linux' && process.arch === 'x64' && existsSync(path) ? { LD_PRELOAD: [process.env['LD_PRELOAD'], path].filter((each) => each !== undefined).join(' ') } : {};
+}
+
 /** QEMU's slirp listens on IPv4 only: an IPv6 address is relayed to a port of 127.0.0.1, and "all addresses" is both. */
-async function planUser(request: NetworkRequest): Promise<Link> {
+async function planUser(request: NetworkRequest, dist: string): Promise<Link> {
   const ip = request.ip === undefined ? USER.guest : checkUserIp(request.ip);
   const direct = request.publish.filter(({ address }) => !address.includes(':'));
   const onlyIpv6 = request.publish.filter(({ address }) => address.includes(':'));
@@ -95,7 +101,7 @@ async function planUser(request: NetworkRequest): Promise<Link> {
   return {
     netdev: `user,id=net0,net=${USER.network}.0/24${rules.join('')}`,
     mac: USER.mac,
-    env: {},
+    env: forwards.length === 0 ? {} : findPreload(dist),
     guest: { ipv4: { address: ip, prefix: 24, gateway: USER.gateway }, ipv6: { address: USER.guest6, prefix: 64, gateway: USER.gateway6 } },
     servers: [USER.dns],
     forwards,
@@ -125,13 +131,18 @@ function hasVhost(): boolean {
   }
 }
 
+/** Not /sys, which is of the network namespace that mounted it. */
+function hasInterface(name: string): boolean {
+  return readFileSync('/proc/self/net/dev', 'utf8').split('\n').some((line) => line.trim().startsWith(`${name}:`));
+}
+
 function findHelper(): string | undefined {
   return HELPERS.find((path) => existsSync(path));
 }
 
 function makeTapDevice(mode: { kind: 'bridge' | 'tap'; name: string }, dist: string, vhost: boolean): { netdev: string; env: Record<string, string> } {
   const fast = vhost ? ',vhost=on' : '';
-  if (!existsSync(`/sys/class/net/${mode.name}`)) {
+  if (!hasInterface(mode.name)) {
     throw new EngineError('network-refused', `Cannot use "${mode.kind}:${mode.name}": this host has no network interface of that name, expected one that is there`);
   }
   if (mode.kind === 'tap') return { netdev: `tap,id=net0,ifname=${mode.name},script=no,downscript=no${fast}`, env: {} };
@@ -183,7 +194,7 @@ export interface PlanContext {
 
 async function planLink(request: NetworkRequest, mode: NetworkMode, context: PlanContext): Promise<Link | undefined> {
   if (mode.kind === 'none') return undefined;
-  if (mode.kind === 'user') return await planUser(request);
+  if (mode.kind === 'user') return await planUser(request, context.dist);
   return await planTap(request, mode, context.dist, context.isKvm && hasVhost());
 }
 

@@ -6,10 +6,14 @@
 #include "console/console.h"
 #include "lib/format.h"
 #include "memory-devices/memory_devices.h"
+#include "task/task.h"
 
 #pragma GCC visibility push(hidden)
 extern const struct device_entry __hull_device_start[], __hull_device_end[];
 #pragma GCC visibility pop
+
+/* By `pty`: its terminal of this control; -ENXIO: it has none such. */
+int pty_open_controlling(struct terminal_control *, uint32_t flags, struct file **out) __attribute__((weak));
 
 static int memory_open(struct inode *inode, uint32_t flags, struct file **out) {
     int error = memory_device_open((unsigned)inode->rdev & 0xff, flags, inode, out);
@@ -19,7 +23,12 @@ static int memory_open(struct inode *inode, uint32_t flags, struct file **out) {
 
 static int terminal_open(struct inode *inode, uint32_t flags, struct file **out) {
     bool console = inode->rdev == DEVICE_NUMBER(5, 1);
-    if (!console && !console_is_terminal()) return -ENXIO; /* no controlling terminal */
+    if (!console) {
+        struct terminal_control *own = current_process()->terminal;
+        if (!own) return -ENXIO; /* no controlling terminal */
+        int error = pty_open_controlling ? pty_open_controlling(own, flags, out) : -ENXIO;
+        if (error != -ENXIO) return error; /* else it is the console */
+    }
     *out = file_create(&console_ops, flags, (void *)1);
     return *out ? 0 : -ENOMEM;
 }

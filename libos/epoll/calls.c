@@ -7,6 +7,7 @@
 
 /* Absent where the signal component is. */
 extern __typeof(signal_mask_for_call) signal_mask_for_call __attribute__((weak));
+extern __typeof(signal_mask_call_end) signal_mask_call_end __attribute__((weak));
 enum { EPOLL_CTL_ADD = 1, EPOLL_CTL_DEL = 2, EPOLL_CTL_MOD = 3, SIGNAL_MASK_SIZE = 8, EVENTS_AT_ONCE = 16 };
 #define EVENTS_MOST (0x7fffffff / (int)sizeof(struct epoll_event))
 
@@ -111,13 +112,15 @@ static long use_mask(const void *program, size_t size) {
     return 0;
 }
 
+static long end_mask(long result) { return signal_mask_call_end ? signal_mask_call_end(result) : result; }
+
 SYSCALL_DEFINE(epoll_wait, int set, struct epoll_event *events, int most, int timeout_ms) {
     return wait(set, events, most, deadline_of(timeout_ms));
 }
 
 SYSCALL_DEFINE(epoll_pwait, int set, struct epoll_event *events, int most, int timeout_ms, const void *mask, size_t mask_size) {
     long error = use_mask(mask, mask_size);
-    return error ? error : wait(set, events, most, deadline_of(timeout_ms));
+    return error ? error : end_mask(wait(set, events, most, deadline_of(timeout_ms)));
 }
 
 SYSCALL_DEFINE(epoll_pwait2, int set, struct epoll_event *events, int most, const struct linux_timespec *timeout, const void *mask, size_t mask_size) {
@@ -130,5 +133,5 @@ SYSCALL_DEFINE(epoll_pwait2, int set, struct epoll_event *events, int most, cons
         deadline = time.seconds > 9000000000 ? UINT64_MAX : span ? clock_monotonic_ns() + span : 0;
     }
     long error = use_mask(mask, mask_size);
-    return error ? error : wait(set, events, most, deadline);
+    return error ? error : end_mask(wait(set, events, most, deadline));
 }

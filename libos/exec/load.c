@@ -102,7 +102,7 @@ static int load(struct address_space *space, struct file *file, uint64_t file_si
     uintptr_t place = 0;
     if (!fixed && interpreter) place = vm_room(space, page_up(high) - low);
     else if (!fixed) {
-        if (!(boot_flags() & HULL_FLAG_FIXED)) entropy_fill(&place, sizeof place);
+        if (!(boot_flags() & HULL_FLAG_FIXED)) place = vm_layout_random() >> 28; /* not the bits that mmap_top has */
         place = PIE_BASE + ((place & 0xfffffff) << PAGE_SHIFT);
     }
     *out = (struct exec_image){.base = fixed ? 0 : place - low, .header_count = count};

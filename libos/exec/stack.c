@@ -12,9 +12,18 @@
 
 #pragma weak vdso_map
 
-#define STACK_SIZE (8ul << 20)
+#define STACK_SIZE (8ul << 20)   /* without limits */
+#define STACK_LEAST (128ul << 10)
+#define STACK_MOST (512ul << 20) /* also when there is no limit: what lies below must have a place */
 #define STACK_GUARD (1ul << 20)
-#define STRINGS_MOST (STACK_SIZE / 4)
+#pragma weak limit_stack
+
+/* RLIMIT_STACK of the process that executes the program: reserved at once, filled by use. */
+static size_t stack_size(void) {
+    uint64_t limit = limit_stack ? limit_stack(current_process()) : STACK_SIZE;
+    size_t size = limit > STACK_MOST ? STACK_MOST : limit < STACK_LEAST ? STACK_LEAST : (size_t)limit;
+    return (size + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+}
 
 struct builder { struct address_space *space; uintptr_t at; bool failed; };
 
@@ -70,15 +79,16 @@ static void push_auxv(struct builder *b, const struct exec_image *image, uintptr
 uintptr_t exec_build_stack(struct address_space *space, const struct exec_image *image, const struct exec_arguments *arguments) {
     uint64_t random[4];
     entropy_fill(random, sizeof random);
+    size_t stack = stack_size();
     size_t path_size = strlen(arguments->path) + 1;
     struct exec_strings argv = arguments->argv;
     if (!argv.size) argv = (struct exec_strings){arguments->path, path_size};
     size_t argc = count_strings(&argv), envc = count_strings(&arguments->environment);
-    if (path_size + argv.size + arguments->environment.size + 8 * (argc + envc) > STRINGS_MOST) return 0;
+    if (path_size + argv.size + arguments->environment.size + 8 * (argc + envc) > stack / 4) return 0;
 
     uintptr_t top = VM_HIGHEST - ((random[0] & 0x3fffff) << PAGE_SHIFT) - PAGE_SIZE;
-    if (vm_map(space, top - STACK_SIZE, STACK_SIZE, PROT_READ | PROT_WRITE, VM_NORESERVE, NULL, 0)) return 0;
-    if (vm_map(space, top - STACK_SIZE - STACK_GUARD, STACK_GUARD, PROT_NONE, VM_GUARD, NULL, 0)) return 0;
+    if (vm_map(space, top - stack, stack, PROT_READ | PROT_WRITE, VM_NORESERVE, NULL, 0)) return 0;
+    if (vm_map(space, top - stack - STACK_GUARD, STACK_GUARD, PROT_NONE, VM_GUARD, NULL, 0)) return 0;
 
     struct program_abi abi;
     arch_program_abi(&abi);

@@ -95,6 +95,9 @@ const struct file_ops fifo_ops = {
     .close = fifo_close,
 };
 
+struct pipe *fifo_pipe(const struct file *);
+struct pipe *fifo_pipe(const struct file *file) { return file->ops == &fifo_ops ? pipe_of((struct file *)file) : NULL; }
+
 struct arrival { const uint64_t *openings; uint64_t before; const uint32_t *there; };
 
 static bool arrived(void *argument) {

@@ -181,7 +181,7 @@ static void drop(struct inode *inode, const void *owner, enum lock_kind kind) {
 }
 
 void locks_descriptor_closed(const struct file_table *table, struct file *file) {
-    struct inode *inode = file_inode ? file_inode(file) : NULL;
+    struct inode *inode = file && file_inode ? file_inode(file) : NULL; /* the slot may have been free */
     if (!inode || !inode->locks) return;
     drop(inode, table, LOCK_RECORD);
     tidy(inode);

@@ -41,24 +41,19 @@ SYSCALL_DEFINE(close, int descriptor) {
     return 0;
 }
 
-SYSCALL_DEFINE(ioctl, int descriptor, unsigned long request, unsigned long argument) {
+SYSCALL_DEFINE(ioctl, int descriptor, uint32_t request, unsigned long argument) {
     struct file *file = file_lookup(descriptor);
     if (!file) return -EBADF;
-    request = (uint32_t)request;
     if (request == FIOCLEX || request == FIONCLEX) {
         table_marks(current_process()->files)[descriptor] = request == FIOCLEX;
         return 0;
     }
-    if (request == FIONBIO) {
+    if (request == FIONBIO || (request == FIOASYNC && file->ops->poll)) { /* O_ASYNC is kept; nobody sends SIGIO */
+        uint32_t flag = request == FIONBIO ? O_NONBLOCK : O_ASYNC;
         int on;
         if (user_copy_in(&on, (const void *)argument, sizeof on)) return -EFAULT;
-        file->flags = on ? file->flags | O_NONBLOCK : file->flags & ~(uint32_t)O_NONBLOCK;
-        return 0;
-    }
-    if (request == FIOASYNC && file->ops->poll) { /* the flag is kept; nobody sends SIGIO */
-        int on;
-        if (user_copy_in(&on, (const void *)argument, sizeof on)) return -EFAULT;
-        file->flags = on ? file->flags | O_ASYNC : file->flags & ~(uint32_t)O_ASYNC;
+        file->flags |= flag;
+        if (!on) file->flags ^= flag;
         return 0;
     }
     if (!file->ops->ioctl) return -ENOTTY;

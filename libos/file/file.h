@@ -28,7 +28,6 @@ struct file_ops {
     unsigned (*poll)(struct file *, struct poll_wait *wait);
     void (*close)(struct file *); /* last reference gone */
     int (*sync)(struct file *);   /* what was written through mappings goes to where the file is kept; absent: it is there already */
-    int (*mmap)(struct file *, struct vm_area *area); /* absent: -ENODEV unless get_page is there */
     /* The physical page that holds bytes index * PAGE_SIZE…, with a reference for the caller (page_put). Beyond the end: -ENXIO
      * (the caller's SIGBUS). how: FILE_PAGE_*. Private mappings copy the page on write. */
     int (*get_page)(struct file *, uint64_t index, int how, uint64_t *physical);

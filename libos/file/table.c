@@ -31,7 +31,7 @@ struct file *file_table_set(struct file_table *table, uint32_t descriptor, struc
     struct file **slot = &table_files(table)[descriptor], *old = *slot;
     *slot = file;
     table_marks(table)[descriptor] = close_on_exec;
-    if (old && locks_descriptor_closed) locks_descriptor_closed(table, old);
+    if (locks_descriptor_closed) locks_descriptor_closed(table, old);
     return old;
 }
 

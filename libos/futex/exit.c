@@ -6,9 +6,6 @@
 #include "vm/vm.h"
 
 enum { LIST_MOST = 2048 };
-#define TID_MASK 0x3fffffffu
-#define OWNER_DIED 0x40000000u
-#define WAITERS 0x80000000u
 struct robust_head { uintptr_t next; long offset; uintptr_t pending; };
 
 static void wake_one(uint32_t *word) {
@@ -20,10 +17,10 @@ static bool owner_died(const struct thread *thread, uintptr_t entry, long offset
     uint32_t *word = (uint32_t *)((entry & ~1ul) + (uintptr_t)offset), value;
     if ((uintptr_t)word & 3 || user_copy_in(&value, word, sizeof value)) return false;
     if (pending && !value) wake_one(word); /* it was unlocked, and the wake was still to come */
-    if ((value & TID_MASK) != (uint32_t)thread->tid) return true;
-    uint32_t died = (value & WAITERS) | OWNER_DIED;
+    if ((value & FUTEX_TID) != (uint32_t)thread->tid) return true;
+    uint32_t died = (value & FUTEX_WAITERS) | FUTEX_OWNER_DIED;
     if (user_copy_out(word, &died, sizeof died)) return false;
-    if (value & WAITERS && !(entry & 1)) wake_one(word); /* bit 0: a PI mutex */
+    if (value & FUTEX_WAITERS && !(entry & 1)) wake_one(word); /* bit 0: a PI mutex */
     return true;
 }
 
@@ -46,6 +43,7 @@ static void release_robust(struct thread *thread) {
 void futex_thread_end(struct thread *thread) {
     struct process *process = thread->process;
     int zero = 0, *tid = thread->clear_child_tid;
+    futex_pi_owner_died(thread);
     release_robust(thread);
     thread->clear_child_tid = NULL;
     /* Alone, nobody looks at it any more. */

@@ -1,6 +1,6 @@
 /*
- * futex(2): WAIT, WAKE, their BITSET forms, REQUEUE, CMP_REQUEUE, WAKE_OP. Owns the waiters, in buckets by key, oldest first. The PI
- * operations need priorities, which there are none of: ENOSYS, as a Linux without CONFIG_FUTEX_PI answers.
+ * futex(2): WAIT, WAKE, their BITSET forms, REQUEUE, CMP_REQUEUE, WAKE_OP. Owns the waiters, in buckets by key, oldest first. Words with an owner
+ * are in pi.c; requeueing to such a word gives ENOSYS.
  * A waiter is queued before the word is read, so no wake is lost where reading it has to wait for the page. Nothing else runs between
  * reading a word and acting on it: calls are not preempted.
  */
@@ -8,17 +8,8 @@
 #include "clock/clock.h"
 #include "vm/vm.h"
 
-enum { WAIT = 0, WAKE = 1, REQUEUE = 3, CMP_REQUEUE = 4, WAKE_OP = 5, WAIT_BITSET = 9, WAKE_BITSET = 10, PRIVATE = 128, REALTIME = 256 };
+enum { WAIT = 0, WAKE = 1, REQUEUE = 3, CMP_REQUEUE = 4, WAKE_OP = 5, LOCK_PI = 6, UNLOCK_PI = 7, TRYLOCK_PI = 8, LOCK_PI2 = 13, WAIT_BITSET = 9, WAKE_BITSET = 10, PRIVATE = 128, REALTIME = 256 };
 enum { BUCKETS = 64 };
-struct timespec64 { int64_t seconds, nanoseconds; };
-
-struct futex_waiter {
-    struct futex_waiter *next;
-    struct futex_key key;
-    uint32_t bits;
-    bool woken;
-    struct wait_queue queue;
-};
 static struct futex_waiter *buckets[BUCKETS];
 
 /* Absent in linked images without mmap. */
@@ -47,13 +38,13 @@ int futex_key(const uint32_t *word, bool shared, struct futex_key *out) {
     return 0;
 }
 
-static void remove_waiter(struct futex_waiter *waiter) {
+void futex_waiter_remove(struct futex_waiter *waiter) {
     struct futex_waiter **link = bucket_of(waiter->key);
     while (*link && *link != waiter) link = &(*link)->next;
     if (*link) *link = waiter->next;
 }
 
-static void add_waiter(struct futex_waiter *waiter) {
+void futex_waiter_add(struct futex_waiter *waiter) {
     struct futex_waiter **link = bucket_of(waiter->key);
     while (*link) link = &(*link)->next;
     waiter->next = NULL;
@@ -70,7 +61,7 @@ int futex_wake(struct futex_key key, int count, uint32_t bits) {
         }
         *link = waiter->next;
         waiter->woken = true;
-        wait_queue_wake(&waiter->queue, -1);
+        wait_queue_wake(waiter->queue, -1);
         woken++;
     }
     return woken;
@@ -78,7 +69,7 @@ int futex_wake(struct futex_key key, int count, uint32_t bits) {
 
 static bool was_woken(void *argument) { return ((struct futex_waiter *)argument)->woken; }
 
-static int read_deadline(const struct timespec64 *timeout, bool absolute, bool realtime, uint64_t *deadline) {
+int futex_deadline(const struct timespec64 *timeout, bool absolute, bool realtime, uint64_t *deadline) {
     struct timespec64 t;
     *deadline = 0;
     if (!timeout) return 0;
@@ -95,15 +86,16 @@ static int read_deadline(const struct timespec64 *timeout, bool absolute, bool r
 }
 
 static long futex_wait(const uint32_t *word, bool shared, uint32_t expected, uint64_t deadline, uint32_t bits) {
-    struct futex_waiter waiter = {.bits = bits};
+    struct wait_queue queue = {0};
+    struct futex_waiter waiter = {.bits = bits, .queue = &queue};
     uint32_t value;
     long result = futex_key(word, shared, &waiter.key);
     if (result) return result;
-    add_waiter(&waiter);
+    futex_waiter_add(&waiter);
     if (user_copy_in(&value, word, sizeof value)) result = -EFAULT;
     else if (value != expected) result = -EAGAIN;
-    else result = wait_until(&waiter.queue, was_woken, &waiter, deadline, true);
-    if (!waiter.woken) remove_waiter(&waiter);
+    else result = wait_until(&queue, was_woken, &waiter, deadline, true);
+    if (!waiter.woken) futex_waiter_remove(&waiter);
     return waiter.woken ? 0 : result;
 }
 
@@ -119,7 +111,7 @@ static long requeue(struct futex_key from, struct futex_key to, int wake, int mo
         }
         *link = waiter->next;
         waiter->key = to;
-        add_waiter(waiter);
+        futex_waiter_add(waiter);
         if (*link == waiter) link = &waiter->next; /* the same bucket, and it was its last */
         move--, done++;
     }
@@ -159,11 +151,16 @@ SYSCALL_DEFINE(futex, uint32_t *word, int operation, uint32_t value, const struc
     struct futex_key key, other_key;
     uint64_t deadline;
     long result;
-    if (operation & REALTIME && command != WAIT_BITSET && command != WAIT) return -ENOSYS;
+    if (operation & REALTIME && command != WAIT_BITSET && command != WAIT && command != LOCK_PI2) return -ENOSYS;
+    if (command == LOCK_PI || command == LOCK_PI2 || command == TRYLOCK_PI) {
+        result = futex_deadline(command == TRYLOCK_PI ? NULL : timeout, true, command == LOCK_PI || operation & REALTIME, &deadline);
+        return result ? result : futex_lock_pi(word, shared, deadline, command == TRYLOCK_PI);
+    }
+    if (command == UNLOCK_PI) return futex_unlock_pi(word, shared);
     if (command == WAIT || command == WAIT_BITSET) {
         uint32_t bits = command == WAIT ? ~0u : value3;
         if (!bits) return -EINVAL;
-        result = read_deadline(timeout, command == WAIT_BITSET, operation & REALTIME, &deadline);
+        result = futex_deadline(timeout, command == WAIT_BITSET, operation & REALTIME, &deadline);
         return result ? result : futex_wait(word, shared, value, deadline, bits);
     }
     if (command != WAKE && command != WAKE_BITSET && (command < REQUEUE || command > WAKE_OP)) return -ENOSYS;

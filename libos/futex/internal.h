@@ -8,4 +8,18 @@ struct address_space;
 struct futex_key { struct address_space *space; uint64_t address; }; /* space NULL: a physical address */
 int futex_key(const uint32_t *word, bool shared, struct futex_key *out); /* 0, -EINVAL, -EFAULT */
 int futex_wake(struct futex_key key, int count, uint32_t bits);           /* how many */
+
+/* Who sleeps on a word. The caller's; in a bucket from add to remove, or until it is woken. */
+struct futex_waiter { struct futex_waiter *next; struct futex_key key; uint32_t bits; bool woken; struct wait_queue *queue; };
+void futex_waiter_add(struct futex_waiter *);
+void futex_waiter_remove(struct futex_waiter *);
+struct timespec64 { int64_t seconds, nanoseconds; };
+int futex_deadline(const struct timespec64 *timeout, bool absolute, bool realtime, uint64_t *deadline); /* 0, -EFAULT, -EINVAL; a NULL timeout: 0 */
+
+#define FUTEX_TID 0x3fffffffu
+#define FUTEX_OWNER_DIED 0x40000000u
+#define FUTEX_WAITERS 0x80000000u
+long futex_lock_pi(uint32_t *word, bool shared, uint64_t deadline, bool tries);
+long futex_unlock_pi(uint32_t *word, bool shared);
+void futex_pi_owner_died(const struct thread *); /* what it owns and others wait for gets the next owner */
 #endif

@@ -41,6 +41,9 @@ int inet_open_datagram(struct inet_socket *it) {
     it->udp = udp_new_ip_type(any ? IPADDR_TYPE_ANY : IP_GET_TYPE(&it->local));
     if (!it->udp) return -ENOBUFS;
     ip_set_option(it->udp, SOF_REUSEADDR | SOF_BROADCAST);
+    if (it->socket.protocol == IPPROTO_UDPLITE) udp_set_flags(it->udp, UDP_FLAGS_UDPLITE);
+    it->udp->chksum_len_tx = it->send_coverage;
+    it->udp->chksum_len_rx = it->receive_coverage;
     it->udp->netif_idx = (u8_t)it->interface;
     udp_recv(it->udp, arrived, it);
     err_t error = udp_bind(it->udp, any ? IP_ANY_TYPE : &it->local, it->local_port);

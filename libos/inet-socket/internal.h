@@ -20,7 +20,7 @@
 #include "task/task.h"
 
 enum { AF_INET = 2, AF_INET6 = 10, SHUT_RECEIVE = 1, SHUT_SEND = 2 };
-enum { IPPROTO_IP = 0, IPPROTO_ICMP = 1, IPPROTO_TCP = 6, IPPROTO_UDP = 17, IPPROTO_IPV6 = 41, IPPROTO_ICMPV6 = 58 };
+enum { IPPROTO_IP = 0, IPPROTO_ICMP = 1, IPPROTO_TCP = 6, IPPROTO_UDP = 17, IPPROTO_IPV6 = 41, IPPROTO_ICMPV6 = 58, IPPROTO_UDPLITE = 136 };
 enum inet_state { INET_NEW, INET_LISTENING, INET_CONNECTING, INET_CONNECTED, INET_CLOSED }; /* CLOSED: it was connected once */
 
 /* One lwIP listener, shared by all sockets that listen at the same address (SO_REUSEPORT). */
@@ -65,6 +65,7 @@ struct inet_socket {
     struct udp_pcb *udp;
     struct raw_pcb *raw;
     struct datagram *datagrams, **datagrams_end;
+    uint16_t send_coverage, receive_coverage; /* UDP-Lite's checksum */
     uint32_t queued;                    /* charges */
     uint32_t dropped;
     struct membership *memberships;

@@ -13,7 +13,7 @@ enum { IPV6_UNICAST_HOPS = 16, IPV6_MULTICAST_IF, IPV6_MULTICAST_HOPS, IPV6_MULT
        IPV6_FREEBIND = 78 };
 enum { TCP_NODELAY = 1, TCP_MAXSEG, TCP_CORK, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT, TCP_SYNCNT, TCP_LINGER2, TCP_DEFER_ACCEPT, TCP_WINDOW_CLAMP, TCP_INFO,
        TCP_QUICKACK, TCP_CONGESTION, TCP_USER_TIMEOUT = 18, TCP_FASTOPEN = 23, TCP_NOTSENT_LOWAT = 25, TCP_FASTOPEN_CONNECT = 30 };
-enum { UDP_CORK = 1, MSS_LEAST = 88, MSS_MOST = 32767 };
+enum { UDPLITE_SEND_CSCOV = 10, UDPLITE_RECV_CSCOV = 11, MSS_LEAST = 88, MSS_MOST = 32767 };
 
 struct flag_option { int level, name; uint32_t flag; bool inverted; };
 static const struct flag_option flag_options[] = {
@@ -192,6 +192,15 @@ static int set_tcp(struct inet_socket *it, int name, int number, const uint8_t *
     return 0;
 }
 
+/* How much of a datagram the checksum covers; 0: all. */
+static int set_lite(struct inet_socket *it, int name, int number) {
+    if (it->socket.protocol != IPPROTO_UDPLITE || (name != UDPLITE_SEND_CSCOV && name != UDPLITE_RECV_CSCOV)) return -ENOPROTOOPT;
+    *(name == UDPLITE_SEND_CSCOV ? &it->send_coverage : &it->receive_coverage) = (uint16_t)(number && number < 8 ? 8 : number > 0xffff ? 0xffff : number);
+    if (it->udp) it->udp->chksum_len_tx = it->send_coverage;
+    if (it->udp) it->udp->chksum_len_rx = it->receive_coverage;
+    return 0;
+}
+
 static int bind_to_device(struct inet_socket *it, const uint8_t *value, uint32_t size) {
     char name[INET_NAME] = {0};
     memcpy(name, value, size < sizeof name - 1 ? size : sizeof name - 1);
@@ -236,6 +245,7 @@ int inet_set_option(struct socket *socket, int level, int name, const void *valu
     case SOL_SOCKET: return set_socket(it, name, number, value, size);
     case IPPROTO_IP: return set_ip(it, name, number, value, size);
     case IPPROTO_IPV6: return set_ip6(it, name, number, value, size);
+    case IPPROTO_UDPLITE: return set_lite(it, name, number);
     case IPPROTO_TCP: {
         int result = set_tcp(it, name, number, value, size);
         inet_settle();
@@ -374,6 +384,8 @@ int inet_get_option(struct socket *socket, int level, int name, void *out, uint3
     else if (level == IPPROTO_IP) result = get_ip(it, name, &number, out, size);
     else if (level == IPPROTO_IPV6) result = get_ip6(it, name, &number);
     else if (level == IPPROTO_TCP) result = get_tcp(it, name, &number, out, size);
+    else if (level == IPPROTO_UDPLITE && it->socket.protocol == level && name == UDPLITE_SEND_CSCOV) number = it->send_coverage, result = 0;
+    else if (level == IPPROTO_UDPLITE && it->socket.protocol == level && name == UDPLITE_RECV_CSCOV) number = it->receive_coverage, result = 0;
     if (result < 0) return result;
     if (!result) memcpy(out, &number, *size = sizeof number);
     return 0;

@@ -44,8 +44,9 @@ int inet_error(err_t error) {
 static int create(int family, int type, int protocol, struct socket **out) {
     static int protocols[] = {[SOCK_STREAM] = IPPROTO_TCP, [SOCK_DGRAM] = IPPROTO_UDP};
     if (type != SOCK_STREAM && type != SOCK_DGRAM) return type == SOCK_RAW && protocol == 0 ? -EPROTONOSUPPORT : type == SOCK_RAW ? -EPERM : -ESOCKTNOSUPPORT;
-    if (protocol && protocol != protocols[type]) return -EPROTONOSUPPORT;
-    struct inet_socket *it = inet_create(family, type, protocols[type]);
+    bool lite = type == SOCK_DGRAM && protocol == IPPROTO_UDPLITE; /* RFC 3828 */
+    if (protocol && protocol != protocols[type] && !lite) return -EPROTONOSUPPORT;
+    struct inet_socket *it = inet_create(family, type, lite ? protocol : protocols[type]);
     if (!it) return -ENOBUFS;
     *out = &it->socket;
     return 0;

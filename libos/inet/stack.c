@@ -210,10 +210,10 @@ static void start_device(struct net_device *device, unsigned index) {
     inet_interface_set_up(interface, true);
 }
 
-static void start(void) {
+void inet_start(void) {
     lwip_port_start(memory_total());
     start_loopback();
     unsigned index = 0;
     for (struct net_device *device = net_devices; device; device = device->next) start_device(device, index++);
 }
-HULL_INIT(7, start);
+HULL_INIT(7, inet_start);

@@ -29,6 +29,11 @@ long line_available(const struct line *);
 /* Up to `size` bytes, in canonical mode at most one line. 0: end of file (consumed) or nothing there: ask line_available first. */
 size_t line_read(struct line *, uint8_t *out, size_t size);
 void line_flush(struct line *);
+/* What read(2) on a terminal does, line_wait.c: sleeps on `queue` as the mode says (lines; VMIN and VTIME) until there is enough or ended(line), then copies to the
+ * program. Bytes, 0 at an end, -errno. */
+struct file; struct iovec; struct wait_queue;
+long line_wait_and_read(struct line *, struct wait_queue *queue, bool (*ended)(const struct line *), const struct file *, const struct iovec *, int count);
+bool line_readable(const struct line *); /* a read would not sleep for the first byte */
 /* Output processing: `size` bytes in, at most 2 * size out; returns how many. */
 size_t line_output(const struct line *, const uint8_t *in, size_t size, uint8_t *out);
 #endif

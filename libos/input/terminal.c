@@ -1,5 +1,5 @@
 /*
- * The terminal (HULL_FLAG_TTY). Owns one line discipline, its window size and its foreground process group, and does what reads, writes
+ * The terminal (HULL_FLAG_TTY). Owns one line discipline, its window size and its session, and does what reads, writes
  * and ioctls on it ask. Keys arrive as a bottom half; credits cover the line buffer's room.
  */
 #include "input/input.h"
@@ -7,9 +7,9 @@
 #include "input/line.h"
 #include "abi/boot_abi.h"
 #include "channel/channel.h"
-#include "clock/clock.h"
 #include "console/console.h"
 #include "init/init.h"
+#include "job-control/job_control.h"
 #include "lib/string.h"
 #include "signal/signal.h"
 #include "syscall/syscall.h"
@@ -17,11 +17,10 @@
 
 /* Absent where the signal component is. */
 extern __typeof(process_signal_group) process_signal_group __attribute__((weak));
-extern __typeof(signal_action_is_ignore) signal_action_is_ignore __attribute__((weak));
 
 static struct line line;
 static struct linux_winsize size_now;
-static int foreground = 1;
+static struct terminal_control control;
 
 static void echo(struct line *unused, const char *bytes, size_t size) {
     (void)unused;
@@ -31,13 +30,16 @@ static void echo(struct line *unused, const char *bytes, size_t size) {
 /* To the foreground group. */
 static void raise_signal(struct line *unused, int number) {
     (void)unused;
-    if (process_signal_group) process_signal_group(foreground, &(struct signal_info){ .number = number, .code = SI_KERNEL });
+    if (process_signal_group && control.foreground) process_signal_group(control.foreground, &(struct signal_info){ .number = number, .code = SI_KERNEL });
 }
 
 void terminal_start(void) {
     line_init(&line);
     line.echo = echo;
     line.signal = raise_signal;
+    control.session = first_process.session;
+    control.foreground = first_process.group;
+    first_process.terminal = &control;
     size_t size;
     const uint16_t *known = boot_module_find(HULL_MODULE_WINSIZE, &size);
     if (known && size >= 4) {
@@ -65,67 +67,28 @@ static void resize(const void *payload, size_t size) {
 }
 HULL_CHANNEL_HANDLER(2, input_resize) = { HULL_RECORD_RESIZE, resize };
 
-/* Bytes that make a read return: VMIN out of canonical mode. */
-struct need { long least; };
-static bool satisfied(void *argument) {
-    long available = line_available(&line);
-    return available < 0 || available >= ((struct need *)argument)->least || input_ended;
-}
-
-/* POSIX 11.1.4: a read in the background stops the reader's group, or fails where that cannot be. 0: the foreground. */
-static long stop_background(void) {
-    struct process *self = current_process();
-    if (self->group == foreground || !process_signal_group) return 0;
-    if (current_thread()->signal_mask & SIGNAL_BIT(SIGTTIN) || signal_action_is_ignore(self, SIGTTIN)) return -EIO;
-    process_signal_group(self->group, &(struct signal_info){ .number = SIGTTIN, .code = SI_KERNEL });
-    return -EINTR; /* made anew when it goes on */
+static bool ended(const struct line *unused) {
+    (void)unused;
+    return input_ended;
 }
 
 long terminal_read_lines(struct file *file, const struct iovec *vector, int count) {
-    long stopped = stop_background();
+    long stopped = job_control_check(&control, SIGTTIN);
     if (stopped) return stopped;
-    const struct linux_termios *t = &line.termios;
-    bool canonical = t->lflag & ICANON;
-    size_t wanted = 0;
-    for (int i = 0; i < count; i++) wanted += vector[i].length;
-    struct need need = { canonical ? 1 : t->cc[VMIN] };
-    if ((size_t)need.least > wanted) need.least = (long)wanted;
-    if (file->flags & O_NONBLOCK && !satisfied(&(struct need){ 1 })) return -EAGAIN;
-    if (!(file->flags & O_NONBLOCK)) {
-        uint64_t pause = canonical ? 0 : t->cc[VTIME] * 100000000ull;
-        if (pause && need.least > 0) { /* the clock runs from the first byte on */
-            int error = wait_until(&input_queue, satisfied, &(struct need){ 1 }, 0, true);
-            if (error) return error;
-        }
-        if (!need.least && pause) need.least = 1;
-        int error = need.least ? wait_until(&input_queue, satisfied, &need, pause ? clock_monotonic_ns() + pause : 0, true) : 0;
-        if (error && error != -ETIMEDOUT) return error;
-    }
-    long done = 0;
-    for (int i = 0; i < count; i++) {
-        uint8_t bytes[256], *to = vector[i].base;
-        size_t left = vector[i].length;
-        while (left) {
-            size_t piece = line_read(&line, bytes, left < sizeof bytes ? left : sizeof bytes);
-            if (user_copy_out(to, bytes, piece)) return done ? done : -EFAULT;
-            done += (long)piece;
-            to += piece;
-            left -= piece;
-            if (piece < sizeof bytes || (canonical && bytes[piece - 1] == '\n')) goto out;
-        }
-    }
-out:
-    input_grant(line_room(&line));
+    long done = line_wait_and_read(&line, &input_queue, ended, file, vector, count);
+    if (done >= 0) input_grant(line_room(&line));
     return done;
 }
 
 unsigned terminal_poll_lines(void) {
-    return (satisfied(&(struct need){ 1 }) ? POLLIN | POLLRDNORM : 0) | (input_ended ? POLLHUP : 0);
+    return (line_readable(&line) || input_ended ? POLLIN | POLLRDNORM : 0) | (input_ended ? POLLHUP : 0);
 }
 
 long terminal_write(unsigned descriptor, const void *program, size_t size) {
     uint8_t in[256], out[512];
     size_t done = 0;
+    long stopped = line.termios.lflag & TOSTOP ? job_control_check(&control, SIGTTOU) : 0;
+    if (stopped) return stopped;
     if (!(line.termios.oflag & OPOST)) return console_send(descriptor, program, size);
     while (done < size) {
         size_t piece = size - done < sizeof in ? size - done : sizeof in;
@@ -142,6 +105,8 @@ static long put(unsigned long argument, const void *from, size_t size) {
 
 static long set_modes(unsigned long argument, bool flush) {
     struct linux_termios next;
+    long stopped = job_control_check(&control, SIGTTOU);
+    if (stopped) return stopped;
     if (user_copy_in(&next, (const void *)argument, sizeof next)) return -EFAULT;
     if (flush) line_flush(&line);
     line.termios = next;
@@ -155,12 +120,6 @@ static long stream_ioctl(unsigned long request, unsigned long argument) {
     return request == FIONREAD ? put(argument, &available, sizeof available) : -ENOTTY;
 }
 
-static bool group_in_session(int group) {
-    for (struct process *p = &first_process; p; p = p->next)
-        if (p->group == group && p->session == current_process()->session) return true;
-    return false;
-}
-
 long terminal_ioctl(unsigned long request, unsigned long argument) {
     if (!console_is_terminal()) return stream_ioctl(request, argument);
     int number;
@@ -170,21 +129,16 @@ long terminal_ioctl(unsigned long request, unsigned long argument) {
     case TCSETSF: return set_modes(argument, true);
     case TIOCGWINSZ: return put(argument, &size_now, sizeof size_now);
     case TIOCSWINSZ: return user_copy_in(&size_now, (const void *)argument, sizeof size_now);
-    case TIOCGPGRP: return put(argument, &foreground, sizeof foreground);
-    case TIOCGSID: return put(argument, &current_process()->session, sizeof(int));
-    case TIOCSPGRP:
-        if (user_copy_in(&number, (const void *)argument, sizeof number)) return -EFAULT;
-        if (number <= 0) return -EINVAL;
-        if (!group_in_session(number)) return -EPERM;
-        foreground = number;
-        return 0;
     case FIONREAD:
         number = (int)line_available(&line);
         if (number < 0) number = 0;
         return put(argument, &number, sizeof number);
     case TIOCOUTQ: number = 0; return put(argument, &number, sizeof number);
-    case TCFLSH: if (argument != 1) line_flush(&line); return 0;
-    case TCSBRK: case TCSBRKP: case TCXONC: case TIOCSCTTY: case TIOCNOTTY: return 0;
+    case TCFLSH: case TCSBRK: case TCSBRKP: case TCXONC: {
+        long stopped = job_control_check(&control, SIGTTOU);
+        if (!stopped && request == TCFLSH && argument != 1) line_flush(&line);
+        return stopped;
     }
-    return -ENOTTY;
+    }
+    return job_control_ioctl(&control, request, argument);
 }

@@ -60,13 +60,13 @@ void net_device_serve(struct net_device *device) {
     device->serving = false;
 }
 
-static void flush(struct deferred *deferred) {
+static void flush_deferred(struct deferred *deferred) {
     struct net_device *device = (struct net_device *)((char *)deferred - offsetof(struct net_device, flushing));
     device->ops->flush(device);
 }
 
 void net_device_flush_soon(struct net_device *device) {
     if (device->serving) return;
-    device->flushing.run = flush;
+    device->flushing.run = flush_deferred;
     deferred_raise(&device->flushing);
 }

@@ -103,6 +103,18 @@ void netlink_deliver(struct netlink_socket *it, struct netlink_text *text) {
     *text = (struct netlink_text){0};
 }
 
+/* For mq_notify (mqueue, through a weak reference): a note that C libraries wait for in a socket of theirs. Nothing happens where it is no netlink socket. */
+void netlink_note(struct file *file, const void *bytes, size_t size);
+void netlink_note(struct file *file, const void *bytes, size_t size) {
+    struct socket *socket = socket_of(file);
+    if (!socket || socket->family != AF_NETLINK) return;
+    struct netlink_text text = {.bytes = kmalloc(size), .size = size, .room = size};
+    text.failed = !text.bytes;
+    if (text.bytes) memcpy(text.bytes, bytes, size);
+    netlink_deliver(netlink_of(socket), &text);
+    wait_queue_wake(&netlink_of(socket)->readers, -1);
+}
+
 static bool has_packet(void *argument) {
     struct netlink_socket *it = argument;
     return it->first || it->socket.error;

@@ -136,7 +136,7 @@ int overlay_copy_up(struct inode *inode, int64_t most) {
         remember(at);
         kfree(of->name);
         of->name = NULL;
-        if (is_kind(at, S_IFREG)) at->size = upper->size;
+        if (is_kind(at, S_IFREG) || is_kind(at, S_IFDIR)) at->size = upper->size;
     }
     return 0;
 }

@@ -60,6 +60,11 @@ static int has_below(struct inode *directory, const char *name, size_t length) {
     return 1;
 }
 
+/* What a directory's size says is its file system's matter. */
+static void resize(struct inode *directory) {
+    if (upper_of(directory)) directory->size = upper_of(directory)->size;
+}
+
 /* A name is about to be made: the directory is there above, and no whiteout of that name. */
 static int make_room(struct inode *directory, const char *name, size_t length) {
     int error = overlay_copy_up(directory, 0);
@@ -86,6 +91,7 @@ static int finish(struct inode *directory, const char *name, size_t length, stru
         made->rdev = OVERLAY_OPAQUE;
         directory->nlink++;
     }
+    resize(directory);
     return overlay_inode(directory->super, directory, name, length, NULL, made, out);
 }
 
@@ -113,6 +119,7 @@ static int link(struct inode *directory, const char *name, size_t length, struct
     struct inode *upper = upper_of(directory);
     if (!error) error = upper->ops->link(upper, name, length, upper_of(target));
     if (!error) target->nlink = upper_of(target)->nlink;
+    resize(directory);
     return error;
 }
 
@@ -168,6 +175,7 @@ static int unlink(struct inode *directory, const char *name, size_t length, stru
     if (!error && upper_of(victim)) error = upper->ops->unlink(upper, name, length, upper_of(victim));
     if (!error) error = put_whiteout(directory, name, length);
     if (!error) forget(directory, victim);
+    resize(directory);
     return error;
 }
 
@@ -214,6 +222,8 @@ static int rename(struct inode *from, const char *name, size_t length, struct in
     if (replaced) forget(to, replaced);
     if (is_kind(moved, S_IFDIR)) from->nlink--, to->nlink++;
     set_parent(moved, to);
+    resize(from);
+    resize(to);
     return 0;
 }
 
@@ -263,8 +273,8 @@ static int changed(struct inode *inode) {
 }
 
 static uint64_t blocks(struct inode *inode) {
-    (void)inode;
-    return 8;
+    struct inode *upper = layers_of(inode)->upper;
+    return upper && upper->ops->blocks ? upper->ops->blocks(upper) : 8;
 }
 
 /* Without a name, until it is linked. */

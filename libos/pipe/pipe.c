@@ -44,7 +44,7 @@ long pipe_take(struct pipe *pipe, uint32_t flags, const struct iovec *vector, in
         uint8_t *to = vector[i].base;
         size_t left = vector[i].length;
         while (left && pipe->tail != pipe->head) {
-            uint32_t at = pipe->head & (pipe->room - 1), piece = pipe->room - at;
+            uint32_t at = pipe->head & (pipe->size - 1), piece = pipe->size - at;
             if (piece > pipe->tail - pipe->head) piece = pipe->tail - pipe->head;
             if (piece > left) piece = (uint32_t)left;
             if (user_copy_out(to, pipe->ring + at, piece)) {
@@ -62,11 +62,34 @@ out:
     return done;
 }
 
+/* What it holds moves into a ring of another size. */
+static bool move(struct pipe *pipe, uint32_t size) {
+    uint32_t held = pipe->tail - pipe->head;
+    uint8_t *ring = kmalloc(size);
+    if (!ring) return false;
+    for (uint32_t i = 0; i < held; i++) ring[i] = pipe->ring[(pipe->head + i) & (pipe->size - 1)];
+    kfree(pipe->ring);
+    pipe->ring = ring;
+    pipe->head = 0;
+    pipe->tail = held;
+    pipe->size = size;
+    return true;
+}
+
+/* The ring is made larger by need: most pipes never hold more than a page. Without memory it stays as it is, for good. */
+static void grow(struct pipe *pipe, size_t more) {
+    uint64_t wanted = (uint64_t)(pipe->tail - pipe->head) + more;
+    uint32_t size = pipe->size;
+    while (size < wanted && size < pipe->room) size *= 2;
+    if (size > pipe->size && !move(pipe, size)) pipe->room = pipe->size;
+}
+
 /* Copies what fits; bytes or -EFAULT. */
 static long fill(struct pipe *pipe, const uint8_t *from, size_t size) {
     long done = 0;
+    if (pipe->size < pipe->room && size > pipe->size - (pipe->tail - pipe->head)) grow(pipe, size);
     while (size && pipe->tail - pipe->head < pipe->room) {
-        uint32_t at = pipe->tail & (pipe->room - 1), piece = pipe->room - at, fits = pipe->room - (pipe->tail - pipe->head);
+        uint32_t at = pipe->tail & (pipe->size - 1), piece = pipe->size - at, fits = pipe->room - (pipe->tail - pipe->head);
         if (piece > fits) piece = fits;
         if (piece > size) piece = (uint32_t)size;
         if (user_copy_in(pipe->ring + at, from, piece)) return done ? done : -EFAULT;
@@ -146,13 +169,7 @@ static long resize(struct pipe *pipe, unsigned long wanted) {
     if (wanted > PIPE_ROOM_MOST) return -EPERM;
     while (room < wanted) room *= 2;
     if (held > room) return -EBUSY;
-    uint8_t *ring = kmalloc(room);
-    if (!ring) return -ENOMEM;
-    for (uint32_t i = 0; i < held; i++) ring[i] = pipe->ring[(pipe->head + i) & (pipe->room - 1)];
-    kfree(pipe->ring);
-    pipe->ring = ring;
-    pipe->head = 0;
-    pipe->tail = held;
+    if (room < pipe->size && !move(pipe, room)) return -ENOMEM;
     pipe->room = room;
     wait_queue_wake(&pipe->writers, -1);
     return room;
@@ -196,12 +213,33 @@ static const struct file_ops write_ops = {
     .kind = "pipe", .write = pipe_write, .ioctl = pipe_ioctl, .fcntl = pipe_fcntl, .stat = pipe_stat, .poll = write_poll, .close = write_close,
 };
 
+struct pipe *fifo_pipe(const struct file *) __attribute__((weak)); /* by `fifo`: NULL when it is none */
+
+struct pipe *pipe_of_file(struct file *file) {
+    if (file->ops == &read_ops || file->ops == &write_ops) return file->data;
+    return fifo_pipe ? fifo_pipe(file) : NULL;
+}
+
+long pipe_wait_data(struct pipe *pipe, bool may_wait) {
+    int error = can_read(pipe) ? 0 : may_wait ? wait_until(&pipe->readers, can_read, pipe, 0, true) : -EAGAIN;
+    return error ? error : (long)(pipe->tail - pipe->head);
+}
+
+long pipe_wait_room(struct pipe *pipe, bool may_wait) {
+    struct demand demand = { pipe, 1 };
+    int error = can_write(&demand) ? 0 : may_wait ? wait_until(&pipe->writers, can_write, &demand, 0, true) : -EAGAIN;
+    if (error || pipe->reading) return error ? error : (long)pipe_room(pipe);
+    if (signal_raise) signal_raise(SIGPIPE);
+    return -EPIPE;
+}
+
 struct pipe *pipe_create(void) {
     static uint64_t serial = 1;
     struct pipe *pipe = kzalloc(sizeof *pipe);
     if (!pipe) return NULL;
     pipe->room = memory_total() < (8u << 20) ? PIPE_BUF : PIPE_ROOM;
-    pipe->ring = kmalloc(pipe->room);
+    pipe->size = PAGE_SIZE;
+    pipe->ring = kmalloc(pipe->size);
     pipe->serial = serial++;
     if (pipe->ring) return pipe;
     kfree(pipe);

@@ -15,6 +15,7 @@
 
 /* Absent where the signal component is. */
 extern __typeof(signal_mask_for_call) signal_mask_for_call __attribute__((weak));
+extern __typeof(signal_mask_call_end) signal_mask_call_end __attribute__((weak));
 #define SIGNAL_MASK_SIZE 8
 
 /* The mask of a p-form, until the call's signals have been delivered. 0, -EINVAL, -EFAULT. */
@@ -26,6 +27,8 @@ static long use_mask(const void *program, size_t size) {
     signal_mask_for_call(mask);
     return 0;
 }
+
+static long end_mask(long result) { return signal_mask_call_end ? signal_mask_call_end(result) : result; }
 
 #define WAITERS_A_BLOCK 16
 struct entry { struct waiter waiter; struct wait_queue *queue; struct poller *poller; };
@@ -91,6 +94,7 @@ static long poll_until(look look_at, void *set, uint64_t deadline) {
     HULL_NEEDS(input_component);
     struct poller poller;
     poller_start(&poller);
+    run_deferred(); /* what interrupts brought, also for who only looks */
     int ready = look_at(set, deadline ? &poller.wait : NULL);
     long error = poller.out_of_memory ? -ENOMEM : 0;
     while (!ready && deadline && !error) {
@@ -174,7 +178,7 @@ SYSCALL_DEFINE(ppoll, struct linux_pollfd *entries, unsigned count, struct linux
     if ((result = use_mask(mask, mask_size))) return result;
     result = poll_common(entries, count, deadline);
     write_left(timeout, 1, deadline);
-    return result;
+    return end_mask(result);
 }
 
 #define SELECT_WORDS (FILE_MAX_DESCRIPTORS / 64)
@@ -250,5 +254,5 @@ SYSCALL_DEFINE(pselect6, int count, void *in, void *out, void *exceptional, stru
     if ((result = use_mask(packed.mask, packed.size))) return result;
     result = select_common(count, (void *const[]){ in, out, exceptional }, deadline);
     write_left(timeout, 1, deadline);
-    return result;
+    return end_mask(result);
 }

@@ -2,6 +2,7 @@
 #include "proc-process/internal.h"
 #include "arch/arch.h"
 #include "clock/clock.h"
+#include "job-control/job_control.h"
 #include "process/process.h"
 #include "signal/signal.h"
 
@@ -17,11 +18,13 @@ char process_state(const struct process *process, const struct thread *thread) {
     return thread->state == THREAD_BLOCKED && thread != current_thread() ? 'S' : 'R';
 }
 
-/* By who has terminals: the component `input`, `pty`. */
-unsigned terminal_of(const struct process *, int *foreground) __attribute__((weak));
+unsigned pty_number_of(const struct terminal_control *) __attribute__((weak)); /* by `pty`; 0: none of its */
 unsigned process_terminal(const struct process *process, int *foreground) {
-    *foreground = -1;
-    return terminal_of ? terminal_of(process, foreground) : 0;
+    enum { CONSOLE = 5 << 8 | 1 };
+    *foreground = process->terminal && process->terminal->foreground ? process->terminal->foreground : -1;
+    if (!process->terminal) return 0;
+    unsigned number = pty_number_of ? pty_number_of(process->terminal) : 0;
+    return number ? number : CONSOLE;
 }
 
 static uint64_t ticks(uint64_t ns) { return ns / (1000000000 / HERTZ); }

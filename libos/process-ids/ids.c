@@ -65,6 +65,7 @@ SYSCALL_DEFINE(setsid, void) {
     struct process *self = current_process();
     for (struct process *p = &first_process; p; p = p->next)
         if (p->group == self->pid) return -EPERM;
+    self->terminal = NULL;
     return self->group = self->session = self->pid;
 }
 

@@ -5,6 +5,7 @@
 #include "cpu-time/cpu_time.h"
 #include "cpu-timers/cpu_timers.h"
 #include "file/file.h"
+#include "job-control/job_control.h"
 #include "memory/memory.h"
 #include "process/process.h"
 #include "vfs/vfs.h"
@@ -57,14 +58,23 @@ static void tell_parent(struct process *process, struct process *parent) {
     wait_queue_wake(&parent->family->changes, -1);
 }
 
+/* Who becomes the parent of its children: the nearest ancestor that asked for orphans (PR_SET_CHILD_SUBREAPER), else the first process. */
+static struct process *new_parent(const struct process *process) {
+    struct process *ancestor = process_find(process->parent_pid);
+    while (ancestor && ancestor != &first_process && !(ancestor->options.subreaper && ancestor->threads)) ancestor = process_find(ancestor->parent_pid);
+    return ancestor ? ancestor : &first_process;
+}
+
 static void give_children_away(struct process *process) {
+    struct process *heir = new_parent(process);
     for (struct process *p = first_process.next, *next; p; p = next) {
         next = p->next;
         if (p->parent_pid != process->pid || p == process) continue;
-        p->parent_pid = first_process.pid;
+        p->parent_pid = heir->pid;
+        job_control_given_away(p, process->group);
         if (p->family->ended) {
             p->family->exit_signal = SIGCHLD;
-            tell_parent(p, &first_process);
+            tell_parent(p, heir);
         } else if (p->family->death_signal) {
             signal_send(p, &(struct signal_info){.number = p->family->death_signal, .code = SI_USER});
         }
@@ -74,6 +84,7 @@ static void give_children_away(struct process *process) {
 /* The last thread has left. */
 static void finish(struct process *process) {
     struct family *family = process->family;
+    job_control_exit(process);
     if (itimer_end) itimer_end(process);
     if (posix_timers_end) posix_timers_end(process);
     if (cpu_timers_process_end) cpu_timers_process_end(process);

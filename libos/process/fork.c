@@ -13,7 +13,7 @@
 
 #define CLONE_CLEAR_SIGHAND 0x100000000ul
 #define CLONE_INTO_CGROUP 0x200000000ul
-enum { EXIT_SIGNAL = 0xff, SIGNAL_MOST = 64 };
+enum { EXIT_SIGNAL = 0xff, SIGNAL_MOST = 64, COPIES_SOON = 2 /* pages of a thread */ };
 
 /* Absent without file systems. */
 extern __typeof(mount_view_copy) mount_view_copy __attribute__((weak));
@@ -28,14 +28,22 @@ struct family first_family = {.references = 1, .process = &first_process};
 static void family_start(void) { first_process.family = &first_family; }
 HULL_INIT(6, family_start);
 
-/* As on Linux the limit is not for the superuser (setrlimit(2), RLIMIT_NPROC). */
-static bool too_many(void) {
-    if (!current_process()->credentials.uid) return false;
-    uint64_t count = 0, most = limit_processes ? limit_processes(current_process()) : ~0ull;
-    for (struct process *p = &first_process; p; p = p->next)
-        if (p->credentials.uid == current_process()->credentials.uid)
-            for (struct thread *t = p->threads; t; t = t->next) count++;
-    return count >= most;
+#pragma weak memory_reclaim
+
+/* 0, or why there may be no further process: RLIMIT_NPROC, which is not for the superuser (setrlimit(2)); or too little memory for what is copied only when it is written to, by the threads that are there. */
+static int refuse_more(uint64_t flags) {
+    uint64_t count = 0, of_user = 0;
+    for (struct process *p = &first_process; p; p = p->next) {
+        for (struct thread *t = p->threads; t; t = t->next) {
+            count++;
+            of_user += p->credentials.uid == current_process()->credentials.uid;
+        }
+    }
+    if (limit_processes && current_process()->credentials.uid && of_user >= limit_processes(current_process())) return -EAGAIN;
+    uint64_t least = (memory_total() >> 5) + count * COPIES_SOON * PAGE_SIZE, left = memory_free();
+    if (flags & CLONE_VM || left >= least) return 0;
+    if (memory_reclaim) memory_reclaim((least - left) >> PAGE_SHIFT);
+    return memory_free() < least ? -ENOMEM : 0;
 }
 
 static bool copy_groups(struct credentials *to) {
@@ -69,6 +77,9 @@ static struct process *copy_process(uint64_t flags) {
     p->parent_pid = self->pid;
     p->group = self->group;
     p->session = self->session;
+    p->terminal = self->terminal;
+    p->options = self->options;
+    p->options.subreaper = false;
     p->oom_adjust = self->oom_adjust;
     if (limits_get) {
         p->limits = self->limits;
@@ -115,10 +126,11 @@ long process_clone(const struct trap_frame *frame, const struct clone_request *r
     if (flags & CLONE_SIGHAND) return -EINVAL; /* shared actions without CLONE_THREAD */
     if (request->exit_signal > SIGNAL_MOST) return -EINVAL;
     if (current_process()->ending) return -EINTR;
-    if (too_many()) return -EAGAIN;
+    int error = refuse_more(flags);
+    if (error) return error;
     if (!(p = copy_process(flags))) return -ENOMEM;
     if (flags & CLONE_CLEAR_SIGHAND) signal_reset(p->signals);
-    int error = thread_create(p, frame, request, &thread);
+    error = thread_create(p, frame, request, &thread);
     if (error) {
         undo(p);
         return error;

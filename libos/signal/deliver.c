@@ -5,9 +5,11 @@
 #include "abi/boot_abi.h"
 #include "channel/channel.h"
 #include "init/init.h"
+#include "job-control/job_control.h"
 #include "wait/wait.h"
 
 #pragma weak process_changed
+#pragma weak job_control_orphaned
 
 static void signal_start(void) {
     signal_start_first();
@@ -33,6 +35,11 @@ static bool may_continue(void *argument) {
 static void stay_stopped(struct process *process) {
     struct wait_queue nobody = {0};
     wait_until(&nobody, may_continue, process, 0, false);
+}
+
+/* Nobody would continue a process of an orphaned group: of the signals that stop only SIGSTOP does. */
+static bool may_stop(int number) {
+    return number == SIGSTOP || (job_control_orphaned && !job_control_orphaned(current_process()->group, NULL));
 }
 
 static void stop(struct process *process, int number) {
@@ -73,7 +80,7 @@ void signal_deliver(struct trap_frame *frame) {
         if (action->handler == SIGNAL_DEFAULT) {
             switch (signal_default(info.number)) {
             case ACTION_END: machine_exit((uint32_t)info.number);
-            case ACTION_STOP: stop(current_process(), info.number); break;
+            case ACTION_STOP: if (may_stop(info.number)) stop(current_process(), info.number); break;
             default: break;
             }
             continue;
@@ -111,4 +118,16 @@ void signal_mask_for_call(uint64_t mask) {
     current_thread()->mask_saved = true;
     signal_set_mask(mask);
     arch_work = 1; /* so that the mask comes back even when no signal came */
+}
+
+/*
+ * Only a call that was interrupted keeps its mask until the handlers have their frames. Any other must not run handlers that only this mask let through; and a
+ * linked program, which runs on without a way out, must not keep the mask.
+ */
+long signal_mask_call_end(long result) {
+    if (result == -EINTR || !current_thread()->mask_saved) return result;
+    current_thread()->mask_saved = false;
+    signal_set_mask(signal_thread()->saved_mask);
+    signal_point();
+    return result;
 }

@@ -34,6 +34,8 @@ void posix_timer_taken(struct signal_info *);
 void signal_raise(int number); /* for the current thread, from the kernel (SIGPIPE …) */
 /* For ppoll, pselect, epoll_pwait, sigsuspend: this mask until the call's signals have been delivered. */
 void signal_mask_for_call(uint64_t mask);
+/* ... and at the end of such a call, with its result, which it returns: unless a signal interrupted the call, the old mask is back at once. */
+long signal_mask_call_end(long result);
 int signal_interrupted(void); /* by wait_until, when it gives up for a signal; not 0: the call goes on */
 /* Woken by each signal that comes to wait in a queue: for who waits for blocked ones (sigtimedwait, signalfd). */
 extern struct wait_queue signal_arrivals;

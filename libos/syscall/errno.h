@@ -138,4 +138,6 @@
 #define EDEADLOCK EDEADLK
 #define ENOTSUP EOPNOTSUPP
 
+/* Never seen by a program: a call that a signal interrupted, and that starts anew whatever the handler's flags say. Only with a signal pending. */
+#define ERESTARTNOINTR 513
 #endif

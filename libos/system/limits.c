@@ -1,7 +1,8 @@
 /*
  * Resource limits. Processes that have not changed theirs share the ones that all begin with; a fork shares its parent's until one of them
  * changes some. Enforced, through the functions below: how many processes (`process`), descriptors (`file`), bytes of address space (`vm`) and of a file (`vfs`)
- * there may be, and how much CPU time is used (`cpu-timers`). What nothing here exceeds is not enforced; the stack's size is fixed.
+ * there may be, and how much CPU time is used (`cpu-timers`). What nothing here exceeds is not enforced. The stack's limit counts for the next program (`exec`),
+ * as its size is fixed from then on.
  */
 #include "cpu-timers/cpu_timers.h"
 #include "memory/memory.h"
@@ -11,7 +12,7 @@
 #include "file/file.h"
 #include "vm/vm.h"
 
-enum { LIMIT_COUNT = 16, CPU = 0, FSIZE = 1, STACK = 3, CORE = 4, NPROC = 6, NOFILE = 7, MEMLOCK = 8, AS = 9, SIGPENDING = 11, MSGQUEUE = 12, NICE = 13, RTPRIO = 14 };
+enum { LIMIT_COUNT = 16, CPU = 0, FSIZE = 1, DATA = 2, STACK = 3, CORE = 4, NPROC = 6, NOFILE = 7, MEMLOCK = 8, AS = 9, SIGPENDING = 11, MSGQUEUE = 12, NICE = 13, RTPRIO = 14 };
 #define INFINITE (~0ull)
 struct rlimit64 { uint64_t current, most; };
 
@@ -53,6 +54,9 @@ uint64_t limit_processes(const struct process *process) { return limit(process, 
 /* By `file` and `vm`, through weak references: without limits of its own a process has the initial ones, which exceed nothing. */
 uint32_t limit_descriptors(const struct process *process) { return process->limits ? (uint32_t)process->limits->of[NOFILE].current : FILE_MAX_DESCRIPTORS; }
 uint64_t limit_file_size(const struct process *process) { return process->limits ? process->limits->of[FSIZE].current : INFINITE; }
+uint64_t limit_data(const struct process *process) { return process->limits ? process->limits->of[DATA].current : INFINITE; }
+uint64_t limit_stack(const struct process *process) { return limit(process, STACK)->current; } /* by `exec` */
+uint64_t limit_message_queues(const struct process *process) { return limit(process, MSGQUEUE)->current; } /* by `mqueue` */
 uint64_t limit_address_space(const struct process *process) { return process->limits ? process->limits->of[AS].current : INFINITE; }
 
 /* Limits of its own for a process; false when out of memory. */
@@ -67,11 +71,20 @@ static bool own(struct process *process) {
     return true;
 }
 
+/* Another's limits: the superuser's and its own user's matter (prlimit(2)). */
+static bool may_ask(const struct process *process) {
+    const struct credentials *self = &current_process()->credentials, *other = &process->credentials;
+    if (process == current_process() || !self->euid) return true;
+    return self->uid == other->uid && self->uid == other->euid && self->uid == other->suid && self->gid == other->gid && self->gid == other->egid &&
+           self->gid == other->sgid;
+}
+
 SYSCALL_DEFINE(prlimit64, int pid, unsigned resource, const struct rlimit64 *wanted, struct rlimit64 *old) {
     struct process *process = pid ? process_find(pid) : current_process();
     struct rlimit64 *l, before, now;
     if (resource >= LIMIT_COUNT) return -EINVAL;
     if (!process) return -ESRCH;
+    if (!may_ask(process)) return -EPERM;
     l = limit(process, resource);
     before = *l;
     if (wanted) {

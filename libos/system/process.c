@@ -11,12 +11,11 @@ enum { SET_PDEATHSIG = 1, GET_PDEATHSIG = 2, GET_DUMPABLE = 3, SET_DUMPABLE = 4,
        GET_NAME = 16, GET_SECCOMP = 21, CAPBSET_READ = 23, CAPBSET_DROP = 24, SET_TIMERSLACK = 29, GET_TIMERSLACK = 30,
        SET_CHILD_SUBREAPER = 36, GET_CHILD_SUBREAPER = 37, SET_NO_NEW_PRIVS = 38, GET_NO_NEW_PRIVS = 39, SET_THP_DISABLE = 41,
        GET_THP_DISABLE = 42 };
-static struct { int dumpable, keep_capabilities, subreaper, no_new_privileges, no_huge_pages; unsigned long slack; } state = {
-    .dumpable = 1, .slack = 50000};
+#define DEFAULT_SLACK 50000
 
-static long set_switch(int *where, unsigned long value) {
+static long set_switch(bool *where, unsigned long value) {
     if (value > 1) return -EINVAL;
-    *where = (int)value;
+    *where = value;
     return 0;
 }
 
@@ -25,6 +24,7 @@ static long give(unsigned long to, int value) { return user_copy_out((void *)to,
 SYSCALL_DEFINE(prctl, int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d) {
     (void)b, (void)c, (void)d;
     char *name = current_process()->name;
+    __typeof(&first_process.options) state = &current_process()->options;
     struct family *family = current_process()->family; /* without one there is no parent whose death could matter */
     switch (option) {
     case SET_PDEATHSIG:
@@ -32,10 +32,10 @@ SYSCALL_DEFINE(prctl, int option, unsigned long a, unsigned long b, unsigned lon
         if (family) family->death_signal = (int)a;
         return 0;
     case GET_PDEATHSIG: return give(a, family ? family->death_signal : 0);
-    case GET_DUMPABLE: return state.dumpable;
-    case SET_DUMPABLE: return set_switch(&state.dumpable, a);
-    case GET_KEEPCAPS: return state.keep_capabilities;
-    case SET_KEEPCAPS: return set_switch(&state.keep_capabilities, a);
+    case GET_DUMPABLE: return !state->undumpable;
+    case SET_DUMPABLE: return a > 1 ? -EINVAL : set_switch(&state->undumpable, !a);
+    case GET_KEEPCAPS: return state->keep_capabilities;
+    case SET_KEEPCAPS: return set_switch(&state->keep_capabilities, a);
     case SET_NAME: {
         char copy[16] = {0};
         long length = user_string_in(copy, (const char *)a, 15);
@@ -49,18 +49,18 @@ SYSCALL_DEFINE(prctl, int option, unsigned long a, unsigned long b, unsigned lon
     case CAPBSET_READ: return a > 40 ? -EINVAL : 1;
     case CAPBSET_DROP: return a > 40 ? -EINVAL : 0;
     case SET_TIMERSLACK:
-        state.slack = a ? a : 50000;
+        state->timer_slack = a;
         return 0;
-    case GET_TIMERSLACK: return (long)state.slack;
-    case SET_CHILD_SUBREAPER: return set_switch(&state.subreaper, !!a);
-    case GET_CHILD_SUBREAPER: return give(a, state.subreaper);
+    case GET_TIMERSLACK: return state->timer_slack ? (long)state->timer_slack : DEFAULT_SLACK;
+    case SET_CHILD_SUBREAPER: return set_switch(&state->subreaper, !!a);
+    case GET_CHILD_SUBREAPER: return give(a, state->subreaper);
     case SET_NO_NEW_PRIVS:
         if (a != 1) return -EINVAL;
-        state.no_new_privileges = 1;
+        state->no_new_privileges = true;
         return 0;
-    case GET_NO_NEW_PRIVS: return state.no_new_privileges;
-    case SET_THP_DISABLE: return set_switch(&state.no_huge_pages, !!a);
-    case GET_THP_DISABLE: return state.no_huge_pages;
+    case GET_NO_NEW_PRIVS: return state->no_new_privileges;
+    case SET_THP_DISABLE: return set_switch(&state->no_huge_pages, !!a);
+    case GET_THP_DISABLE: return state->no_huge_pages;
     default: return -EINVAL; /* SET_VMA (names of areas) as on a Linux without CONFIG_ANON_VMA_NAME */
     }
 }

@@ -32,9 +32,14 @@ struct process {
     bool executed;                /* since it was forked: its group is its own matter */
     struct thread *executing;     /* is in exec and waits for the others to end */
     struct interval_timers *timers; /* of the component `itimer`; NULL: none */
+    struct terminal_control *terminal; /* the controlling terminal; NULL: none */
     struct posix_timers *posix_timers; /* of the component `posix-timers`; NULL: none */
     struct limits *limits;        /* of the component `system`; NULL: what all begin with */
     int16_t oom_adjust;           /* -1000..1000, as oom_score_adj; inherited */
+    struct {                      /* prctl(2); timer_slack 0: the default */
+        bool undumpable, keep_capabilities, subreaper, no_new_privileges, no_huge_pages;
+        uint64_t timer_slack;
+    } options;
     struct usage ended, children;
     struct cpu_timer *cpu_timers; /* of the component `cpu-timers`, as the next two */
     uint64_t cpu_warned;          /* seconds of CPU time at which the next SIGXCPU is due */
@@ -54,9 +59,9 @@ struct thread {
     struct thread *run_next;       /* in the run queue */
     uintptr_t robust_list;
     enum thread_state state;       /* the scheduler's */
-    struct usage used;
     bool mask_saved;               /* a call's own signal mask is to be taken back on the way out */
     bool own_memory; /* a call passes on a buffer of the libOS: user_copy_* take its addresses, too */
+    struct usage used;             /* last: what is before it is reached by short addresses */
 };
 /* By the component `process`: ends the current process unless it is the first, for which this returns. */
 void process_exit(uint32_t wait_status);

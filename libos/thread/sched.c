@@ -1,5 +1,5 @@
 /*
- * The scheduler. Owns the run queue (threads that are ready and do not run) and the time slice: a timer that is only armed while the queue
+ * The scheduler. Owns the run queues (threads that are ready and do not run) and the time slice: a timer that is only armed while the queue
  * is not empty. Its interrupt raises a bottom half that puts the running thread behind the others; bottom halves run at safe points, so
  * the libOS is never preempted in its middle.
  */
@@ -15,8 +15,17 @@
 bool deferred_waiting(void);
 #pragma GCC visibility pop
 
-static struct thread *first, *last;
+/*
+ * Threads that were woken go before those that used up a slice, so that among many that compute one that mostly sleeps still answers at once;
+ * but of so many turns in a row one is a computing thread's.
+ */
+enum { WOKEN, SPENT, QUEUES };
+#define WOKEN_IN_A_ROW 8
+static struct queue { struct thread *first, *last; } queues[QUEUES];
+static unsigned woken_in_a_row;
 static struct thread *gone; /* runs no more, but until the switch away from it on its own stack */
+
+static bool somebody(void) { return queues[WOKEN].first || queues[SPENT].first; }
 
 static void preempt(struct deferred *deferred) {
     (void)deferred;
@@ -26,16 +35,16 @@ static struct deferred preemption = {.run = preempt};
 
 static void slice_over(struct timer *timer) {
     (void)timer;
-    if (first) deferred_raise(&preemption);
+    if (somebody()) deferred_raise(&preemption);
 }
 static struct timer slice = {.run = slice_over};
 
-static void enqueue(struct thread *thread) {
+static void enqueue(struct thread *thread, struct queue *queue) {
     thread->state = THREAD_READY;
     thread->run_next = NULL;
-    if (first) last->run_next = thread;
-    else first = thread;
-    last = thread;
+    if (queue->first) queue->last->run_next = thread;
+    else queue->first = thread;
+    queue->last = thread;
     if (!slice.link) {
         slice.deadline_ns = clock_monotonic_ns() + SLICE_NS;
         timer_add(&slice);
@@ -43,7 +52,23 @@ static void enqueue(struct thread *thread) {
 }
 
 void sched_ready(struct thread *thread) {
-    if (thread->state == THREAD_BLOCKED) enqueue(thread);
+    if (thread->state == THREAD_BLOCKED) enqueue(thread, &queues[WOKEN]);
+}
+
+void sched_hurry(struct thread *thread) {
+    sched_ready(thread);
+    for (unsigned i = 0; i < QUEUES; i++) {
+        struct thread *before = NULL;
+        for (struct thread *at = queues[i].first; at; before = at, at = at->run_next) {
+            if (at != thread) continue;
+            *(before ? &before->run_next : &queues[i].first) = at->run_next;
+            if (queues[i].last == at) queues[i].last = before;
+            at->run_next = queues[WOKEN].first;
+            if (!queues[WOKEN].first) queues[WOKEN].last = at;
+            queues[WOKEN].first = at;
+            return;
+        }
+    }
 }
 
 void sched_resumed(void) {
@@ -57,16 +82,24 @@ void sched_resumed(void) {
 
 void cpu_time_switch(struct thread *from, struct thread *to, bool voluntary) __attribute__((weak)); /* by `cpu-time` */
 
+static struct thread *take(void) {
+    bool woken = queues[WOKEN].first && (woken_in_a_row < WOKEN_IN_A_ROW || !queues[SPENT].first);
+    struct queue *queue = &queues[woken ? WOKEN : SPENT];
+    woken_in_a_row = woken ? woken_in_a_row + 1 : 0;
+    struct thread *next = queue->first;
+    queue->first = next->run_next;
+    return next;
+}
+
 /* Interrupts off. Idles until a thread is ready, which may be the current one. */
 static void run_next(void) {
     struct thread *self = current_thread();
-    bool slept = !first, waits = self->state == THREAD_BLOCKED;
-    while (!first) {
+    bool slept = !somebody(), waits = self->state == THREAD_BLOCKED;
+    while (!somebody()) {
         if (deferred_waiting()) run_deferred();
         else arch_idle();
     }
-    struct thread *next = first;
-    first = next->run_next;
+    struct thread *next = take();
     if (cpu_time_switch && (next != self || slept)) cpu_time_switch(self, next, waits);
     next->state = THREAD_RUNNING;
     if (next == self) return;
@@ -85,8 +118,8 @@ void sched_block(void) {
 
 void sched_yield_to_others(void) {
     unsigned long flags = arch_irq_save();
-    if (first) {
-        enqueue(current_thread());
+    if (somebody()) {
+        enqueue(current_thread(), &queues[SPENT]);
         run_next();
     }
     arch_irq_restore(flags);

@@ -32,5 +32,6 @@ _Noreturn void thread_gone(void); /* after thread_release: never runs again, its
 /* The scheduler. */
 void sched_block(void); /* interrupts off; returns when the thread was made ready */
 void sched_ready(struct thread *thread);
+void sched_hurry(struct thread *thread); /* and it is the next to run: whose end gives others what they wait for */
 void sched_yield_to_others(void);
 #endif

@@ -25,6 +25,9 @@ static struct entry *find(struct directory *directory, const char *name, size_t 
     return NULL;
 }
 
+/* As Linux has it: what `ls -l` shows of a directory grows with its entries. */
+static void resize(struct inode *inode) { inode->size = 40 + 20 * (int64_t)of(inode)->count; }
+
 /* A table that cannot grow still works, only slower. */
 static void grow(struct directory *directory) {
     uint32_t count = directory->bucket_count * 4;
@@ -91,6 +94,7 @@ static struct inode *make_directory(struct superblock *super, uint32_t mode, str
     directory->parent = parent ? parent : inode;
     inode->data = directory;
     inode->nlink = 2;
+    resize(inode);
     return inode;
 }
 
@@ -122,6 +126,7 @@ static int enter(struct inode *directory, const char *name, size_t length, struc
         if (is_directory(inode)) inode->mode |= S_ISGID;
     }
     if (is_directory(inode)) directory->nlink++;
+    resize(directory);
     inode_get(*out = inode);
     return 0;
 }
@@ -171,6 +176,7 @@ static int directory_link(struct inode *directory, const char *name, size_t leng
     if (error) return error;
     inode_get(target);
     target->nlink++;
+    resize(directory);
     return 0;
 }
 
@@ -189,6 +195,7 @@ static int directory_unlink(struct inode *directory, const char *name, size_t le
     if (!entry || entry->inode != victim) return -ENOENT;
     if (victim->ops == &tmpfs_directory_ops && of(victim)->count) return -ENOTEMPTY;
     take_out(of(directory), entry);
+    resize(directory);
     forget(directory, victim);
     return 0;
 }
@@ -217,6 +224,8 @@ static int directory_rename(struct inode *from, const char *name, size_t length,
         if (error) return error;
     }
     take_out(of(from), entry);
+    resize(from);
+    resize(to);
     if (moved_directory) {
         of(moved)->parent = to;
         from->nlink--;

@@ -5,12 +5,22 @@
 static uint64_t all_pages;
 uint64_t tmpfs_pages(void) { return all_pages; }
 
+#pragma weak memory_reclaim
+
+/* Files do not take the last memory: who writes gets an error, not the next who touches a page of its own an end. */
+static bool has_room(void) {
+    uint64_t left = memory_free(), least = TMPFS_LEAVES;
+    if (left < least && memory_reclaim) memory_reclaim((least - left) >> PAGE_SHIFT);
+    return left >= least || memory_free() >= least;
+}
+
 /* The page at `index`, made when the file system may still grow. */
 static int page_at(struct inode *inode, uint64_t index, uint64_t *physical) {
     struct content *content = inode->data;
     struct tmpfs_limits *limits = tmpfs_limits_of(inode->super);
     if ((*physical = content_find(content, index))) return 0;
     if (limits->pages_most && limits->pages >= limits->pages_most) return -ENOSPC;
+    if (!has_room()) return -ENOSPC;
     int error = content_get(content, index, physical);
     if (!error) {
         limits->pages++;
@@ -143,5 +153,6 @@ struct inode *tmpfs_file_create(struct superblock *super, uint32_t mode) {
         return NULL;
     }
     inode->data = content;
+    inode->seals = SEAL_KIND | SEAL_SEAL; /* memfd_create allows more */
     return inode;
 }

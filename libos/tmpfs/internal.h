@@ -30,4 +30,5 @@ int tmpfs_attribute_holder(struct inode *, bool changes, struct inode **out);
 bool tmpfs_inode_allowed(struct superblock *); /* and counts it */
 void tmpfs_inode_gone(struct superblock *);
 struct inode *tmpfs_root_create(struct superblock *, uint32_t mode);
+#define TMPFS_LEAVES (memory_total() >> 5) /* bytes of memory that files leave to programs */
 #endif

@@ -20,9 +20,10 @@ void tmpfs_inode_gone(struct superblock *super) {
 
 static void statfs(struct superblock *super, struct linux_statfs *out) {
     const struct tmpfs_limits *limits = tmpfs_limits_of(super);
+    uint64_t left = memory_free() > TMPFS_LEAVES ? (memory_free() - TMPFS_LEAVES) / PAGE_SIZE : 0;
     out->type = MAGIC;
     out->blocks = limits->pages_most ? limits->pages_most : memory_total() / PAGE_SIZE;
-    out->bfree = limits->pages_most ? limits->pages_most - limits->pages : memory_free() / PAGE_SIZE;
+    out->bfree = limits->pages_most ? limits->pages_most - limits->pages : left;
     out->bavail = out->bfree;
     out->files = limits->inodes_most ? limits->inodes_most : memory_total() / PAGE_SIZE;
     out->ffree = out->files > limits->inodes ? out->files - limits->inodes : 0;

@@ -19,9 +19,8 @@ static long with_path(int directory, const char *program_path, int flags, action
 
 static long with_descriptor(int descriptor, action act, void *argument) {
     struct file *file = file_lookup(descriptor);
-    if (!file) return -EBADF;
-    struct open_file *open = file_open_of(file);
-    return open ? act(open->path, argument) : -EINVAL;
+    const struct path *place = file ? file_place(file) : NULL;
+    return !file ? -EBADF : place ? act(*place, argument) : -EINVAL;
 }
 
 static bool empty_path(const char *program_path, int flags) {
@@ -165,6 +164,7 @@ static long mode_path(struct path path, void *argument) {
     if (is_symlink(inode)) return -EOPNOTSUPP;
     uint32_t mode = *(uint32_t *)argument & 07777;
     if (current_process()->credentials.euid && !in_group(inode->gid)) mode &= ~(uint32_t)S_ISGID; /* chmod(2) */
+    if (inode->seals & SEAL_EXEC && (inode->mode ^ mode) & 0111) return -EPERM;
     inode->mode = (inode->mode & S_IFMT) | mode;
     return changed(path, IN_ATTRIB);
 }

@@ -104,6 +104,8 @@ int inode_truncate(struct inode *inode, int64_t size) {
     if (size < 0) return -EINVAL;
     if (is_directory(inode)) return -EISDIR;
     if (!is_regular(inode) || !inode->ops->truncate) return -EINVAL;
+    if (inode->seals & SEAL_SHRINK && size < inode->size) return -EPERM;
+    if (inode->seals & SEAL_GROW && size > inode->size) return -EPERM;
     int64_t end = size;
     int error = size > inode->size ? inode_check_size(size, &end) : 0;
     if (!error) error = inode->ops->truncate(inode, size);

@@ -87,6 +87,8 @@ extern __typeof(fifo_open) fifo_open __attribute__((weak));
 #define O_MADE 0x40000000 /* within: the file was just made, its mode does not limit this opening */
 int open_path(struct path path, uint32_t flags, struct file **out); /* takes the path's reference in any case */
 bool file_is_vfs(const struct file *);
+const struct path *file_place(struct file *); /* where it was opened, also a device; NULL: nowhere */
+void file_set_place(struct file *, struct path place); /* a copy, when there is memory for it */
 struct open_file *file_open_of(struct file *); /* NULL when it is not a VFS file */
 int open_at(int directory, const char *text, uint32_t flags, uint32_t mode, struct file **out);
 void inode_refresh(struct inode *); /* where others change it; an error leaves what is known */
@@ -94,6 +96,7 @@ void inode_fill_stat(struct inode *, struct linux_stat *out);
 int inode_check_size(int64_t start, int64_t *end); /* RLIMIT_FSIZE for [start, *end), shortened to it; else -EFBIG, with SIGXFSZ */
 int inode_truncate(struct inode *, int64_t size);
 void xattrs_free(struct inode *);
+long inode_seals(struct file *, unsigned command, unsigned long seals); /* F_ADD_SEALS, F_GET_SEALS */
 long path_text(struct path path, char *out, size_t room);
 extern struct mount *first_mount;
 void mount_view_start(struct path root); /* the first process's root and working directory */

@@ -64,6 +64,11 @@ static long regular_write(struct file *file, const struct iovec *vector, int cou
     if (__builtin_add_overflow(at, room, &end)) end = INT64_MAX;
     long done = room ? inode_check_size(at, &end) : 0;
     if (done) return done;
+    if (room && inode->seals & (SEAL_WRITE | SEAL_FUTURE_WRITE)) return -EPERM;
+    if (room && inode->seals & SEAL_GROW && end > inode->size) { /* as Linux: whole pages that lie within, then no more */
+        end = inode->size & ~(int64_t)(PAGE_SIZE - 1);
+        if (end <= at) return -EPERM;
+    }
     room = (size_t)(end - at);
     for (int i = 0; i < count; i++) {
         if (!vector[i].length) continue;
@@ -139,8 +144,12 @@ static long regular_ioctl(struct file *file, unsigned long request, unsigned lon
     return user_copy_out((void *)argument, &number, sizeof number);
 }
 
+static long regular_fcntl(struct file *file, unsigned command, unsigned long argument) {
+    return command == F_ADD_SEALS || command == F_GET_SEALS ? inode_seals(file, command, argument) : -EINVAL;
+}
+
 static const struct file_ops regular_ops = {
-    .kind = "file", .read = regular_read, .write = regular_write, .ioctl = regular_ioctl, .seek = regular_seek, .stat = any_stat,
+    .kind = "file", .read = regular_read, .write = regular_write, .ioctl = regular_ioctl, .fcntl = regular_fcntl, .seek = regular_seek, .stat = any_stat,
     .close = any_close, .get_page = regular_get_page, .sync = regular_sync,
 };
 
@@ -225,6 +234,7 @@ int open_path(struct path path, uint32_t flags, struct file **out) {
         if (!error && (inode->mode & S_IFMT) == S_IFIFO) return open_fifo(path, flags & ~(uint32_t)(O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC), out);
         if (!error && is_device(inode)) {
             error = path.mount->flags & MOUNT_NO_DEVICES ? -EACCES : device_open(inode, flags & ~(uint32_t)(O_CREAT | O_EXCL | O_TRUNC | O_CLOEXEC), out);
+            if (!error && (*out)->references == 1) file_set_place(*out, path);
             path_put(path);
             return error;
         }

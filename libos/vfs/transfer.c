@@ -37,10 +37,56 @@ long vfs_file_path(struct file *file, char *out, size_t room) {
     return length < 0 ? length : length - 1;
 }
 
-int vfs_path_of(struct file *file, struct path *out) {
+/*
+ * Where devices were opened. Their files are their drivers', and struct file is in images without names, too: so the places are kept here, by file, and go with it through its
+ * release.
+ */
+#define PLACE_BUCKETS 64
+struct place { struct place *next; struct file *file; struct path path; void (*release)(struct file *); };
+static struct place *places[PLACE_BUCKETS];
+
+static struct place **place_of(struct file *file) {
+    struct place **at = &places[(uintptr_t)file / sizeof *file % PLACE_BUCKETS];
+    while (*at && (*at)->file != file) at = &(*at)->next;
+    return at;
+}
+
+static void forget_place(struct file *file) {
+    struct place **at = place_of(file), *place = *at;
+    *at = place->next;
+    path_put(place->path);
+    if (place->release) place->release(file);
+    kfree(place);
+}
+
+const struct path *file_place(struct file *file) {
     struct open_file *open = file_open_of(file);
-    if (!open) return -ENXIO;
-    path_get(*out = open->path);
+    if (open) return &open->path;
+    struct place *place = file->release == forget_place ? *place_of(file) : NULL;
+    return place ? &place->path : NULL;
+}
+
+void file_set_place(struct file *file, struct path path) {
+    struct place *place = file->release == forget_place ? NULL : kmalloc(sizeof *place);
+    if (!place) return;
+    struct place **first = &places[(uintptr_t)file / sizeof *file % PLACE_BUCKETS];
+    *place = (struct place){ *first, file, path, file->release };
+    *first = place;
+    path_get(path);
+    file->release = forget_place;
+}
+
+int vfs_path_of(struct file *file, struct path *out) {
+    const struct path *place = file_place(file);
+    if (!place) return -ENXIO;
+    path_get(*out = *place);
+    return 0;
+}
+
+int vfs_stat_of(struct file *file, struct linux_stat *out) {
+    const struct path *place = file_place(file);
+    if (!place) return -ENXIO;
+    inode_fill_stat(place->dentry->inode, out);
     return 0;
 }
 
@@ -201,6 +247,8 @@ SYSCALL_DEFINE(fallocate, int descriptor, int mode, int64_t start, int64_t lengt
     if ((kind && !punch && !zero) || !inode->ops->allocate) return -EOPNOTSUPP;
     long error = 0;
     int64_t size = inode->size;
+    if (inode->seals & (SEAL_WRITE | SEAL_FUTURE_WRITE) && (punch || zero)) return -EPERM;
+    if (inode->seals & SEAL_GROW && end > size && !(mode & FALLOC_KEEP_SIZE)) return -EPERM;
     if (zero) error = inode->ops->allocate(inode, start, length, true);
     if (!error && !(mode & FALLOC_KEEP_SIZE) && end > size) error = inode_truncate(inode, end);
     if (!error) error = inode->ops->allocate(inode, start, length, punch);

@@ -78,8 +78,11 @@ struct inode {
     struct inode_locks *locks; /* of the component `file-locks`; NULL: none */
     struct inotify_watch *watches; /* of the component `inotify`; NULL: none */
     struct extended *xattrs;   /* vfs's; NULL: none */
+    uint8_t seals;             /* SEAL_*; only files that live in memory have some */
     bool linkable;             /* has no name, and may get one (O_TMPFILE) */
 };
+/* fcntl(2)'s F_SEAL_*. SEAL_KIND: seals can be asked for at all. */
+enum { SEAL_SEAL = 1, SEAL_SHRINK = 2, SEAL_GROW = 4, SEAL_WRITE = 8, SEAL_FUTURE_WRITE = 16, SEAL_EXEC = 32, SEAL_ALL = 63, SEAL_KIND = 128 };
 struct super_ops {
     void (*statfs)(struct superblock *, struct linux_statfs *out);
     size_t (*options)(struct superblock *, char *out, size_t room); /* ",size=1024k": what it adds in /proc/mounts; absent: nothing */
@@ -134,6 +137,7 @@ long vfs_read_at(struct file *, void *to, size_t size, int64_t position);
 /* The path by which a file was opened, as getcwd gives it: length or -errno. -EINVAL for files without one. */
 long vfs_file_path(struct file *, char *out, size_t room);
 int vfs_path_of(struct file *, struct path *out); /* referenced; -ENXIO for files without one */
+int vfs_stat_of(struct file *, struct linux_stat *out); /* of the place where it was opened, also a device's; -ENXIO: none */
 void vfs_path_get(struct path);
 void vfs_path_put(struct path);
 unsigned vfs_mount_id(struct file *); /* as in mountinfo; 0 for files without a path */

@@ -3,6 +3,7 @@
  */
 #include "vm/internal.h"
 #include "channel/channel.h"
+#include "process/shortage.h"
 #include "signal/signal.h"
 
 enum { SEGV_MAPERR = 1, SEGV_ACCERR = 2, BUS_ADRERR = 2 };
@@ -11,15 +12,24 @@ enum { AROUND = 16 }; /* pages of a file that one read fault maps, when they are
 static uint8_t zero_page[PAGE_SIZE] __attribute__((aligned(4096))); /* never mapped writable */
 
 #pragma weak signal_raise
+#pragma weak process_relieve
+
+enum { AGAIN = -1 }; /* memory was had meanwhile: look at the areas anew */
 
 /*
- * The guest's memory is used up and the program touches more than was promised to it: its end, as by Linux's OOM killer, with a reason.
- * The first process ends on the spot, and the machine with it; another one on its way out of the libOS.
+ * The guest's memory is used up and a program touches more than was promised to it: an end, as by Linux's OOM killer, with a reason.
+ * Where there are several processes, it is that of the one that has most. The first process ends on the spot, and the machine with it;
+ * another one on its way out of the libOS.
  */
 static int out_of_memory(void) {
+    if (process_relieve && current_process()->family) {
+        if (process_relieve() == SHORTAGE_OVER) return AGAIN;
+        signal_raise(SIGKILL);
+        return SIGKILL << 8;
+    }
     unsigned total = (unsigned)(memory_total() >> 20), used = (unsigned)((memory_total() - memory_free()) >> 20);
-    log_line("out of memory: guest has %u MiB, %u MiB used; process %u (%s) ends; give more with -m", total, used,
-             (unsigned)current_process()->pid, current_process()->name);
+    log_line("out of memory: guest has %u MiB, %u MiB used; process %u (%s), which has %u MiB, ends; give more with -m", total, used,
+             (unsigned)current_process()->pid, current_process()->name, (unsigned)(current_space()->resident >> (20 - PAGE_SHIFT)));
     if (current_process() == &first_process || !signal_raise) machine_exit(SIGKILL);
     signal_raise(SIGKILL);
     return SIGKILL << 8;
@@ -98,7 +108,7 @@ static int fault_file(struct address_space *space, const struct vm_area *area, u
     return error;
 }
 
-int vm_fault_in(struct address_space *space, uintptr_t address, unsigned access) {
+static int fault_in(struct address_space *space, uintptr_t address, unsigned access) {
     struct vm_area *area = areas_find(&space->areas, address);
     if (!area || area->start > address || area->flags & VM_GUARD) return SIGSEGV << 8 | SEGV_MAPERR;
     unsigned protection = table_protection(area->protection), old;
@@ -118,6 +128,13 @@ int vm_fault_in(struct address_space *space, uintptr_t address, unsigned access)
     if (area->file) return fault_file(space, area, at, access, protection);
     if (access == MAP_WRITE) return map_fresh(space, at, NULL, protection);
     return map_page(space, at, virt_to_phys(zero_page), protection & ~(unsigned)MAP_WRITE);
+}
+
+int vm_fault_in(struct address_space *space, uintptr_t address, unsigned access) {
+    int code;
+    do code = fault_in(space, address, access);
+    while (code == AGAIN);
+    return code;
 }
 
 int vm_fault_reason;

@@ -23,6 +23,7 @@ extern __typeof(file_create) file_create __attribute__((weak));
 struct file *shared_memory_create(void) __attribute__((weak));
 
 extern __typeof(limit_address_space) limit_address_space __attribute__((weak));
+extern __typeof(limit_data) limit_data __attribute__((weak));
 
 enum { MAP_SHARED = 1, MAP_PRIVATE = 2, MAP_SHARED_VALIDATE = 3, MAP_TYPE = 15, MAP_FIXED = 0x10, MAP_ANONYMOUS = 0x20,
        MAP_GROWSDOWN = 0x100, MAP_LOCKED = 0x2000, MAP_NORESERVE = 0x4000, MAP_POPULATE = 0x8000, MAP_FIXED_NOREPLACE = 0x100000 };

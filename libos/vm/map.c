@@ -3,7 +3,7 @@
  */
 #include "vm/internal.h"
 
-enum { O_ACCMODE = 3, O_RDONLY = 0, O_WRONLY = 1 };
+enum { O_ACCMODE = 3, O_RDONLY = 0, O_WRONLY = 1, F_GET_SEALS = 1034, F_SEAL_WRITE = 8, F_SEAL_FUTURE_WRITE = 16 };
 enum { MREMAP_MAYMOVE = 1, MREMAP_FIXED = 2, MREMAP_DONTUNMAP = 4 };
 
 /* Would `extra` more bytes exceed RLIMIT_AS? Adds up what is mapped only where a limit is set. */
@@ -14,9 +14,24 @@ static bool exceeds_limit(struct address_space *space, uint64_t extra) {
     return extra > most;
 }
 
+/* Would `extra` more bytes of memory that is the program's own to write exceed RLIMIT_DATA? The stack does not count. */
+static bool exceeds_data_limit(struct address_space *space, uint64_t extra) {
+    uint64_t most = limit_data ? limit_data(current_process()) : ~0ull;
+    if (!~most) return false;
+    for (struct vm_area *area = areas_find(&space->areas, 0); area; area = areas_find(&space->areas, area->end))
+        if (area->protection & PROT_WRITE && !(area->flags & VM_SHARED) && area->start < space->mmap_top) extra += area->end - area->start;
+    return extra > most;
+}
+
 /* Is all of the range the program's own reservation (mapped already)? Then turning it writable is not a fresh demand. */
 static bool is_reservation(struct address_space *space, uintptr_t start, size_t size) {
     return vm_covered(space, start, start + size);
+}
+
+/* Has the file been sealed against writing (fcntl(2))? */
+static bool sealed(struct file *file) {
+    long seals = file->ops->fcntl ? file->ops->fcntl(file, F_GET_SEALS, 0) : 0;
+    return seals > 0 && seals & (F_SEAL_WRITE | F_SEAL_FUTURE_WRITE);
 }
 
 /* The file behind the mapping, referenced, or NULL for anonymous memory. */
@@ -31,6 +46,7 @@ static long mapping_file(int type, unsigned protection, unsigned flags, int desc
     unsigned mode = file->flags & O_ACCMODE;
     if (mode == O_WRONLY || (type != MAP_PRIVATE && protection & PROT_WRITE && mode == O_RDONLY)) return -EACCES;
     if (!file->ops->get_page) return -ENODEV;
+    if (type != MAP_PRIVATE && protection & PROT_WRITE && sealed(file)) return -EPERM;
     file_get(file);
     *out = file;
     return 0;
@@ -60,6 +76,7 @@ SYSCALL_DEFINE(mmap, uintptr_t hint, size_t length, unsigned long protection, un
     if (!length || !page_aligned(offset) || type < MAP_SHARED || type > MAP_SHARED_VALIDATE) return -EINVAL;
     size_t size = page_up(length);
     if (!size || size > VM_HIGHEST || exceeds_limit(space, flags & MAP_FIXED ? 0 : size)) return -ENOMEM;
+    if (type == MAP_PRIVATE && protection & PROT_WRITE && !(flags & MAP_FIXED) && exceeds_data_limit(space, size)) return -ENOMEM;
     if (!(flags & MAP_ANONYMOUS) && offset + size < offset) return -EOVERFLOW;
     protection &= PROT_READ | PROT_WRITE | PROT_EXEC;
     struct file *file;
@@ -113,6 +130,11 @@ static void protect_pages(struct address_space *space, const struct vm_area *are
     }
 }
 
+static bool may_write(struct file *file) {
+    if ((file->flags & O_ACCMODE) == O_RDONLY) return false;
+    return !sealed(file);
+}
+
 SYSCALL_DEFINE(mprotect, uintptr_t start, size_t length, unsigned long protection) {
     struct address_space *space = current_space();
     size_t size = page_up(length);
@@ -123,7 +145,7 @@ SYSCALL_DEFINE(mprotect, uintptr_t start, size_t length, unsigned long protectio
     uintptr_t end = start + size;
     if (!vm_covered(space, start, end)) return -ENOMEM;
     for (struct vm_area *area = areas_find(&space->areas, start); area && area->start < end; area = areas_find(&space->areas, area->end)) {
-        if (area->file && area->flags & VM_SHARED && protection & PROT_WRITE && (area->file->flags & O_ACCMODE) == O_RDONLY)
+        if (area->file && area->flags & VM_SHARED && protection & PROT_WRITE && !may_write(area->file))
             return -EACCES;
     }
     if (vm_cut(space, start, end)) return -ENOMEM;
@@ -227,7 +249,7 @@ SYSCALL_DEFINE(brk, uintptr_t wanted) {
     if (now < old && vm_unmap(space, now, old - now)) return (long)space->brk_end;
     if (now > old) {
         struct vm_area *next = areas_find(&space->areas, old);
-        if ((next && next->start < now + PAGE_SIZE) || exceeds_limit(space, now - old) || vm_charge(now - old, 0))
+        if ((next && next->start < now + PAGE_SIZE) || exceeds_limit(space, now - old) || exceeds_data_limit(space, now - old) || vm_charge(now - old, 0))
             return (long)space->brk_end;
         if (vm_map(space, old, now - old, PROT_READ | PROT_WRITE, VM_CHARGED, NULL, 0)) {
             vm_uncharge(now - old, 0);

@@ -153,9 +153,23 @@ bool vm_covered(struct address_space *space, uintptr_t start, uintptr_t end) {
     return true;
 }
 
+/*
+ * Where a space's files lie: drawn anew for each, but once a boot where code is translated (QEMU's TCG). There translations belong to addresses:
+ * with others at each exec, each exec translates its loader and its libraries again, which takes four fifths of its time.
+ */
+uint64_t vm_layout_random(void) {
+    static uint64_t of_boot;
+    uint64_t random;
+    entropy_fill(&random, sizeof random);
+    if (!arch_translates_code()) return random;
+    if (!of_boot) of_boot = random | 1ull << 63;
+    return of_boot;
+}
+
 void vm_space_randomise(struct address_space *space) {
     uint64_t random[2];
     entropy_fill(random, sizeof random);
+    random[0] = vm_layout_random();
     space->areas.seed = (uint32_t)(random[1] >> 32);
     /* As Linux: 28 bits of pages. The stack has its own place above. */
     space->mmap_top = VM_HIGHEST - (17ul << 30) - ((random[0] & 0xfffffff) << PAGE_SHIFT);

@@ -41,6 +41,7 @@ struct address_space *vm_space_first(void);            /* the boot page tables' 
 void vm_space_put(struct address_space *);             /* last reference: unmaps everything, frees the tables */
 struct address_space *vm_space_copy(struct address_space *); /* fork: copy on write; NULL when out of memory */
 void vm_space_randomise(struct address_space *);       /* draws mmap_top */
+uint64_t vm_layout_random(void);                       /* for the place of what a program and its libraries are mapped at; 63 bits */
 
 /* Maps [start, start + size) (replaces what is there). file may be NULL; a reference is taken. 0 or -ENOMEM. */
 int vm_map(struct address_space *, uintptr_t start, size_t size, unsigned protection, unsigned flags, struct file *file,
@@ -51,6 +52,8 @@ int vm_fault_in(struct address_space *, uintptr_t address, unsigned access); /* 
 
 /* RLIMIT_AS, by `system` where that is in the image. */
 uint64_t limit_address_space(const struct process *);
+uint64_t limit_data(const struct process *);  /* RLIMIT_DATA */
+uint64_t limit_stack(const struct process *); /* RLIMIT_STACK */
 
 /* Why the last vm_fault() (arch_inline.h) did not resolve: signal << 8 | si_code. For whoever turns it into a signal. */
 extern int vm_fault_reason;

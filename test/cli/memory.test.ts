@@ -72,3 +72,43 @@ int main(void) {
   t.equal(end.stdout, 'full\nfreed\nagain', 'and comes again, zeroed');
   t.equal(end.exitCode, 0);
 });
+
+t.test('when the guest has no more: the process with the most ends, with a reason', async (t) => {
+  const program = build(
+    'exhausts',
+    `#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/wait.h>
+#include <unistd.h>
+#define MIB (1ul << 20)
+static char *grow(unsigned mib) {
+    char *p = mmap(0, mib * MIB, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+    for (unsigned i = 0; i < mib; i++) memset(p + i * MIB, 1, MIB);
+    return p;
+}
+int main(int argc, char **argv) {
+    int ready[2], large_status = -1, small_status = -1;
+    char c;
+    if (argc > 1) { grow(1024); return 0; }
+    pipe(ready);
+    pid_t large = fork();
+    if (!large) { grow(30); write(ready[1], "x", 1); for (;;) pause(); }
+    read(ready[0], &c, 1);
+    pid_t small = fork();
+    if (!small) { char *p = grow(25); for (unsigned i = 0; i < 25 * MIB; i += 4096) if (p[i] != 1) _exit(1); _exit(7); }
+    waitpid(small, &small_status, 0);
+    waitpid(large, &large_status, 0);
+    printf("%d %d\\n", WEXITSTATUS(small_status), WTERMSIG(large_status));
+    return 0;
+}`,
+  );
+  const run = (...args: string[]) =>
+    execa(hull, ['run', '--accel', 'tcg', '-m', '48m', program, ...args], { env, extendEnv: false, timeout: 120_000, reject: false });
+  const several = await run();
+  t.equal(several.stdout, '7 9', 'the larger one was killed, though it only slept; the smaller one has its memory');
+  t.match(several.stderr, /^hull: out of memory: guest has 4\d MiB, 4\d MiB used; process 2 \(exhausts\), which has 30 MiB, ends; give more with -m$/);
+  const alone = await run('all');
+  t.equal(alone.exitCode, 137, 'alone: its end is the machine\'s');
+  t.match(alone.stderr, /^hull: out of memory: .*; process 1 \(exhausts\), which has 4\d MiB, ends; give more with -m$/);
+});

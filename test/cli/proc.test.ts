@@ -15,7 +15,7 @@ t.teardown(() => rmSync(folder, { recursive: true, force: true }));
 const hull = join(findCheckout(), 'dist/hull');
 const env: NodeJS.ProcessEnv = { ...process.env, NODE_EXTRA_CA_CERTS: '', NODE_OPTIONS: '', HULL_ROOT: join(folder, 'state') };
 const PACKAGES =
-  'base-files bash coreutils grep sed procps psmisc lsof util-linux mount bsdutils python3-minimal libpython3-stdlib ncurses-base expect tmux'.split(' ');
+  'base-files bash coreutils grep sed procps psmisc lsof util-linux mount bsdutils python3-minimal libpython3-stdlib ncurses-base expect tmux libc-bin'.split(' ');
 
 const made = makeDebianRoot('tools', PACKAGES, (root) => {
   mkdirSync(join(root, 'etc'), { recursive: true });
@@ -28,13 +28,13 @@ const root = 'root' in made ? made.root : '';
 
 /** Runs each command in one guest, after `before`; what each printed, by command. */
 async function runAll(before: string, commands: readonly string[], options: readonly string[] = []): Promise<Map<string, string>> {
-  const script = [before, ...commands.flatMap((command) => [`echo '@@@ ${command}'`, `{ ${command}\n} </dev/null 2>&1`])].join('\n').concat('\n');
+  const script = [before, ...commands.flatMap((command, index) => [`echo '@@@ ${index}'`, `{ ${command}\n} </dev/null 2>&1`])].join('\n').concat('\n');
   const args = ['run', '--rootfs', root, ...options, 'bash'];
   const { stdout, stderr } = await execa(hull, args, { env, extendEnv: false, reject: false, input: script, timeout: 150_000 });
   const parts = new Map<string, string>();
   for (const part of stdout.split('@@@ ').slice(1)) {
-    const [command = '', ...lines] = part.split('\n');
-    parts.set(command, lines.join('\n'));
+    const [index = '', ...lines] = part.split('\n');
+    parts.set(commands[Number(index)] ?? '', lines.join('\n'));
   }
   if (parts.size < commands.length) parts.set('missing', stderr);
   return parts;
@@ -89,4 +89,15 @@ t.test('the machine', { skip }, async (t) => {
     },
     ['-m', '64m'],
   );
+});
+
+t.test('pseudoterminals', { skip }, async (t) => {
+  const python = 'import os, pty; code = pty.spawn(["bash", "--norc", "-c", "tty; test -t 0 && echo on a terminal; exit 3"]); print("status", code >> 8)';
+  await check(t, `export TERM=xterm LC_ALL=C.UTF-8\ncat > /tmp/spawn.py <<'END'\n${python}\nEND`, {
+    "script -qec 'tty; ps -o pid,tty,stat,comm; stty size' /dev/null": [/^\/dev\/pts\/0\r?$/m, /^ +\d+ pts\/0 +R\+ +ps\r?$/m, /^0 0\r?$/m],
+    'python3 /tmp/spawn.py': [/^\/dev\/pts\/0\r?$/m, /^on a terminal\r?$/m, /^status 3$/m],
+    "expect -c 'spawn bash --norc; send \"echo $((6*7))\\r\"; expect 42 {puts found}; send \"exit\\r\"; expect eof'": [/^found$/m],
+    "tmux new -d -s one 'echo inside; tty; sleep 20' && sleep 1 && tmux ls && tmux capture-pane -p -t one && tmux kill-server": [/^one: 1 windows/m, /^inside$/m, /^\/dev\/pts\/0$/m],
+    'ls /dev/pts': [/^ptmx$/m],
+  });
 });

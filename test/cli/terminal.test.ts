@@ -2,9 +2,9 @@
  * `hull run -t` at a real terminal: what the program sees of it, what is typed, and that every end gives it back as it was. The terminal is
  * terminal.py's, which has deadlines of its own.
  */
-import { mkdtempSync, rmSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join } from 'node:path';
+import { dirname, join } from 'node:path';
 import { execa } from 'execa';
 import t from 'tap';
 import { findCheckout } from '../boot/guest/build.ts';
@@ -26,7 +26,11 @@ const skip = python.exitCode === 0 ? false : `no python3 of 3.9 or newer with it
 
 /** Runs hull at a terminal; everything is as the steps say, or `failure` says what is not. */
 async function attend(args: string[], steps: Step[]): Promise<{ status: number; shown: string; restored: boolean; failure: string | null }> {
-  const request = { argv: [hull, 'run', ...args], rows: 33, columns: 101, steps, seconds: SECONDS };
+  return drive([hull, 'run', ...args], steps);
+}
+
+async function drive(argv: string[], steps: Step[]): Promise<{ status: number; shown: string; restored: boolean; failure: string | null }> {
+  const request = { argv, rows: 33, columns: 101, steps, seconds: SECONDS };
   const { stdout } = await execa('python3', [driver], { input: JSON.stringify(request), env, extendEnv: false, timeout: (SECONDS + 5) * 1000 });
   return JSON.parse(stdout);
 }
@@ -68,6 +72,64 @@ t.test('a shell: editing, exit status, end of file', { skip }, async (t) => {
     ['type', '\x04'],
   ]);
   t.strictSame(end, { status: 1, restored: true, failure: null }, shown);
+});
+
+t.test('job control: the background, orphans, sessions, as natively', { skip }, async (t) => {
+  const jobs = join(checkout, 'build/guest/musl/jobs');
+  const { shown: expected, ...native } = await drive([jobs], []);
+  const { shown, ...guest } = await attend(['-it', jobs], []);
+  t.strictSame(native, { status: 0, restored: true, failure: null }, expected);
+  t.strictSame(guest, native, shown);
+  t.equal(shown, expected);
+});
+
+t.test('bash: ^Z, jobs, bg, fg', { skip }, async (t) => {
+  const bash = '/bin/bash';
+  const root = join(folder, 'jobs-root');
+  for (const program of [bash, '/bin/sleep', '/bin/cat', '/bin/stty']) {
+    const { stdout } = await execa('ldd', [program]);
+    for (const file of [program, ...(stdout.match(/\/lib\S*/g) ?? [])]) {
+      mkdirSync(dirname(root + file), { recursive: true });
+      copyFileSync(file, root + file);
+    }
+  }
+  const { shown, ...end } = await attend(['-it', '--rootfs', root, bash, '--norc', '--noprofile', '-i'], [
+    ['see', '# '],
+    ['type', 'sleep 100\r'],
+    ['see', 'sleep 100\r\n'],
+    ['wait', 0.5],
+    ['type', '\x1a'],
+    ['see', '[1]+  Stopped                 sleep 100\r\n'],
+    ['type', 'bg\r'],
+    ['see', '[1]+ sleep 100 &\r\n'],
+    ['type', 'jobs\r'],
+    ['see', '[1]+  Running                 sleep 100 &\r\n'],
+    ['type', 'fg\r'],
+    ['see', 'sleep 100\r\n'],
+    ['wait', 0.5],
+    ['type', '\x03'],
+    ['see', '# '],
+    ['type', 'echo status $?\r'],
+    ['see', 'status 130\r\n'],
+    ['type', 'cat &\r'],
+    ['wait', 0.5],
+    ['type', '\r'],
+    ['see', 'Stopped                 cat\r\n'],
+    ['type', 'fg\r'],
+    ['see', 'cat\r\n'],
+    ['type', 'hello\r'],
+    ['see', 'hello\r\nhello\r\n'],
+    ['type', '\x04'],
+    ['see', '# '],
+    ['type', 'stty tostop; echo quiet &\r'],
+    ['wait', 0.5],
+    ['type', '\r'],
+    ['see', 'Stopped                 echo quiet\r\n'],
+    ['type', 'stty -tostop; fg\r'],
+    ['see', 'quiet\r\n'],
+    ['type', 'exit 5\r'],
+  ]);
+  t.strictSame(end, { status: 5, restored: true, failure: null }, shown);
 });
 
 t.test('every end gives the terminal back', { skip }, async (t) => {

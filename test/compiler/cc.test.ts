@@ -1,10 +1,11 @@
 // hull cc: what its command line means, what it leaves behind, and what of hull's C library gets into an image.
-import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import t, { type Test } from 'tap';
 import { compile } from '../../compiler/cc/index.ts';
+import { makeTemporaryFolder } from '../../compiler/cc/leftovers.ts';
 import { parseCcOptions, splitResponse } from '../../compiler/cc/options.ts';
 import { inspectImage } from '../../compiler/index.ts';
 
@@ -152,6 +153,22 @@ t.test('images', async (t) => {
   });
   t.equal((await cc(t, [source, '-o', '/dev/null'])).status, 0, 'configure scripts write to /dev/null');
   t.ok(statSync('/dev/null').isCharacterDevice(), '/dev/null is still a device');
+});
+
+t.test('what a killed run left goes with the next', async (t) => {
+  const dead = spawnSync('true').pid;
+  const left = [at(`swept.${dead}.tmp`)];
+  const kept = [at(`swept.${process.ppid}.tmp`), at(`other.${dead}.tmp`)];
+  for (const path of [...left, ...kept]) writeFileSync(path, '');
+  t.equal((await cc(t, [write('swept.c', 'int main(void) { return 0; }'), '-o', at('swept')])).status, 0);
+  for (const path of left) t.notOk(existsSync(path), `${path} is gone`);
+  for (const path of kept) t.ok(existsSync(path), `${path} is someone's, or something else`);
+  for (const path of kept) rmSync(path);
+  const old = join(tmpdir(), `hull-cc-${dead}-abcdef`);
+  writeFileSync(old, '');
+  const used = makeTemporaryFolder();
+  t.notOk(existsSync(old), 'a temporary folder');
+  rmSync(used, { recursive: true });
 });
 
 t.test('small programs make small images', async (t) => {

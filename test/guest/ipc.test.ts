@@ -27,8 +27,8 @@ function run(command: string, args: string[]): Promise<Outcome> {
 
 /** What each variant of the C library is worth trying for. */
 const programs: Record<string, string[]> = {
-  musl: ['ipc', 'locks', 'files', 'watch'],
-  glibc: ['ipc', 'locks', 'files', 'watch'],
+  musl: ['ipc', 'locks', 'files', 'watch', 'transfer', 'owners', 'queues', 'others'],
+  glibc: ['ipc', 'locks', 'files', 'watch', 'transfer', 'owners', 'queues', 'others'],
 };
 
 for (const [variant, names] of Object.entries(programs)) {

@@ -10,6 +10,7 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #define SHOW(expression) printf("%s = %s\n", #expression, (expression) == 0 ? "0" : strerrorname(errno))
@@ -191,5 +192,6 @@ int main(void) {
         fflush(stdout);
         _exit(0);
     }
+    wait(NULL);
     return 0;
 }

@@ -2,6 +2,7 @@
 /* Signal behaviour: prints what a Linux machine prints; run natively and in a guest, outputs compared. */
 #define _GNU_SOURCE
 #include <errno.h>
+#include <poll.h>
 #include <setjmp.h>
 #include <signal.h>
 #include <stdint.h>
@@ -220,6 +221,27 @@ int main(void) {
     setitimer(ITIMER_REAL, &twice, NULL);
     SHOW(nanosleep(&(struct timespec){0, 100000000}, NULL));
     setitimer(ITIMER_REAL, &never, NULL);
+    /* A mask for a call: gone when it returns, also before the next call; what only it let through waits when nothing was interrupted. */
+    sigset_t usr1, none, mask;
+    sigemptyset(&none), sigemptyset(&usr1), sigaddset(&usr1, SIGUSR1);
+    install(SIGUSR1, counter, 0);
+    struct pollfd ready[1] = {{ends[1], POLLOUT, 0}};
+    int odd = 0;
+    for (int i = 0; i < 300; i++) {
+        sigprocmask(SIG_SETMASK, &none, NULL);
+        int polled = ppoll(NULL, 0, &(struct timespec){0, i % 3 * 100000}, &none);
+        sigprocmask(SIG_SETMASK, &usr1, NULL);
+        for (volatile int n = 0; n < i * 50; n++) {} /* an interrupt may come */
+        count = 0;
+        raise(SIGUSR1);
+        odd += polled != 0 || count != 0;
+        odd += ppoll(ready, 1, NULL, &none) != 1 || count != 0;
+        odd += ppoll(NULL, 0, &(struct timespec){5, 0}, &none) != -1 || errno != EINTR || count != 1;
+        sigprocmask(SIG_SETMASK, NULL, &mask);
+        odd += !sigismember(&mask, SIGUSR1);
+    }
+    SHOW(odd);
+    sigprocmask(SIG_SETMASK, &none, NULL);
     /* Bad arguments */
     SHOW(kill(getpid(), 0)); SHOW(kill(getpid(), 65)); SHOW(sigaction(SIGKILL, &rt, NULL)); SHOW(raise(0));
     SHOW(syscall(SYS_rt_sigaction, 1, NULL, NULL, 4)); SHOW(syscall(SYS_tgkill, getpid(), 99999, 0)); SHOW(errno == ESRCH);

@@ -17,7 +17,7 @@ interface Outcome {
 /** Runs a command to its end; a signal's death becomes 128 + n, as a shell has it. */
 function run(command: string, args: string[]): Promise<Outcome> {
   return new Promise((done) => {
-    const options = { timeout: 120_000, maxBuffer: 1 << 24 };
+    const options = { timeout: 250_000, maxBuffer: 1 << 24 };
     execFile('/bin/sh', ['-c', '"$@"; exit $?', 'sh', command, ...args], options, (error, stdout, stderr) =>
       done({ status: error ? Number(error.code ?? 255) : 0, stdout, stderr }),
     );
@@ -73,4 +73,18 @@ t.test('bombs end', async (t) => {
   const threads = await run('timeout', ['60', hull, 'run', '-m', '32', resolve('build/guest/musl/threads'), 'bomb']);
   t.match(threads.stdout, /^EAGAIN 1 after many 1\n$/, `threads: an error ${threads.stderr}`);
   t.equal(threads.status, 0);
+  const kinds = {
+    forks: 'fork: refused, all waited for: 1\n',
+    storm: 'storm: the first process goes on\n',
+    'small-threads': 'small threads: refused\n',
+    pipes: 'pipes: refused\n',
+    files: 'files: full\nfiles: memory is there again: 1\n',
+    memory: 'memory: the small one exits with 7\nmemory: the large one was killed by 9\n',
+  };
+  for (const [kind, expected] of Object.entries(kinds)) {
+    const found = await run('timeout', ['-k', '5', '240', hull, 'run', '-m', '64', resolve('build/guest/glibc/bombs'), kind]);
+    t.equal(found.stdout, expected, `${kind}: ${found.stderr.slice(-300)}`);
+    t.equal(found.status, 0, `${kind}: status`);
+    if (kind === 'memory') t.match(found.stderr, /out of memory: .* process \d+ \(bombs\), which has 4\d MiB, ends; give more with -m/);
+  }
 });

@@ -18,7 +18,7 @@ function run(command: string, args: string[]): Promise<{ status: number; stdout:
 
 for (const variant of ['musl', 'glibc', 'pie']) {
   t.test(variant, async (t) => {
-    for (const name of ['usage', 'timers']) {
+    for (const name of ['usage', 'timers', 'reaper']) {
       const file = resolve(`build/guest/${variant}/${name}`);
       const expected = await run(file, []);
       const found = await run(hull, ['run', '-m', '64', file]);

@@ -124,7 +124,7 @@ t.test('ports are had before the machine starts, refused with their holder, and 
   await new Promise((done) => holder.close(done));
 
   const ports = ['-p', `127.0.0.1:${port}:80`, '-p', `127.0.0.1:${port}:80/udp`, '-p', '127.0.0.1::81-83', '-p', `[::1]:${port}:80`];
-  const machine = spawn(hull, ['run', '--name', 'holder', ...ports, '--entrypoint', 'sleep', image, '60'], { stdio: ['ignore', 'ignore', 'pipe'] });
+  const machine = spawn(hull, ['run', '--verbose', '--name', 'holder', ...ports, '--entrypoint', 'sleep', image, '60'], { stdio: ['ignore', 'ignore', 'pipe'] });
   let said = '';
   machine.stderr.on('data', (chunk) => (said += String(chunk)));
   const isOpen = async (address: string) => {
@@ -133,8 +133,15 @@ t.test('ports are had before the machine starts, refused with their holder, and 
     socket.destroy();
     return result;
   };
-  for (let i = 0; i < 100 && !(await isOpen('127.0.0.1')); i++) await new Promise((done) => setTimeout(done, 100));
-  t.ok(await isOpen('::1'), 'IPv6 as well');
+  // Not by connecting: while hull makes sure of the ports it listens on them itself.
+  for (let i = 0; i < 400 && machine.exitCode === null && !said.includes('the guest reads its channel'); i++) await new Promise((done) => setTimeout(done, 100));
+  t.ok(await isOpen('::1'), `IPv6 as well; hull said: ${said}`);
+  // The guest has no server yet: whoever comes waits in the host's queue, which has to hold more than one.
+  const crowd = Array.from({ length: 40 }, () => connect(port, '127.0.0.1'));
+  const begun = performance.now();
+  await Promise.all(crowd.map((socket) => once(socket, 'connect')));
+  t.ok(performance.now() - begun < 900, 'forty at once: nobody tries a second time, after a second');
+  for (const socket of crowd) socket.destroy();
   t.equal(said.match(/^hull: 8[123]\/tcp -> 127\.0\.0\.1:\d+$/gm)?.length, 3, 'what was chosen is told');
   const second = await run(hull, ['run', '-p', `${port}:80`, '--entrypoint', 'true', image]);
   t.match(second.stderr, new RegExp(`^hull: Bind for 0\\.0\\.0\\.0:${port} failed: port is already allocated, held by hull run holder \\(process \\d+\\)\n$`));

@@ -1,4 +1,5 @@
-// Builds tools/launch/launch.c -> dist/bin/hull-launch-<isa>, a static program without a C library; dist/bin/hull-bridge-up is a script beside it.
+// Builds tools/launch/launch.c -> dist/bin/hull-launch-<isa>, a static program without a C library; dist/bin/hull-bridge-up is a script beside it,
+// and dist/bin/hull-listen-<isa>.so what is loaded into QEMU where ports are published.
 import { chmodSync, copyFileSync, mkdirSync, renameSync, statSync } from 'node:fs';
 import { mustRun } from './process.ts';
 import { hashInputs, isCurrent, writeStamp } from './stamp.ts';
@@ -21,19 +22,25 @@ const FLAGS = [
   '-Wl,--build-id=none,-z,norelro,-z,noseparate-code,-z,nognustack,-s',
 ];
 
+const SHARED_FLAGS = [...FLAGS.filter((flag) => flag !== '-static' && flag !== '-fno-pie'), '-shared', '-fPIC', '-fvisibility=hidden', '-Wl,-soname,hull-listen.so'];
+
 export async function buildLaunch(tools: Toolchain, isa: string): Promise<string> {
   const source = 'tools/launch/launch.c';
   const output = `dist/bin/hull-launch-${isa}`;
   const stamp = `build/stamps/launch-${isa}`;
   const script = 'tools/launch/bridge-up.sh';
   const bridgeUp = 'dist/bin/hull-bridge-up';
-  const hash = hashInputs([tools.version, ...FLAGS], [source, script]);
-  if (!isCurrent(stamp, hash, [output, bridgeUp])) {
+  const listenSource = 'tools/launch/listen.c';
+  const listen = `dist/bin/hull-listen-${isa}.so`;
+  const hash = hashInputs([tools.version, ...SHARED_FLAGS], [source, script, listenSource]);
+  if (!isCurrent(stamp, hash, [output, bridgeUp, listen])) {
     mkdirSync('dist/bin', { recursive: true });
     const fresh = `${output}.${process.pid}.new`;
     await mustRun(tools.cc, [...FLAGS, '-o', fresh, source]);
     chmodSync(fresh, 0o755);
     renameSync(fresh, output);
+    await mustRun(tools.cc, [...SHARED_FLAGS, '-o', `${fresh}.so`, listenSource]);
+    renameSync(`${fresh}.so`, listen);
     copyFileSync(script, bridgeUp);
     chmodSync(bridgeUp, 0o755);
     writeStamp(stamp, hash);

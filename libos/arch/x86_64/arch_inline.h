@@ -94,6 +94,11 @@ static inline struct cpuid cpuid(uint32_t leaf, uint32_t subleaf) {
     __asm__ volatile("cpuid" : "=a"(r.a), "=b"(r.b), "=c"(r.c), "=d"(r.d) : "a"(leaf), "c"(subleaf));
     return r;
 }
+/* Does an emulator that translates code run this machine? QEMU's TCG says so: CPUID 0x40000000, "TCGTCGTCGTCG" (qemu/target/i386/cpu.c). */
+static inline bool arch_translates_code(void) {
+    struct cpuid r = cpuid(0x40000000, 0);
+    return r.b == 0x54474354 && r.c == 0x43544743 && r.d == 0x47435447;
+}
 
 /* Nonzero: the way out to the program has something to do (deferred work, a signal). Set by whoever causes it. */
 extern arch_root arch_boot_root; /* the page tables made at boot */

@@ -10,7 +10,7 @@
 #define FLAG_ALIGNMENT 0x40000u
 
 #pragma GCC visibility push(hidden)
-extern char arch_syscall_entry[], arch_syscall_exit[], arch_syscall_exit_jump[];
+extern char arch_syscall_entry[], arch_syscall_exit[], arch_syscall_exit_jump[], arch_syscall_exit_flags[], arch_syscall_exit_flags_end[];
 void arch_syscall_restart(struct trap_frame *frame);
 uintptr_t trace_entry(void) __attribute__((weak)); /* by `trace`: the entry to use instead, or 0 */
 #pragma GCC visibility pop
@@ -26,6 +26,7 @@ void arch_thread_enter_program(uintptr_t pc, uintptr_t sp) {
 
 /* A trap on the way out of a system call: syscall_entry.S says what a restart means. */
 void arch_syscall_restart(struct trap_frame *frame) {
+    if (frame->rip - (uintptr_t)arch_syscall_exit_flags <= (uintptr_t)(arch_syscall_exit_flags_end - arch_syscall_exit_flags)) frame->rax = frame->rcx;
     if (frame->rip - (uintptr_t)arch_syscall_exit < (uintptr_t)(arch_syscall_exit_jump - arch_syscall_exit))
         frame->rip = (uintptr_t)arch_syscall_exit;
     else if (frame->rip == (uintptr_t)arch_syscall_exit_jump)

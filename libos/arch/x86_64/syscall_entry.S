@@ -5,14 +5,15 @@
  *
  * The way out is a restartable sequence: from arch_syscall_exit on, registers are only loaded. An interrupt that finds the CPU
  * there sends it back to arch_syscall_exit (trap.c), so work that it raised is seen before the program runs on; at
- * arch_syscall_exit_jump, the program's own registers are all there, and it counts as program.
+ * arch_syscall_exit_jump, the program's own registers are all there, and it counts as program. While the flags are made, the result is in
+ * rcx: from arch_syscall_exit_flags to arch_syscall_exit_flags_end, there included, rax gets it from there before the sequence begins anew.
  */
 #include "memory_map.h"
 #include "call_frame.h"
 
     .section .text.arch_syscall_entry, "ax", @progbits
-    .globl arch_syscall_entry, arch_syscall_exit, arch_syscall_exit_jump
-    .hidden arch_syscall_entry, arch_syscall_exit, arch_syscall_exit_jump
+    .globl arch_syscall_entry, arch_syscall_exit, arch_syscall_exit_jump, arch_syscall_exit_flags, arch_syscall_exit_flags_end
+    .hidden arch_syscall_entry, arch_syscall_exit, arch_syscall_exit_jump, arch_syscall_exit_flags, arch_syscall_exit_flags_end
     .hidden hull_syscall_table, hull_syscall_index, hull_syscall_count, hull_syscall_absent, sys_absent, arch_cpu, arch_work
     .globl hull_syscall_absent
     .balign 16
@@ -39,6 +40,7 @@ arch_syscall_exit:
     testl $~0xad7, %r11d
     jne work
     movq %rax, %rcx
+arch_syscall_exit_flags:
     movl %r11d, %eax
     shll $8, %eax
     btl $11, %r11d
@@ -46,6 +48,7 @@ arch_syscall_exit:
     addb $0x7f, %al
     sahf
     movq %rcx, %rax
+arch_syscall_exit_flags_end:
     movq RIP(%rsp), %rcx
     movq RSP(%rsp), %rsp
 arch_syscall_exit_jump:

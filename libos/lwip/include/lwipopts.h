@@ -36,12 +36,13 @@
 #define LWIP_ARP 1
 #define ARP_TABLE_SIZE 32
 #define ARP_QUEUEING 1
-#define ARP_QUEUE_LEN 16
+#define ARP_QUEUE_LEN 256 /* frames that wait for an address: answers to all clients that come at once, before the first is known */
 #define ETHARP_SUPPORT_STATIC_ENTRIES 0
 #define LWIP_ETHERNET 1
 #define LWIP_ICMP 1
 #define LWIP_RAW 1
 #define LWIP_UDP 1
+#define LWIP_UDPLITE 1
 #define LWIP_TCP 1
 #define LWIP_DHCP 1
 #define LWIP_DNS 0

@@ -2,7 +2,7 @@
  * The 9P client against a server in this file: one that answers rightly (the same calls on it and on tmpfs, call by call; a file whose name is gone; changes behind
  * the client's back; mapped pages), and one whose answers are damaged (errors, never a wrong access: the sanitizers watch). Like QEMU's, the server knows
  * unopened fids by path.
- * sources: libos/9p/message.c libos/9p/client.c libos/9p/inode.c libos/9p/directory.c libos/9p/file.c libos/9p/pages.c libos/9p/mount.c libos/vfs/dentry.c libos/vfs/inode.c libos/vfs/xattr.c libos/vfs/walk.c libos/vfs/view.c libos/vfs/mount.c libos/vfs/open.c libos/vfs/attributes.c libos/vfs/names.c libos/vfs/transfer.c libos/tmpfs/content.c libos/tmpfs/file.c libos/tmpfs/directory.c libos/tmpfs/super.c libos/file/file.c libos/file/table.c libos/file/transfer.c libos/file/read.c libos/file/write.c libos/file/descriptor.c
+ * sources: libos/9p/message.c libos/9p/client.c libos/9p/inode.c libos/9p/directory.c libos/9p/file.c libos/9p/pages.c libos/9p/mount.c libos/vfs/dentry.c libos/vfs/inode.c libos/vfs/xattr.c libos/vfs/seals.c libos/vfs/walk.c libos/vfs/view.c libos/vfs/mount.c libos/vfs/open.c libos/vfs/attributes.c libos/vfs/names.c libos/vfs/transfer.c libos/tmpfs/content.c libos/tmpfs/file.c libos/tmpfs/directory.c libos/tmpfs/super.c libos/file/file.c libos/file/table.c libos/file/transfer.c libos/file/read.c libos/file/write.c libos/file/descriptor.c
  * flags: -fno-builtin
  */
 #include "stand_ins.h"

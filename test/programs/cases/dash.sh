@@ -158,4 +158,6 @@ timeout 0.2 sleep 5; echo $?; timeout -s KILL 0.2 sleep 5; echo $?; timeout 5 tr
 timeout -k 0.2 0.2 sh -c 'trap "" TERM; while :; do sleep 0.05; done'; echo $?
 timeout --preserve-status 0.2 sleep 5; echo $?; timeout 1 /nonexistent; echo $?; timeout 1 /usr; echo $?
 nohup sh -c 'kill -HUP $$; echo alive' 2>&1 | tail -n 1
-nice -n 5 nice; nice; env -i A=1 env; env -u PATH /usr/bin/env | grep -c ^PATH
+env -i A=1 env; env -u PATH /usr/bin/env | grep -c ^PATH
+#: priorities
+nice -n 5 nice; nice

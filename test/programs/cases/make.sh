@@ -37,7 +37,7 @@ M
 printf 'x:\n\t@touch x; sleep 5\n' > int.mk; timeout -s INT 0.4 make -f int.mk; echo $?; ls x
 #: jobserver with many
 cat > m2 <<'M'
-N := $(shell seq 60)
+N := $(shell seq 30)
 all: $(N:%=o%)
 	@ls o* | wc -l
 o%: ; @sh -c 'echo $* | cksum' > $@

@@ -1,0 +1,94 @@
+/* Bytes between pipes and other files; seals on memory files. */
+// variants: musl glibc
+#define _GNU_SOURCE
+#include <errno.h>
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/ioctl.h>
+#include <sys/mman.h>
+#include <sys/sendfile.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/uio.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#ifndef F_SEAL_FUTURE_WRITE
+#define F_SEAL_FUTURE_WRITE 16
+#endif
+enum { SEAL_EXEC_ = 32, NOEXEC_SEAL = 8, EXEC_ = 16 };
+#define SHOW(expression) (printf("%s = %ld\n", #expression, (long)(expression)), fflush(stdout))
+#define FAILS(expression) do { errno = 0; long r_ = (long)(expression); printf("%s = %ld, %s\n", #expression, r_, r_ < 0 ? strerror(errno) : "-"); fflush(stdout); } while (0)
+
+static char text[1 << 17] __attribute__((aligned(4096)));
+static int held(int fd) {
+    int n = -1;
+    ioctl(fd, 0x541b, &n);
+    return n;
+}
+
+static void splices(void) {
+    int a[2], b[2], s[2];
+    char path[] = "/tmp/transfer-XXXXXX";
+    int file = mkstemp(path);
+    loff_t at = 3;
+    pipe(a), pipe(b), socketpair(AF_UNIX, SOCK_STREAM, 0, s);
+    write(file, "0123456789", 10), lseek(file, 0, SEEK_SET);
+    SHOW(splice(file, NULL, a[1], NULL, 4, 0)); SHOW(lseek(file, 0, SEEK_CUR)); SHOW(splice(file, &at, a[1], NULL, 100, 0)); SHOW(at); SHOW(lseek(file, 0, SEEK_CUR));
+    SHOW(held(a[0])); SHOW(tee(a[0], b[1], 6, 0)); SHOW(held(a[0])); SHOW(held(b[0]));
+    SHOW(splice(b[0], NULL, s[0], NULL, 100, 0)); memset(text, 0, 20); SHOW(read(s[1], text, 20)); printf("%s\n", text);
+    at = 20; SHOW(splice(a[0], NULL, file, &at, 5, 0)); SHOW(at); SHOW(splice(a[0], NULL, file, NULL, 50, 0)); SHOW(lseek(file, 0, SEEK_CUR));
+    memset(text, 0, 40); SHOW(pread(file, text, 40, 0)); for (int i = 0; i < 25; i++) putchar(text[i] ? text[i] : '.'); putchar('\n');
+    write(s[0], "through a socket", 16); SHOW(splice(s[1], NULL, a[1], NULL, 1000, 0)); SHOW(splice(a[0], NULL, b[1], NULL, 7, 0)); SHOW(held(a[0])); SHOW(held(b[0]));
+    /* Errors */
+    FAILS(splice(file, NULL, s[0], NULL, 1, 0)); FAILS(splice(a[0], &at, b[1], NULL, 1, 0)); FAILS(splice(a[0], NULL, a[1], NULL, 1, 0)); FAILS(splice(a[1], NULL, b[1], NULL, 1, 0));
+    FAILS(splice(99, NULL, b[1], NULL, 1, 0)); FAILS(splice(a[0], NULL, b[1], NULL, 1, 99)); FAILS(splice(a[0], NULL, b[1], NULL, 0, 0)); FAILS(tee(a[0], a[1], 1, 0)); FAILS(tee(file, a[1], 1, 0));
+    read(a[0], text, 100), read(b[0], text, 100);
+    FAILS(splice(a[0], NULL, b[1], NULL, 1, SPLICE_F_NONBLOCK)); FAILS(tee(a[0], b[1], 1, SPLICE_F_NONBLOCK)); fcntl(a[0], F_SETFL, O_NONBLOCK); FAILS(splice(a[0], NULL, b[1], NULL, 1, 0)); fcntl(a[0], F_SETFL, 0);
+    int appending = open(path, O_WRONLY | O_APPEND);
+    write(a[1], "x", 1); FAILS(splice(a[0], NULL, appending, NULL, 1, 0)); SHOW(held(a[0])); at = 0; FAILS(splice(file, &at, a[1], NULL, 10, 0)); lseek(file, 0, SEEK_END); SHOW(splice(file, NULL, a[1], NULL, 10, 0));
+    close(b[0]); signal(SIGPIPE, SIG_IGN); FAILS(splice(a[0], NULL, b[1], NULL, 1, 0)); SHOW(held(a[0])); close(a[1]); SHOW(read(a[0], text, 100)); SHOW(splice(a[0], NULL, s[0], NULL, 10, 0));
+    /* More than a pipe holds, to a child that reads slowly */
+    pipe(a); for (unsigned i = 0; i < sizeof text; i++) text[i] = (char)(i * 7 >> 3); pwrite(file, text, sizeof text, 0);
+    fflush(stdout);
+    int pid = fork();
+    if (!pid) {
+        close(a[1]); unsigned sum = 0; long n, all = 0;
+        while ((n = read(a[0], text, 5000)) > 0) { all += n; for (long i = 0; i < n; i++) sum = sum * 31 + (unsigned char)text[i]; }
+        printf("child: %ld %u\n", all, sum); fflush(stdout); _exit(0);
+    }
+    close(a[0]); at = 0; long sent = 0, n; while (sent < (long)sizeof text && (n = splice(file, &at, a[1], NULL, sizeof text - (size_t)sent, 0)) > 0) sent += n;
+    close(a[1]); wait(NULL); SHOW(sent);
+    /* vmsplice */
+    pipe(a); struct iovec v[2] = {{"gather ", 7}, {"this", 4}}, r = {text, 100}, big = {text, sizeof text};
+    SHOW(vmsplice(a[1], v, 2, 0)); memset(text, 0, 100); SHOW(vmsplice(a[0], &r, 1, 0)); printf("%s\n", text); SHOW(vmsplice(a[1], &big, 1, 0)); FAILS(vmsplice(a[1], &big, 1, SPLICE_F_NONBLOCK));
+    FAILS(vmsplice(file, v, 2, 0)); FAILS(vmsplice(a[1], NULL, 1, SPLICE_F_NONBLOCK)); SHOW(fcntl(a[0], F_GETPIPE_SZ)); SHOW(fcntl(a[1], F_SETPIPE_SZ, 1 << 18)); SHOW(vmsplice(a[1], &big, 1, 0)); FAILS(fcntl(a[1], F_SETPIPE_SZ, 4096));
+    SHOW(sendfile(s[0], file, NULL, 10)); at = 5; SHOW(sendfile(s[0], file, &at, 10)); SHOW(at); SHOW(read(s[1], text, 100)); SHOW(copy_file_range(file, &(loff_t){0}, appending, NULL, 5, 0) < 0);
+    unlink(path);
+}
+
+static void seals(void) {
+    int fd = memfd_create("sealed", MFD_ALLOW_SEALING), plain = memfd_create("plain", 0);
+    struct stat s;
+    SHOW(fcntl(fd, F_GET_SEALS)); SHOW(fcntl(plain, F_GET_SEALS)); FAILS(fcntl(plain, F_ADD_SEALS, F_SEAL_GROW)); FAILS(fcntl(0, F_GET_SEALS)); FAILS(fcntl(fd, F_ADD_SEALS, 1 << 10));
+    SHOW(ftruncate(fd, 8192)); SHOW(fcntl(fd, F_ADD_SEALS, F_SEAL_SHRINK)); FAILS(ftruncate(fd, 4096)); SHOW(ftruncate(fd, 10000)); SHOW(fcntl(fd, F_ADD_SEALS, F_SEAL_GROW)); SHOW(fcntl(fd, F_GET_SEALS));
+    FAILS(ftruncate(fd, 20000)); FAILS(pwrite(fd, text, 100, 9950)); SHOW(pwrite(fd, text, 50, 9950)); FAILS(pwrite(fd, text, 10000, 4096)); FAILS(fallocate(fd, 0, 0, 20000)); SHOW(fallocate(fd, 0, 0, 5000));
+    char *at = mmap(NULL, 8192, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+    SHOW(at != MAP_FAILED); at[0] = 'x'; FAILS(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE)); SHOW(fcntl(fd, F_ADD_SEALS, F_SEAL_FUTURE_WRITE)); at[1] = 'y';
+    FAILS(pwrite(fd, "z", 1, 0)); FAILS((long)mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0)); char *ro = mmap(NULL, 4096, PROT_READ, MAP_SHARED, fd, 0);
+    SHOW(ro != MAP_FAILED); printf("%.2s\n", ro); FAILS(mprotect(ro, 4096, PROT_READ | PROT_WRITE)); munmap(ro, 4096); munmap(at, 8192);
+    char *copy = mmap(NULL, 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0); SHOW(copy != MAP_FAILED); copy[0] = 'p'; pread(fd, text, 1, 0); printf("%c\n", text[0]);
+    SHOW(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE | F_SEAL_SEAL)); FAILS(fcntl(fd, F_ADD_SEALS, F_SEAL_WRITE)); SHOW(fcntl(fd, F_GET_SEALS)); FAILS(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 4096));
+    int still = (int)syscall(SYS_memfd_create, "n", NOEXEC_SEAL); fstat(still, &s); SHOW(s.st_mode); SHOW(fcntl(still, F_GET_SEALS)); FAILS(fchmod(still, 0755)); SHOW(fchmod(still, 0600)); FAILS(syscall(SYS_memfd_create, "n", NOEXEC_SEAL | EXEC_));
+    int run = memfd_create("x", MFD_ALLOW_SEALING); SHOW(fcntl(run, F_ADD_SEALS, SEAL_EXEC_)); SHOW(fcntl(run, F_GET_SEALS)); FAILS(write(run, "x", 1)); FAILS(memfd_create("x", 1 << 20));
+}
+
+int main(void) {
+    splices();
+    seals();
+    return 0;
+}

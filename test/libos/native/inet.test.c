@@ -1,0 +1,446 @@
+/*
+ * The whole stack, from frames to sockets, against a wire that lies and a wire that loses. The wire is a mirror: a packet to another host comes back with
+ * its ends exchanged (which no checksum sees), so that one stack talks to itself.
+ * components: lwip inet inet-socket net-device
+ * flags: -fno-builtin -fno-sanitize=alignment -Wno-unused-parameter -Wno-unused-function -Wno-address-of-packed-member
+ */
+#include "inet-socket/internal.h"
+#include "inet/internal.h"
+#include "net-device/net_config.h"
+#include "net-device/net_device.h"
+#include "stand_ins.h"
+
+/* ---- The rest of the libOS ---- */
+static uint64_t now = 1000000000;
+static struct timer *timers;
+static size_t allocated, allocations_until_failure = SIZE_MAX;
+void *kmalloc(size_t size) {
+    if (!allocations_until_failure || !--allocations_until_failure) return NULL;
+    size_t *p = malloc(size + 16);
+    *p = size;
+    allocated += size;
+    return p + 2;
+}
+void *kzalloc(size_t size) {
+    void *p = kmalloc(size);
+    return p ? memset(p, 0, size) : NULL;
+}
+void kfree(void *p) {
+    if (!p) return;
+    allocated -= ((size_t *)p)[-2];
+    free((size_t *)p - 2);
+}
+uint64_t memory_total(void) { return 64 << 20; }
+uint64_t clock_monotonic_ns(void) { return now; }
+uint64_t clock_realtime_ns(void) { return now; }
+void timer_add(struct timer *timer) {
+    struct timer **link = &timers;
+    while (*link && (*link)->deadline_ns <= timer->deadline_ns) link = &(*link)->next;
+    timer->next = *link;
+    timer->link = link;
+    if (timer->next) timer->next->link = &timer->next;
+    *link = timer;
+}
+void timer_remove(struct timer *timer) {
+    if (!timer->link) return;
+    if ((*timer->link = timer->next)) timer->next->link = timer->link;
+    timer->link = NULL;
+}
+void entropy_fill(void *to, size_t size) {
+    for (size_t i = 0; i < size; i++) ((uint8_t *)to)[i] = (uint8_t)any(256);
+}
+void log_line(const char *format, ...) { (void)format; }
+_Noreturn void panic(const char *format, ...) {
+    printf("panic: %s\n", format);
+    exit(1);
+}
+int user_copy_in(void *to, const void *from, size_t size) { memcpy(to, from, size); return 0; }
+int user_copy_out(void *to, const void *from, size_t size) { memcpy(to, from, size); return 0; }
+static struct deferred *work;
+void deferred_raise(struct deferred *entry) {
+    if (entry->raised) return;
+    struct deferred **link = &work;
+    while (*link) link = &(*link)->next;
+    entry->raised = true;
+    entry->next = NULL;
+    *link = entry;
+}
+void run_deferred(void) {
+    for (struct deferred *entry; (entry = work);) {
+        work = entry->next;
+        entry->raised = false;
+        entry->run(entry);
+    }
+}
+void wait_queue_wake(struct wait_queue *queue, int count) { (void)queue; (void)count; }
+int wait_until(struct wait_queue *queue, bool (*condition)(void *), void *argument, uint64_t deadline, int how) {
+    (void)queue; (void)deadline; (void)how;
+    return condition(argument) ? 0 : -EINTR;
+}
+int socket_wait(struct wait_queue *queue, bool (*condition)(void *), void *argument, uint64_t timeout) { return wait_until(queue, condition, argument, timeout, 1); }
+void socket_start(struct socket *socket, const struct socket_ops *operations, int family, int type, int protocol) {
+    *socket = (struct socket){.ops = operations, .family = family, .type = type, .protocol = protocol, .send_room = 212992, .receive_room = 212992};
+}
+size_t message_put_control(struct message *message, int level, int type, const void *data, size_t size) { (void)message; (void)level; (void)type; (void)data; return size; }
+struct process first_process;
+struct thread first_thread = {.process = &first_process};
+struct cpu cpu_zero = {.current = &first_thread};
+
+const struct net_config_interface *net_config_interface(unsigned index) {
+    static const struct net_config_interface config = {.ipv6 = true, .address_count = 1, .addresses = {{.family = 4, .prefix = 8, .bytes = {10, 0, 0, 1}}}};
+    return index ? NULL : &config;
+}
+
+/* ---- The wire ---- */
+enum { WIRE = 4096, FRAME = 2048 };
+struct flying { uint64_t due; unsigned size; uint8_t bytes[FRAME]; };
+static struct flying wire[WIRE];
+static unsigned flying, loss, duplication, reordering, sent_frames;
+static const uint8_t their_mac[6] = {2, 0, 0, 0, 0, 99}, our_mac[6] = {2, 0, 0, 0, 0, 1};
+static struct net_device device;
+
+static void fly(const uint8_t *bytes, unsigned size, uint64_t due) {
+    if (flying == WIRE || size > FRAME) return;
+    wire[flying].due = due;
+    wire[flying].size = size;
+    memcpy(wire[flying++].bytes, bytes, size);
+}
+static void mirror(uint8_t *frame, unsigned size) {
+    uint8_t keep[16];
+    memcpy(frame, our_mac, 6);
+    memcpy(frame + 6, their_mac, 6);
+    if (frame[12] == 8 && frame[13] == 6) { /* ARP: everybody is us */
+        if (size < 42 || frame[21] != 1 || !memcmp(frame + 28, frame + 38, 4)) return;
+        frame[21] = 2;
+        memcpy(keep, frame + 28, 4);
+        memcpy(frame + 28, frame + 38, 4);
+        memcpy(frame + 38, keep, 4);
+        memcpy(frame + 22, their_mac, 6);
+        memcpy(frame + 32, our_mac, 6);
+    } else if (frame[12] == 8 && frame[13] == 0) {
+        memcpy(keep, frame + 26, 4);
+        memcpy(frame + 26, frame + 30, 4);
+        memcpy(frame + 30, keep, 4);
+    } else {
+        return;
+    }
+    if (any(1000) < loss) return;
+    uint64_t due = now + 2000000 + (any(1000) < reordering ? any(20000000) : 0);
+    fly(frame, size, due);
+    if (any(1000) < duplication) fly(frame, size, due + any(5000000));
+}
+static int transmit(struct net_device *net, const struct net_frame *frame) {
+    uint8_t bytes[FRAME];
+    unsigned size = 0;
+    (void)net;
+    for (unsigned i = 0; i < frame->count; i++) {
+        CHECK(size + frame->fragments[i].size <= FRAME);
+        memcpy(bytes + size, frame->fragments[i].data, frame->fragments[i].size);
+        if (!i) memset((uint8_t *)frame->fragments[0].data - NET_FRAME_HEADROOM, 0xee, NET_FRAME_HEADROOM); /* it is ours */
+        size += frame->fragments[i].size;
+    }
+    EQUAL(size, frame->size);
+    sent_frames++;
+    mirror(bytes, size);
+    device.stack->sent(&device, frame->token);
+    return 0;
+}
+static void arrive(const uint8_t *bytes, unsigned size) {
+    struct net_buffer *buffer = net_buffer_take();
+    if (!buffer) return;
+    buffer->data = buffer->room + 14;
+    unsigned first = size > 1800 ? 1800 : size;
+    memcpy(buffer->data, bytes, first);
+    buffer->length = first;
+    if (size > first && (buffer->next = net_buffer_take())) memcpy(buffer->next->data, bytes + first, buffer->next->length = size - first);
+    device.stack->receive(&device, buffer);
+    device.stack->end_of_batch(&device);
+    run_deferred();
+}
+static int start(struct net_device *net) { (void)net; return 0; }
+static void flush(struct net_device *net) { (void)net; }
+static unsigned poll(struct net_device *net, unsigned budget) { (void)net; (void)budget; return 0; }
+static bool interrupts(struct net_device *net, bool on) { (void)net; (void)on; return false; }
+static const struct net_device_ops operations = {.start = start, .transmit = transmit, .flush = flush, .poll = poll, .interrupts = interrupts};
+
+/* What is due next happens: a frame or a timer. */
+static bool step(void) {
+    unsigned at = WIRE;
+    for (unsigned i = 0; i < flying; i++)
+        if (at == WIRE || wire[i].due < wire[at].due) at = i;
+    if (timers && (at == WIRE || timers->deadline_ns < wire[at].due)) {
+        struct timer *timer = timers;
+        if (timer->deadline_ns > now) now = timer->deadline_ns;
+        timer_remove(timer);
+        timer->run(timer);
+        run_deferred();
+        return true;
+    }
+    if (at == WIRE) return false;
+    struct flying frame = wire[at];
+    wire[at] = wire[--flying];
+    if (frame.due > now) now = frame.due;
+    arrive(frame.bytes, frame.size);
+    return true;
+}
+
+/* ---- Sockets ---- */
+static struct socket *make(int type) { return &inet_create(AF_INET, type, type == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP)->socket; }
+static struct address address_of(uint8_t last, uint16_t port) {
+    ip_addr_t ip;
+    struct address out;
+    IP_ADDR4(&ip, 10, 0, 0, last);
+    if (!last) ip_addr_set_any_val(false, ip);
+    inet_address_out(AF_INET, &ip, port, &out);
+    return out;
+}
+static long transfer(struct socket *socket, void *bytes, size_t size, bool send) {
+    struct iovec vector = {bytes, size};
+    struct message message = {.vector = &vector, .count = 1, .size = size, .flags = MSG_DONTWAIT | MSG_NOSIGNAL};
+    long result = send ? socket->ops->send(socket, &message) : socket->ops->receive(socket, &message);
+    run_deferred();
+    return result;
+}
+static struct socket *listener(uint16_t port, int backlog) {
+    struct socket *l = make(SOCK_STREAM);
+    struct address any_address = address_of(0, port);
+    l->plain_options |= 1u << SO_REUSEADDR;
+    EQUAL(l->ops->bind(l, &any_address), 0);
+    EQUAL(l->ops->listen(l, backlog), 0);
+    return l;
+}
+
+static void test_lossy(unsigned lost, unsigned doubled, unsigned mixed) {
+    enum { TOTAL = 400000 };
+    static uint8_t out[8000], in[8000];
+    struct socket *l = listener(80, 5), *c = make(SOCK_STREAM), *s = NULL;
+    struct address to = address_of(2, 80), peer;
+    loss = lost;
+    duplication = doubled;
+    reordering = mixed;
+    EQUAL(c->ops->connect(c, &to, false), -EINPROGRESS);
+    uint64_t began = now;
+    size_t sent = 0, got = 0, wrong = 0;
+    for (unsigned i = 0; i < 4000000 && got < TOTAL && now - began < 600000000000; i++) {
+        if (!s && !l->ops->accept(l, false, &s, &peer)) CHECK(s != NULL);
+        size_t size = TOTAL - sent < sizeof out ? TOTAL - sent : any(sizeof out) + 1;
+        for (size_t k = 0; k < size; k++) out[k] = (uint8_t)((sent + k) * 7 >> 2);
+        long n = s && size ? transfer(c, out, size, true) : 0;
+        if (n > 0) sent += (size_t)n;
+        n = s ? transfer(s, in, any(sizeof in) + 1, false) : 0;
+        for (long k = 0; k < n; k++) wrong += in[k] != (uint8_t)((got + (size_t)k) * 7 >> 2);
+        if (n > 0) got += (size_t)n;
+        if (n <= 0 && !step()) break;
+    }
+    EQUAL(got, TOTAL);
+    EQUAL(wrong, 0);
+    printf("loss %u‰, duplication %u‰, reordering %u‰: %.1f s for %zu bytes\n", lost, doubled, mixed, (double)(now - began) / 1e9, got);
+    loss = duplication = reordering = 0;
+    c->ops->shutdown(c, 1);
+    for (int i = 0; i < 2000 && step(); i++)
+        if (s && !transfer(s, in, sizeof in, false)) break;
+    if (s) EQUAL(transfer(s, in, sizeof in, false), 0);
+    c->ops->close(c);
+    if (s) s->ops->close(s);
+    l->ops->close(l);
+}
+
+static void drain(void) {
+    for (int i = 0; i < 100000 && (flying || timers); i++) step();
+}
+
+static uint16_t sum(const uint8_t *bytes, unsigned size, uint32_t start) {
+    for (unsigned i = 0; i + 1 < size; i += 2) start += (uint32_t)(bytes[i] << 8 | bytes[i + 1]);
+    if (size & 1) start += (uint32_t)bytes[size - 1] << 8;
+    while (start >> 16) start = (start & 0xffff) + (start >> 16);
+    return (uint16_t)~start;
+}
+static void put16(uint8_t *at, unsigned value) {
+    at[0] = (uint8_t)(value >> 8);
+    at[1] = (uint8_t)value;
+}
+
+/* A frame that is right in most places, so that it gets far. */
+static unsigned make_frame(uint8_t *f) {
+    static const uint16_t ports[] = {80, 53, 68, 1000, 33000};
+    bool six = any(4) == 0;
+    unsigned protocol = any(8), payload = any(3) ? any(64) : any(1400), header = six ? 40 : 20 + (any(8) ? 0 : any(10) * 4), at = 14 + header, size;
+    for (unsigned i = 0; i < FRAME; i++) f[i] = (uint8_t)any(256);
+    memcpy(f, any(4) ? our_mac : (const uint8_t[]){0xff, 0xff, 0xff, 0xff, 0xff, 0xff}, 6);
+    if (any(20) == 0) { /* ARP */
+        put16(f + 12, 0x806);
+        put16(f + 14, 1);
+        put16(f + 16, 0x800);
+        f[18] = 6, f[19] = 4;
+        put16(f + 20, 1 + any(2));
+        if (any(2)) memcpy(f + 38, (const uint8_t[]){10, 0, 0, 1}, 4);
+        return 14 + 28 - any(4) * any(10);
+    }
+    uint8_t kind = protocol < 4 ? IPPROTO_TCP : protocol == 4 ? IPPROTO_UDP : protocol == 5 ? (six ? IPPROTO_ICMPV6 : IPPROTO_ICMP) : protocol == 6 ? 2 : (uint8_t)any(256);
+    unsigned transport = kind == IPPROTO_TCP ? 20 + (any(3) ? 0 : any(11) * 4) : 8;
+    size = transport + payload;
+    uint8_t *t = f + at;
+    if (kind == IPPROTO_TCP || kind == IPPROTO_UDP) {
+        put16(t, ports[any(5)]);
+        put16(t + 2, ports[any(5)]);
+    }
+    if (kind == IPPROTO_TCP) {
+        t[12] = (uint8_t)(transport / 4 << 4);
+        t[13] = (uint8_t)(any(3) ? 2 : any(64));
+    } else if (kind == IPPROTO_UDP) {
+        put16(t + 4, size);
+    } else if (kind == IPPROTO_ICMPV6) {
+        static const uint8_t types[] = {1, 2, 3, 4, 128, 129, 130, 131, 133, 134, 135, 136, 137};
+        t[0] = types[any(sizeof types)];
+        t[1] = (uint8_t)(any(4) ? 0 : any(8));
+        for (unsigned o = 16; o + 8 < size; o += 8) t[o] = (uint8_t)any(6), t[o + 1] = (uint8_t)any(5);
+    } else if (kind == IPPROTO_ICMP) {
+        t[0] = (uint8_t)(any(2) ? 3 : any(20));
+        t[1] = (uint8_t)any(8);
+        if (any(2)) t[8] = 0x45, t[17] = any(2) ? 6 : 17;
+    }
+    if (six) {
+        static const uint8_t ours[16] = {0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xfe, 0, 0, 1};
+        put16(f + 12, 0x86dd);
+        f[14] = 0x60;
+        put16(f + 18, size);
+        f[20] = any(10) ? kind : (const uint8_t[]){0, 43, 44, 60}[any(4)];
+        f[21] = 255;
+        memcpy(f + 22, ours, 16);
+        f[37] = 77;
+        if (any(2)) memcpy(f + 38, ours, 16);
+        else f[38] = 0xff, f[39] = 2;
+        uint32_t pseudo = size + kind;
+        for (unsigned i = 22; i < 54; i += 2) pseudo += (uint32_t)(f[i] << 8 | f[i + 1]);
+        unsigned place = kind == IPPROTO_TCP ? 16 : kind == IPPROTO_UDP ? 6 : 2;
+        put16(t + place, 0);
+        put16(t + place, sum(t, size, pseudo));
+    } else {
+        put16(f + 12, 0x800);
+        f[14] = (uint8_t)(0x40 | header / 4);
+        put16(f + 16, header + size);
+        put16(f + 18, any(4));
+        put16(f + 20, any(6) ? 0 : any(65536) & 0x3fff & (any(2) ? 0x2007 : 0x3fff));
+        f[22] = 64;
+        f[23] = kind;
+        memcpy(f + 26, (const uint8_t[]){10, 0, 0, 2}, 4);
+        memcpy(f + 30, any(10) ? (const uint8_t[]){10, 0, 0, 1} : any(2) ? (const uint8_t[]){224, 0, 0, 1} : (const uint8_t[]){255, 255, 255, 255}, 4);
+        put16(f + 24, 0);
+        put16(f + 24, sum(f + 14, header, 0));
+        uint32_t pseudo = size + kind + (uint32_t)(f[26] << 8 | f[27]) + (uint32_t)(f[28] << 8 | f[29]) + (uint32_t)(f[30] << 8 | f[31]) + (uint32_t)(f[32] << 8 | f[33]);
+        if (kind == IPPROTO_ICMP || kind == 2) pseudo = 0;
+        unsigned place = kind == IPPROTO_TCP ? 16 : kind == IPPROTO_UDP ? 6 : 2;
+        put16(t + place, 0);
+        put16(t + place, sum(t, size, pseudo));
+    }
+    size += at;
+    if (!any(5)) f[14 + any(size - 14)] = (uint8_t)any(256);
+    if (!any(8)) size = 14 + any(size - 14); /* cut */
+    if (!any(20)) size += any(100);
+    return size > FRAME ? FRAME : size;
+}
+
+/* Frames against everything that listens; what is open meanwhile goes on. */
+static void test_hostile(void) {
+    uint8_t frame[FRAME], bytes[300];
+    struct socket *l = listener(80, 50), *u = make(SOCK_DGRAM), *d = make(SOCK_DGRAM), *out = NULL;
+    struct address a = address_of(0, 53), b = address_of(0, 1000), peer;
+    EQUAL(u->ops->bind(u, &a), 0);
+    EQUAL(d->ops->bind(d, &b), 0);
+    size_t before = allocated, most = 0;
+    struct socket *open[8] = {0};
+    for (unsigned i = 0; i < 150000; i++) {
+        arrive(frame, make_frame(frame));
+        if (allocated > most) most = allocated;
+        if (i % 64 == 0) {
+            transfer(u, bytes, sizeof bytes, false);
+            transfer(d, bytes, sizeof bytes, false);
+            if (!l->ops->accept(l, false, &out, &peer)) {
+                struct socket **slot = &open[any(8)];
+                if (*slot) (*slot)->ops->close(*slot);
+                *slot = out;
+            }
+            struct socket *one = open[any(8)];
+            if (one) {
+                transfer(one, bytes, any(sizeof bytes), true);
+                transfer(one, bytes, sizeof bytes, false);
+            }
+            now += 10000000;
+            flying = 0; /* answers go nowhere */
+            while (timers && timers->deadline_ns <= now) step();
+        }
+        if (!any(5000)) allocations_until_failure = any(100) + 1;
+        else if (!any(200)) allocations_until_failure = SIZE_MAX;
+    }
+    allocations_until_failure = SIZE_MAX;
+    CHECK(most - before < 24 << 20); /* bounded, whatever comes */
+    for (int i = 0; i < 8; i++)
+        if (open[i]) open[i]->ops->close(open[i]);
+    u->ops->close(u);
+    d->ops->close(d);
+    l->ops->close(l);
+    flying = 0;
+    printf("hostile: at most %zu KiB, then %zu KiB\n", most >> 10, allocated >> 10);
+}
+
+/* Requests for connections that are never completed: who is honest still gets in. */
+static void test_flood(void) {
+    uint8_t f[54] = {0};
+    struct socket *l = listener(80, 100), *c = make(SOCK_STREAM), *s = NULL;
+    struct address to = address_of(2, 80), peer;
+    size_t before = allocated;
+    for (unsigned i = 0; i < 20000; i++) {
+        memcpy(f, our_mac, 6);
+        put16(f + 12, 0x800);
+        f[14] = 0x45;
+        put16(f + 16, 40);
+        f[22] = 64, f[23] = IPPROTO_TCP;
+        f[26] = 10, f[27] = 1, f[28] = (uint8_t)(i >> 8), f[29] = (uint8_t)i;
+        memcpy(f + 30, (const uint8_t[]){10, 0, 0, 1}, 4);
+        put16(f + 24, 0);
+        put16(f + 24, sum(f + 14, 20, 0));
+        put16(f + 34, 1000 + i % 50000);
+        put16(f + 36, 80);
+        f[46] = 0x50, f[47] = 2;
+        put16(f + 50, 0);
+        uint32_t pseudo = 20 + IPPROTO_TCP;
+        for (unsigned k = 26; k < 34; k += 2) pseudo += (uint32_t)(f[k] << 8 | f[k + 1]);
+        put16(f + 50, sum(f + 34, 20, pseudo));
+        arrive(f, sizeof f);
+        flying = 0;
+    }
+    CHECK(allocated - before < 2 << 20);
+    EQUAL(c->ops->connect(c, &to, false), -EINPROGRESS);
+    for (int i = 0; i < 3000 && !s; i++) {
+        if (!l->ops->accept(l, false, &s, &peer)) break;
+        if (!step()) break;
+    }
+    CHECK(s != NULL);
+    c->ops->close(c);
+    if (s) s->ops->close(s);
+    l->ops->close(l);
+}
+
+int main(void) {
+    device = (struct net_device){.ops = &operations, .mtu = 1500, .link = true};
+    memcpy(device.mac, our_mac, 6);
+    net_device_add(&device);
+    inet_start();
+    inet_icmp_start();
+    size_t quiet = allocated;
+    test_lossy(0, 0, 0);
+    test_lossy(10, 0, 0);
+    test_lossy(50, 20, 50);
+    test_lossy(0, 200, 500);
+    drain();
+    test_flood();
+    test_hostile();
+    for (int i = 0; i < 100000 && timers; i++) {
+        flying = 0;
+        step();
+    }
+    CHECK(allocated < quiet + (512 << 10));
+    /* Nothing is pending: nothing wakes the machine. */
+    CHECK(!timers || timers->deadline_ns > now + 1000000000);
+    return report("inet");
+}
