@@ -74,7 +74,9 @@ static void show_stat(struct proc_text *out) {
                (unsigned long)p->children.major_faults);
     proc_print(out, "%lu %lu %lu %lu ", (unsigned long)ticks(cpu.user), (unsigned long)ticks(cpu.system), (unsigned long)ticks(p->children.told_user),
                (unsigned long)ticks(p->children.told_system));
-    proc_print(out, "20 0 %u 0 %lu ", count_threads(p), (unsigned long)ticks(out->thread ? out->thread->started_ns : p->started_ns));
+    const struct thread *shown = out->thread ? out->thread : p->threads;
+    int nice = shown ? shown->nice : 0;
+    proc_print(out, "%d %d %u 0 %lu ", 20 + nice, nice, count_threads(p), (unsigned long)ticks(out->thread ? out->thread->started_ns : p->started_ns));
     proc_print(out, "%lu %lu %lu ", (unsigned long)(memory.size * PAGE_SIZE), (unsigned long)memory.resident, ~0ul);
     proc_print(out, "%lu %lu %lu 0 0 ", (unsigned long)place->code, (unsigned long)place->code_end, (unsigned long)place->stack);
     proc_print(out, "%lu %lu %lu %lu ", (unsigned long)((signals.thread | signals.process) & 0x7fffffff), (unsigned long)(signals.blocked & 0x7fffffff),

@@ -60,6 +60,7 @@ struct thread {
     uintptr_t robust_list;
     enum thread_state state;       /* the scheduler's */
     bool mask_saved;               /* a call's own signal mask is to be taken back on the way out */
+    int8_t nice;                   /* -20..19, the component `system`'s; inherited */
     bool own_memory; /* a call passes on a buffer of the libOS: user_copy_* take its addresses, too */
     struct usage used;             /* last: what is before it is reached by short addresses */
 };

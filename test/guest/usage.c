@@ -1,7 +1,7 @@
 // variants: glibc pie musl
 // flags: -pthread
 /*
- * CPU time and use of resources, by thread and process: counts that must be in proportion, not exact times. Prints what a Linux machine prints; what is
+ * CPU time, use of resources and nice values, by thread and process: counts that must be in proportion, not exact times. Prints what a Linux machine prints; what is
  * out of proportion is printed with its value, so that a run tells what was wrong.
  */
 #define _GNU_SOURCE
@@ -74,6 +74,34 @@ static void *worker(void *argument) {
 
 static volatile sig_atomic_t got;
 static void on_signal(int number) { got++, (void)number; }
+
+/* A nice value is kept, inherited, and made less by the superuser only. */
+#define SHOW(expression) printf("%s = %ld\n", #expression, (long)(expression))
+static void *be_nicer(void *base) {
+    SHOW(getpriority(PRIO_PROCESS, 0) - *(int *)base); SHOW(setpriority(PRIO_PROCESS, 0, *(int *)base + 4)); SHOW(getpriority(PRIO_PROCESS, 0) - *(int *)base);
+    return NULL;
+}
+static void niceness(void) {
+    int base = getpriority(PRIO_PROCESS, 0), self = getpid(), status;
+    pthread_t thread;
+    setpgid(0, 0);
+    SHOW(setpriority(PRIO_PROCESS, 0, base + 3)); SHOW(getpriority(PRIO_PROCESS, self) - base); SHOW(getpriority(PRIO_PGRP, 0) - base);
+    fflush(stdout);
+    if (!fork()) {
+        SHOW(getpriority(PRIO_PROCESS, 0) - base); SHOW(nice(2) - base); SHOW(getpriority(PRIO_PROCESS, self) - base);
+        SHOW(getpriority(PRIO_PGRP, 0) - base); SHOW(setpriority(PRIO_PROCESS, 0, 100)); SHOW(getpriority(PRIO_PROCESS, 0));
+        SHOW(setresuid(65534, 65534, 65534));
+        SHOW(setpriority(PRIO_PROCESS, 0, 18)); SHOW(errno == EACCES); SHOW(setpriority(PRIO_PROCESS, self, 19)); SHOW(errno == EPERM);
+        SHOW(setpriority(PRIO_PROCESS, 0, 19));
+        fflush(stdout);
+        _exit(0);
+    }
+    wait(&status);
+    pthread_create(&thread, NULL, be_nicer, &base);
+    pthread_join(thread, NULL);
+    SHOW(getpriority(PRIO_PROCESS, 0) - base); SHOW(setpriority(3, 0, 0)); SHOW(errno == EINVAL);
+    SHOW(setpriority(PRIO_PROCESS, 999999, 0)); SHOW(errno == ESRCH);
+}
 
 int main(void) {
     setvbuf(stdout, NULL, _IOLBF, 0);
@@ -215,5 +243,6 @@ int main(void) {
     pthread_barrier_wait(&barrier);
     pthread_join(threads[0], NULL);
     printf("own thread %d\n", clock_nanosleep(CLOCK_THREAD_CPUTIME_ID, 0, &t, NULL));
+    niceness();
     return 0;
 }
