@@ -69,5 +69,5 @@ export function makeGuestArguments(root: string, memory: string, args: readonly 
 }
 
 /** What python is asked: all of a module, verbose, with its results as XML on stderr, where they are complete even when text is mixed up. */
-export const makePythonArguments = (modules: readonly string[]): string[] =>
-  ['/usr/bin/python3', '-m', 'test', '-v', '--junit-xml', '/dev/stderr', ...modules];
+export const makePythonArguments = (modules: readonly string[], options: readonly string[] = []): string[] =>
+  ['/usr/bin/python3', '-m', 'test', '-v', '--junit-xml', '/dev/stderr', ...options, ...modules];

@@ -10,7 +10,7 @@
 import { spawn } from 'node:child_process';
 import { existsSync, mkdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { DEADLINE, DEADLINES, MEMORY, MODULES } from './modules.ts';
+import { DEADLINE, DEADLINES, MEMORY, MODULES, OPTIONS } from './modules.ts';
 import { compareOutcomes, type ModuleResult, readOutcomes } from './outcomes.ts';
 import { makeGuestArguments, makeNativeCommand, makePythonArguments, makePythonRoot } from './root.ts';
 import { writeTable } from './table.ts';
@@ -25,7 +25,7 @@ interface Run extends ModuleResult {
 }
 
 function runModule(side: Side, root: string, module: string): Promise<Run> {
-  const args = makePythonArguments([module]);
+  const args = makePythonArguments([module], OPTIONS[module]);
   const limit = (DEADLINES[module] ?? DEADLINE) / (side === 'native' ? 2 : 1);
   const guest = makeGuestArguments(root, MEMORY[module] ?? '512m', args);
   const [command, commandArgs] = side === 'native' ? makeNativeCommand(root, args) : ['dist/hull', guest];
