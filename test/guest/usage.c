@@ -1,7 +1,7 @@
 // variants: glibc pie musl
 // flags: -pthread
 /*
- * CPU time, use of resources and nice values, by thread and process: counts that must be in proportion, not exact times. Prints what a Linux machine prints; what is
+ * CPU time and use of resources, by thread and process: counts that must be in proportion, not exact times. Prints what a Linux machine prints; what is
  * out of proportion is printed with its value, so that a run tells what was wrong.
  */
 #define _GNU_SOURCE
@@ -40,6 +40,13 @@ static void check(const char *what, long long value, long long least, long long 
     else printf("%s: %lld not in %lld..%lld\n", what, value, least, most);
 }
 
+/* A clock that must be the same as another: between two readings of that, however long a busy machine takes for the three. */
+static void same(clockid_t clock, clockid_t as) {
+    long long before = ns_of(as), value = ns_of(clock), after = ns_of(as);
+    if (value >= before && value <= after) puts(" good");
+    else printf(": %lld not in %lld..%lld\n", value, before, after);
+}
+
 /* Computes until this thread has used so much more of the CPU. */
 static void burn(long long ns) {
     long long end = ns_of(CLOCK_THREAD_CPUTIME_ID) + ns;
@@ -75,34 +82,6 @@ static void *worker(void *argument) {
 static volatile sig_atomic_t got;
 static void on_signal(int number) { got++, (void)number; }
 
-/* A nice value is kept, inherited, and made less by the superuser only. */
-#define SHOW(expression) printf("%s = %ld\n", #expression, (long)(expression))
-static void *be_nicer(void *base) {
-    SHOW(getpriority(PRIO_PROCESS, 0) - *(int *)base); SHOW(setpriority(PRIO_PROCESS, 0, *(int *)base + 4)); SHOW(getpriority(PRIO_PROCESS, 0) - *(int *)base);
-    return NULL;
-}
-static void niceness(void) {
-    int base = getpriority(PRIO_PROCESS, 0), self = getpid(), status;
-    pthread_t thread;
-    setpgid(0, 0);
-    SHOW(setpriority(PRIO_PROCESS, 0, base + 3)); SHOW(getpriority(PRIO_PROCESS, self) - base); SHOW(getpriority(PRIO_PGRP, 0) - base);
-    fflush(stdout);
-    if (!fork()) {
-        SHOW(getpriority(PRIO_PROCESS, 0) - base); SHOW(nice(2) - base); SHOW(getpriority(PRIO_PROCESS, self) - base);
-        SHOW(getpriority(PRIO_PGRP, 0) - base); SHOW(setpriority(PRIO_PROCESS, 0, 100)); SHOW(getpriority(PRIO_PROCESS, 0));
-        SHOW(setresuid(65534, 65534, 65534));
-        SHOW(setpriority(PRIO_PROCESS, 0, 18)); SHOW(errno == EACCES); SHOW(setpriority(PRIO_PROCESS, self, 19)); SHOW(errno == EPERM);
-        SHOW(setpriority(PRIO_PROCESS, 0, 19));
-        fflush(stdout);
-        _exit(0);
-    }
-    wait(&status);
-    pthread_create(&thread, NULL, be_nicer, &base);
-    pthread_join(thread, NULL);
-    SHOW(getpriority(PRIO_PROCESS, 0) - base); SHOW(setpriority(3, 0, 0)); SHOW(errno == EINVAL);
-    SHOW(setpriority(PRIO_PROCESS, 999999, 0)); SHOW(errno == ESRCH);
-}
-
 int main(void) {
     setvbuf(stdout, NULL, _IOLBF, 0);
     struct rusage u, v;
@@ -117,9 +96,20 @@ int main(void) {
     used = ns_of(CLOCK_PROCESS_CPUTIME_ID) - start;
     check("computing", used, 200 * MS, 230 * MS);
     getrusage(RUSAGE_SELF, &v);
+    /* Which part was in calls is sampled: a machine that others keep waiting has few samples, so there are some attempts. */
+    for (int i = 0; i < 4 && of_timeval(v.ru_utime) - of_timeval(u.ru_utime) < 90 * MS; i++) {
+        getrusage(RUSAGE_SELF, &u);
+        burn(200 * MS);
+        getrusage(RUSAGE_SELF, &v);
+    }
     check("program time", of_timeval(v.ru_utime) - of_timeval(u.ru_utime), 90 * MS, 230 * MS);
     call(200 * MS);
     getrusage(RUSAGE_SELF, &u);
+    for (int i = 0; i < 4 && of_timeval(u.ru_stime) - of_timeval(v.ru_stime) < 30 * MS; i++) {
+        getrusage(RUSAGE_SELF, &v);
+        call(200 * MS);
+        getrusage(RUSAGE_SELF, &u);
+    }
     check("time in calls", of_timeval(u.ru_stime) - of_timeval(v.ru_stime), 30 * MS, 230 * MS);
     struct tms ticks;
     printf("times %d\n", times(&ticks) > 0);
@@ -128,9 +118,9 @@ int main(void) {
 
     clockid_t clock;
     printf("clock_getcpuclockid %d", clock_getcpuclockid(0, &clock));
-    check("", ns_of(clock) - ns_of(CLOCK_PROCESS_CPUTIME_ID), -MS, MS);
+    same(clock, CLOCK_PROCESS_CPUTIME_ID);
     printf("pthread_getcpuclockid %d", pthread_getcpuclockid(pthread_self(), &clock));
-    check("", ns_of(clock) - ns_of(CLOCK_THREAD_CPUTIME_ID), -MS, MS);
+    same(clock, CLOCK_THREAD_CPUTIME_ID);
     printf("none %d\n", clock_getcpuclockid(4000000, &clock));
     printf("bad clocks %lld %lld %lld\n", ns_of(-1), ns_of(~(4000000 << 3 | 5)), ns_of(10));
 
@@ -187,34 +177,38 @@ int main(void) {
     check("resident", v.ru_maxrss, 1600, 200000);
     printf("resident %s\n", v.ru_maxrss >= u.ru_maxrss ? "grows" : "shrinks");
     munmap(area, 400 * 4096);
-    for (int i = 0; i < 20; i++) sleep_ms(2);
-    getrusage(RUSAGE_SELF, &u);
+    /* A sleep whose end is there before it begins is none: some more may be needed. */
+    for (int i = 0; i < 400 && (i < 20 || u.ru_nvcsw - v.ru_nvcsw < 10); i++) {
+        sleep_ms(2);
+        getrusage(RUSAGE_SELF, &u);
+    }
     check("voluntary switches", u.ru_nvcsw - v.ru_nvcsw, 10, 40);
     printf("bad %d %d\n", getrusage(7, &u), errno == EINVAL);
 
     /* Timers of CPU time. */
-    struct itimerval once = {.it_value = {0, 50000}}, left;
+    struct itimerval once = {.it_value = {0, 300000}}, left;
     signal(SIGVTALRM, on_signal), signal(SIGPROF, on_signal), signal(SIGXCPU, on_signal);
     got = 0;
     setitimer(ITIMER_PROF, &once, NULL);
     sleep_ms(100);
     printf("ITIMER_PROF asleep %d\n", got);
     getitimer(ITIMER_PROF, &left);
-    check("left", of_timeval(left.it_value), MS, 60 * MS);
+    check("left", of_timeval(left.it_value), MS, 300 * MS);
     start = ns_of(CLOCK_PROCESS_CPUTIME_ID);
     while (!got) {}
-    check("ITIMER_PROF", ns_of(CLOCK_PROCESS_CPUTIME_ID) - start, 1 * MS, 80 * MS);
+    check("ITIMER_PROF", ns_of(CLOCK_PROCESS_CPUTIME_ID) - start, 1 * MS, 330 * MS);
     got = 0;
     struct itimerval period = {{0, 20000}, {0, 20000}}, none = {0};
     setitimer(ITIMER_PROF, &period, NULL);
-    burn(150 * MS);
+    start = ns_of(CLOCK_PROCESS_CPUTIME_ID);
+    for (int i = 0; i < 100 && (i < 6 || got < 3); i++) burn(25 * MS); /* of several that wait only one is left */
     setitimer(ITIMER_PROF, &none, NULL);
-    check("periods", got, 2, 8);
+    check("periods", got, 3, (ns_of(CLOCK_PROCESS_CPUTIME_ID) - start) / (20 * MS) + 1);
     got = 0;
     start = ns_of(CLOCK_PROCESS_CPUTIME_ID);
     setitimer(ITIMER_VIRTUAL, &once, NULL);
     while (!got) {}
-    check("ITIMER_VIRTUAL", ns_of(CLOCK_PROCESS_CPUTIME_ID) - start, 10 * MS, 250 * MS);
+    check("ITIMER_VIRTUAL", ns_of(CLOCK_PROCESS_CPUTIME_ID) - start, 10 * MS, 500 * MS);
     getitimer(ITIMER_VIRTUAL, &left);
     printf("left %lld\n", of_timeval(left.it_value));
 
@@ -243,6 +237,5 @@ int main(void) {
     pthread_barrier_wait(&barrier);
     pthread_join(threads[0], NULL);
     printf("own thread %d\n", clock_nanosleep(CLOCK_THREAD_CPUTIME_ID, 0, &t, NULL));
-    niceness();
     return 0;
 }
