@@ -69,7 +69,7 @@ export function writeTable(store: string): void {
 <!-- Written by \`node tools/run.mjs test/python/run-modules.ts\` from the runs and test/python/differences.json; edit those. -->
 
 Debian's unmodified python3.11 runs modules of its own test suite (\`libpython3.11-testsuite\`) as a unikernel, \`hull run --rootfs DIR -m 512m /usr/bin/python3 -m test -v MODULE\`,
-and natively in a chroot of the same root file system, as the same user, with the same variables. Outcomes are compared test by test.
+and natively in a chroot of the same root file system, as the same user, with the same variables. Outcomes are compared test by test. Modules were run at different times, each with what hull was then.
 
 **${shown.length} modules, ${sum(({ tests }) => tests)} tests; ${shown.filter(({ different }) => different === 0).length} modules without any difference; ${sum(({ different }) => different)} tests with another outcome**, explained below the table.
 
