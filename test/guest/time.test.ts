@@ -18,7 +18,7 @@ function run(command: string, args: string[]): Promise<{ status: number; stdout:
 
 for (const variant of ['musl', 'glibc', 'pie']) {
   t.test(variant, async (t) => {
-    for (const name of ['usage', 'timers', 'reaper']) {
+    for (const name of ['usage', 'timers', 'reaper', ...(variant === 'pie' ? [] : ['scheduling'])]) {
       const file = resolve(`build/guest/${variant}/${name}`);
       const expected = await run(file, []);
       const found = await run(hull, ['run', '-m', '64', file]);
@@ -53,4 +53,31 @@ t.test('the time is set: what waits for a moment follows', async (t) => {
     'settimeofday(&v, NULL) = -1 Operation not permitted',
     '',
   ]);
+});
+
+t.test('limits of nice values and real-time priorities', async (t) => {
+  const found = await run(hull, ['run', resolve('build/guest/musl/scheduling'), 'limits']);
+  t.equal(found.status, 0, found.stderr);
+  t.same(found.stdout.trim().split('\n'), [
+    'setrlimit(RLIMIT_NICE, &limit) = 0',
+    'setrlimit(RLIMIT_RTPRIO, &realtime) = 0',
+    'setpriority(PRIO_PROCESS, 0, -6) = -1 Permission denied',
+    'setpriority(PRIO_PROCESS, 0, -5) = 0',
+    'getpriority(PRIO_PROCESS, 0) = -5',
+    'set_policy(0, FIFO, 11) = -1 Operation not permitted',
+    'set_policy(0, FIFO, 10) = 0',
+    'set_policy(0, RR, 3) = 0',
+    'param_of(0) = 3',
+    'set_policy(0, IDLE, 0) = 0',
+    'set_policy(0, OTHER, 0) = 0',
+  ]);
+});
+
+t.test('a privileged instruction of the C library ends the program', async (t) => {
+  const file = resolve('build/guest/musl/crash');
+  const expected = await run('sh', ['-c', `"${file}"; exit $?`]);
+  const found = await run(hull, ['run', file]);
+  t.equal(expected.status, 139);
+  t.equal(found.stdout, expected.stdout);
+  t.equal(found.status, expected.status, found.stderr);
 });
