@@ -3,20 +3,23 @@
  * maintainer script runs; what those would have made and programs need is made by the caller's `finish`.
  */
 import { execFileSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { findCheckout } from './boot/guest/build.ts';
 
 const CLOSURE = ['--recurse', '--no-recommends', '--no-suggests', '--no-conflicts', '--no-breaks', '--no-replaces', '--no-enhances'];
 
-/** The unpacked packages with all that they depend on: build/test-roots/NAME, or why there is none. */
+/** The unpacked packages with all that they depend on: build/test-roots/NAME-HASH, or why there is none. */
 export function makeDebianRoot(
   name: string,
   packages: readonly string[],
   finish: (root: string) => void = () => {},
 ): { root: string } | { reason: string } {
   const roots = join(findCheckout(), 'build/test-roots');
-  const root = join(roots, name);
+  // Another list of packages, another root.
+  const made = createHash('sha256').update([...packages, finish.toString()].join(' ')).digest('hex').slice(0, 8);
+  const root = join(roots, `${name}-${made}`);
   if (existsSync(root)) return { root };
   const fresh = join(roots, `${name}.${process.pid}`);
   const downloads = join(fresh, 'packages');

@@ -15,7 +15,7 @@ t.teardown(() => rmSync(folder, { recursive: true, force: true }));
 const hull = join(findCheckout(), 'dist/hull');
 const env: NodeJS.ProcessEnv = { ...process.env, NODE_EXTRA_CA_CERTS: '', NODE_OPTIONS: '', HULL_ROOT: join(folder, 'state') };
 const PACKAGES =
-  'base-files bash coreutils grep sed procps psmisc lsof util-linux mount bsdutils python3-minimal libpython3-stdlib ncurses-base expect tmux libc-bin'.split(' ');
+  'base-files bash dash coreutils grep sed procps psmisc lsof util-linux mount bsdutils python3-minimal libpython3-stdlib ncurses-base expect tmux libc-bin'.split(' ');
 
 const made = makeDebianRoot('tools', PACKAGES, (root) => {
   mkdirSync(join(root, 'etc'), { recursive: true });
