@@ -12,6 +12,10 @@
 void machine_exit(uint32_t wait_status) {
     if (process_exit)
         process_exit(wait_status); /* returns for the first process */
+    machine_end(wait_status);
+}
+
+void machine_end(uint32_t wait_status) {
     if (vfs_sync) vfs_sync();
     arch_irq_save();
     channel_write(HULL_RECORD_EXIT, &wait_status, sizeof(wait_status));

@@ -33,4 +33,6 @@ uint32_t boot_flags(void);                       /* HULL_FLAG_*; 0 without a mod
 _Noreturn void program_start(void);
 /* End of the current process. When that is the first, of the machine: reports the status (wait(2) form), switches it off. */
 _Noreturn void machine_exit(uint32_t wait_status);
+/* End of the machine, whoever the current process is: files to their devices, the status to the host, off. */
+_Noreturn void machine_end(uint32_t wait_status);
 #endif

@@ -6,6 +6,7 @@
 #include "abi/linux_file.h"
 #include "file/file.h"
 #include "inotify/queue.h"
+#include "procfs/procfs.h"
 #include "vfs/internal.h"
 
 enum { IN_UNMOUNT = 0x2000, IN_IGNORED = 0x8000, IN_ONLYDIR = 0x01000000, IN_DONT_FOLLOW = 0x02000000, IN_EXCL_UNLINK = 0x04000000,
@@ -219,3 +220,12 @@ SYSCALL_DEFINE(inotify_rm_watch, int descriptor, int number) {
     watch_end(watch);
     return 0;
 }
+
+/* Its limits in /proc, where there is one. */
+#pragma weak proc_show_text
+static const struct proc_file setting_files[] = {
+    { .path = "sys/fs/inotify/max_queued_events", .mode = PROC_READ, .show = proc_show_text, .argument = "16384\n" },
+    { .path = "sys/fs/inotify/max_user_instances", .mode = PROC_READ, .show = proc_show_text, .argument = "128\n" },
+    { .path = "sys/fs/inotify/max_user_watches", .mode = PROC_READ, .show = proc_show_text, .argument = "65536\n" },
+};
+HULL_PROC_FILES(PROC_SYSTEM, setting_files);

@@ -5,6 +5,7 @@
 #include "clock/clock.h"
 #include "ipc/ipc.h"
 #include "memory/memory.h"
+#include "procfs/procfs.h"
 #include "syscall/syscall.h"
 #include "task/task.h"
 #include "wait/wait.h"
@@ -228,3 +229,12 @@ SYSCALL_DEFINE(msgctl, int id, int command, void *argument) {
     if ((error = ipc_owner(object))) return error;
     return command == IPC_RMID ? queue_remove(queue) : queue_set(queue, &in);
 }
+
+/* Its limits in /proc, where there is one. */
+#pragma weak proc_show_text
+static const struct proc_file setting_files[] = {
+    { .path = "sys/kernel/msgmax", .mode = PROC_READ, .show = proc_show_text, .argument = "8192\n" },
+    { .path = "sys/kernel/msgmnb", .mode = PROC_READ, .show = proc_show_text, .argument = "16384\n" },
+    { .path = "sys/kernel/msgmni", .mode = PROC_READ, .show = proc_show_text, .argument = "32000\n" },
+};
+HULL_PROC_FILES(PROC_SYSTEM, setting_files);

@@ -2,6 +2,7 @@
 #include "clock/clock.h"
 #include "ipc-sem/internal.h"
 #include "memory/memory.h"
+#include "procfs/procfs.h"
 #include "syscall/syscall.h"
 #include "task/task.h"
 
@@ -247,3 +248,10 @@ void sem_process_end(struct process *process) {
         set->operated = ipc_now();
     }
 }
+
+/* Its limits in /proc, where there is one. */
+#pragma weak proc_show_text
+static const struct proc_file setting_files[] = {
+    { .path = "sys/kernel/sem", .mode = PROC_READ, .show = proc_show_text, .argument = "32000\t1024000000\t500\t32000\n" },
+};
+HULL_PROC_FILES(PROC_SYSTEM, setting_files);

@@ -7,6 +7,7 @@
 #include "file/file.h"
 #include "ipc/ipc.h"
 #include "memory/memory.h"
+#include "procfs/procfs.h"
 #include "syscall/syscall.h"
 #include "task/task.h"
 #include "vm/vm.h"
@@ -211,3 +212,12 @@ SYSCALL_DEFINE(shmctl, int id, int command, void *argument) {
     }
     return 0;
 }
+
+/* Its limits in /proc, where there is one. */
+#pragma weak proc_show_text
+static const struct proc_file setting_files[] = {
+    { .path = "sys/kernel/shmmax", .mode = PROC_READ, .show = proc_show_text, .argument = "18446744073692774399\n" },
+    { .path = "sys/kernel/shmall", .mode = PROC_READ, .show = proc_show_text, .argument = "18446744073692774399\n" },
+    { .path = "sys/kernel/shmmni", .mode = PROC_READ, .show = proc_show_text, .argument = "4096\n" },
+};
+HULL_PROC_FILES(PROC_SYSTEM, setting_files);

@@ -7,6 +7,7 @@
 #include "file/file.h"
 #include "lib/string.h"
 #include "memory/memory.h"
+#include "procfs/procfs.h"
 #include "signal/signal.h"
 #include "syscall/syscall.h"
 #include "task/task.h"
@@ -361,3 +362,14 @@ SYSCALL_DEFINE(mq_getsetattr, int descriptor, const struct linux_mq_attr *progra
     if (program_new) file->flags = (file->flags & ~(uint32_t)O_NONBLOCK) | (uint32_t)new.flags;
     return program_old && user_copy_out(program_old, &old, sizeof old) ? -EFAULT : 0;
 }
+
+/* Its limits in /proc, where there is one. */
+#pragma weak proc_show_text
+static const struct proc_file setting_files[] = {
+    { .path = "sys/fs/mqueue/msg_default", .mode = PROC_READ, .show = proc_show_text, .argument = "10\n" },
+    { .path = "sys/fs/mqueue/msg_max", .mode = PROC_READ, .show = proc_show_text, .argument = "10\n" },
+    { .path = "sys/fs/mqueue/msgsize_default", .mode = PROC_READ, .show = proc_show_text, .argument = "8192\n" },
+    { .path = "sys/fs/mqueue/msgsize_max", .mode = PROC_READ, .show = proc_show_text, .argument = "8192\n" },
+    { .path = "sys/fs/mqueue/queues_max", .mode = PROC_READ, .show = proc_show_text, .argument = "256\n" },
+};
+HULL_PROC_FILES(PROC_SYSTEM, setting_files);

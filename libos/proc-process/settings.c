@@ -75,6 +75,21 @@ static long store_old_adjust(const struct proc_text *about, const char *text, si
     return adjust(about->process, value == 15 ? 1000 : value * 1000 / 17);
 }
 
+/* As prctl(PR_SET_TIMERSLACK); 0 stands for the default. It is kept: timers are exact here. */
+enum { SLACK_DEFAULT = 50000 };
+static void show_slack(struct proc_text *out) {
+    uint64_t slack = out->process->options.timer_slack;
+    proc_print(out, "%lu\n", (unsigned long)(slack ? slack : SLACK_DEFAULT));
+}
+static long store_slack(const struct proc_text *about, const char *text, size_t size) {
+    uint64_t value;
+    (void)size;
+    if (!proc_number_of(text, &value)) return -EINVAL;
+    if (about->process != current_process() && current_process()->credentials.euid) return -EPERM;
+    about->process->options.timer_slack = value;
+    return 0;
+}
+
 /* Namespaces: one of each, with the numbers that Linux gives the first ones. Nothing can be made of them (setns(2)). */
 static int namespace_stat(struct file *file, struct linux_stat *out) {
     out->dev = 4;
@@ -102,6 +117,7 @@ static const struct proc_file setting_files[] = {
     { .path = "oom_score", .mode = PROC_READ, .show = show_score },
     { .path = "oom_score_adj", .mode = PROC_WRITE, .show = show_adjust, .store = store_adjust },
     { .path = "oom_adj", .mode = PROC_WRITE, .show = show_old_adjust, .store = store_old_adjust },
+    { .path = "timerslack_ns", .mode = S_IFREG | 0666, .flags = PROC_NOT_IN_TASKS, .show = show_slack, .store = store_slack },
     { .path = "cgroup", .mode = PROC_READ, .show = proc_show_text, .argument = "0::/\n" },
     { .path = "cpuset", .mode = PROC_READ, .show = proc_show_text, .argument = "/\n" },
     { .path = "uid_map", .mode = PROC_READ, .show = proc_show_text, .argument = identity_map },

@@ -140,7 +140,8 @@ static void show_status(struct proc_text *out) {
                (unsigned long)signals.process, (unsigned long)signals.blocked, (unsigned long)signals.ignored, (unsigned long)signals.caught);
     proc_print(out, "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\nCapBnd:\t%016lx\nCapAmb:\t%016lx\n", 0ul, (unsigned long)capabilities,
                (unsigned long)capabilities, 0x1fffffffffful, 0ul);
-    proc_print(out, "NoNewPrivs:\t0\nSeccomp:\t0\nSeccomp_filters:\t0\nSpeculation_Store_Bypass:\tunknown\nSpeculationIndirectBranch:\tunknown\n");
+    proc_print(out, "NoNewPrivs:\t%d\nSeccomp:\t0\nSeccomp_filters:\t0\nSpeculation_Store_Bypass:\tunknown\nSpeculationIndirectBranch:\tunknown\n",
+               p->options.no_new_privileges);
     proc_print(out, "Cpus_allowed:\t1\nCpus_allowed_list:\t0\nMems_allowed:\t1\nMems_allowed_list:\t0\n");
     const struct thread *thread = thread_of(out);
     if (thread) proc_print(out, "voluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n", (unsigned long)thread->used.voluntary, (unsigned long)thread->used.involuntary);

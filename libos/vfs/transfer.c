@@ -90,6 +90,11 @@ int vfs_stat_of(struct file *file, struct linux_stat *out) {
     return 0;
 }
 
+bool vfs_may_map_code(struct file *file) {
+    const struct path *place = file_place(file);
+    return !place || !(place->mount->flags & MOUNT_NO_EXECUTION);
+}
+
 void vfs_path_get(struct path path) { path_get(path); }
 void vfs_path_put(struct path path) { path_put(path); }
 

@@ -139,6 +139,7 @@ long vfs_read_at(struct file *, void *to, size_t size, int64_t position);
 long vfs_file_path(struct file *, char *out, size_t room);
 int vfs_path_of(struct file *, struct path *out); /* referenced; -ENXIO for files without one */
 int vfs_stat_of(struct file *, struct linux_stat *out); /* of the place where it was opened, also a device's; -ENXIO: none */
+bool vfs_may_map_code(struct file *); /* false: it was opened on a mount with noexec */
 void vfs_path_get(struct path);
 void vfs_path_put(struct path);
 unsigned vfs_mount_id(struct file *); /* as in mountinfo; 0 for files without a path */

@@ -21,6 +21,7 @@ extern __typeof(file_lookup) file_lookup __attribute__((weak));
 extern __typeof(file_create) file_create __attribute__((weak));
 /* Shared anonymous memory exists only where the component shared-memory does. */
 struct file *shared_memory_create(void) __attribute__((weak));
+bool vfs_may_map_code(struct file *) __attribute__((weak)); /* by vfs */
 
 extern __typeof(limit_address_space) limit_address_space __attribute__((weak));
 extern __typeof(limit_data) limit_data __attribute__((weak));

@@ -45,6 +45,7 @@ static long mapping_file(int type, unsigned protection, unsigned flags, int desc
     if (!file) return -EBADF;
     unsigned mode = file->flags & O_ACCMODE;
     if (mode == O_WRONLY || (type != MAP_PRIVATE && protection & PROT_WRITE && mode == O_RDONLY)) return -EACCES;
+    if (protection & PROT_EXEC && vfs_may_map_code && !vfs_may_map_code(file)) return -EPERM;
     if (!file->ops->get_page) return -ENODEV;
     if (type != MAP_PRIVATE && protection & PROT_WRITE && sealed(file)) return -EPERM;
     file_get(file);
@@ -147,6 +148,7 @@ SYSCALL_DEFINE(mprotect, uintptr_t start, size_t length, unsigned long protectio
     for (struct vm_area *area = areas_find(&space->areas, start); area && area->start < end; area = areas_find(&space->areas, area->end)) {
         if (area->file && area->flags & VM_SHARED && protection & PROT_WRITE && !may_write(area->file))
             return -EACCES;
+        if (area->file && protection & PROT_EXEC && !(area->protection & PROT_EXEC) && vfs_may_map_code && !vfs_may_map_code(area->file)) return -EACCES;
     }
     if (vm_cut(space, start, end)) return -ENOMEM;
     int error = 0;

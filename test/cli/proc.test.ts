@@ -101,3 +101,17 @@ t.test('pseudoterminals', { skip }, async (t) => {
     'ls /dev/pts': [/^ptmx$/m],
   });
 });
+
+t.test('reboot ends the machine, whoever calls it', { skip }, async (t) => {
+  const call = (command: string) => `import ctypes; c = ctypes.CDLL(None, use_errno=True); r = c.reboot(${command}); print(r, ctypes.get_errno())`;
+  const script = (command: string) => `echo before; python3 -c '${call(command)}'; echo after`;
+  const args = (command: string) => ['run', '--rootfs', root, 'bash', '-c', script(command)];
+  for (const command of ['0x4321fedc', '0x01234567', '0xcdef0123']) {
+    const off = await execa(hull, args(command), { env, extendEnv: false, reject: false, timeout: 100_000 });
+    t.same([off.exitCode, off.stdout], [0, 'before'], `${command} ${off.stderr}`);
+  }
+  const unknown = await execa(hull, args('0x12345678'), { env, extendEnv: false, reject: false, timeout: 100_000 });
+  t.same([unknown.exitCode, unknown.stdout], [0, 'before\n-1 22\nafter'], unknown.stderr);
+  const other = await execa(hull, ['run', '--user', '1234', ...args('0x4321fedc').slice(1)], { env, extendEnv: false, reject: false, timeout: 100_000 });
+  t.same([other.exitCode, other.stdout], [0, 'before\n-1 1\nafter'], other.stderr);
+});

@@ -208,9 +208,21 @@ static void messages(void) {
     FAILS(msgctl(id, IPC_STAT, &s));
 }
 
+/* Its limits in /proc/sys: one number at least in each. */
+static void show_limits(void) {
+    static const char *const names[] = { "/proc/sys/kernel/shmmax", "/proc/sys/kernel/shmall", "/proc/sys/kernel/shmmni", "/proc/sys/kernel/msgmax", "/proc/sys/kernel/msgmnb", "/proc/sys/kernel/msgmni", "/proc/sys/kernel/sem" };
+    for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
+        unsigned long value = 0;
+        FILE *file = fopen(names[i], "r");
+        printf("%s: %s\n", names[i], file && fscanf(file, "%lu", &value) == 1 && value ? "a number" : "none");
+        if (file) fclose(file);
+    }
+}
+
 int main(void) {
     shared_memory();
     semaphores();
     messages();
+    show_limits();
     return 0;
 }

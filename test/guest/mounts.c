@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
 #include <sys/statfs.h>
@@ -86,6 +87,18 @@ static void fill(void) {
     }
 }
 
+/* Code of a file: refused where nothing may be executed, also as a second thought. */
+static void map_code(const char *path) {
+    int fd = open(path, O_RDONLY);
+    void *code = mmap(NULL, 4096, PROT_READ | PROT_EXEC, MAP_PRIVATE, fd, 0);
+    printf("code of %s: %s", path, code == MAP_FAILED ? strerrorname(errno) : "mapped");
+    void *data = mmap(NULL, 4096, PROT_READ, MAP_PRIVATE, fd, 0);
+    printf(", later: %s\n", mprotect(data, 4096, PROT_READ | PROT_EXEC) ? strerrorname(errno) : "executable");
+    if (code != MAP_FAILED) munmap(code, 4096);
+    munmap(data, 4096);
+    close(fd);
+}
+
 int main(void) {
     unshare(CLONE_NEWNS); /* a namespace of our own where there is such: the mounts below go with the process */
     mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
@@ -108,6 +121,8 @@ int main(void) {
     SHOW(make("/tmp/m/a/one", "one"));
     chmod("/tmp/m/a/one", 0755);
     SHOW(access("/tmp/m/a/one", X_OK));
+    map_code("/tmp/m/a/one");
+    map_code("/tmp/m/file");
     SHOW(rename("/tmp/m/a/one", "/tmp/m/two"));
     SHOW(rename("/tmp/m/file", "/tmp/m/a/two"));
 

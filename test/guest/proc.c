@@ -15,6 +15,8 @@
 #include <sys/stat.h>
 #include <sys/statfs.h>
 #include <sys/syscall.h>
+#include <sys/prctl.h>
+#include <signal.h>
 #include <sys/sysinfo.h>
 #include <sys/utsname.h>
 #include <sys/wait.h>
@@ -228,6 +230,44 @@ static void links(void) {
     is("no such process", get("/proc/4194303/stat") == -ENOENT && get("/proc/00/stat") == -ENOENT);
 }
 
+/* What prctl(2) set is seen, and the other way round. */
+static void settings(void) {
+    get("/proc/self/status");
+    long before = field("NoNewPrivs");
+    fflush(stdout);
+    if (fork() == 0) {
+        prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0);
+        get("/proc/self/status");
+        is("no new privileges", !before && field("NoNewPrivs") == 1);
+        prctl(PR_SET_TIMERSLACK, 70000);
+        is("timer slack", get("/proc/self/timerslack_ns") > 0 && atoi(text) == 70000);
+        int fd = open("/proc/self/timerslack_ns", O_WRONLY);
+        is("timer slack set", write(fd, "90000\n", 6) == 6 && prctl(PR_GET_TIMERSLACK) == 90000);
+        is("no number", write(fd, "x\n", 2) == -1 && errno == EINVAL);
+        fflush(stdout);
+        _exit(0);
+    }
+    wait(NULL);
+}
+
+/* Limits of components that only some programs have: a number each, where Linux has them too. */
+static void machine_limits(void) {
+    struct sysinfo one, two;
+    sysinfo(&one);
+    fflush(stdout);
+    int ends[2], status = pipe(ends), pid = fork();
+    if (pid == 0) {
+        char byte;
+        _exit((int)read(ends[0], &byte, 1));
+    }
+    sysinfo(&two);
+    is("sysinfo counts", status == 0 && one.procs >= 1 && two.procs >= 2 && one.freeswap <= one.totalswap && one.sharedram < one.totalram);
+    kill(pid, SIGKILL);
+    waitpid(pid, &status, 0);
+    get("/proc/meminfo");
+    is("sysinfo and meminfo", near(field("Shmem"), (long)(one.sharedram * one.mem_unit / 1024), 65536) && field("SwapTotal") == (long)(one.totalswap * one.mem_unit / 1024));
+}
+
 static void machine_files(void) {
     struct sysinfo info;
     struct utsname names;
@@ -334,6 +374,8 @@ int main(int argc, char **argv) {
     memory_files();
     arguments(argc, argv);
     links();
+    settings();
+    machine_limits();
     machine_files();
     other_user();
     return 0;

@@ -29,6 +29,17 @@ static void receive(mqd_t q) {
     fflush(stdout);
 }
 
+/* Its limits in /proc/sys: one number at least in each. */
+static void show_limits(void) {
+    static const char *const names[] = { "/proc/sys/fs/mqueue/msg_default", "/proc/sys/fs/mqueue/msg_max", "/proc/sys/fs/mqueue/msgsize_default", "/proc/sys/fs/mqueue/msgsize_max", "/proc/sys/fs/mqueue/queues_max" };
+    for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
+        unsigned long value = 0;
+        FILE *file = fopen(names[i], "r");
+        printf("%s: %s\n", names[i], file && fscanf(file, "%lu", &value) == 1 && value ? "a number" : "none");
+        if (file) fclose(file);
+    }
+}
+
 int main(void) {
     struct mq_attr a = {.mq_maxmsg = 4, .mq_msgsize = 100}, b;
     struct sigevent event = {.sigev_notify = SIGEV_SIGNAL, .sigev_signo = SIGUSR1, .sigev_value.sival_int = 42};
@@ -71,5 +82,6 @@ int main(void) {
         struct rlimit none = {0, 0}; setrlimit(RLIMIT_MSGQUEUE, &none); FAILS(mq_open("/mine", O_RDWR | O_CREAT, 0600, NULL)); _exit(0);
     }
     wait(&s); SHOW(s); SHOW(mq_unlink(name));
+    show_limits();
     return 0;
 }

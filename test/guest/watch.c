@@ -47,6 +47,17 @@ static void put(const char *path, int flags, const char *text) {
 }
 static int by_descriptor(void) { return fd; }
 
+/* Its limits in /proc/sys: one number at least in each. */
+static void show_limits(void) {
+    static const char *const names[] = { "/proc/sys/fs/inotify/max_queued_events", "/proc/sys/fs/inotify/max_user_instances", "/proc/sys/fs/inotify/max_user_watches" };
+    for (unsigned i = 0; i < sizeof names / sizeof *names; i++) {
+        unsigned long value = 0;
+        FILE *file = fopen(names[i], "r");
+        printf("%s: %s\n", names[i], file && fscanf(file, "%lu", &value) == 1 && value ? "a number" : "none");
+        if (file) fclose(file);
+    }
+}
+
 int main(void) {
     char folder[] = "/tmp/watch-XXXXXX", text[16];
     struct pollfd p;
@@ -95,5 +106,6 @@ int main(void) {
     while ((n = read(fd, all, sizeof all)) > 0)
         for (char *at = all; at < all + n; at += sizeof(struct inotify_event) + ((struct inotify_event *)at)->len) count++, last = ((struct inotify_event *)at)->mask;
     SHOW(count); SHOW(last == IN_Q_OVERFLOW);
+    show_limits();
     return 0;
 }
