@@ -65,6 +65,8 @@ static void show_stat(struct proc_text *out) {
     int foreground;
     unsigned terminal = process_terminal(p, &foreground);
     struct signal_view signals = signals_of(out);
+    const struct thread *one = out->thread ? out->thread : p->threads;
+    int nice = one ? one->nice : 0;
     memory_count_space(space, &memory);
     proc_print(out, "%d (%s) %c %d %d %d %u %d %u ", out->thread ? out->thread->tid : p->pid, p->name, process_state(p, out->thread), p->parent_pid, p->group,
                p->session, terminal, foreground, FIELD_FLAGS_RANDOMIZE | (p->executed ? 0 : 0x40));
@@ -74,7 +76,7 @@ static void show_stat(struct proc_text *out) {
                (unsigned long)p->children.major_faults);
     proc_print(out, "%lu %lu %lu %lu ", (unsigned long)ticks(cpu.user), (unsigned long)ticks(cpu.system), (unsigned long)ticks(p->children.told_user),
                (unsigned long)ticks(p->children.told_system));
-    proc_print(out, "20 0 %u 0 %lu ", count_threads(p), (unsigned long)ticks(out->thread ? out->thread->started_ns : p->started_ns));
+    proc_print(out, "%d %d %u 0 %lu ", 20 + nice, nice, count_threads(p), (unsigned long)ticks(out->thread ? out->thread->started_ns : p->started_ns));
     proc_print(out, "%lu %lu %lu ", (unsigned long)(memory.size * PAGE_SIZE), (unsigned long)memory.resident, ~0ul);
     proc_print(out, "%lu %lu %lu 0 0 ", (unsigned long)place->code, (unsigned long)place->code_end, (unsigned long)place->stack);
     proc_print(out, "%lu %lu %lu %lu ", (unsigned long)((signals.thread | signals.process) & 0x7fffffff), (unsigned long)(signals.blocked & 0x7fffffff),

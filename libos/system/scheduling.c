@@ -68,15 +68,6 @@ SYSCALL_DEFINE(sched_rr_get_interval, int pid, int64_t *out) {
     return pid < 0 ? -EINVAL : !self(pid) ? -ESRCH : user_copy_out(out, interval, sizeof interval);
 }
 
-SYSCALL_DEFINE(getpriority, int which, int who) {
-    if (which < 0 || which > 2) return -EINVAL;
-    return which == 0 && !self(who) ? -ESRCH : 20; /* nice 0, as Linux's system call encodes it */
-}
-SYSCALL_DEFINE(setpriority, int which, int who, int nice) {
-    (void)nice; /* with nobody to be nice to */
-    return which < 0 || which > 2 ? -EINVAL : which == 0 && !self(who) ? -ESRCH : 0;
-}
-
 SYSCALL_DEFINE(getcpu, unsigned *cpu, unsigned *node) {
     unsigned id = this_cpu()->id, zero = 0;
     return (cpu && user_copy_out(cpu, &id, sizeof id)) || (node && user_copy_out(node, &zero, sizeof zero)) ? -EFAULT : 0;

@@ -37,7 +37,7 @@ struct process {
     struct limits *limits;        /* of the component `system`; NULL: what all begin with */
     int16_t oom_adjust;           /* -1000..1000, as oom_score_adj; inherited */
     struct {                      /* prctl(2); timer_slack 0: the default */
-        bool undumpable, keep_capabilities, subreaper, no_new_privileges, no_huge_pages;
+        bool undumpable, keep_capabilities, permitted_kept, subreaper, no_new_privileges, no_huge_pages;
         uint64_t timer_slack;
     } options;
     struct usage ended, children;
@@ -61,6 +61,8 @@ struct thread {
     enum thread_state state;       /* the scheduler's */
     bool mask_saved;               /* a call's own signal mask is to be taken back on the way out */
     bool own_memory; /* a call passes on a buffer of the libOS: user_copy_* take its addresses, too */
+    int8_t nice;                   /* setpriority(2); the component `system`'s, as the next */
+    uint8_t io_priority;           /* class << 3 | level; 0: none set */
     struct usage used;             /* last: what is before it is reached by short addresses */
 };
 /* By the component `process`: ends the current process unless it is the first, for which this returns. */

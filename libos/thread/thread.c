@@ -68,6 +68,7 @@ int thread_create(struct process *process, const struct trap_frame *frame, const
     made->started_ns = clock_monotonic_ns();
     made->state = THREAD_BLOCKED;
     made->signal_mask = self->signal_mask;
+    made->nice = self->nice, made->io_priority = self->io_priority;
     arch_thread_inherit(&made->arch);
     if (request->flags & CLONE_SETTLS) made->arch.fs_base = request->tls;
     if (request->flags & CLONE_CHILD_SETTID) made->set_child_tid = request->child_tid;

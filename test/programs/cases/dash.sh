@@ -161,3 +161,5 @@ nohup sh -c 'kill -HUP $$; echo alive' 2>&1 | tail -n 1
 env -i A=1 env; env -u PATH /usr/bin/env | grep -c ^PATH
 #: priorities
 nice -n 5 nice; nice
+nice -n 5 sh -c 'nice; cut -d" " -f 18,19 /proc/self/stat; nice -n -3 nice; nice -n 100 nice; nice -n -100 nice'; nice -n 7 sh -c 'ionice; ionice -c 2 -n 3 ionice; ionice -c 3 sh -c "ionice; ionice -p \$\$"; ionice -c 1 ionice; ionice -p 99999; echo $?'
+setpriv --reuid 1000 --regid 1000 --clear-groups sh -c 'id; nice -n -1 nice; nice -n 2 nice; setpriv --reuid 0 true; echo $?'
