@@ -54,6 +54,8 @@ static struct signal_view signals_of(const struct proc_text *about) {
     return view;
 }
 
+static char *name_of(const struct proc_text *about) { return about->thread ? thread_name(about->thread) : about->process->name; }
+
 static void show_stat(struct proc_text *out) {
     const struct process *p = out->process;
     const struct address_space *space = p->space;
@@ -62,13 +64,12 @@ static void show_stat(struct proc_text *out) {
     const struct program_place *place = space && looks ? &space->program : &nowhere;
     struct memory_count memory;
     struct cpu_split cpu = used(out);
+    struct scheduling run = thread_of(out) ? thread_of(out)->scheduling : (struct scheduling){ 0 };
     int foreground;
     unsigned terminal = process_terminal(p, &foreground);
     struct signal_view signals = signals_of(out);
-    const struct thread *one = out->thread ? out->thread : p->threads;
-    int nice = one ? one->nice : 0;
     memory_count_space(space, &memory);
-    proc_print(out, "%d (%s) %c %d %d %d %u %d %u ", out->thread ? out->thread->tid : p->pid, p->name, process_state(p, out->thread), p->parent_pid, p->group,
+    proc_print(out, "%d (%s) %c %d %d %d %u %d %u ", out->thread ? out->thread->tid : p->pid, name_of(out), process_state(p, out->thread), p->parent_pid, p->group,
                p->session, terminal, foreground, FIELD_FLAGS_RANDOMIZE | (p->executed ? 0 : 0x40));
     struct rusage usage = { 0 };
     if (cpu_time_usage_process) cpu_time_usage_process(out->process, &usage);
@@ -76,12 +77,12 @@ static void show_stat(struct proc_text *out) {
                (unsigned long)p->children.major_faults);
     proc_print(out, "%lu %lu %lu %lu ", (unsigned long)ticks(cpu.user), (unsigned long)ticks(cpu.system), (unsigned long)ticks(p->children.told_user),
                (unsigned long)ticks(p->children.told_system));
-    proc_print(out, "%d %d %u 0 %lu ", 20 + nice, nice, count_threads(p), (unsigned long)ticks(out->thread ? out->thread->started_ns : p->started_ns));
+    proc_print(out, "%d %d %u 0 %lu ", run.realtime ? -1 - run.realtime : 20 + run.nice, run.nice, count_threads(p), (unsigned long)ticks(out->thread ? out->thread->started_ns : p->started_ns));
     proc_print(out, "%lu %lu %lu ", (unsigned long)(memory.size * PAGE_SIZE), (unsigned long)memory.resident, ~0ul);
     proc_print(out, "%lu %lu %lu 0 0 ", (unsigned long)place->code, (unsigned long)place->code_end, (unsigned long)place->stack);
     proc_print(out, "%lu %lu %lu %lu ", (unsigned long)((signals.thread | signals.process) & 0x7fffffff), (unsigned long)(signals.blocked & 0x7fffffff),
                (unsigned long)(signals.ignored & 0x7fffffff), (unsigned long)(signals.caught & 0x7fffffff));
-    proc_print(out, "0 0 0 %d 0 0 0 0 0 0 ", p->family && !out->thread ? p->family->exit_signal : 17);
+    proc_print(out, "0 0 0 %d 0 %u %u 0 0 0 ", p->family && !out->thread ? p->family->exit_signal : 17, run.realtime, run.policy);
     proc_print(out, "%lu %lu %lu ", (unsigned long)place->data, (unsigned long)place->data_end, looks && space ? (unsigned long)space->brk_start : 0ul);
     proc_print(out, "%lu %lu %lu %lu ", (unsigned long)place->arguments, (unsigned long)place->arguments_end, (unsigned long)place->arguments_end,
                (unsigned long)place->environment_end);
@@ -125,7 +126,7 @@ static void show_status(struct proc_text *out) {
     uint32_t size = p->files ? (p->files->size < 64 ? 64 : p->files->size) : 0;
     uint64_t capabilities = c->euid ? 0 : 0x1ffffffffff;
     proc_print(out, "Name:\t");
-    proc_escaped(out, p->name, "\n");
+    proc_escaped(out, name_of(out), "\n");
     proc_print(out, "\n");
     if (p->view) proc_print(out, "Umask:\t0%c%c%c\n", '0' + (p->view->umask >> 6 & 7), '0' + (p->view->umask >> 3 & 7), '0' + (p->view->umask & 7));
     proc_print(out, "State:\t%s\nTgid:\t%d\nNgid:\t0\nPid:\t%d\nPPid:\t%d\nTracerPid:\t0\n", state_name(process_state(p, out->thread)), p->pid, tid, p->parent_pid);
@@ -145,11 +146,11 @@ static void show_status(struct proc_text *out) {
     if (thread) proc_print(out, "voluntary_ctxt_switches:\t%lu\nnonvoluntary_ctxt_switches:\t%lu\n", (unsigned long)thread->used.voluntary, (unsigned long)thread->used.involuntary);
 }
 
-static void show_comm(struct proc_text *out) { proc_print(out, "%s\n", out->process->name); }
+static void show_comm(struct proc_text *out) { proc_print(out, "%s\n", name_of(out)); }
 static long store_comm(const struct proc_text *about, const char *text, size_t size) {
-    char *name = about->process->name;
+    char *name = name_of(about);
     if (about->process != current_process() && !proc_may_look(about->process)) return -EINVAL;
-    memset(name, 0, sizeof about->process->name);
+    memset(name, 0, sizeof about->process->name); /* a thread's has the same size */
     memcpy(name, text, size < 15 ? size : 15);
     return 0;
 }

@@ -85,7 +85,7 @@ static struct process *copy_process(uint64_t flags) {
         p->limits = self->limits;
         limits_get(p);
     }
-    __builtin_memcpy(p->name, self->name, sizeof p->name);
+    __builtin_memcpy(p->name, thread_name(current_thread()), sizeof p->name);
     if (!(p->family = kzalloc(sizeof *p->family)) || !(p->signals = signal_state_copy(self->signals))) goto failed;
     p->family->references = 1;
     p->family->process = p;

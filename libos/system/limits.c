@@ -56,7 +56,8 @@ uint32_t limit_descriptors(const struct process *process) { return process->limi
 uint64_t limit_file_size(const struct process *process) { return process->limits ? process->limits->of[FSIZE].current : INFINITE; }
 uint64_t limit_data(const struct process *process) { return process->limits ? process->limits->of[DATA].current : INFINITE; }
 uint64_t limit_stack(const struct process *process) { return limit(process, STACK)->current; } /* by `exec` */
-uint64_t limit_nice(const struct process *process) { return limit(process, NICE)->current; } /* by priority.c */
+uint64_t limit_nice(const struct process *process) { return limit(process, NICE)->current; } /* this and the next by `scheduling` */
+uint64_t limit_realtime(const struct process *process) { return limit(process, RTPRIO)->current; }
 uint64_t limit_message_queues(const struct process *process) { return limit(process, MSGQUEUE)->current; } /* by `mqueue` */
 uint64_t limit_address_space(const struct process *process) { return process->limits ? process->limits->of[AS].current : INFINITE; }
 

@@ -23,7 +23,7 @@ static long give(unsigned long to, int value) { return user_copy_out((void *)to,
 
 SYSCALL_DEFINE(prctl, int option, unsigned long a, unsigned long b, unsigned long c, unsigned long d) {
     (void)b, (void)c, (void)d;
-    char *name = current_process()->name;
+    char *name = thread_name(current_thread());
     __typeof(&first_process.options) state = &current_process()->options;
     struct family *family = current_process()->family; /* without one there is no parent whose death could matter */
     switch (option) {

@@ -1,5 +1,5 @@
 /*
- * What a program may ask about CPUs and scheduling, answered for one CPU and the policy SCHED_OTHER. Yielding is in vain with one
+ * What a program may ask about CPUs, answered for one. Yielding is in vain with one
  * thread; the scheduler component, where it is, is asked first.
  */
 #include "clock/clock.h"
@@ -7,7 +7,6 @@
 #include "syscall/syscall.h"
 #include "task/task.h"
 
-enum { POLICY_OTHER = 0, POLICY_FIFO = 1, POLICY_RR = 2, POLICY_BATCH = 3, POLICY_IDLE = 5, RESET_ON_FORK = 0x40000000 };
 void sched_yield_to_others(void) __attribute__((weak));
 
 /* Is there such a thread or process? All of them run alike. */
@@ -32,52 +31,30 @@ SYSCALL_DEFINE(sched_setaffinity, int pid, unsigned size, const uint8_t *mask) {
     return first & 1 ? 0 : -EINVAL;
 }
 
-static bool known(int policy) {
-    policy &= ~RESET_ON_FORK;
-    return (policy >= POLICY_OTHER && policy <= POLICY_BATCH) || policy == POLICY_IDLE;
-}
-
-SYSCALL_DEFINE(sched_getscheduler, int pid) { return pid < 0 ? -EINVAL : self(pid) ? POLICY_OTHER : -ESRCH; }
-
-SYSCALL_DEFINE(sched_setscheduler, int pid, int policy, const int *priority) {
-    int wanted;
-    if (pid < 0 || !known(policy)) return -EINVAL;
-    if (!self(pid)) return -ESRCH;
-    if (user_copy_in(&wanted, priority, sizeof wanted)) return -EFAULT;
-    policy &= ~RESET_ON_FORK;
-    if (policy == POLICY_FIFO || policy == POLICY_RR) return wanted < 1 || wanted > 99 ? -EINVAL : -EPERM; /* no real-time scheduling */
-    return wanted ? -EINVAL : 0;
-}
-
-SYSCALL_DEFINE(sched_getparam, int pid, int *priority) {
-    int zero = 0;
-    return pid < 0 ? -EINVAL : !self(pid) ? -ESRCH : user_copy_out(priority, &zero, sizeof zero);
-}
-
-SYSCALL_DEFINE(sched_setparam, int pid, const int *priority) { return sys_sched_setscheduler(pid, POLICY_OTHER, priority); }
-
-SYSCALL_DEFINE(sched_get_priority_max, int policy) {
-    return !known(policy) ? -EINVAL : policy == POLICY_FIFO || policy == POLICY_RR ? 99 : 0;
-}
-SYSCALL_DEFINE(sched_get_priority_min, int policy) {
-    return !known(policy) ? -EINVAL : policy == POLICY_FIFO || policy == POLICY_RR ? 1 : 0;
-}
-
-SYSCALL_DEFINE(sched_rr_get_interval, int pid, int64_t *out) {
-    int64_t interval[2] = {0, 4000000};
-    return pid < 0 ? -EINVAL : !self(pid) ? -ESRCH : user_copy_out(out, interval, sizeof interval);
-}
-
 SYSCALL_DEFINE(getcpu, unsigned *cpu, unsigned *node) {
     unsigned id = this_cpu()->id, zero = 0;
     return (cpu && user_copy_out(cpu, &id, sizeof id)) || (node && user_copy_out(node, &zero, sizeof zero)) ? -EFAULT : 0;
 }
 
-/* One CPU: every access of another thread is ordered already. Query says that the barriers can be had. */
+/*
+ * One CPU: every access of another thread is ordered already, so a barrier has nothing to do (membarrier(2)). The expedited private ones want to have been
+ * registered for. Those of restartable sequences are not there, as rseq(2) is not.
+ */
 SYSCALL_DEFINE(membarrier, int command, unsigned flags, int cpu) {
     (void)cpu;
-    enum { SUPPORTED = 0x7f };
+    enum { GLOBAL = 1, GLOBAL_EXPEDITED = 2, REGISTER_GLOBAL = 4, PRIVATE = 8, REGISTER_PRIVATE = 16, SYNC_CORE = 32, REGISTER_SYNC_CORE = 64,
+           GET_REGISTRATIONS = 512, SUPPORTED = 0x7f | GET_REGISTRATIONS };
+    uint16_t *registered = &current_process()->options.barriers;
     if (flags) return -EINVAL;
-    if (!command) return SUPPORTED;
-    return command & ~SUPPORTED || command & (command - 1) ? -EINVAL : 0;
+    switch (command) {
+    case 0: return SUPPORTED;
+    case GLOBAL: case GLOBAL_EXPEDITED: return 0;
+    case REGISTER_GLOBAL: case REGISTER_PRIVATE: case REGISTER_SYNC_CORE: *registered |= (uint16_t)command; return 0;
+    case PRIVATE: case SYNC_CORE: return *registered & command << 1 ? 0 : -EPERM;
+    case GET_REGISTRATIONS: return *registered;
+    default: return -EINVAL;
+    }
 }
+
+/* What a signal interrupts goes on by itself here; nothing ever waits for this call (restart_syscall(2)). */
+SYSCALL_DEFINE(restart_syscall, void) { return -EINTR; }

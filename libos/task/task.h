@@ -38,6 +38,7 @@ struct process {
     int16_t oom_adjust;           /* -1000..1000, as oom_score_adj; inherited */
     struct {                      /* prctl(2); timer_slack 0: the default */
         bool undumpable, keep_capabilities, permitted_kept, subreaper, no_new_privileges, no_huge_pages;
+        uint16_t barriers;        /* membarrier(2): what it registered for */
         uint64_t timer_slack;
     } options;
     struct usage ended, children;
@@ -47,6 +48,17 @@ struct process {
     bool ending;                  /* some thread ended it; the others are on their way out */
 };
 enum thread_state { THREAD_RUNNING, THREAD_READY, THREAD_BLOCKED, THREAD_DEAD };
+enum { POLICY_OTHER = 0, POLICY_FIFO = 1, POLICY_RR = 2, POLICY_BATCH = 3, POLICY_IDLE = 5 }; /* Linux's SCHED_* */
+/* How a thread is scheduled; all zero: SCHED_OTHER, nice 0. Inherited. The scheduler reads the first three, the rest is the component `scheduling`'s. */
+struct scheduling {
+    uint32_t stride;               /* what a slice costs it; 0: SCHED_STRIDE */
+    uint8_t realtime;              /* 1..99: its priority; 0: none */
+    bool fifo;                     /* no time slices among its like */
+    bool reset_on_fork;
+    uint8_t policy;
+    int8_t nice;
+    uint16_t io_priority;          /* as ioprio_set(2) has it */
+};
 struct thread {
     struct arch_thread arch;      /* kernel stack, saved registers, FS base, FPU area: arch/<isa>/arch_inline.h */
     struct process *process;
@@ -58,11 +70,12 @@ struct thread {
     struct thread *next;           /* in its process */
     struct thread *run_next;       /* in the run queue */
     uintptr_t robust_list;
-    enum thread_state state;       /* the scheduler's */
+    enum thread_state state;       /* the scheduler's, as the next two */
+    struct scheduling scheduling;
+    uint64_t turns;                /* the sum of its slices' costs */
     bool mask_saved;               /* a call's own signal mask is to be taken back on the way out */
     bool own_memory; /* a call passes on a buffer of the libOS: user_copy_* take its addresses, too */
-    int8_t nice;                   /* setpriority(2); the component `system`'s, as the next */
-    uint8_t io_priority;           /* class << 3 | level; 0: none set */
+    char name[16];                 /* of all but the first: thread_name() */
     struct usage used;             /* last: what is before it is reached by short addresses */
 };
 /* By the component `process`: ends the current process unless it is the first, for which this returns. */
@@ -86,6 +99,8 @@ static inline struct process *process_find(int pid) { /* NULL: none; those that 
     while (process && process->pid != pid) process = process->next;
     return process;
 }
+/* The thread that has its process's number shows the process's name. */
+static inline char *thread_name(struct thread *thread) { return thread->tid == thread->process->pid ? thread->process->name : thread->name; }
 static inline struct thread *thread_find(int tid) {
     for (struct process *process = &first_process; process; process = process->next)
         for (struct thread *thread = process->threads; thread; thread = thread->next)

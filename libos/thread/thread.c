@@ -68,7 +68,15 @@ int thread_create(struct process *process, const struct trap_frame *frame, const
     made->started_ns = clock_monotonic_ns();
     made->state = THREAD_BLOCKED;
     made->signal_mask = self->signal_mask;
-    made->nice = self->nice, made->io_priority = self->io_priority;
+    made->scheduling = self->scheduling;
+    made->turns = self->turns;
+    if (made->scheduling.reset_on_fork) { /* from what is above the ordinary: sched(7) */
+        made->scheduling.reset_on_fork = false;
+        if (self->scheduling.realtime) made->scheduling = (struct scheduling){.io_priority = self->scheduling.io_priority};
+        if (self->scheduling.nice < 0) made->scheduling.nice = 0;
+        if (self->scheduling.nice < 0 && self->scheduling.policy != POLICY_IDLE) made->scheduling.stride = 0;
+    }
+    __builtin_memcpy(made->name, thread_name(self), sizeof made->name);
     arch_thread_inherit(&made->arch);
     if (request->flags & CLONE_SETTLS) made->arch.fs_base = request->tls;
     if (request->flags & CLONE_CHILD_SETTID) made->set_child_tid = request->child_tid;

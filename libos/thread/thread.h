@@ -1,6 +1,6 @@
 /*
- * Threads beyond the first, and the scheduler that all of them share: round robin, a thread runs until it waits or, while others are
- * ready, until its time is over. The libOS itself is never preempted: a thread is changed only where it waits or on its way back to
+ * Threads beyond the first, and the scheduler that all of them share: a thread runs until it waits or, while others are
+ * ready, until its time is over. Real-time threads go before all others; these take turns, the more often the less nice they are. The libOS itself is never preempted: a thread is changed only where it waits or on its way back to
  * program text. Nothing ticks while at most one thread is ready.
  * Context: calls, and bottom halves for sched_ready. Lock: the run queue's, on one CPU interrupts off or nothing at all.
  */
@@ -34,4 +34,7 @@ void sched_block(void); /* interrupts off; returns when the thread was made read
 void sched_ready(struct thread *thread);
 void sched_hurry(struct thread *thread); /* and it is the next to run: whose end gives others what they wait for */
 void sched_yield_to_others(void);
+void sched_changed(struct thread *thread); /* its `scheduling` was written: takes the place that it has now */
+#define SCHED_SLICE_NS 10000000
+#define SCHED_STRIDE 65536 /* of nice 0; each step of nice is a factor of 1.25 */
 #endif

@@ -57,13 +57,14 @@ int main(void) {
     set_flags(FLAG_ID);
     printf("late %d\n", lost);
 
-    /* A period: at most one waits, so there are at most as many as periods, and many of them. */
+    /* A period: at most one waits, so there are at most as many as periods, and many of them; a busy machine needs longer for as many. */
     struct itimerval storm = {{0, 1000}, {0, 1000}}, none = {0};
     fired = 0;
     setitimer(ITIMER_REAL, &storm, NULL);
-    for (start = now(); now() - start < 300000000ll;) syscall(SYS_getppid);
+    for (start = now(); now() - start < 300000000ll || (fired <= 100 && now() - start < 20000000000ll);) syscall(SYS_getppid);
     setitimer(ITIMER_REAL, &none, NULL);
-    printf("periods %s\n", fired > 100 && fired <= 301 ? "about as many" : "wrong");
-    if (!(fired > 100 && fired <= 301)) fprintf(stderr, "%d alarms in 300 periods\n", (int)fired);
+    int periods = (int)((now() - start) / 1000000), good = fired > 100 && fired <= periods + 1;
+    printf("periods %s\n", good ? "about as many" : "wrong");
+    if (!good) fprintf(stderr, "%d alarms in %d periods\n", (int)fired, periods);
     return 0;
 }

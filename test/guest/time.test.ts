@@ -18,7 +18,7 @@ function run(command: string, args: string[]): Promise<{ status: number; stdout:
 
 for (const variant of ['musl', 'glibc', 'pie']) {
   t.test(variant, async (t) => {
-    for (const name of ['usage', 'timers', 'reaper']) {
+    for (const name of ['usage', 'timers', 'reaper', ...(variant === 'pie' ? [] : ['scheduling'])]) {
       const file = resolve(`build/guest/${variant}/${name}`);
       const expected = await run(file, []);
       const found = await run(hull, ['run', '-m', '64', file]);
@@ -52,5 +52,23 @@ t.test('the time is set: what waits for a moment follows', async (t) => {
     'clock_settime(CLOCK_REALTIME, &t) = -1 Invalid argument',
     'settimeofday(&v, NULL) = -1 Operation not permitted',
     '',
+  ]);
+});
+
+t.test('limits of nice values and real-time priorities', async (t) => {
+  const found = await run(hull, ['run', resolve('build/guest/musl/scheduling'), 'limits']);
+  t.equal(found.status, 0, found.stderr);
+  t.same(found.stdout.trim().split('\n'), [
+    'setrlimit(RLIMIT_NICE, &limit) = 0',
+    'setrlimit(RLIMIT_RTPRIO, &realtime) = 0',
+    'setpriority(PRIO_PROCESS, 0, -6) = -1 Permission denied',
+    'setpriority(PRIO_PROCESS, 0, -5) = 0',
+    'getpriority(PRIO_PROCESS, 0) = -5',
+    'set_policy(0, FIFO, 11) = -1 Operation not permitted',
+    'set_policy(0, FIFO, 10) = 0',
+    'set_policy(0, RR, 3) = 0',
+    'param_of(0) = 3',
+    'set_policy(0, IDLE, 0) = 0',
+    'set_policy(0, OTHER, 0) = 0',
   ]);
 });

@@ -40,6 +40,13 @@ static void check(const char *what, long long value, long long least, long long 
     else printf("%s: %lld not in %lld..%lld\n", what, value, least, most);
 }
 
+/* A clock that must be the same as another: between two readings of that, however long a busy machine takes for the three. */
+static void same(clockid_t clock, clockid_t as) {
+    long long before = ns_of(as), value = ns_of(clock), after = ns_of(as);
+    if (value >= before && value <= after) puts(" good");
+    else printf(": %lld not in %lld..%lld\n", value, before, after);
+}
+
 /* Computes until this thread has used so much more of the CPU. */
 static void burn(long long ns) {
     long long end = ns_of(CLOCK_THREAD_CPUTIME_ID) + ns;
@@ -89,9 +96,20 @@ int main(void) {
     used = ns_of(CLOCK_PROCESS_CPUTIME_ID) - start;
     check("computing", used, 200 * MS, 230 * MS);
     getrusage(RUSAGE_SELF, &v);
+    /* Which part was in calls is sampled: a machine that others keep waiting has few samples, so there are some attempts. */
+    for (int i = 0; i < 4 && of_timeval(v.ru_utime) - of_timeval(u.ru_utime) < 90 * MS; i++) {
+        getrusage(RUSAGE_SELF, &u);
+        burn(200 * MS);
+        getrusage(RUSAGE_SELF, &v);
+    }
     check("program time", of_timeval(v.ru_utime) - of_timeval(u.ru_utime), 90 * MS, 230 * MS);
     call(200 * MS);
     getrusage(RUSAGE_SELF, &u);
+    for (int i = 0; i < 4 && of_timeval(u.ru_stime) - of_timeval(v.ru_stime) < 30 * MS; i++) {
+        getrusage(RUSAGE_SELF, &v);
+        call(200 * MS);
+        getrusage(RUSAGE_SELF, &u);
+    }
     check("time in calls", of_timeval(u.ru_stime) - of_timeval(v.ru_stime), 30 * MS, 230 * MS);
     struct tms ticks;
     printf("times %d\n", times(&ticks) > 0);
@@ -100,9 +118,9 @@ int main(void) {
 
     clockid_t clock;
     printf("clock_getcpuclockid %d", clock_getcpuclockid(0, &clock));
-    check("", ns_of(clock) - ns_of(CLOCK_PROCESS_CPUTIME_ID), -MS, MS);
+    same(clock, CLOCK_PROCESS_CPUTIME_ID);
     printf("pthread_getcpuclockid %d", pthread_getcpuclockid(pthread_self(), &clock));
-    check("", ns_of(clock) - ns_of(CLOCK_THREAD_CPUTIME_ID), -MS, MS);
+    same(clock, CLOCK_THREAD_CPUTIME_ID);
     printf("none %d\n", clock_getcpuclockid(4000000, &clock));
     printf("bad clocks %lld %lld %lld\n", ns_of(-1), ns_of(~(4000000 << 3 | 5)), ns_of(10));
 
@@ -159,34 +177,38 @@ int main(void) {
     check("resident", v.ru_maxrss, 1600, 200000);
     printf("resident %s\n", v.ru_maxrss >= u.ru_maxrss ? "grows" : "shrinks");
     munmap(area, 400 * 4096);
-    for (int i = 0; i < 20; i++) sleep_ms(2);
-    getrusage(RUSAGE_SELF, &u);
+    /* A sleep whose end is there before it begins is none: some more may be needed. */
+    for (int i = 0; i < 400 && (i < 20 || u.ru_nvcsw - v.ru_nvcsw < 10); i++) {
+        sleep_ms(2);
+        getrusage(RUSAGE_SELF, &u);
+    }
     check("voluntary switches", u.ru_nvcsw - v.ru_nvcsw, 10, 40);
     printf("bad %d %d\n", getrusage(7, &u), errno == EINVAL);
 
     /* Timers of CPU time. */
-    struct itimerval once = {.it_value = {0, 50000}}, left;
+    struct itimerval once = {.it_value = {0, 300000}}, left;
     signal(SIGVTALRM, on_signal), signal(SIGPROF, on_signal), signal(SIGXCPU, on_signal);
     got = 0;
     setitimer(ITIMER_PROF, &once, NULL);
     sleep_ms(100);
     printf("ITIMER_PROF asleep %d\n", got);
     getitimer(ITIMER_PROF, &left);
-    check("left", of_timeval(left.it_value), MS, 60 * MS);
+    check("left", of_timeval(left.it_value), MS, 300 * MS);
     start = ns_of(CLOCK_PROCESS_CPUTIME_ID);
     while (!got) {}
-    check("ITIMER_PROF", ns_of(CLOCK_PROCESS_CPUTIME_ID) - start, 1 * MS, 80 * MS);
+    check("ITIMER_PROF", ns_of(CLOCK_PROCESS_CPUTIME_ID) - start, 1 * MS, 330 * MS);
     got = 0;
     struct itimerval period = {{0, 20000}, {0, 20000}}, none = {0};
     setitimer(ITIMER_PROF, &period, NULL);
-    burn(150 * MS);
+    start = ns_of(CLOCK_PROCESS_CPUTIME_ID);
+    for (int i = 0; i < 100 && (i < 6 || got < 3); i++) burn(25 * MS); /* of several that wait only one is left */
     setitimer(ITIMER_PROF, &none, NULL);
-    check("periods", got, 2, 8);
+    check("periods", got, 3, (ns_of(CLOCK_PROCESS_CPUTIME_ID) - start) / (20 * MS) + 1);
     got = 0;
     start = ns_of(CLOCK_PROCESS_CPUTIME_ID);
     setitimer(ITIMER_VIRTUAL, &once, NULL);
     while (!got) {}
-    check("ITIMER_VIRTUAL", ns_of(CLOCK_PROCESS_CPUTIME_ID) - start, 10 * MS, 250 * MS);
+    check("ITIMER_VIRTUAL", ns_of(CLOCK_PROCESS_CPUTIME_ID) - start, 10 * MS, 500 * MS);
     getitimer(ITIMER_VIRTUAL, &left);
     printf("left %lld\n", of_timeval(left.it_value));
 
