@@ -4,7 +4,7 @@
  * Owns: the order of the phases and what one hands to the next; the phases own the work. The analysis goes into the image's manifest, so that
  * an image can be explained later without the program.
  */
-import { type Analysis, analyzeExecutable, type Closure, describeExecutable } from './analyze/index.ts';
+import { type Analysis, analyzeExecutable, type Closure, describeExecutable, replaceHalts } from './analyze/index.ts';
 import { loadComponents, type LoadedComponent } from './components.ts';
 import { CompilerError } from './error.ts';
 import { type ImageManifest, type LinkInput, type LinkImageRequest, LinkError, type LinkResult, linkImage } from './link/index.ts';
@@ -66,7 +66,7 @@ export function buildImage(request: BuildImageRequest): BuiltImage {
     link({
       inputs: [],
       ...linkOptions(request, selection, components),
-      program: { bytes: request.program, path: request.path },
+      program: { bytes: replaceHalts(request.program, analysis.halts), path: request.path },
       syscalls: selection.calls,
       analysis: recordAnalysis(analysis, selection, components),
     }),

@@ -11,6 +11,7 @@ import { EffectReader, rax, rdx } from './effects.ts';
 import { findOpenedPaths } from './opened-paths.ts';
 import { scanReferences } from './references.ts';
 import { findSocketFamilies } from './socket-families.ts';
+import { findHalts } from './halts.ts';
 import { findSites, type Site } from './system-call-sites.ts';
 import { type Trace, Tracer } from './trace.ts';
 
@@ -47,6 +48,8 @@ export type Analysis = {
   socketFamilies: number[] | undefined;
   isGo: boolean;
   sites: number;
+  /** Offsets in the file of `hlt` instructions that are known to be such. */
+  halts: number[];
 };
 
 const protExec = 4;
@@ -68,7 +71,7 @@ export function analyzeExecutable(executable: Executable): Analysis {
   try {
     const sites = findSites(map, reader);
     const tracer = new Tracer(map, references, reader);
-    return resolveSites(map, sites, tracer, isGo);
+    return { ...resolveSites(map, sites, tracer, isGo), halts: findHalts(map, reader) };
   } finally {
     reader.free();
   }
@@ -87,6 +90,7 @@ function resolveSites(map: CodeMap, sites: Site[], tracer: Tracer, isGo: boolean
     socketFamilies: undefined,
     isGo,
     sites: 0,
+    halts: [],
   };
   for (const segment of map.executable.segments) {
     if (!segment.executable || !segment.writable) continue;
@@ -156,4 +160,5 @@ function isGoProgram(executable: Executable): boolean {
   return Buffer.from(buffer, byteOffset, length).includes(Buffer.from('\xff Go buildinf:', 'latin1'));
 }
 
+export { replaceHalts } from './halts.ts';
 export type { Region };

@@ -72,3 +72,12 @@ t.test('limits of nice values and real-time priorities', async (t) => {
     'set_policy(0, OTHER, 0) = 0',
   ]);
 });
+
+t.test('a privileged instruction of the C library ends the program', async (t) => {
+  const file = resolve('build/guest/musl/crash');
+  const expected = await run('sh', ['-c', `"${file}"; exit $?`]);
+  const found = await run(hull, ['run', file]);
+  t.equal(expected.status, 139);
+  t.equal(found.stdout, expected.stdout);
+  t.equal(found.status, expected.status, found.stderr);
+});
