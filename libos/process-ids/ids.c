@@ -74,11 +74,14 @@ SYSCALL_DEFINE(geteuid, void) { return who()->euid; }
 SYSCALL_DEFINE(getgid, void) { return who()->gid; }
 SYSCALL_DEFINE(getegid, void) { return who()->egid; }
 
+/* Root, or who was it and kept its capabilities (PR_SET_KEEPCAPS): CAP_SETUID and CAP_SETGID. */
+static bool may_change(void) { return !who()->euid || current_process()->options.permitted_kept; }
+
 /* The set*id family has one rule: root may take any number, others one of those that they have. -1 leaves a number alone. */
 struct triple { uint32_t real, effective, saved; };
 
 static bool may(const struct triple *t, uint32_t id) {
-    return id == (uint32_t)-1 || !who()->euid || id == t->real || id == t->effective || id == t->saved;
+    return id == (uint32_t)-1 || may_change() || id == t->real || id == t->effective || id == t->saved;
 }
 
 static long set_triple(struct triple *t, uint32_t real, uint32_t effective, uint32_t saved) {
@@ -154,7 +157,7 @@ SYSCALL_DEFINE(getgroups, int room, uint32_t *list) {
 
 SYSCALL_DEFINE(setgroups, size_t count, const uint32_t *list) {
     struct credentials *c = who();
-    if (c->euid) return -EPERM;
+    if (!may_change()) return -EPERM;
     if (count > MOST_GROUPS) return -EINVAL;
     uint32_t *groups = NULL;
     if (count && !(groups = kmalloc(count * sizeof *groups))) return -ENOMEM;
@@ -170,7 +173,7 @@ SYSCALL_DEFINE(setgroups, size_t count, const uint32_t *list) {
 
 /*
  * Capabilities: root has what a container's root has not been denied. Others have none, but who was root under PR_SET_KEEPCAPS may still take
- * what it kept, until it executes a program (capabilities(7)). They gate nothing here: what only root may is asked of the user number.
+ * what it kept, until it executes a program (capabilities(7)): here it holds for these numbers, at once. All else that only root may is asked of the user number.
  */
 struct capability_header { uint32_t version; int pid; };
 struct capability_data { uint32_t effective, permitted, inheritable; };
