@@ -43,7 +43,8 @@ struct file {
     void (*release)(struct file *); /* frees the struct itself; NULL for static ones (keeps the heap out of small images) */
 };
 #define FILE_MAX_IOVECS 1024
-#define FILE_MAX_DESCRIPTORS 1024
+#define FILE_MAX_DESCRIPTORS 65536 /* the hard limit at first, and nr_open */
+#define FILE_FIRST_DESCRIPTORS 1024 /* the soft limit at first, as Linux's */
 uint32_t limit_descriptors(const struct process *); /* RLIMIT_NOFILE, by `system` where that is in the image; at most FILE_MAX_DESCRIPTORS */
 /* files == NULL means `first` and `first_cloexec` are in use (so that a static table needs no relocation and no start code). */
 struct file_table { uint32_t references; uint32_t size; struct file **files; uint8_t *close_on_exec; struct file *first[8]; uint8_t first_cloexec[8]; };
@@ -59,5 +60,6 @@ void file_put(struct file *);
 struct file *file_lookup(int descriptor); /* borrowed from the current process's table; NULL: bad descriptor */
 struct file *file_lookup_in(const struct file_table *, int descriptor, bool *close_on_exec); /* likewise from any table; close_on_exec may be NULL */
 int file_install(struct file *, int least, int cloexec); /* takes the reference; descriptor, or -EMFILE, -ENOMEM (the reference stays the caller's) */
+int file_room(void); /* before what can not be taken back: 0, or -EMFILE when file_install would find no descriptor */
 void file_uninstall(int descriptor);                     /* closes what file_install made */
 #endif

@@ -16,7 +16,7 @@ static inline uint8_t *table_marks(struct file_table *table) {
 /* Replaces what is at `descriptor` (NULL: makes it free); returns what was there, still referenced. */
 struct file *file_table_set(struct file_table *table, uint32_t descriptor, struct file *file, bool close_on_exec);
 extern __typeof(limit_descriptors) limit_descriptors __attribute__((weak));
-static inline uint32_t most_descriptors(void) { return limit_descriptors ? limit_descriptors(current_process()) : FILE_MAX_DESCRIPTORS; }
+static inline uint32_t most_descriptors(void) { return limit_descriptors ? limit_descriptors(current_process()) : FILE_FIRST_DESCRIPTORS; }
 /* Makes room for at least `size` slots; 0, -EMFILE or -ENOMEM. */
 int file_table_grow(struct file_table *table, uint32_t size);
 

@@ -66,6 +66,14 @@ int file_install(struct file *file, int least, int cloexec) {
     }
 }
 
+int file_room(void) {
+    struct file_table *table = current_process()->files;
+    uint32_t most = most_descriptors();
+    for (uint32_t slot = 0; slot < most && slot < table->size; slot++)
+        if (!table_files(table)[slot]) return 0;
+    return table->size < most ? 0 : -EMFILE;
+}
+
 void file_uninstall(int descriptor) {
     file_put(file_table_set(current_process()->files, (uint32_t)descriptor, NULL, false));
 }

@@ -16,6 +16,7 @@
 /* Absent where the signal component is. */
 extern __typeof(signal_mask_for_call) signal_mask_for_call __attribute__((weak));
 extern __typeof(signal_mask_call_end) signal_mask_call_end __attribute__((weak));
+#pragma weak limit_descriptors /* by `system` */
 #define SIGNAL_MASK_SIZE 8
 
 /* The mask of a p-form, until the call's signals have been delivered. 0, -EINVAL, -EFAULT. */
@@ -130,7 +131,7 @@ static long poll_common(struct linux_pollfd *program, unsigned count, uint64_t d
     struct linux_pollfd few[ENTRIES_ON_STACK];
     struct poll_set set = { few, count };
     size_t size = count * sizeof *program;
-    if (count > FILE_MAX_DESCRIPTORS) return -EINVAL;
+    if (count > (limit_descriptors ? limit_descriptors(current_process()) : FILE_FIRST_DESCRIPTORS)) return -EINVAL;
     if (count > ENTRIES_ON_STACK && !(set.entries = kmalloc(size))) return -ENOMEM;
     long result = user_copy_in(set.entries, program, size);
     if (!result) result = poll_until(look_poll, &set, deadline);
@@ -181,15 +182,15 @@ SYSCALL_DEFINE(ppoll, struct linux_pollfd *entries, unsigned count, struct linux
     return end_mask(result);
 }
 
-#define SELECT_WORDS (FILE_MAX_DESCRIPTORS / 64)
-struct select_set { int count; uint64_t in[3][SELECT_WORDS], out[3][SELECT_WORDS]; };
+enum { SELECT_COUNT = 1024 }; /* an fd_set's; programs with more descriptors pass larger ones */
+struct select_set { int count; unsigned words; uint64_t *in[3], *out[3], bits[]; };
 static const unsigned select_wanted[3] = { POLLIN | POLLRDNORM, POLLOUT | POLLWRNORM, POLLPRI };
 static const unsigned select_means[3] = { POLLIN | POLLRDNORM | POLLHUP | POLLERR, POLLOUT | POLLWRNORM | POLLERR, POLLPRI };
 
 static int look_select(void *argument, struct poll_wait *wait) {
     struct select_set *set = argument;
     int ready = 0;
-    memset(set->out, 0, sizeof set->out);
+    memset(set->out[0], 0, 3ul * set->words * sizeof(uint64_t));
     for (int descriptor = 0; descriptor < set->count; descriptor++) {
         unsigned word = (unsigned)descriptor / 64, wanted = 0;
         uint64_t bit = 1ull << (descriptor & 63);
@@ -218,10 +219,17 @@ static bool all_open(const struct select_set *set) {
 
 static long select_common(int count, void *const program[3], uint64_t deadline) {
     if (count < 0) return -EINVAL;
-    if (count > FILE_MAX_DESCRIPTORS) count = FILE_MAX_DESCRIPTORS;
-    struct select_set *set = kzalloc(sizeof *set);
+    int most = current_process()->files->size > SELECT_COUNT ? (int)current_process()->files->size : SELECT_COUNT;
+    if (count > most) count = most;
+    unsigned words = ((unsigned)count + 63) / 64;
+    size_t size = words * sizeof(uint64_t);
+    struct select_set *set = kzalloc(sizeof *set + 6 * size);
     if (!set) return -ENOMEM;
-    size_t size = ((size_t)count + 63) / 64 * 8;
+    set->words = words;
+    for (unsigned kind = 0; kind < 3; kind++) {
+        set->in[kind] = set->bits + kind * words;
+        set->out[kind] = set->bits + (3 + kind) * words;
+    }
     long result = 0;
     set->count = count;
     for (int kind = 0; kind < 3; kind++)

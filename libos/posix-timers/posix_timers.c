@@ -126,6 +126,7 @@ static int set_clock(struct posix_timer *t, int clock) {
         t->used = true;
         return 0;
     }
+    if ((clock == REALTIME_ALARM || clock == BOOTTIME_ALARM) && current_process()->credentials.euid) return -EPERM; /* CAP_WAKE_ALARM */
     switch (clock) {
     case REALTIME: case REALTIME_ALARM: case TAI: t->real = true; return 0;
     case MONOTONIC: case BOOTTIME: case BOOTTIME_ALARM: return 0;

@@ -14,6 +14,8 @@ long sys_uname(struct utsname *) __attribute__((weak)); /* these three by `syste
 long sys_sethostname(const char *, size_t) __attribute__((weak));
 long sys_setdomainname(const char *, size_t) __attribute__((weak));
 #pragma weak memory_reclaim
+void vfs_forget_idle(void) __attribute__((weak)); /* by `vfs` */
+#pragma weak arch_thread_free_idle
 
 static bool own_memory(bool on) {
     bool before = current_thread()->own_memory;
@@ -72,12 +74,14 @@ static void show_open_files(struct proc_text *out) {
     proc_print(out, "%lu\t0\t9223372036854775807\n", (unsigned long)count);
 }
 
-/* 1: the page cache, 2: names and inodes, which go when memory is short; 3: both. */
+/* 1: the page cache, 2: names and inodes that nobody uses, and the stacks kept for threads to come; 3: both. */
 static long store_drop_caches(const struct proc_text *about, const char *text, size_t size) {
     uint64_t what;
     (void)about, (void)size;
     if (!proc_number_of(text, &what) || what < 1 || what > 4) return -EINVAL;
     if (what & 1 && memory_reclaim) memory_reclaim(~0ull);
+    if (what & 2 && vfs_forget_idle) vfs_forget_idle();
+    if (what & 2 && arch_thread_free_idle) arch_thread_free_idle();
     return 0;
 }
 
@@ -101,7 +105,7 @@ static const struct proc_file sys_files[] = {
     TEXT("vm/mmap_min_addr", "65536"), TEXT("vm/swappiness", "0"), TEXT("vm/nr_hugepages", "0"), TEXT("vm/oom_kill_allocating_task", "1"), TEXT("vm/panic_on_oom", "0"),
     { .path = "sys/vm/drop_caches", .mode = S_IFREG | 0200, .store = store_drop_caches },
     { .path = "sys/fs/file-nr", .mode = PROC_READ, .show = show_open_files },
-    TEXT("fs/file-max", "9223372036854775807"), TEXT("fs/nr_open", "1024"), TEXT("fs/overflowuid", "65534"), TEXT("fs/overflowgid", "65534"),
+    TEXT("fs/file-max", "9223372036854775807"), TEXT("fs/nr_open", "65536"), TEXT("fs/overflowuid", "65534"), TEXT("fs/overflowgid", "65534"),
     TEXT("fs/protected_hardlinks", "0"), TEXT("fs/protected_symlinks", "0"), TEXT("fs/suid_dumpable", "0"), TEXT("fs/pipe-max-size", "1048576"),
 };
 HULL_PROC_FILES(PROC_SYSTEM, sys_files);

@@ -27,7 +27,7 @@ static struct rlimit64 *limit(const struct process *process, unsigned resource) 
         for (unsigned i = 0; i < LIMIT_COUNT; i++) limits[i] = (struct rlimit64){INFINITE, INFINITE};
         limits[STACK].current = 8ul << 20;
         limits[CORE].current = 0;
-        limits[NOFILE] = (struct rlimit64){FILE_MAX_DESCRIPTORS, FILE_MAX_DESCRIPTORS};
+        limits[NOFILE] = (struct rlimit64){FILE_FIRST_DESCRIPTORS, FILE_MAX_DESCRIPTORS};
         limits[NPROC] = limits[SIGPENDING] = (struct rlimit64){4096, 4096};
         limits[MEMLOCK] = (struct rlimit64){8ul << 20, 8ul << 20};
         limits[MSGQUEUE] = (struct rlimit64){819200, 819200};
@@ -52,7 +52,7 @@ void limit_cpu(const struct process *process, uint64_t *soft, uint64_t *hard) {
 }
 uint64_t limit_processes(const struct process *process) { return limit(process, NPROC)->current; }
 /* By `file` and `vm`, through weak references: without limits of its own a process has the initial ones, which exceed nothing. */
-uint32_t limit_descriptors(const struct process *process) { return process->limits ? (uint32_t)process->limits->of[NOFILE].current : FILE_MAX_DESCRIPTORS; }
+uint32_t limit_descriptors(const struct process *process) { return process->limits ? (uint32_t)process->limits->of[NOFILE].current : FILE_FIRST_DESCRIPTORS; }
 uint64_t limit_file_size(const struct process *process) { return process->limits ? process->limits->of[FSIZE].current : INFINITE; }
 uint64_t limit_data(const struct process *process) { return process->limits ? process->limits->of[DATA].current : INFINITE; }
 uint64_t limit_stack(const struct process *process) { return limit(process, STACK)->current; } /* by `exec` */
@@ -92,7 +92,7 @@ SYSCALL_DEFINE(prlimit64, int pid, unsigned resource, const struct rlimit64 *wan
     if (wanted) {
         if (user_copy_in(&now, wanted, sizeof now)) return -EFAULT;
         if (now.current > now.most) return -EINVAL;
-        if (now.most > before.most && (current_process()->credentials.euid || resource == NOFILE)) return -EPERM;
+        if (now.most > before.most && (current_process()->credentials.euid || (resource == NOFILE && now.most > FILE_MAX_DESCRIPTORS))) return -EPERM;
     }
     if (old && user_copy_out(old, &before, sizeof before)) return -EFAULT;
     if (wanted) {

@@ -8,6 +8,7 @@
 #include "file/file.h"
 #include "memory/memory.h"
 #include "syscall/syscall.h"
+#include "task/task.h"
 
 enum { REALTIME = 0, MONOTONIC = 1, BOOTTIME = 7, REALTIME_ALARM = 8, BOOTTIME_ALARM = 9 };
 enum { TFD_TIMER_ABSTIME = 1, TFD_TIMER_CANCEL_ON_SET = 2 };
@@ -126,6 +127,7 @@ static struct itimerspec left(struct timer_file *it) {
 SYSCALL_DEFINE(timerfd_create, int clock, int flags) {
     if (flags & ~(O_CLOEXEC | O_NONBLOCK)) return -EINVAL;
     if (clock != REALTIME && clock != MONOTONIC && clock != BOOTTIME && clock != REALTIME_ALARM && clock != BOOTTIME_ALARM) return -EINVAL;
+    if (clock >= REALTIME_ALARM && current_process()->credentials.euid) return -EPERM; /* CAP_WAKE_ALARM */
     struct timer_file *it = kzalloc(sizeof *it);
     struct file *file = it ? file_create(&ops, O_RDWR | (flags & O_NONBLOCK), it) : NULL;
     if (!file) {

@@ -83,6 +83,14 @@ void dentry_put(struct dentry *dentry) {
     }
 }
 
+void vfs_forget_idle(void) {
+    while (idle_first) { /* a parent may become idle, and goes as well */
+        struct dentry *oldest = idle_first;
+        idle_out(oldest);
+        free_chain(oldest);
+    }
+}
+
 void dentry_forget(struct superblock *super) {
     for (struct dentry *at = idle_first, *next; at; at = next) {
         next = at->idle_next;

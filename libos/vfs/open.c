@@ -435,6 +435,7 @@ static long open_call(int directory, const char *program_path, uint32_t flags, u
     struct file *file;
     if (!text) return -ENOMEM;
     long result = user_string_in(text, program_path, PATH_MAX);
+    if (result >= 0 && flags & (O_CREAT | O_TRUNC)) result = file_room(); /* nothing is made or emptied for who gets no descriptor */
     if (result >= 0) result = open_limited(directory, text, flags, mode, limits, &file);
     walk_buffer_free(text);
     if (result) return result;

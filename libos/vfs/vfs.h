@@ -110,6 +110,7 @@ void mount_view_put(struct mount_view *);
 /* For start code and other components; paths in libOS memory, relative to the current process's working directory. */
 int vfs_open(const char *path, uint32_t flags, uint32_t mode, struct file **out); /* as open(2) */
 /* A regular file that the process may execute, for exec: also where it may not read it. -EACCES otherwise, as execve. */
+void vfs_forget_idle(void); /* names that nobody uses, and their inodes, leave the cache */
 int vfs_open_program(const char *path, struct file **out, uint64_t *size);
 int vfs_enter(const char *path); /* chdir */
 int vfs_stat(const char *path, struct linux_stat *out);

@@ -11,6 +11,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/uio.h>
@@ -186,6 +187,7 @@ static void as_user(void) {
     SHOW(chmod("setgid/file", 04711)); int fd = open("setgid/file", O_WRONLY); SHOW(write(fd, "x", 1)); SHOW(status_of("setgid/file").st_mode);
     FAILS(mknod("setgid/device", S_IFCHR | 0600, 0x103)); FAILS(chroot(".")); FAILS(setxattr("setgid/file", "trusted.x", "", 0, 0)); FAILS(setxattr("readable", "user.x", "", 0, 0));
     FAILS(setuid(0)); FAILS(setgid(0)); FAILS(setgroups(1, &more)); FAILS(kill(getppid(), 0)); SHOW(getegid());
+    FAILS(syscall(SYS_timerfd_create, 8 /* CLOCK_REALTIME_ALARM */, 0)); FAILS(syscall(SYS_timerfd_create, 9, 0));
     FAILS(link("secret", "setgid/hard")); FAILS(open("setgid/new", O_CREAT | O_RDWR, 0)); FAILS(open("setgid/new", O_RDONLY));
     _exit(0);
 }
@@ -205,6 +207,23 @@ static void permissions(void) {
     umask(022);
 }
 
+/* Who gets no descriptor has made and emptied nothing. */
+static void without_descriptor(void) {
+    int s;
+    write_file("kept", "kept");
+    fflush(stdout);
+    if (!fork()) {
+        struct rlimit few = {12, 12};
+        setrlimit(RLIMIT_NOFILE, &few);
+        while (dup(1) >= 0) ;
+        FAILS(open("none", O_CREAT | O_WRONLY, 0600)); FAILS(access("none", F_OK)); FAILS(open("kept", O_WRONLY | O_TRUNC)); SHOW(status_of("kept").st_size);
+        FAILS(open("kept", O_RDONLY));
+        _exit(0);
+    }
+    wait(&s);
+    SHOW(s);
+}
+
 int main(int argc, char **argv) {
     char folder[] = "/tmp/files-XXXXXX";
     for (int i = 3; i < 64; i++) close(i); /* what a shell left open */
@@ -215,6 +234,7 @@ int main(int argc, char **argv) {
     resolving();
     attributes();
     permissions();
+    without_descriptor();
     if (argc > 1 && !chdir(argv[1])) moves_of_the_lower();
     return 0;
 }

@@ -2,11 +2,13 @@
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/resource.h>
+#include <sys/select.h>
 #include <sys/syscall.h>
 #include <sys/times.h>
 #include <time.h>
@@ -47,7 +49,17 @@ int main(void) {
     SHOW(used_ms() - used >= 250);
 
     /* Descriptors */
-    struct rlimit limit = {10, 12};
+    struct rlimit limit = {2000, 2000};
+    unsigned long many[32] = {0};
+    struct timeval none = {0, 0};
+    SHOW(setrlimit(RLIMIT_NOFILE, &limit)); SHOW(dup2(1, 1500)); SHOW(dup2(1, 2000)); SHOW(errno == EBADF);
+    many[1500 / 64] = 1ul << 1500 % 64;
+    SHOW(select(1501, NULL, (fd_set *)many, NULL, &none)); SHOW(many[1500 / 64] == 1ul << 1500 % 64); SHOW(close(1500));
+    SHOW(select(1501, NULL, (fd_set *)many, NULL, &none)); SHOW(errno == EBADF);
+    static struct pollfd polled[2001];
+    for (int i = 0; i < 2001; i++) polled[i].fd = -1;
+    SHOW(poll(polled, 2000, 0)); SHOW(poll(polled, 2001, 0)); SHOW(errno == EINVAL);
+    limit = (struct rlimit){10, 12};
     SHOW(setrlimit(RLIMIT_NOFILE, &limit));
     for (int i = 3; i < 64; i++) close(i); /* what a shell left open */
     int last = -1, count = 0, next;

@@ -17,9 +17,11 @@ void arch_thread_trampoline(void);
 void arch_thread_begin(struct arch_thread *thread);
 #pragma GCC visibility pop
 
+enum { STACKS_KEPT = 16 };
 struct free_stack { struct free_stack *next; };
-static struct free_stack *free_stacks; /* stay mapped; the link lies at their bottom */
-static uintptr_t next_stack = STACK_AREA;
+static struct free_stack *free_stacks; /* at most STACKS_KEPT stay mapped; the link lies at their bottom */
+static unsigned free_stack_count;
+static uintptr_t next_stack = STACK_AREA, lowest_empty = STACK_AREA; /* slots from next_stack on were never used; below lowest_empty all have pages */
 
 static bool have_xsave(void) { return cpuid(1, 0).c >> 27 & 1; } /* OSXSAVE: turned on by start.c */
 
@@ -88,9 +90,11 @@ static uintptr_t create_stack(void) {
     if (free_stacks) {
         uintptr_t bottom = (uintptr_t)free_stacks;
         free_stacks = free_stacks->next;
+        free_stack_count--;
         return bottom;
     }
-    uintptr_t bottom = next_stack + PAGE_SIZE;
+    while (lowest_empty < next_stack && arch_lookup(arch_boot_root, lowest_empty + PAGE_SIZE, NULL, NULL)) lowest_empty += STACK_SLOT;
+    uintptr_t bottom = lowest_empty + PAGE_SIZE;
     for (unsigned i = 0; i < STACK_KERNEL_PAGES; i++) {
         void *page = page_alloc();
         if (!page || arch_map(arch_boot_root, bottom + i * PAGE_SIZE, virt_to_phys(page), MAP_READ | MAP_WRITE)) {
@@ -101,7 +105,8 @@ static uintptr_t create_stack(void) {
             return 0;
         }
     }
-    next_stack += STACK_SLOT;
+    lowest_empty += STACK_SLOT;
+    if (lowest_empty > next_stack) next_stack = lowest_empty;
     return bottom;
 }
 
@@ -142,9 +147,29 @@ void arch_thread_reset(struct arch_thread *thread) {
     msr_write(MSR_GS_BASE, 0);
 }
 
+static void free_stack(uintptr_t bottom) {
+    for (unsigned i = 0; i < STACK_KERNEL_PAGES; i++) page_put(arch_unmap(arch_boot_root, bottom + i * PAGE_SIZE));
+    if (bottom - PAGE_SIZE < lowest_empty) lowest_empty = bottom - PAGE_SIZE;
+}
+
+void arch_thread_free_idle(void) {
+    while (free_stacks) {
+        uintptr_t bottom = (uintptr_t)free_stacks;
+        free_stacks = free_stacks->next;
+        free_stack(bottom);
+    }
+    free_stack_count = 0;
+}
+
 void arch_thread_free(struct arch_thread *thread) {
-    struct free_stack *stack = (struct free_stack *)thread->stack_bottom;
-    stack->next = free_stacks;
-    free_stacks = stack;
+    uintptr_t bottom = thread->stack_bottom;
+    struct free_stack *stack = (struct free_stack *)bottom;
     pages_free(thread->fpu, 1);
+    if (free_stack_count < STACKS_KEPT) {
+        stack->next = free_stacks;
+        free_stacks = stack;
+        free_stack_count++;
+        return;
+    }
+    free_stack(bottom);
 }
