@@ -91,7 +91,7 @@ _Noreturn static void run(struct address_space *space, uintptr_t pc, uintptr_t s
     thread->mask_saved = false;
     thread->tid = process->pid;
     process->executed = true;
-    process->options.undumpable = process->options.keep_capabilities = false;
+    process->options.undumpable = process->options.keep_capabilities = process->options.permitted_kept = false;
     process->options.barriers = 0;
     if (cpu_time_space_end) cpu_time_space_end(process);
     process->space = space;

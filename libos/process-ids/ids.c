@@ -74,11 +74,14 @@ SYSCALL_DEFINE(geteuid, void) { return who()->euid; }
 SYSCALL_DEFINE(getgid, void) { return who()->gid; }
 SYSCALL_DEFINE(getegid, void) { return who()->egid; }
 
+/* Root, or who was it and kept its capabilities (PR_SET_KEEPCAPS): CAP_SETUID and CAP_SETGID. */
+static bool may_change(void) { return !who()->euid || current_process()->options.permitted_kept; }
+
 /* The set*id family has one rule: root may take any number, others one of those that they have. -1 leaves a number alone. */
 struct triple { uint32_t real, effective, saved; };
 
 static bool may(const struct triple *t, uint32_t id) {
-    return id == (uint32_t)-1 || !who()->euid || id == t->real || id == t->effective || id == t->saved;
+    return id == (uint32_t)-1 || may_change() || id == t->real || id == t->effective || id == t->saved;
 }
 
 static long set_triple(struct triple *t, uint32_t real, uint32_t effective, uint32_t saved) {
@@ -92,8 +95,10 @@ static long set_triple(struct triple *t, uint32_t real, uint32_t effective, uint
 static long set_users(uint32_t real, uint32_t effective, uint32_t saved) {
     struct credentials *c = who();
     struct triple t = {c->uid, c->euid, c->suid};
+    bool was_root = !c->uid || !c->euid || !c->suid;
     long result = set_triple(&t, real, effective, saved);
     c->uid = t.real, c->euid = t.effective, c->suid = t.saved;
+    if (was_root && t.real && t.effective && t.saved) current_process()->options.permitted_kept = current_process()->options.keep_capabilities;
     return result;
 }
 
@@ -152,7 +157,7 @@ SYSCALL_DEFINE(getgroups, int room, uint32_t *list) {
 
 SYSCALL_DEFINE(setgroups, size_t count, const uint32_t *list) {
     struct credentials *c = who();
-    if (c->euid) return -EPERM;
+    if (!may_change()) return -EPERM;
     if (count > MOST_GROUPS) return -EINVAL;
     uint32_t *groups = NULL;
     if (count && !(groups = kmalloc(count * sizeof *groups))) return -ENOMEM;
@@ -166,7 +171,10 @@ SYSCALL_DEFINE(setgroups, size_t count, const uint32_t *list) {
     return 0;
 }
 
-/* Capabilities: root has what a container's root has not been denied, others none. They gate nothing here. */
+/*
+ * Capabilities: root has what a container's root has not been denied. Others have none, but who was root under PR_SET_KEEPCAPS may still take
+ * what it kept, until it executes a program (capabilities(7)): here it holds for these numbers, at once. All else that only root may is asked of the user number.
+ */
 struct capability_header { uint32_t version; int pid; };
 struct capability_data { uint32_t effective, permitted, inheritable; };
 enum { CAPABILITY_V1 = 0x19980330, CAPABILITY_V2 = 0x20071026, CAPABILITY_V3 = 0x20080522 };
@@ -186,8 +194,8 @@ SYSCALL_DEFINE(capget, struct capability_header *header, struct capability_data 
     long words = capability_words(header, &pid);
     if (words < 0) return words == -EINVAL && !data ? 0 : words;
     if (pid && !process_find(pid)) return -ESRCH;
-    uint32_t all[2] = {who()->euid ? 0 : 0xffffffff, who()->euid ? 0 : 0x1ff};
-    struct capability_data out[2] = {{all[0], all[0], 0}, {all[1], all[1], 0}};
+    uint32_t all[2] = {0xffffffff, 0x1ff}, effective = who()->euid ? 0 : ~0u, permitted = current_process()->options.permitted_kept ? ~0u : effective;
+    struct capability_data out[2] = {{all[0] & effective, all[0] & permitted, 0}, {all[1] & effective, all[1] & permitted, 0}};
     return data && user_copy_out(data, out, (size_t)words * sizeof *out) ? -EFAULT : 0;
 }
 
@@ -198,5 +206,5 @@ SYSCALL_DEFINE(capset, struct capability_header *header, const struct capability
     if (words < 0) return words;
     if (pid && pid != current_process()->pid) return -EPERM;
     if (user_copy_in(in, data, (size_t)words * sizeof *in)) return -EFAULT;
-    return who()->euid && (in[0].effective | in[0].permitted | in[1].effective | in[1].permitted) ? -EPERM : 0;
+    return who()->euid && !current_process()->options.permitted_kept && (in[0].effective | in[0].permitted | in[1].effective | in[1].permitted) ? -EPERM : 0;
 }

@@ -37,7 +37,7 @@ struct process {
     struct limits *limits;        /* of the component `system`; NULL: what all begin with */
     int16_t oom_adjust;           /* -1000..1000, as oom_score_adj; inherited */
     struct {                      /* prctl(2); timer_slack 0: the default */
-        bool undumpable, keep_capabilities, subreaper, no_new_privileges, no_huge_pages;
+        bool undumpable, keep_capabilities, permitted_kept, subreaper, no_new_privileges, no_huge_pages;
         uint16_t barriers;        /* membarrier(2): what it registered for */
         uint64_t timer_slack;
     } options;

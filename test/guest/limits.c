@@ -1,4 +1,4 @@
-/* What is counted and limited: CPU time stands still while a program sleeps; RLIMIT_NOFILE and RLIMIT_AS are kept. */
+/* What is counted and limited: CPU time stands still while a program sleeps; RLIMIT_NOFILE and RLIMIT_AS are kept; nice values and I/O priorities. */
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
@@ -9,6 +9,7 @@
 #include <sys/mman.h>
 #include <sys/resource.h>
 #include <sys/select.h>
+#include <sys/syscall.h>
 #include <sys/times.h>
 #include <time.h>
 #include <unistd.h>
@@ -78,5 +79,14 @@ int main(void) {
     SHOW(setrlimit(RLIMIT_AS, &limit));
     big = mmap(NULL, 512 << 20, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
     SHOW(big != MAP_FAILED);
+
+    /* Nice values and I/O priorities; only what anybody may do */
+    SHOW(getpriority(PRIO_PROCESS, 0)); SHOW(setpriority(PRIO_PROCESS, 0, 4)); SHOW(getpriority(PRIO_PROCESS, getpid())); SHOW(setpriority(PRIO_PROCESS, 0, 100));
+    SHOW(getpriority(PRIO_PROCESS, 0)); SHOW(nice(0)); SHOW(setpriority(PRIO_PROCESS, 1 << 21, 1)); SHOW(errno == ESRCH); SHOW(setpriority(3, 0, 1)); SHOW(errno == EINVAL);
+    SHOW(getpriority(PRIO_PROCESS, -5)); SHOW(errno == ESRCH);
+    SHOW(syscall(SYS_ioprio_set, 1, 0, 2 << 13 | 6)); SHOW(syscall(SYS_ioprio_get, 1, 0)); SHOW(syscall(SYS_ioprio_set, 1, getpid(), 3 << 13));
+    SHOW(syscall(SYS_ioprio_get, 1, getpid())); SHOW(syscall(SYS_ioprio_set, 1, 0, 0)); SHOW(syscall(SYS_ioprio_get, 1, 0));
+    SHOW(syscall(SYS_ioprio_set, 1, 0, 5 << 13)); SHOW(errno == EINVAL); SHOW(syscall(SYS_ioprio_set, 1, 0, 3)); SHOW(errno == EINVAL);
+    SHOW(syscall(SYS_ioprio_set, 4, 0, 2 << 13)); SHOW(errno == EINVAL); SHOW(syscall(SYS_ioprio_get, 1, 1 << 21)); SHOW(errno == ESRCH);
     return 0;
 }

@@ -16,8 +16,6 @@ const PACKAGES =
     ' ',
   );
 const FILES = (process.env.HULL_PROGRAMS ?? 'dash.sh busybox.sh make.sh').split(' ');
-/** Cases whose difference is known, and what is missing: shown as such, no failure. */
-const KNOWN: Record<string, string> = { 'dash.sh: priorities': 'setpriority is ignored' };
 
 const here = join(findCheckout(), 'test/programs');
 const folder = mkdtempSync(join(tmpdir(), 'hull-programs-'));
@@ -62,6 +60,6 @@ t.test('cases as natively', { skip }, async (t) => {
   const expected = readCases(native.stdout);
   t.ok(expected.size > 0, 'there are cases');
   for (const [name, text] of expected) {
-    t.equal(found.get(name), text, name, { todo: KNOWN[name] ?? false });
+    t.equal(found.get(name), text, name);
   }
 });

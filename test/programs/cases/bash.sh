@@ -40,7 +40,7 @@ wait -n -p who; echo $?; trap 'echo ERR $?' ERR; false; (exit 7); trap - ERR
 trap 'echo DEBUG' DEBUG; true; trap - DEBUG
 f() { trap 'echo RETURN' RETURN; return 2; }; f; echo $?
 trap 'echo usr2' USR2; kill -USR2 $BASHPID; sleep 1 & sp=$!; (sleep 0.2; kill -USR2 $$) & wait $sp; echo $?; wait
-bash -c 'kill -9 $$'; echo $?; bash -c 'ulimit -t 1; while :; do :; done' 2>/dev/null; echo $?; bash -c 'ulimit -f 1; yes > big'; echo $?; stat -c %s big
+{ bash -c 'kill -9 $$'; echo $?; bash -c 'ulimit -t 1; while :; do :; done'; echo $?; bash -c 'ulimit -f 1; yes > big'; echo $?; } 2>&1 | sed 's/^[^ ]* line [0-9]*: *[0-9]* //;s/^bash: line [0-9]*: *[0-9]* //'; stat -c %s big
 set -m; sleep 30 & p=$!; kill -STOP $p; sleep 0.3; jobs | grep -c Stopped; kill -CONT $p; kill $p; wait $p 2>/dev/null; echo $?; set +m
 disown -a; (sleep 0.3; echo orphan) & disown; sleep 0.6
 trap 'echo bye; trap - EXIT; exit 3' EXIT; exit 1
@@ -50,7 +50,7 @@ while IFS=: read -r u p id g rest; do [ $id -lt 3 ] && echo $u $id; done < /etc/
 cat <<< "here $((1+1))"; tr a-z A-Z <<< string; grep -c . <<< $'1\n2\n3'
 echo -e 'a\nb\nc' | { read first; echo first=$first; cat; }; printf 'no newline' | while read l || [ -n "$l" ]; do echo "$l"; done
 exec {fd}> chosen; echo x >&$fd; exec {fd}>&-; cat chosen; ((fd >= 10)) && echo high
-time -p true 2>&1 | sed 's/[0-9.]*$//' | cut -c1-4; TIMEFORMAT=; { time true; } 2>&1; echo $SECONDS | grep -c .; echo ${EPOCHSECONDS:0:1}
+{ time -p true; } 2>&1 | sed 's/[0-9.]*$//'; TIMEFORMAT=; { time true; } 2>&1; echo $SECONDS | grep -c .; echo ${EPOCHSECONDS:0:1}
 select x in a b; do echo chose $x; break; done <<< 2 2>/dev/null
 #: functions, locals, recursion, source
 fib() { local n=$1; if ((n < 2)); then echo $n; else echo $(( $(fib $((n-1))) + $(fib $((n-2))) )); fi; }; fib 8

@@ -28,9 +28,9 @@ export E=exported; sh -c 'echo $E'; E2=once sh -c 'echo $E2'; echo "[$E2]"
 (sleep 0.2; echo late; exit 3) & p=$!; echo first; wait $p; echo $?
 for i in 1 2 3 4 5; do (exit $i) & eval p$i=$!; done
 for i in 1 2 3 4 5; do eval wait \$p$i; echo $?; done
-sleep 30 & kill $!; wait $!; echo $?
-sleep 30 & kill -9 $!; wait $!; echo $?
-sleep 30 & kill -USR1 $! ; wait $!; echo $?
+sleep 30 & sleep 0.2; kill $!; wait $!; echo $?
+sleep 30 & sleep 0.2; kill -9 $!; wait $!; echo $?
+sleep 30 & sleep 0.2; kill -USR1 $! ; wait $!; echo $?
 wait 99999; echo $?
 (sleep 0.1 & wait; echo child waited); wait
 : > f; for i in $(seq 20); do (echo $i >> f) & done; wait; sort -n f | tr '\n' ' '; echo
@@ -161,3 +161,5 @@ nohup sh -c 'kill -HUP $$; echo alive' 2>&1 | tail -n 1
 env -i A=1 env; env -u PATH /usr/bin/env | grep -c ^PATH
 #: priorities
 nice -n 5 nice; nice
+nice -n 5 sh -c 'nice; cut -d" " -f 18,19 /proc/self/stat; nice -n -3 nice; nice -n 100 nice; nice -n -100 nice'; nice -n 7 sh -c 'ionice; ionice -c 2 -n 3 ionice; ionice -c 3 sh -c "ionice; ionice -p \$\$"; ionice -c 1 ionice; ionice -p 99999; echo $?'
+setpriv --reuid 1000 --regid 1000 --clear-groups sh -c 'id; nice -n -1 nice; nice -n 2 nice; setpriv --reuid 0 true; echo $?'
