@@ -1,12 +1,12 @@
 /**
  * The cache of images linked for executables: $HULL_ROOT/cache/kernels. Owns: names and life of its files.
- *   <sha256>.img          image; the name hashes the program's bytes, the libOS build and the link options
+ *   <sha256>.img          image; the name hashes the program's bytes, the build and the link options
  *   <sha256>.sym          what the symbolizer needs for it, when the linker gives one
- *   root-<libOS build>[-<sha256>].img  images for programs out of root file systems: with everything, or with the components whose names are hashed
+ *   root-<build>[-<sha256>].img  images for programs out of root file systems: with everything, or with the components whose names are hashed
  *   seen/<file identity>  the <sha256> of a file seen before, so that an unchanged file need not be hashed again
  *   seen/root-<sha256>    the name of the image for a program of a root file system, by the tree's identity and the program's path
  * Rules: files are complete or absent; two hulls may link the same program at once, the first one wins, with the same bytes. A file's
- * identity is device, inode, size, mtime and ctime in ns and the libOS build; it is only noted for files older than
+ * identity is device, inode, size, mtime and ctime in ns and the build; it is only noted for files older than
  * RACY_NS, so that a change within one clock tick cannot hide.
  */
 import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
@@ -34,26 +34,28 @@ export type RootCalls = ReadonlyMap<number, string> | undefined;
 
 export interface KernelCache {
   readonly folder: string;
-  /** The folder of the libOS archives: its files' sizes and times are the build's identity. */
-  readonly libos: string;
+  /** The folders that images are made from and with, the libOS archives and the compiler: their files' sizes and times are the build's identity. */
+  readonly sources: readonly string[];
 }
 
 const RACY_NS = 2_000_000_000n;
 const KEPT_IMAGES = 200;
 
-/** Changes whenever the libOS that images are linked from does. */
-export function readLibosIdentity(folder: string): string {
+/** Changes whenever the libOS that images are linked from, or the compiler that links them, does. */
+export function readBuildIdentity(folders: readonly string[]): string {
   let hash = 0xcbf29ce484222325n; // FNV-1a; an identity, not a defence
-  for (const name of readdirSync(folder).sort()) {
-    const { size, mtimeNs } = statSync(join(folder, name), { bigint: true });
-    for (const byte of Buffer.from(`${name}:${size}:${mtimeNs};`)) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n);
+  for (const folder of folders) {
+    for (const name of readdirSync(folder).sort()) {
+      const { size, mtimeNs } = statSync(join(folder, name), { bigint: true });
+      for (const byte of Buffer.from(`${name}:${size}:${mtimeNs};`)) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n);
+    }
   }
   return hash.toString(16);
 }
 
-function nameSeen(program: Executable, libos: string): string {
+function nameSeen(program: Executable, build: string): string {
   const { dev, ino, size, mtimeNs, ctimeNs } = program.stat;
-  return [dev, ino, size, mtimeNs, ctimeNs, libos].join('-');
+  return [dev, ino, size, mtimeNs, ctimeNs, build].join('-');
 }
 
 function findSeen(cache: KernelCache, seen: string): string | undefined {
@@ -73,14 +75,14 @@ export async function findKernel(
   add: readonly string[],
   loadLinker: () => Promise<ImageLinker>,
 ): Promise<string> {
-  const libos = [readLibosIdentity(cache.libos), ...add].join('+');
-  const seen = nameSeen(program, libos);
+  const build = [readBuildIdentity(cache.sources), ...add].join('+');
+  const seen = nameSeen(program, build);
   const known = findSeen(cache, seen);
   if (known !== undefined) return known;
 
   const { createHash } = await import('node:crypto');
   const bytes = readFileSync(program.path);
-  const key = createHash('sha256').update(libos).update('\0').update(bytes).digest('hex');
+  const key = createHash('sha256').update(build).update('\0').update(bytes).digest('hex');
   const path = join(cache.folder, `${key}.img`);
   if (!markUsed(path)) keep(cache, key, await (await loadLinker()).link(bytes, program.path, add));
   noteSeen(cache, program, seen, key);
@@ -102,15 +104,15 @@ export async function findRootKernel(
 ): Promise<string> {
   const { createHash } = await import('node:crypto');
   const hash = (parts: readonly string[]) => createHash('sha256').update(parts.join('\0')).digest('hex');
-  const libos = ['root', readLibosIdentity(cache.libos), ...add];
-  const seen = `root-${hash([...libos, ...program.identity])}`;
+  const build = ['root', readBuildIdentity(cache.sources), ...add];
+  const seen = `root-${hash([...build, ...program.identity])}`;
   const known = findSeen(cache, seen);
   if (known !== undefined && markUsed(known)) return known;
 
   const linker = await loadLinker();
   const calls = await program.findCalls();
   const names = await linker.listForRoot(add, calls);
-  const key = [...libos, ...(names === undefined ? [] : [hash(names)])].join('-');
+  const key = [...build, ...(names === undefined ? [] : [hash(names)])].join('-');
   const path = join(cache.folder, `${key}.img`);
   if (!markUsed(path)) keep(cache, key, await linker.linkForRoot(add, calls));
   writeNote(cache, seen, key);
