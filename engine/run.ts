@@ -147,7 +147,7 @@ async function runWithMounts(
 
   // There is an image to boot.
   const tracer = request.trace === undefined ? undefined : (await import('./trace/index.ts')).createTracer(request.trace);
-  const cache = { folder: paths.kernels, libos: `${host.dist}/libos/x86_64` };
+  const cache = { folder: paths.kernels, sources: [`${host.dist}/libos/x86_64`, `${host.dist}/lib`] };
   const add = [...(tracer === undefined ? [] : ['trace']), ...(storage.mounts.length === 0 ? [] : ['mounts']), ...(storage.shares.length === 0 ? [] : ['9p'])];
   const image =
     root !== undefined
