@@ -96,7 +96,7 @@ t.test('pseudoterminals', { skip }, async (t) => {
   await check(t, `export TERM=xterm LC_ALL=C.UTF-8\ncat > /tmp/spawn.py <<'END'\n${python}\nEND`, {
     "script -qec 'tty; ps -o pid,tty,stat,comm; stty size' /dev/null": [/^\/dev\/pts\/0\r?$/m, /^ +\d+ pts\/0 +R\+ +ps\r?$/m, /^0 0\r?$/m],
     'python3 /tmp/spawn.py': [/^\/dev\/pts\/0\r?$/m, /^on a terminal\r?$/m, /^status 3$/m],
-    "expect -c 'spawn bash --norc; send \"echo $((6*7))\\r\"; expect 42 {puts found}; send \"exit\\r\"; expect eof'": [/^found$/m],
+    "expect -c 'spawn bash --norc; send \"echo \\$((6*7))\\r\"; expect 42 {puts found}; send \"exit\\r\"; expect eof'": [/found\r?$/m],
     "tmux new -d -s one 'echo inside; tty; sleep 20' && sleep 1 && tmux ls && tmux capture-pane -p -t one && tmux kill-server": [/^one: 1 windows/m, /^inside$/m, /^\/dev\/pts\/0$/m],
     'ls /dev/pts': [/^ptmx$/m],
   });
