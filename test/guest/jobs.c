@@ -71,7 +71,7 @@ static void run(const char *what, void (*function)(void), int own_group) {
 
 static void background(const char *what, void (*function)(void)) { run(what, function, 1); }
 
-static int ends[2];
+static int ends[2], told[2]; /* told: the orphan speaks after its grandparent did */
 /* The middle one ends while the last, in another group of its session, is stopped: that one gets SIGHUP and SIGCONT. */
 static void orphan(void) {
     pid_t last = fork();
@@ -80,6 +80,7 @@ static void orphan(void) {
         signal(SIGHUP, note), signal(SIGCONT, note);
         raise(SIGSTOP);
         for (int i = 0; i < 500 && !(hung_up && continued); i++) sleep_ms(2);
+        if (read(told[0], &byte, 1) != 1) printf("not told\n");
         printf("orphan: hung up %d continued %d, read %ld", hung_up, continued, (long)read(0, &byte, 1));
         printf(" %s\n", strerror(errno));
         kill(getpid(), SIGTSTP); /* means nothing to an orphan */
@@ -173,8 +174,9 @@ int main(void) {
     SHOW(ioctl(0, TIOCSCTTY, 0));
     kill(getpid(), SIGTSTP);
     printf("the first group is nobody's job\n");
-    if (pipe(ends)) return 1;
+    if (pipe(ends) || pipe(told)) return 1;
     background("orphan", orphan);
+    if (write(told[1], "x", 1) != 1) return 1;
     wait_end();
     run("setsid", new_session, 0);
     background("TIOCNOTTY", lets_go);
