@@ -421,6 +421,7 @@ async function attendMachine(request: RunRequest, interrupts: Interrupts, attend
     end = await machine.wait();
   } finally {
     input.stop();
+    if (!abandoned) await queue.flush(); // before the terminal is its own again: it would end the program's lines once more
     lent?.restore();
   }
   tracer?.end(end);
