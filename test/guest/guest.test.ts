@@ -2,27 +2,11 @@
  * The programs of this folder, built for each C library (tools/test/guest-programs.ts), run natively and as unikernels: same output,
  * same status. A guest's memory and a native run's limits differ where a program is about them.
  */
-import { execFile } from 'node:child_process';
 import { resolve } from 'node:path';
 import t from 'tap';
+import { createRunner, hull } from './outcome.ts';
 
-const hull = resolve('dist/hull');
-
-interface Outcome {
-  status: number;
-  stdout: string;
-  stderr: string;
-}
-
-/** Runs a command to its end; a signal's death becomes 128 + n, as a shell has it. */
-function run(command: string, args: string[], env: Record<string, string> = {}): Promise<Outcome> {
-  return new Promise((done) => {
-    const options = { env: { ...process.env, ...env }, timeout: 60_000, maxBuffer: 1 << 24 };
-    execFile('/bin/sh', ['-c', '"$@"; exit $?', 'sh', command, ...args], options, (error, stdout, stderr) =>
-      done({ status: error ? Number(error.code ?? 255) : 0, stdout, stderr }),
-    );
-  });
-}
+const run = createRunner(60_000);
 
 /** Only root may mount natively, too. */
 const mounts = process.getuid?.() === 0 ? ['mounts'] : [];

@@ -1,29 +1,13 @@
 /**
  * What processes share: System V IPC, locks on files, the files themselves, over tmpfs and over an overlay. The programs of this folder, natively and as unikernels; same output, same status.
  */
-import { execFile } from 'node:child_process';
 import { cpSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import t from 'tap';
+import { createRunner, hull } from './outcome.ts';
 
-const hull = resolve('dist/hull');
-
-interface Outcome {
-  status: number;
-  stdout: string;
-  stderr: string;
-}
-
-/** Runs a command to its end; a signal's death becomes 128 + n, as a shell has it. */
-function run(command: string, args: string[]): Promise<Outcome> {
-  return new Promise((done) => {
-    const options = { timeout: 120_000, maxBuffer: 1 << 24 };
-    execFile('/bin/sh', ['-c', '"$@"; exit $?', 'sh', command, ...args], options, (error, stdout, stderr) =>
-      done({ status: error ? Number(error.code ?? 255) : 0, stdout, stderr }),
-    );
-  });
-}
+const run = createRunner(120_000);
 
 /** What each variant of the C library is worth trying for. */
 const programs: Record<string, string[]> = {

@@ -1,28 +1,12 @@
 /*
  * Threads and processes: the programs of this folder and Debian's busybox, natively and as unikernels; same output, same status.
  */
-import { execFile } from 'node:child_process';
 import { resolve } from 'node:path';
 import t from 'tap';
+import { createRunner, hull } from './outcome.ts';
 
-const hull = resolve('dist/hull');
+const run = createRunner(250_000);
 const busybox = '/bin/busybox';
-
-interface Outcome {
-  status: number;
-  stdout: string;
-  stderr: string;
-}
-
-/** Runs a command to its end; a signal's death becomes 128 + n, as a shell has it. */
-function run(command: string, args: string[]): Promise<Outcome> {
-  return new Promise((done) => {
-    const options = { timeout: 250_000, maxBuffer: 1 << 24 };
-    execFile('/bin/sh', ['-c', '"$@"; exit $?', 'sh', command, ...args], options, (error, stdout, stderr) =>
-      done({ status: error ? Number(error.code ?? 255) : 0, stdout, stderr }),
-    );
-  });
-}
 
 for (const variant of ['musl', 'glibc', 'pie', 'linked']) {
   // A linked program is an image, which nothing runs natively.

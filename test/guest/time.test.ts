@@ -1,20 +1,11 @@
 /*
  * CPU time, timers, scheduling: the programs of this folder, natively and as unikernels; same output, same status.
  */
-import { execFile } from 'node:child_process';
 import { resolve } from 'node:path';
 import t from 'tap';
+import { createRunner, hull } from './outcome.ts';
 
-const hull = resolve('dist/hull');
-
-/** Runs a command to its end. */
-function run(command: string, args: string[]): Promise<{ status: number; stdout: string; stderr: string }> {
-  return new Promise((done) => {
-    execFile(command, args, { timeout: 120_000, maxBuffer: 1 << 24 }, (error, stdout, stderr) =>
-      done({ status: error ? Number(error.code ?? 255) : 0, stdout, stderr }),
-    );
-  });
-}
+const run = createRunner(120_000);
 
 for (const variant of ['musl', 'glibc', 'pie']) {
   t.test(variant, async (t) => {
