@@ -8,6 +8,7 @@
 #pragma weak memory_reclaim
 
 static struct address_space first_space;
+struct address_space *vm_spaces = &first_space;
 
 static uint64_t promised, reserved; /* pages, over all spaces */
 enum { RESERVED_TIMES = 16 };
@@ -197,6 +198,8 @@ struct address_space *vm_space_create(void) {
         kfree(space);
         return NULL;
     }
+    space->next = vm_spaces;
+    vm_spaces = space;
     vm_space_randomise(space);
     return space;
 }
@@ -207,6 +210,9 @@ void vm_space_put(struct address_space *space) {
     if (space->program.file) file_put(space->program.file);
     space->program.file = NULL;
     if (space == &first_space) return;
+    struct address_space **at = &vm_spaces;
+    while (*at != space) at = &(*at)->next;
+    *at = space->next;
     arch_root_destroy(space->root);
     kfree(space);
 }
