@@ -128,12 +128,14 @@ static void cut(void) {
     SHOW(ftruncate(fd, 5 * 4096)); SHOW(peek(shared + 4 * 4096)); shared[4 * 4096] = 'n'; SHOW(pread(fd, text, 1, 4 * 4096)); SHOW(text[0]); SHOW(pwrite(fd, "m", 1, 3 * 4096)); SHOW(peek(shared + 3 * 4096));
 }
 
+static long write_with(int fd, const struct iovec *piece, long position, int flags) { return syscall(SYS_pwritev2, fd, piece, 1, position, position < 0 ? -1l : 0l, flags); }
+
 /* It cannot be seen from here that the bytes are on a disk; the calls say what they say. */
 static void durable(void) {
     char path[] = "/tmp/durable-XXXXXX";
     int made = mkstemp(path), fd = open(path, O_RDWR | O_DSYNC), both = open(path, O_RDWR | O_SYNC | O_APPEND), folder = open("/tmp", O_RDONLY | O_DIRECTORY);
     struct iovec piece = { "durable", 7 };
-    SHOW(write(fd, "one", 3)); SHOW(write(both, "two", 3)); SHOW(pwritev2(made, &piece, 1, 0, 2)); SHOW(pwritev2(made, &piece, 1, 0, 4)); SHOW(pwritev2(made, &piece, 1, -1, 16 | 2)); SHOW((fcntl(fd, F_GETFL) & O_SYNC) == O_DSYNC); SHOW((fcntl(both, F_GETFL) & O_SYNC) == O_SYNC); SHOW((fcntl(made, F_GETFL) & O_SYNC) == 0);
+    SHOW(write(fd, "one", 3)); SHOW(write(both, "two", 3)); SHOW(write_with(made, &piece, 0, 2)); SHOW(write_with(made, &piece, 0, 4)); SHOW(write_with(made, &piece, -1, 16 | 2)); SHOW((fcntl(fd, F_GETFL) & O_SYNC) == O_DSYNC); SHOW((fcntl(both, F_GETFL) & O_SYNC) == O_SYNC); SHOW((fcntl(made, F_GETFL) & O_SYNC) == 0);
     SHOW(fsync(made)); SHOW(fdatasync(made)); SHOW(fsync(folder)); SHOW(fdatasync(folder)); SHOW(sync_file_range(made, 0, 0, 7)); SHOW(syncfs(folder));
     close(fd); fd = open(path, O_RDONLY); SHOW(fsync(fd)); SHOW(lseek(fd, 0, SEEK_END)); unlink(path); SHOW(fsync(fd));
     FAILS(fsync(-1)); int pipes[2]; if (pipe(pipes)) exit(1); FAILS(fsync(pipes[0])); FAILS(sync_file_range(pipes[0], 0, 0, 1));
