@@ -62,7 +62,10 @@ function makeLinuxEntries(root: string, command: readonly string[], dir: string)
     const parent = dirname(path);
     add(parent);
     const at = entries.get(parent)?.link;
-    if (at !== undefined) return add(join(resolve(dirname(parent), at), path.slice(parent.length)));
+    if (at !== undefined) {
+      add(join(resolve(dirname(parent), at), path.slice(parent.length)));
+      return;
+    }
     const file = join(root, path);
     if (!existsSync(dirname(file)) || !lstatSync(file, { throwIfNoEntry: false })) return;
     const attributes = lstatSync(file);
