@@ -1,6 +1,6 @@
 /** `hull run`: options -> a run request. Owns: defaults and the reading of environment files. */
 import { readFileSync } from 'node:fs';
-import { type Accelerator, describeSystemError, EngineError, type MachineKind, parseMountOption, parseTmpfsOption, parseVolumeOption, runProgram } from '../engine/index.ts';
+import { type Accelerator, describeSystemError, EngineError, isProgramPath, type MachineKind, parseMountOption, parseTmpfsOption, parseVolumeOption, runProgram } from '../engine/index.ts';
 import type { CommandContext } from './commands.ts';
 import { type ParsedOptions, readValue } from './options.ts';
 import { parseCount, parseMemory, parseSignal, parseUser } from './quantities.ts';
@@ -44,6 +44,7 @@ export function runCommand(parsed: ParsedOptions, context: CommandContext): Prom
   const stopTimeout = readValue(parsed, 'stop-timeout');
   const user = readValue(parsed, 'user');
   const workdir = readValue(parsed, 'workdir');
+  const isImage = readValue(parsed, 'rootfs') === undefined && !isProgramPath(parsed.args[0] as string);
   const hostname = readValue(parsed, 'hostname');
   const readAll = (name: string) => parsed.values.get(name) ?? [];
   const env = [...readAll('env-file').flatMap(readEnvironmentFile), ...readAll('env')];
@@ -63,7 +64,7 @@ export function runCommand(parsed: ParsedOptions, context: CommandContext): Prom
       args: parsed.args.slice(1),
       entrypoint: readValue(parsed, 'entrypoint'),
       env,
-      workdir: workdir ?? '/',
+      workdir,
       mounts: [
         ...(parsed.values.get('volume') ?? []).map(parseVolumeOption),
         ...(parsed.values.get('mount') ?? []).map(parseMountOption),
@@ -80,7 +81,9 @@ export function runCommand(parsed: ParsedOptions, context: CommandContext): Prom
         dnsOptions: readAll('dns-option'),
         addHosts: readAll('add-host'),
       },
-      user: user === undefined ? undefined : parseUser(user, COMMAND),
+      // Only an image has names of users.
+      user: user === undefined || isImage ? undefined : parseUser(user, COMMAND),
+      userName: user,
       memory: memory === undefined ? DEFAULT_MEMORY : parseMemory(memory, COMMAND),
       cpus: 1,
       machine: (readValue(parsed, 'machine') ?? 'microvm') as MachineKind,

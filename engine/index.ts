@@ -1,5 +1,6 @@
 /** engine: what the command line and other doors ask for. */
 export { describeError, describeSystemError, EngineError, type EngineErrorCode, EXIT, exitCodeOf } from './errors.ts';
+export { isProgramPath } from './program.ts';
 export { type RunHost, type RunRequest, runProgram } from './run.ts';
 export type { StatePaths } from './state/index.ts';
 export { findStatePaths } from './state/index.ts';

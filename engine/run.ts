@@ -36,7 +36,7 @@ import type { NetworkRequest } from './networks/index.ts';
 import { catchInterrupts, type Interrupts } from './interrupts.ts';
 import { createLogLines, type LogLines } from './log-lines.ts';
 import { type MountPlan, type MountRequest, planMounts } from './volumes/index.ts';
-import { openProgram, type ProgramFile } from './program.ts';
+import { isProgramPath, openProgram, type ProgramFile } from './program.ts';
 import type { Tracer } from './trace/index.ts';
 import { findStatePaths, type StatePaths, sweepTemporaries } from './state/index.ts';
 
@@ -44,6 +44,8 @@ export interface RunRequest {
   readonly program: string;
   /** A directory that becomes the machine's root file system; the program is looked for in it. */
   readonly rootfs?: string | undefined;
+  /** The image that the machine's root file system is; the program is looked for in it. Made by applyImage(). */
+  readonly image?: { readonly id: string; readonly name: string; readonly disk: string } | undefined;
   readonly args: readonly string[];
   readonly name?: string | undefined;
   /** argv[0], when it is not the program's name as given. */
@@ -56,6 +58,8 @@ export interface RunRequest {
   readonly hostname?: string | undefined;
   readonly network: NetworkOptions;
   readonly user?: BootModule['user'];
+  /** The same as typed; an image's own files say what names mean. */
+  readonly userName?: string | undefined;
   readonly memory: number;
   readonly cpus: number;
   readonly machine: MachineKind;
@@ -103,10 +107,30 @@ const LEAVE_MS = 2000;
 export async function runProgram(request: RunRequest, host: RunHost): Promise<number> {
   const interrupts = catchInterrupts();
   try {
-    return await runWith(request, host, interrupts);
+    return await runWith(await applyImage(request, host), host, interrupts);
   } finally {
     interrupts.detach();
   }
+}
+
+/** A request that names an image, as a request to run that image's program with what its config says; others as they are. */
+export async function applyImage(request: RunRequest, host: RunHost): Promise<RunRequest> {
+  if (request.rootfs !== undefined || request.image !== undefined || isProgramPath(request.program)) return request;
+  const { openImageRun } = await import('./oci/index.ts');
+  const { entrypoint, args, userName, workdir } = request;
+  const run = await openImageRun({ image: request.program, entrypoint, args, user: userName, workdir }, findStatePaths(host.env), host.env);
+  const [program, ...rest] = run.argv;
+  return {
+    ...request,
+    image: { id: run.id, name: run.name, disk: run.disk },
+    program: program as string,
+    entrypoint: undefined,
+    args: rest,
+    env: [...run.env, ...request.env],
+    workdir: run.workdir,
+    user: run.user,
+    stopSignal: request.stopSignal ?? run.stopSignal,
+  };
 }
 
 async function runWith(request: RunRequest, host: RunHost, interrupts: Interrupts): Promise<number> {
@@ -141,7 +165,12 @@ async function runWithMounts(
   { paths, storage, network, say }: Preparation,
 ): Promise<number> {
   // The file is there and can be a program.
-  const root = request.rootfs === undefined ? undefined : await openRoot(request, request.rootfs, host, paths, storage);
+  const root =
+    request.image !== undefined
+      ? await openImage(request, request.image, host, paths, storage)
+      : request.rootfs === undefined
+        ? undefined
+        : await openRoot(request, request.rootfs, host, paths, storage);
   const file = root === undefined ? openProgram(request.program) : undefined;
   const qemu = findQemu(request.qemu, host.env);
 
@@ -250,6 +279,14 @@ interface Root {
   readonly kernel: RootProgramKernel;
 }
 
+async function openImage(request: RunRequest, { name, disk }: NonNullable<RunRequest['image']>, host: RunHost, paths: StatePaths, storage: MountPlan): Promise<Root> {
+  const { openImageProgram } = await import('./oci/index.ts');
+  const environment = makeEnvironment(request.env, '', request.tty, host.env);
+  const mounted = storage.mounts.map(({ target }) => target);
+  const { program, kernel } = openImageProgram({ disk, name, program: request.program, environment, workdir: request.workdir ?? '/', mounted, cache: paths.analysis });
+  return { image: disk, program, kernel };
+}
+
 async function openRoot(request: RunRequest, folder: string, host: RunHost, paths: StatePaths, storage: MountPlan): Promise<Root> {
   const { findInRoot, findRootImage } = await import('./roots/index.ts');
   const environment = makeEnvironment(request.env, '', request.tty, host.env);
@@ -327,7 +364,7 @@ function makeModule(request: RunRequest, host: RunHost, hostname: string, tscKhz
     flags: FLAG.FRAMED | FLAG.DEBUG_EXIT | FLAG.STDIN | (request.tty ? FLAG.TTY : 0) | (request.gdb === undefined ? 0 : FLAG.FIXED),
     argv: [request.entrypoint ?? request.program, ...request.args],
     env: makeEnvironment(request.env, hostname, request.tty, host.env),
-    cwd: request.workdir,
+    cwd: request.workdir ?? '/',
     hostname,
     entropy: readEntropy(32),
     realtime: BigInt(Date.now()) * 1_000_000n,
