@@ -2,6 +2,7 @@
  * An image and what was asked for -> what is run. Owns: how config and options come together, as Docker has it (docs.docker.com, "docker container run"; moby's daemon/create):
  * Entrypoint and Cmd, environment, user, working directory. Rule: names are looked up in the image's own files.
  */
+import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { type ErofsReader, openErofs } from '../../images/index.ts';
 import { type Image, openStore, type Store } from '../../images/store/index.ts';
@@ -100,6 +101,13 @@ function parseStopSignal(text: string | undefined): number | undefined {
   const [, base, sign, offset] = /^(SIGRTMIN|SIGRTMAX)(?:([+-])(\d+))?$/.exec(name) ?? [];
   if (base !== undefined) return (base === 'SIGRTMIN' ? 34 : 64) + Number(offset ?? 0) * (sign === '-' ? -1 : 1);
   return (constants.signals as Record<string, number | undefined>)[name];
+}
+
+/** The EROFS image of an image that was opened before: made again when the cache has it no more. */
+export async function findImageDisk(image: { readonly id: string; readonly disk: string }, paths: StatePaths, env: NodeJS.ProcessEnv): Promise<string> {
+  if (existsSync(image.disk)) return image.disk;
+  const store = openImages(paths);
+  return findChainImage(paths.chains, store, resolveImage(store, image.id), env);
 }
 
 /** Does `action` with what is in an EROFS image. */

@@ -126,7 +126,10 @@ function describe(placed: PlacedInode): string {
 
 function readContent(placed: PlacedInode, read: (fd: number) => void): void {
   const shared = placed.inode.source?.fd;
-  if (shared !== undefined) return read(shared);
+  if (shared !== undefined) {
+    read(shared);
+    return;
+  }
   let fd: number;
   try {
     fd = openSync(placed.inode.source?.path as Buffer, 'r');
