@@ -68,7 +68,7 @@ const findMachine = (child: ChildProcess) => Number(readFileSync(`/proc/${child.
 t.test('as natively, data on a volume', { skip }, async (t) => {
   const native = spawnSync(join(here, 'run-natively'), [root, '/suite/work.sh'], { encoding: 'utf8', timeout: 300_000 });
   const guest = await execa(hull, ['run', '--rootfs', root, '-v', 'db:/data', '/suite/work.sh'], { env, extendEnv: false, reject: false, input: '', timeout: 800_000, stderr: 'inherit' });
-  t.match(native.stdout, /start 0[^]*100\/100[^]*start 0[^]*start 0[^]*stop 0/, 'it works natively');
+  t.match(native.stdout, /start 0[^]*100\/100[^]*start 0[^]*stop at once 0/, 'it works natively');
   t.equal(`${guest.stdout}\n`, native.stdout);
 });
 
@@ -107,7 +107,7 @@ t.test('clients of the host; killed under load, and recovered', { skip }, async 
     t.same(acknowledged.filter((n) => !found.has(n)), [], 'every acknowledged row is there');
     t.equal(await server.ask(SUMS), 't|t|t', 'and no transaction is there in part');
   }
-  t.match((await runClient(server.port, 'pg_amcheck', ['--install-missing', 'postgres'])).exitCode, 0, 'tables and indexes are sound');
+  t.equal((await runClient(server.port, 'pg_amcheck', ['--install-missing', 'postgres'])).exitCode, 0, 'tables and indexes are sound');
   const ended = once(server.process, 'exit');
   server.process.kill('SIGTERM');
   t.same(await ended, [0, null], 'SIGTERM of hull is SIGINT of the server: a fast stop');
