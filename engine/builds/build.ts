@@ -5,7 +5,7 @@
  */
 import type { ChildProcess } from 'node:child_process';
 import { createWriteStream, readFileSync, statSync } from 'node:fs';
-import { join, resolve } from 'node:path';
+import { dirname, join, resolve } from 'node:path';
 import { Readable } from 'node:stream';
 import { pipeline } from 'node:stream/promises';
 import {
@@ -31,6 +31,7 @@ import { parseDockerfile } from '../../images/dockerfile/index.ts';
 import { DEFAULT_PLATFORM, type Image, openStore, type Platform, type Store } from '../../images/store/index.ts';
 import { describeSystemError } from '../errors.ts';
 import { findStatePaths, writeAtomically } from '../state/index.ts';
+import { readHullFile } from './hull-file.ts';
 import { type BuildRequest, checkRequest, type CheckedRequest, type Output } from './request.ts';
 
 export interface BuildStreams {
@@ -49,8 +50,9 @@ interface Sources {
 const NS_PER_MS = 1_000_000n;
 
 /** The ID of the image that was made; undefined: another output. */
-export async function buildDockerfile(request: BuildRequest, dist: string, streams: BuildStreams): Promise<string | undefined> {
-  const checked = checkRequest(request);
+export async function buildDockerfile(typed: BuildRequest, dist: string, streams: BuildStreams): Promise<string | undefined> {
+  const { request, labels } = applyHullFile(typed, dist);
+  const checked = { ...checkRequest(request), machineLabels: labels };
   const paths = findStatePaths(request.env);
   const store = openStore(join(paths.root, 'images'));
   const cacheFolder = join(paths.cache, 'build');
@@ -111,6 +113,17 @@ export async function buildDockerfile(request: BuildRequest, dist: string, strea
   }
 }
 
+/** -f hull.yaml, or a hull.yaml beside the Dockerfile. */
+function applyHullFile(request: BuildRequest, dist: string): { request: BuildRequest; labels: ReadonlyMap<string, string> } {
+  const isNamed = request.file !== undefined && /\.ya?ml$/.test(request.file);
+  const path = isNamed ? resolve(request.file as string) : request.context === '-' ? undefined : join(resolve(request.context), 'hull.yaml');
+  if (path === undefined || (!isNamed && statSync(path, { throwIfNoEntry: false }) === undefined)) return { request, labels: new Map() };
+  const components = Object.values(JSON.parse(readFileSync(join(dist, 'libos/x86_64/components.json'), 'utf8')) as { name: string }[]).map(({ name }) => name);
+  const { dockerfile, labels } = readHullFile(path, components);
+  const file = isNamed ? (dockerfile === undefined ? undefined : join(dirname(path), dockerfile)) : (request.file ?? (dockerfile === undefined ? undefined : join(dirname(path), dockerfile)));
+  return { request: { ...request, file }, labels };
+}
+
 function openScreen(request: BuildRequest, stderr: NodeJS.WriteStream): Progress {
   const isTerminal = request.progress === 'tty' || (request.progress === 'auto' && stderr.isTTY === true);
   const kind = request.isQuiet || request.progress === 'quiet' ? 'quiet' : isTerminal ? 'tty' : 'plain';
@@ -159,7 +172,7 @@ async function openSources(request: BuildRequest, work: WorkFolder, stdin: Async
   }
   context.ignore(path);
   const mtimeNs = BigInt(Math.floor(statSync(path).mtimeMs / 1000)) * 1000n * NS_PER_MS;
-  return { context, name: request.file ?? path.slice(folder.length + 1), text, mtimeNs };
+  return { context, name: path.startsWith(`${folder}/`) ? path.slice(folder.length + 1) : path, text, mtimeNs };
 }
 
 function findDockerfile(folder: string): string {
@@ -178,10 +191,10 @@ function isArchive(bytes: Buffer): boolean {
   return isCompressed || bytes.toString('latin1', 257, 262) === 'ustar';
 }
 
-async function writeImage(session: Session, store: Store, stage: Awaited<ReturnType<typeof buildStages>>, checked: CheckedRequest, iidFile: string | undefined): Promise<string> {
+async function writeImage(session: Session, store: Store, stage: Awaited<ReturnType<typeof buildStages>>, checked: CheckedRequest & { readonly machineLabels: ReadonlyMap<string, string> }, iidFile: string | undefined): Promise<string> {
   return store.withLease(async (lease) => {
     const step = session.progress.start('exporting to image');
-    const descriptor = await storeImage(session, store, lease, stage, { labels: checked.labels });
+    const descriptor = await storeImage(session, store, lease, stage, { labels: new Map([...checked.machineLabels, ...checked.labels]) });
     await store.tag(descriptor, checked.tags);
     const { id } = store.resolve(descriptor.digest, session.settings.platform);
     const show = (text: string) => step.output('stderr', Buffer.from(`${text}\n`));

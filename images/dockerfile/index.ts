@@ -4,4 +4,4 @@ export { DIRECTIVES, type FlagSpec, INSTRUCTIONS, type InstructionSpec, type Sup
 export { type Flag, type Instruction, listFlags, makeInstructionError, type Pair, readFlag, splitArguments, splitPairs, type Word } from './instruction.ts';
 export type { Directives, Heredoc } from './lines.ts';
 export { type Dockerfile, parseDockerfile, parseForeignTrigger, parseTrigger, type Stage } from './parse.ts';
-export { DockerfileError, type DockerfileSource, expectOneOf, findNearest, type Place } from './source.ts';
+export { type DockerfileSource, expectOneOf, findNearest, type Place } from './source.ts';
