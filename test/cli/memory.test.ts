@@ -110,5 +110,5 @@ int main(int argc, char **argv) {
   t.match(several.stderr, /^hull: out of memory: guest has 4\d MiB, 4\d MiB used; process 2 \(exhausts\), which has 30 MiB, ends; give more with -m$/);
   const alone = await run('all');
   t.equal(alone.exitCode, 137, 'alone: its end is the machine\'s');
-  t.match(alone.stderr, /^hull: out of memory: .*; the program, which has 4\d MiB, ends; give more with -m$/);
+  t.match(alone.stderr, /^hull: out of memory: .*; process 1 \(exhausts\), which has 4\d MiB, ends; give more with -m$/);
 });
