@@ -100,7 +100,8 @@ static long futex_wait(const uint32_t *word, bool shared, uint32_t expected, uin
     futex_waiter_add(&waiter);
     if (user_copy_in(&value, word, sizeof value)) result = -EFAULT;
     else if (value != expected) result = -EAGAIN;
-    else result = wait_until(&queue, was_woken, &waiter, deadline, true);
+    else result = wait_until(&queue, was_woken, &waiter, deadline, deadline ? WAIT_BREAKS : true);
+    if (result == -EINTR && deadline) current_thread()->wait_limited = true;
     if (!waiter.woken) futex_waiter_remove(&waiter);
     return waiter.woken ? 0 : result;
 }
