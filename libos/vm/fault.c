@@ -128,7 +128,7 @@ static bool grow(struct address_space *space, struct vm_area *area, uintptr_t ad
     if (below != area && !(below->flags & VM_GROWSDOWN) && below->protection) return false;
     if (below != area && below->end > start) return false;
     if (area->flags & VM_LOCKED && !vm_may_lock(space, size)) return false;
-    if (area->flags & VM_CHARGED && vm_charge(size)) return false;
+    if (area->flags & VM_CHARGED && vm_charge(size, true)) return false;
     if (area->flags & VM_LOCKED) space->locked += size >> PAGE_SHIFT;
     areas_remove(&space->areas, area);
     area->start = start;

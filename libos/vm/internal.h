@@ -49,8 +49,8 @@ void vm_join_around(struct address_space *, uintptr_t start, uintptr_t end); /* 
 void vm_drop_pages(struct address_space *, uintptr_t start, uintptr_t end);  /* page table entries only */
 struct vm_area *vm_area_add(struct address_space *, struct vm_area like, uintptr_t start, uintptr_t end); /* NULL: no memory */
 /* Promises of memory. */
-int vm_charge(size_t size);     /* 0 or -ENOMEM */
-void vm_recharge(size_t size);  /* cannot fail */
+int vm_charge(size_t size, bool fresh); /* 0 or -ENOMEM. fresh: not a piece of what was reserved before, nor a copy */
+void vm_recharge(size_t size);          /* cannot fail */
 void vm_uncharge(size_t size);
 /* May the caller have `size` bytes more that are locked? (RLIMIT_MEMLOCK; the superuser may.) */
 bool vm_may_lock(const struct address_space *, size_t size);

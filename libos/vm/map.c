@@ -92,7 +92,7 @@ SYSCALL_DEFINE(mmap, uintptr_t hint, size_t length, unsigned long protection, un
     bool promise = protection & PROT_WRITE && !none_promised && (type == MAP_PRIVATE || flags & MAP_ANONYMOUS);
     if (promise) {
         area_flags |= VM_CHARGED;
-        if (vm_charge(size)) {
+        if (vm_charge(size, !(flags & MAP_FIXED && vm_covered(space, start, start + size)))) {
             at = -ENOMEM;
             goto out;
         }
@@ -162,7 +162,7 @@ SYSCALL_DEFINE(mprotect, uintptr_t start, size_t length, unsigned long protectio
     int error = 0;
     for (struct vm_area *area = areas_find(&space->areas, start); area && area->start < end; area = areas_find(&space->areas, area->end)) {
         if (protection & PROT_WRITE && !(area->flags & (VM_CHARGED | VM_NORESERVE | VM_SHARED))) {
-            if ((error = vm_charge(area->end - area->start))) break;
+            if ((error = vm_charge(area->end - area->start, false))) break;
             area->flags |= VM_CHARGED;
         }
         area->protection = (uint8_t)protection;
@@ -243,7 +243,7 @@ SYSCALL_DEFINE(mremap, uintptr_t start, size_t old_length, size_t length, unsign
     if (locked && size > old_size && !vm_may_lock(space, size - old_size)) return -EAGAIN;
     if (exceeds_limit(space, extra)) return -ENOMEM;
     if (charged && area->protection & PROT_WRITE && exceeds_data_limit(space, extra)) return -ENOMEM;
-    if (charged && extra && vm_charge(extra)) return -ENOMEM;
+    if (charged && extra && vm_charge(extra, true)) return -ENOMEM;
     struct vm_area *next = areas_find(&space->areas, area->end);
     if (!(flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && old_size && start + old_size == area->end && in_range(start, size) &&
         (!next || next->start >= start + size)) {
@@ -282,7 +282,7 @@ SYSCALL_DEFINE(brk, uintptr_t wanted) {
     if (now > old) {
         struct vm_area *next = areas_find(&space->areas, old);
         if ((next && next->start < now + PAGE_SIZE) || exceeds_limit(space, now - old) || exceeds_data_limit(space, now - old) ||
-            (space->lock_all && !vm_may_lock(space, now - old)) || vm_charge(now - old))
+            (space->lock_all && !vm_may_lock(space, now - old)) || vm_charge(now - old, true))
             return (long)space->brk_end;
         if (vm_map(space, old, now - old, PROT_READ | PROT_WRITE, VM_CHARGED | (space->lock_all ? VM_LOCKED : 0), NULL, 0)) {
             vm_uncharge(now - old);

@@ -13,9 +13,9 @@ uint64_t vm_commit_limit(void) {
     return vm_commit.kilobytes ? vm_commit.kilobytes >> (PAGE_SHIFT - 10) : (memory_total() >> PAGE_SHIFT) * vm_commit.ratio / 100;
 }
 
-int vm_charge(size_t size) {
+int vm_charge(size_t size, bool fresh) {
     uint64_t pages = size >> PAGE_SHIFT;
-    if (vm_commit.mode == COMMIT_GUESS && pages > memory_total() >> PAGE_SHIFT) return -ENOMEM;
+    if (fresh && vm_commit.mode == COMMIT_GUESS && pages > memory_total() >> PAGE_SHIFT) return -ENOMEM;
     if (vm_commit.mode == COMMIT_NEVER && vm_commit.promised + pages > vm_commit_limit()) return -ENOMEM;
     vm_commit.promised += pages;
     return 0;
@@ -231,7 +231,7 @@ struct address_space *vm_space_copy(struct address_space *from) {
         struct vm_area like = *area;
         if (like.flags & VM_DONTFORK) continue;
         like.flags &= ~VM_LOCKED;
-        if (like.flags & VM_CHARGED && vm_charge(size)) goto failed;
+        if (like.flags & VM_CHARGED && vm_charge(size, false)) goto failed;
         if (!vm_area_add(to, like, area->start, area->end)) {
             if (like.flags & VM_CHARGED) vm_uncharge(size);
             goto failed;

@@ -53,7 +53,7 @@ uintptr_t vm_room(struct address_space *, size_t size); /* a free range, top dow
 int vm_fault_in(struct address_space *, uintptr_t address, unsigned access); /* 0 or signal << 8 | si_code */
 
 /*
- * How much memory may be promised (the kernel's vm/overcommit-accounting): COMMIT_GUESS: what alone is more than there is is refused; COMMIT_ALWAYS: nothing;
+ * How much memory may be promised (the kernel's vm/overcommit-accounting): COMMIT_GUESS: what alone is more than there is is refused, unless it is a piece of an earlier reservation; COMMIT_ALWAYS: nothing;
  * COMMIT_NEVER: what comes to more than vm_commit_limit() with all that was promised. /proc/sys/vm sets it.
  */
 enum { COMMIT_GUESS, COMMIT_ALWAYS, COMMIT_NEVER };

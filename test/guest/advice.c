@@ -225,6 +225,9 @@ static void promises(void) {
     int all = 1;
     for (int i = 0; i < 64; i++) all &= mmap(NULL, 16 << 20, RW, ANON, -1, 0) != MAP_FAILED;
     printf("64 times 16 MiB: %d\n", all);
+    char *own = mmap(NULL, 1 << 30, PROT_NONE, ANON | MAP_NORESERVE, -1, 0); /* as Go does, also where there is less than that */
+    SHOW(mmap(own, 64 << 20, RW, ANON | MAP_FIXED, -1, 0) == own); RESULT(mprotect(own + (128 << 20), 64 << 20, RW));
+    SHOW(touch(own + (63 << 20), 1)); SHOW(touch(own + (191 << 20), 1));
 }
 
 int main(void) {

@@ -216,7 +216,8 @@ static void end_timer(void) { timerfd_settime(a, 0, &(struct itimerspec){.it_val
 static void end_usr2(void) { kill(child, SIGUSR2); }
 static void end_watch(void) { snprintf(path, sizeof path, "%s/new", directory); close(open(path, O_CREAT | O_WRONLY, 0600)); unlink(path); }
 static void end_close(void) { close(b); b = -1; }
-static void end_word(void) { syscall(SYS_futex, word, 1, 1, NULL, NULL, 0); }
+/* A wake is not kept for who comes later: until it has met the waiter, or the call has ended. */
+static void end_word(void) { while (syscall(SYS_futex, word, 1, 1, NULL, NULL, 0) < 1 && !poll(&(struct pollfd){.fd = report[0], .events = POLLIN}, 1, 1)) ; }
 static void end_semaphore(void) { semop(a, &(struct sembuf){0, 1, 0}, 1); }
 static void end_messages(void) { struct message m = {1, "abc"}; msgsnd(a, &m, sizeof m.text, 0); }
 static void end_full_messages(void) { struct message m; msgrcv(a, &m, sizeof m.text, 0, 0); }
