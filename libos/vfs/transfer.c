@@ -270,6 +270,7 @@ int vfs_punch(struct file *file, int64_t start, int64_t length) {
     struct inode *inode = file_inode(file);
     if (!inode || !inode->ops->allocate) return -EOPNOTSUPP;
     if (inode->seals & (SEAL_WRITE | SEAL_FUTURE_WRITE)) return -EPERM;
+    inode_forget_mapped(inode, (uint64_t)start >> PAGE_SHIFT, ((uint64_t)(start + length) + PAGE_SIZE - 1) >> PAGE_SHIFT, false);
     return inode->ops->allocate(inode, start, length, true);
 }
 
