@@ -20,5 +20,5 @@ export { type LogRequest, readLogs } from './logs.ts';
 export { findInstance, isRunning, listInstances } from './observe.ts';
 export { type OutputPiece, type OutputStream, outputSize, readOutput } from './output.ts';
 export type { HealthCheck, Instance, InstanceConfig, InstanceSpec, InstanceState, RestartPolicy, Status } from './types.ts';
-export { renameInstance } from './store.ts';
+export { loadInstance, renameInstance } from './store.ts';
 export { sendResize } from './control.ts';
