@@ -79,6 +79,7 @@ export function runCommand(parsed: ParsedOptions, context: CommandContext): Prom
         dnsSearch: readAll('dns-search'),
         dnsOptions: readAll('dns-option'),
         addHosts: readAll('add-host'),
+        aliases: readAll('network-alias'),
       },
       user: user === undefined ? undefined : parseUser(user, COMMAND),
       memory: memory === undefined ? DEFAULT_MEMORY : parseMemory(memory, COMMAND),

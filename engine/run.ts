@@ -81,6 +81,8 @@ export interface NetworkOptions {
   readonly dnsSearch: readonly string[];
   readonly dnsOptions: readonly string[];
   readonly addHosts: readonly string[];
+  /** Further names on a named network. */
+  readonly aliases: readonly string[];
 }
 
 /** This process, as far as a run needs it. */
@@ -162,7 +164,8 @@ async function runWithMounts(
     throw new EngineError('option-invalid', `Cannot mount into "${request.program}": its image was built without mounts, expected one made by hull build --add mounts --add 9p`);
   }
   // A microvm has room for eight virtio devices.
-  const machine = storage.shares.length > MICROVM_SHARES ? 'q35' : request.machine;
+  const room = network?.mode?.kind === 'named' ? MICROVM_SHARES - 1 : MICROVM_SHARES;
+  const machine = storage.shares.length > room ? 'q35' : request.machine;
   say(`image ${image}`);
   if (interrupts.abortedBy !== undefined) return EXIT.SIGNAL + interrupts.abortedBy;
 
@@ -182,9 +185,12 @@ async function runWithMounts(
       : await (await import('./networks/index.ts')).planNetwork(network ?? (await readNetworkOptions(request.network)), {
           isAble,
           program: request.program,
+          name: request.name,
           hostname,
           dist: host.dist,
           isKvm: choice.accelerator === 'kvm',
+          networks: paths.networks,
+          env: host.env,
         });
   for (const line of plan?.chosen ?? []) process.stderr.write(`hull: ${line}\n`);
   const module = encodeBootModule({
@@ -220,7 +226,7 @@ async function runWithMounts(
             gdb: request.gdb,
             disk: root?.image,
             shares: storage.shares,
-            card: plan?.card,
+            cards: plan?.cards,
             name: `hull run ${request.name ?? request.program}`,
           },
           events,
