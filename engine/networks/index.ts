@@ -1,6 +1,6 @@
 /** Networks: what `--network`, `-p` and the name options mean for a machine. */
 export { checkNameOptions } from './files.ts';
-export { type NetworkRequest, parseNetworkMode, planNetwork } from './plan.ts';
+export { type NetworkRequest, parseNetworkMode, planNetwork, type PlannedPort } from './plan.ts';
 export { parsePublish } from './ports.ts';
 export { createNetwork, findMembers, findNetwork, listNetworks, type Network, pruneNetworks, removeNetwork, subnetOf } from './registry.ts';
 export type { MemberInfo } from './switch/client.ts';

@@ -12,7 +12,7 @@ import { makeGuestFiles, type NameOptions } from './files.ts';
 import { findNetwork, findSwitchFolder, NETWORK_NAME, subnetOf } from './registry.ts';
 import { isWithin, parseIpv4Number } from './subnets.ts';
 import { joinSwitch } from './switch/client.ts';
-import { formatEndpoint, type PublishedPort } from './ports.ts';
+import { formatEndpoint, type Protocol, type PublishedPort } from './ports.ts';
 import { type Relay, startRelay } from './relay.ts';
 import { type HeldPort, reservePorts } from './reserve.ts';
 
@@ -35,6 +35,13 @@ export interface NetworkRequest extends NameOptions {
   readonly aliases: readonly string[];
 }
 
+export interface PlannedPort {
+  readonly protocol: Protocol;
+  readonly address: string;
+  readonly host: number;
+  readonly guest: number;
+}
+
 export interface NetworkPlan {
   readonly cards: readonly Card[];
   readonly env: Readonly<Record<string, string>>;
@@ -42,6 +49,8 @@ export interface NetworkPlan {
   readonly files: readonly GuestFile[];
   /** Lines about ports that the host chose. */
   readonly chosen: readonly string[];
+  /** What is published, with the ports that the host chose. */
+  readonly ports: readonly PlannedPort[];
   /** Gives the held ports to QEMU: right before it starts. */
   release(): Promise<void>;
   /** Listens where QEMU cannot; once the machine runs. */
@@ -92,10 +101,11 @@ function findPreload(dist: string): Record<string, string> {
 }
 
 /** QEMU's slirp listens on IPv4 only: an IPv6 address is relayed to a port of 127.0.0.1, and "all addresses" is both. */
-async function planUser(request: NetworkRequest, dist: string): Promise<Link> {
+async function planUser(request: NetworkRequest, dist: string, isDetached: boolean): Promise<Link> {
   const ip = request.ip === undefined ? USER.guest : checkUserIp(request.ip);
   const direct = request.publish.filter(({ address }) => !address.includes(':'));
   const onlyIpv6 = request.publish.filter(({ address }) => address.includes(':'));
+  if (isDetached && onlyIpv6.length > 0) throw refuseRelay(formatEndpoint(onlyIpv6[0]?.address as string, onlyIpv6[0]?.guest as number));
   const reserved = await reservePorts([...direct, ...onlyIpv6, ...onlyIpv6.map((port) => ({ ...port, address: '127.0.0.1', host: [0, 0] as const }))]);
   const forwards = [...reserved.slice(0, direct.length), ...reserved.slice(direct.length + onlyIpv6.length)];
   const relays: Relay[] = [];
@@ -105,7 +115,7 @@ async function planUser(request: NetworkRequest, dist: string): Promise<Link> {
   }
   try {
     for (const [i, port] of direct.entries()) {
-      if (port.address !== '') continue;
+      if (port.address !== '' || isDetached) continue;
       const held = reserved[i] as HeldPort;
       const both = await holdIpv6(port, held.port);
       if (both === undefined) continue;
@@ -127,6 +137,10 @@ async function planUser(request: NetworkRequest, dist: string): Promise<Link> {
     relays,
     reserved,
   };
+}
+
+function refuseRelay(place: string): EngineError {
+  return new EngineError('option-invalid', `Cannot publish on "${place}": that takes hull beside the machine, expected an IPv4 address on the user network, or a run in the foreground`);
 }
 
 /** A host without IPv6 publishes on IPv4 alone, as Docker does. */
@@ -180,7 +194,7 @@ function findHostAddress(name: string, ip: string): Address {
   return { address: ip, prefix, gateway: own?.address };
 }
 
-async function planTap(request: NetworkRequest, mode: { kind: 'bridge' | 'tap'; name: string }, dist: string, vhost: boolean): Promise<Link> {
+async function planTap(request: NetworkRequest, mode: { kind: 'bridge' | 'tap'; name: string }, { dist, isDetached }: PlanContext, vhost: boolean): Promise<Link> {
   if (request.ip !== undefined && !isIPv4(request.ip)) {
     throw new EngineError('option-invalid', `invalid argument "${request.ip}" for "--ip" flag: not an IPv4 address, expected one of the network`);
   }
@@ -188,6 +202,7 @@ async function planTap(request: NetworkRequest, mode: { kind: 'bridge' | 'tap'; 
   if (ip === undefined && request.publish.length > 0) {
     throw new EngineError('option-invalid', `Cannot publish ports on "${mode.kind}:${mode.name}": the machine gets its address by DHCP, expected one given with --ip`);
   }
+  if (isDetached && request.publish.length > 0) throw refuseRelay(`${mode.kind}:${mode.name}`);
   const { netdev, env } = makeTapDevice(mode, dist, vhost);
   const reserved = await reservePorts(request.publish);
   const mac = `52:54:00:${randomBytes(3).toString('hex').replace(/(..)(?=.)/g, '$1:')}`;
@@ -219,7 +234,7 @@ async function planNamed(request: NetworkRequest, name: string, context: PlanCon
   const names = [...new Set([...(context.name === undefined ? [] : [context.name]), ...request.aliases, context.hostname])];
   const joined = await joinSwitch({ name: network.name, folder: findSwitchFolder(network, context.env) }, { names, ip }, context);
   try {
-    const user = network.isInternal ? undefined : await planUser({ ...request, ip: undefined }, context.dist);
+    const user = network.isInternal ? undefined : await planUser({ ...request, ip: undefined }, context.dist, context.isDetached);
     const card = { id: 'net1', netdev: `stream,id=net1,server=off,addr.type=unix,addr.path=${joined.path.replaceAll(',', ',,')}`, mac: joined.mac };
     return {
       cards: [card, ...(user?.cards ?? [])],
@@ -250,13 +265,15 @@ export interface PlanContext {
   /** The folder of named networks. */
   readonly networks: string;
   readonly env: NodeJS.ProcessEnv;
+  /** hull does not stay beside the machine: it cannot relay. */
+  readonly isDetached: boolean;
 }
 
 async function planLink(request: NetworkRequest, mode: NetworkMode, context: PlanContext): Promise<Link | undefined> {
   if (mode.kind === 'none') return undefined;
-  if (mode.kind === 'user') return await planUser(request, context.dist);
   if (mode.kind === 'named') return await planNamed(request, mode.name, context);
-  return await planTap(request, { kind: mode.kind, name: mode.name }, context.dist, context.isKvm && hasVhost());
+  if (mode.kind === 'user') return await planUser(request, context.dist, context.isDetached);
+  return await planTap(request, { kind: mode.kind, name: mode.name }, context, context.isKvm && hasVhost());
 }
 
 export async function planNetwork(request: NetworkRequest, context: PlanContext): Promise<NetworkPlan> {
@@ -279,6 +296,7 @@ export async function planNetwork(request: NetworkRequest, context: PlanContext)
       interfaces: link?.interfaces ?? [],
       files: makeGuestFiles(context.hostname, request, { servers: link?.servers ?? [], gateway: link?.gateway, addresses }),
       chosen: (link?.reserved ?? []).filter((port) => port.isChosen && port.address !== '::').filter((port) => !isPrivate(port, relays)).map((port) => `${port.guest}/${port.protocol} -> ${formatEndpoint(port.address, port.port)}`),
+      ports: (link?.reserved ?? []).filter((port) => !isPrivate(port, relays)).map(({ protocol, address, port, guest }) => ({ protocol, address, host: port, guest })),
       async release() {
         isReleased = true;
         await release();
