@@ -23,10 +23,10 @@ export const formatSubnet = (subnet: Subnet): string => `${formatIpv4(subnet.bas
 
 /** "172.20.0.0/16" with no bit below the prefix; undefined for anything else, and for subnets without room for a gateway and a machine. */
 export function parseSubnet(text: string): Subnet | undefined {
-  const [address = '', bits = ''] = text.split('/');
+  const [address = '', bits = '', ...rest] = text.split('/');
   const base = parseIpv4Number(address);
   const prefix = Number(bits);
-  if (base === undefined || !/^\d{1,2}$/.test(bits) || prefix < 8 || prefix > 29 || base % 2 ** (32 - prefix) !== 0) return undefined;
+  if (base === undefined || rest.length > 0 || !/^\d{1,2}$/.test(bits) || prefix < 8 || prefix > 29 || base % 2 ** (32 - prefix) !== 0) return undefined;
   return { base, prefix };
 }
 
