@@ -7,4 +7,4 @@ export type { StatePaths } from './state/index.ts';
 export { findStatePaths } from './state/index.ts';
 export { createVolume, findVolume, listVolumes, type MountRequest, parseMountOption, parseTmpfsOption, parseVolumeOption, pruneVolumes, removeVolume, type Volume, VOLUME_NAME } from './volumes/index.ts';
 export type { Finding } from './doctor/index.ts';
-export type { Accelerator, MachineKind } from '../boot/index.ts';
+export { type Accelerator, isTerminal, lendTerminal, type MachineKind } from '../boot/index.ts';
