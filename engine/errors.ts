@@ -6,7 +6,8 @@
 export type EngineErrorCode =
   | 'program-missing' // there is no such program
   | 'program-invalid' // the program cannot be read or run
-  | 'image-invalid' // the image is for another version of hull
+  | 'image-invalid' // the image is for another version of hull, or cannot be run here
+  | 'image-missing' // the store has no such image
   | 'option-invalid' // an option cannot be met here
   | 'volume-missing' // there is no such volume
   | 'volume-busy' // a machine uses the volume
@@ -48,6 +49,8 @@ const EXIT_CODES: Record<string, Record<string, number>> = {
   LinkError: { '*': EXIT.COMPILE },
   TreeError: { '*': EXIT.ENGINE },
   ErofsError: { '*': EXIT.ENGINE },
+  DockerfileError: { '*': EXIT.FAILED },
+  BuildError: { 'option-invalid': EXIT.ENGINE, '*': EXIT.FAILED },
   BootError: { 'image-invalid': EXIT.NOT_RUNNABLE, 'qemu-killed': EXIT.SIGNAL + 9, '*': EXIT.ENGINE },
 };
 

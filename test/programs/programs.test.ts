@@ -6,9 +6,9 @@ import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { findSuite, makeSuiteRoot, readCases, runCasesInMachine, runCasesNatively, SUITES } from './suites.ts';
+import { findSuite, makeCasesCommand, makeSuiteRoot, readCases, runInMachine, runNatively, SUITES } from './suites.ts';
 
-const FILES = (process.env['HULL_PROGRAMS'] ?? 'dash.sh busybox.sh make.sh').split(' ');
+const FILES = (process.env['HULL_PROGRAMS'] ?? 'dash.sh busybox.sh make.sh languages.sh').split(' ');
 /** Seconds. */
 const DEADLINE = 1500;
 
@@ -24,9 +24,10 @@ for (const suite of SUITES) {
   if (skip !== false) console.error(`programs.test: Debian programs are not run: ${skip}`);
   t.test(`${suite.name}: cases as natively`, { skip }, async (t) => {
     if ('reason' in made) return;
-    const native = await runCasesNatively(suite, made.root, files, DEADLINE);
+    const command = makeCasesCommand(suite, files);
+    const native = await runNatively(made.root, command, DEADLINE);
     t.equal(native.status, 0, `the native run: ${native.stderr}`);
-    const guest = await runCasesInMachine(suite, made.root, files, join(folder, 'state'), DEADLINE);
+    const guest = await runInMachine(suite, made.root, command, join(folder, 'state'), DEADLINE);
     t.equal(guest.status, 0, `the machine's run: ${guest.stderr}`);
     const found = readCases(`${guest.stdout}\n`);
     const expected = readCases(`${native.stdout}\n`);

@@ -8,7 +8,7 @@
  */
 import { existsSync, mkdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
-import { findSuite, makeSuiteRoot, readCases, runCasesInMachine, runCasesNatively, SUITES } from './suites.ts';
+import { findSuite, makeCasesCommand, makeSuiteRoot, readCases, runInMachine, runNatively, SUITES } from './suites.ts';
 
 const STORE = 'build/programs';
 /** Seconds for one file; the machines run under TCG, on hosts that may be busy. */
@@ -27,15 +27,16 @@ async function runFile(file: string): Promise<boolean> {
   const suite = findSuite(file);
   const made = await makeSuiteRoot(suite, join(STORE, 'roots'));
   if ('reason' in made) throw new Error(`Cannot run "${file}": ${made.reason}`);
+  const command = makeCasesCommand(suite, [file], only);
   let natively = '';
   const kept = join(STORE, `${file}.native`);
   if (!guestOnly || !existsSync(kept)) {
-    const native = await runCasesNatively(suite, made.root, [file], DEADLINE.native, only);
+    const native = await runNatively(made.root, command, DEADLINE.native);
     if (native.status !== 0) throw new Error(`Cannot run "${file}" natively: status ${native.status}: ${native.stderr}`);
     writeFileSync(kept, native.stdout, 'latin1');
     natively = `, ${native.seconds} s natively`;
   }
-  const guest = await runCasesInMachine(suite, made.root, [file], join(STORE, 'state'), DEADLINE.guest, only);
+  const guest = await runInMachine(suite, made.root, command, join(STORE, 'state'), DEADLINE.guest);
   writeFileSync(join(STORE, `${file}.guest`), guest.stdout, 'latin1');
   const found = readCases(`${guest.stdout}\n`);
   const expected = [...readCases(`${readFileSync(kept, 'latin1')}\n`)].filter(([name]) => only === undefined || name.endsWith(`: ${only}`));

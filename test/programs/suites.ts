@@ -57,6 +57,13 @@ export const SUITES: readonly Suite[] = [
     limit: 2400,
   },
   {
+    name: 'perl',
+    packages: words('base-files base-passwd dash coreutils findutils grep sed procps netbase libc-bin perl'),
+    files: [],
+    memory: '1g',
+    sources: [{ name: 'perl', lock: 'test/programs/sources.lock.json' }],
+  },
+  {
     name: 'languages',
     packages: words('base-files base-passwd dash bash coreutils gawk sed procps libc-bin perl ruby lua5.4 php8.2-cli tcl8.6 guile-3.0 netbase tzdata'),
     files: words('languages.sh'),
@@ -81,7 +88,7 @@ export async function makeSuiteRoot(suite: Suite, folder: string): Promise<{ roo
   rmSync(root, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   execFileSync('cp', ['-al', made.root, root]);
-  for (const name of ['cases', 'languages', 'run-cases']) cpSync(join(here, name), join(root, 'suite', name), { recursive: true });
+  for (const name of ['cases', 'languages', 'run-cases', 'perl-tests']) cpSync(join(here, name), join(root, 'suite', name), { recursive: true });
   chmodSync(join(root, 'suite/run-cases'), 0o755);
   for (const { name, lock: path } of suite.sources ?? []) {
     const lock = readLock(join(findCheckout(), path));
@@ -90,7 +97,8 @@ export async function makeSuiteRoot(suite: Suite, folder: string): Promise<{ roo
     } catch (error) {
       return { reason: (error as Error).message };
     }
-    cpSync(fetchedSource(name, lock), join(root, 'suite/sources', name), { recursive: true, preserveTimestamps: true, verbatimSymlinks: true });
+    mkdirSync(join(root, 'suite/sources'), { recursive: true });
+    execFileSync('cp', ['-a', join(findCheckout(), fetchedSource(name, lock)), join(root, 'suite/sources', name)]);
   }
   return { root };
 }
@@ -123,18 +131,18 @@ const limitCases = (suite: Suite, only: string | undefined): string[] => [
 ];
 
 /** On this machine's Linux, in namespaces of their own. `deadline` in seconds. */
-export function runCasesNatively(suite: Suite, root: string, files: readonly string[], deadline: number, only?: string): Promise<Outcome> {
-  const args = [root, '/usr/bin/env', ...limitCases(suite, only), '/suite/run-cases', ...files];
-  return runCommand(join(findCheckout(), 'test/programs/run-natively'), args, process.env, deadline);
+export function runNatively(root: string, command: readonly string[], deadline: number): Promise<Outcome> {
+  return runCommand(join(findCheckout(), 'test/programs/run-natively'), [root, ...command], process.env, deadline);
 }
 
 /** In one machine; hull's state, among it the root's image, is kept in `state`. */
-export function runCasesInMachine(suite: Suite, root: string, files: readonly string[], state: string, deadline: number, only?: string): Promise<Outcome> {
-  const environment = limitCases(suite, only).flatMap((variable) => ['-e', variable]);
-  const args = ['run', '-m', suite.memory, ...environment, '--rootfs', root, '/suite/run-cases', ...files];
+export function runInMachine(suite: Suite, root: string, command: readonly string[], state: string, deadline: number): Promise<Outcome> {
   const env = { ...process.env, NODE_EXTRA_CA_CERTS: '', NODE_OPTIONS: '', HULL_ROOT: state };
-  return runCommand(join(findCheckout(), 'dist/hull'), args, env, deadline);
+  return runCommand(join(findCheckout(), 'dist/hull'), ['run', '-m', suite.memory, '--rootfs', root, ...command], env, deadline);
 }
+
+/** The command that runs these case files, or the one case of each that is named `only`. */
+export const makeCasesCommand = (suite: Suite, files: readonly string[], only?: string): string[] => ['/usr/bin/env', ...limitCases(suite, only), '/suite/run-cases', ...files];
 
 /** "=== file: name = status" and what follows, up to the next. */
 export function readCases(output: string): Map<string, string> {

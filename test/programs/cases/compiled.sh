@@ -8,4 +8,4 @@ go version; go vet goroutines.go; echo $?; go build -o p goroutines.go; echo $?;
 export HOME=$PWD GOFLAGS=-trimpath GOCACHE=$PWD/cache GO111MODULE=off CGO_ENABLED=1; cp /suite/languages/cgo.go .
 go build -o p cgo.go; echo $?; ./p; echo $?
 #: rust
-rustc --version; rustc -O --edition 2021 /suite/languages/program.rs -o p; echo $?; md5sum p; ./p; echo $?
+rustc --version; rustc -C linker=gcc -O --edition 2021 /suite/languages/program.rs -o p; echo $?; md5sum p; ./p; echo $?
