@@ -4,7 +4,7 @@
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { chmodSync, cpSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { join } from 'node:path';
 import { execa } from 'execa';
 import { findCheckout } from '../boot/guest/build.ts';
 
@@ -13,8 +13,8 @@ export interface Comparison {
   made: string;
   /** An empty folder for the copy that runs, and hull's state. */
   folder: string;
-  /** Paths of test/programs that are put into the root's /suite; the first is the program. */
-  suite: readonly string[];
+  /** Names in the root's /suite -> paths of this checkout, which are put there; the first is the program. */
+  suite: Readonly<Record<string, string>>;
   arguments: readonly string[];
   /** -m of `hull run`. */
   memory: string;
@@ -41,14 +41,14 @@ function readCases(output: string): Map<string, string> {
 
 /** Only root may mount what the native runs need. */
 export async function runBoth(wanted: Comparison): Promise<{ native: Side; guest: Side }> {
-  const here = join(findCheckout(), 'test/programs');
+  const checkout = findCheckout();
   const root = join(wanted.folder, 'root');
   execFileSync('cp', ['-al', wanted.made, root]); // hard links
-  for (const path of wanted.suite) cpSync(join(here, path), join(root, 'suite', basename(path)), { recursive: true });
-  const program = `/suite/${wanted.suite[0]}`;
+  for (const [name, path] of Object.entries(wanted.suite)) cpSync(join(checkout, path), join(root, 'suite', name), { recursive: true });
+  const program = `/suite/${Object.keys(wanted.suite)[0]}`;
   chmodSync(join(root, program), 0o755);
-  const native = spawnSync(join(here, 'run-natively'), [root, program, ...wanted.arguments], { encoding: 'latin1', input: '', maxBuffer: 1 << 26 });
-  const guest = await execa(join(findCheckout(), 'dist/hull'), ['run', '-m', wanted.memory, '--rootfs', root, program, ...wanted.arguments], {
+  const native = spawnSync(join(checkout, 'test/programs/run-natively'), [root, program, ...wanted.arguments], { encoding: 'latin1', input: '', maxBuffer: 1 << 26 });
+  const guest = await execa(join(checkout, 'dist/hull'), ['run', '-m', wanted.memory, '--rootfs', root, program, ...wanted.arguments], {
     env: { ...process.env, NODE_EXTRA_CA_CERTS: '', NODE_OPTIONS: '', HULL_ROOT: join(wanted.folder, 'state') },
     extendEnv: false,
     reject: false,

@@ -1,6 +1,6 @@
 /**
  * Unmodified Debian programs in many small cases, natively and in a machine (compare.ts): tools (cases/*.sh) and Node.js (node/*.js). HULL_PROGRAMS="archive.sh text.sh"
- * and HULL_NODE="crypto children" run these instead of the usual ones, which leave out the long ones; an empty value runs none.
+ * and HULL_NODE="crypto.js npm.sh" run these instead of the usual ones, which leave out the long ones; an empty value runs none.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -16,7 +16,7 @@ const TOOLS =
 const words = (text: string): string[] => text.split(' ').filter((word) => word !== '');
 t.setTimeout(1_800_000);
 
-async function compare(t: Test, made: string, suite: readonly string[], names: readonly string[]): Promise<void> {
+async function compare(t: Test, made: string, suite: Record<string, string>, names: readonly string[]): Promise<void> {
   const folder = mkdtempSync(join(tmpdir(), 'hull-programs-'));
   t.teardown(() => rmSync(folder, { recursive: true, force: true }));
   const { native, guest } = await runBoth({ made, folder, suite, arguments: names, memory: '1g', deadline: 1_500_000 });
@@ -26,9 +26,25 @@ async function compare(t: Test, made: string, suite: readonly string[], names: r
   for (const [name, text] of native.cases) t.equal(guest.cases.get(name), text, name);
 }
 
+const node = words(process.env.HULL_NODE ?? 'language.js workers.js net.js');
+const project = ['images', 'tsconfig.json', 'node_modules/typescript', 'node_modules/@types/node', 'node_modules/undici-types'];
 for (const { title, make, suite, names } of [
-  { title: 'tools', make: () => makeRoot('programs', TOOLS), suite: ['run-cases', 'cases'], names: words(process.env.HULL_PROGRAMS ?? 'dash.sh busybox.sh make.sh') },
-  { title: 'Node.js', make: () => makeNodeRoot(), suite: ['run-node', 'node'], names: words(process.env.HULL_NODE ?? 'language workers net') },
+  {
+    title: 'tools',
+    make: () => makeRoot('programs', TOOLS),
+    suite: { 'run-cases': 'test/programs/run-cases', cases: 'test/programs/cases' },
+    names: words(process.env.HULL_PROGRAMS ?? 'dash.sh busybox.sh make.sh'),
+  },
+  {
+    title: 'Node.js',
+    make: () => makeNodeRoot(node.includes('npm.sh')),
+    suite: {
+      'run-node': 'test/programs/run-node',
+      node: 'test/programs/node',
+      ...(node.includes('tsc.sh') ? Object.fromEntries(project.map((path) => [`project/${path}`, path])) : {}),
+    },
+    names: node,
+  },
 ]) {
   if (names.length === 0) continue;
   const made = make();

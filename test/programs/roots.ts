@@ -21,7 +21,7 @@ function finish(root: string): void {
 /** The root `name`, made when it is not there; or why there is none. */
 export const makeRoot = (name: string, packages: readonly string[]): { root: string } | { reason: string } => makeDebianRoot(name, packages, finish);
 
-const NODE = 'base-files base-passwd dash coreutils procps netbase nodejs'.split(' ');
+const NODE = 'base-files base-passwd dash coreutils findutils grep sed procps netbase nodejs'.split(' ');
 
 function finishNode(root: string): void {
   finish(root);
