@@ -9,7 +9,8 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmSync, writeFileSync }
 import { join } from 'node:path';
 import { findCheckout } from './boot/guest/build.ts';
 
-const CLOSURE = ['--recurse', '--no-recommends', '--no-suggests', '--no-conflicts', '--no-breaks', '--no-replaces', '--no-enhances'];
+/** What apt would install with these on a machine that has nothing: of alternatives the one that it prefers, not all. */
+const CLOSURE = ['-qq', '--simulate', '--no-install-recommends', '-o', 'Dir::State::status=/dev/null', '-o', 'Debug::NoLocking=1', 'install'];
 
 /** apt_preferences(5): above 1000, Debian's version is taken even where a newer one is installed. */
 const DEBIAN_ONLY = 'Package: *\nPin: release o=Debian\nPin-Priority: 1001\n';
@@ -32,10 +33,10 @@ export function makeDebianRoot(
   writeFileSync(preferences, DEBIAN_ONLY);
   const apt = ['-o', `Dir::Etc::Preferences=${preferences}`];
   try {
-    const names = execFileSync('apt-cache', [...apt, 'depends', ...CLOSURE, ...packages], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
-      .split('\n')
-      .filter((line) => /^[a-z0-9][\w.+-]*$/.test(line));
-    execFileSync('apt-get', [...apt, 'download', ...new Set(names)], { cwd: downloads, stdio: ['ignore', 'ignore', 'pipe'] });
+    const names = [
+      ...execFileSync('apt-get', [...apt, ...CLOSURE, ...packages], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).matchAll(/^Inst (\S+)/gm),
+    ].map((found) => found[1] ?? '');
+    execFileSync('apt-get', [...apt, 'download', ...names], { cwd: downloads, stdio: ['ignore', 'ignore', 'pipe'] });
     mkdirSync(join(fresh, 'root'));
     for (const file of readdirSync(downloads)) execFileSync('dpkg-deb', ['-x', join(downloads, file), join(fresh, 'root')]);
     finish(join(fresh, 'root'));

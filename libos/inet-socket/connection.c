@@ -4,7 +4,7 @@
 #include "lwip/priv/tcp_priv.h"
 #include "hooks.h"
 
-enum { BACKLOG_MOST = 4096, HALF_OPEN_MOST = 255 };
+enum { BACKLOG_MOST = 4096, HALF_OPEN_MOST = 255, TIME_WAIT_MOST = 1024 };
 static struct listener *listeners;
 
 static void detach(struct inet_socket *it) {
@@ -270,9 +270,18 @@ int lwip_port_tcp_in(struct tcp_pcb *pcb, struct tcp_hdr *header, const u8_t *fu
     return 0;
 }
 
+/* lwIP looks through all of TIME_WAIT for each segment of a new connection; of more than that many the oldest go, as Linux has it by tcp_max_tw_buckets. */
+static void bound_time_wait(void) {
+    unsigned count = 0;
+    struct tcp_pcb *last = NULL;
+    for (struct tcp_pcb *pcb = tcp_tw_pcbs; pcb; pcb = pcb->next) count++, last = pcb; /* new ones are put first */
+    if (count > TIME_WAIT_MOST) tcp_abandon(last, 0);
+}
+
 static err_t accepted(void *argument, struct tcp_pcb *pcb, err_t error) {
     struct listener *listener = argument;
     if (error || !pcb || !listener) return ERR_VAL;
+    bound_time_wait();
     struct inet_socket *parent = choose(listener, &pcb->remote_ip, pcb->remote_port);
     struct inet_socket *it = parent ? inet_create(parent->socket.family, SOCK_STREAM, IPPROTO_TCP) : NULL;
     if (!it) return ERR_MEM;

@@ -70,7 +70,7 @@ void inet_window_give_back(struct inet_socket *it, size_t size) {
 }
 
 int inet_tcp_again(struct tcp_hdr *header, struct pbuf *p) {
-    if (pbuf_add_header(p, TCPH_HDRLEN_BYTES(header))) return 0;
+    if (pbuf_header_force(p, (s16_t)TCPH_HDRLEN_BYTES(header))) return 0; /* forced: a device's own buffer refuses otherwise, though the header is there */
     header->src = lwip_htons(header->src);
     header->dest = lwip_htons(header->dest);
     header->seqno = lwip_htonl(header->seqno);

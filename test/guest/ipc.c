@@ -194,15 +194,15 @@ static void messages(void) {
     FAILS(msgrcv(id, &message, 3, 3, 0)); SHOW(msgrcv(id, &message, 3, 3, MSG_NOERROR)); printf("%.3s\n", message.text);
     receive(id, 0, 0); receive(id, 0, IPC_NOWAIT); receive(id, -100, IPC_NOWAIT);
     int pid = child(receive_later, id);
-    usleep(20000); send(id, 5, "not for the child", 0), send(id, 77, "for the child", 0);
+    usleep(300000); send(id, 5, "not for the child", 0), send(id, 77, "for the child", 0);
     SHOW(status(pid)); receive(id, 0, 0);
     pid = child(fill, id);
     do usleep(5000), msgctl(id, IPC_STAT, &s); while (s.msg_qnum < 200);
-    usleep(20000);
+    usleep(300000);
     long got = 0;
     while (msgrcv(id, &message, 100, 1, IPC_NOWAIT) > 0) got++;
     SHOW(got); SHOW(status(pid)); SHOW(msgrcv(id, &message, 100, 0, 0)); SHOW(message.type);
-    pid = child(receive_later, id), usleep(20000);
+    pid = child(receive_later, id), usleep(300000);
     int removed = msgctl(id, IPC_RMID, NULL);
     SHOW(status(pid)); SHOW(removed); FAILS(msgget(0x7fffff00, 0));
     FAILS(msgctl(id, IPC_STAT, &s));

@@ -222,7 +222,8 @@ int main(int argc, char **argv) {
     SHOW(waitpid(pid, &status, WUNTRACED) == pid); SHOW(status); SHOW(waitpid(pid, &status, WUNTRACED | WNOHANG));
     kill(pid, SIGCONT);
     SHOW(waitpid(pid, &status, WCONTINUED) == pid); SHOW(WIFCONTINUED(status) || WIFEXITED(status));
-    if (!WIFEXITED(status)) SHOW(wait_for(pid));
+    if (!WIFEXITED(status)) status = wait_for(pid); /* it may have run to its end before this look */
+    SHOW(status);
     pid = start(sleeps);
     kill(pid, SIGSTOP);
     SHOW(waitpid(pid, &status, WUNTRACED) == pid); SHOW(WSTOPSIG(status) == SIGSTOP);

@@ -67,8 +67,8 @@ static void call(long long ns) {
 static void sleep_ms(long n) { nanosleep(&(struct timespec){n / 1000, n % 1000 * MS}, NULL); }
 
 static pthread_barrier_t barrier;
+static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER; /* whose turn it is to print */
 static void *worker(void *argument) {
-    static pthread_mutex_t turn = PTHREAD_MUTEX_INITIALIZER;
     burn(60 * MS);
     pthread_mutex_lock(&turn);
     check("thread's own clock", ns_of(CLOCK_THREAD_CPUTIME_ID), 60 * MS, 75 * MS);
@@ -234,10 +234,12 @@ int main(void) {
     /* Sleeping until others have used the CPU. */
     pthread_barrier_init(&barrier, NULL, 2);
     start = ns_of(CLOCK_PROCESS_CPUTIME_ID);
+    pthread_mutex_lock(&turn);
     pthread_create(&threads[0], NULL, worker, NULL);
     struct timespec t = {0, 30 * MS};
     printf("clock_nanosleep %d\n", clock_nanosleep(CLOCK_PROCESS_CPUTIME_ID, 0, &t, NULL));
     check("slept", ns_of(CLOCK_PROCESS_CPUTIME_ID) - start, 30 * MS, 80 * MS);
+    pthread_mutex_unlock(&turn);
     pthread_barrier_wait(&barrier);
     pthread_barrier_wait(&barrier);
     pthread_join(threads[0], NULL);

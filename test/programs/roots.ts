@@ -2,7 +2,7 @@
  * Root file systems made of Debian packages, for tests of many programs. Owns: what the packages' scripts would make and programs miss (users, `awk`), and what goes
  * because no program of a test reads it.
  */
-import { copyFileSync, existsSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
+import { copyFileSync, existsSync, rmSync, symlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { makeDebianRoot } from '../debian-root.ts';
 
@@ -20,14 +20,3 @@ function finish(root: string): void {
 
 /** The root `name`, made when it is not there; or why there is none. */
 export const makeRoot = (name: string, packages: readonly string[]): { root: string } | { reason: string } => makeDebianRoot(name, packages, finish);
-
-const NODE = 'base-files base-passwd dash coreutils findutils grep sed procps netbase nodejs'.split(' ');
-
-function finishNode(root: string): void {
-  finish(root);
-  writeFileSync(join(root, 'etc/hosts'), '127.0.0.1\tlocalhost\n::1\tlocalhost ip6-localhost ip6-loopback\n');
-}
-
-/** Debian's Node.js; with npm and its 360 packages when asked for. */
-export const makeNodeRoot = (npm = false): { root: string } | { reason: string } =>
-  makeDebianRoot(npm ? 'npm' : 'node', npm ? [...NODE, 'npm'] : NODE, finishNode);

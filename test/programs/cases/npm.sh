@@ -1,4 +1,5 @@
-# npm: packs a package of 300 files and installs it into another, without a network.
+#!/bin/dash
+#: a package packed, installed and used without a network
 export npm_config_offline=true npm_config_audit=false npm_config_fund=false npm_config_update_notifier=false npm_config_loglevel=warn npm_config_cache=/tmp/cache
 npm() {
   command npm "$@" > /tmp/said 2>&1; set -- $?

@@ -1,0 +1,30 @@
+/** images/store: the OCI image layout that holds images, and the names that they have. */
+export { digestOf } from './blobs.ts';
+export { checkStore, type StoreProblem, type StoreReport } from './check.ts';
+export type { Lease } from './claims.ts';
+export { StoreError, type StoreErrorCode } from './error.ts';
+export {
+  computeChainId,
+  type ContainerConfig,
+  DEFAULT_PLATFORM,
+  type Descriptor,
+  DIGEST,
+  formatPlatform,
+  type HistoryEntry,
+  type ImageConfig,
+  type ImageIndex,
+  isIndexType,
+  isLayerType,
+  isManifestType,
+  type Manifest,
+  matchesPlatform,
+  MEDIA,
+  parseConfig,
+  parseIndex,
+  parseManifest,
+  parsePlatform,
+  type Platform,
+  REF_NAME,
+} from './oci.ts';
+export { formatReference, parseReference, type Reference, withDefaultTag, withDigest, withTag } from './reference.ts';
+export { type Image, type NewImage, openStore, type Removal, type Store } from './store.ts';

@@ -1,0 +1,118 @@
+/**
+ * Servers in machines, for the tests of this folder: started from the root of Debian's packages with one port published on loopback, asked by clients on this host, stopped for good.
+ */
+import { type ChildProcess, execFile, spawn } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { get } from 'node:http';
+import { type AddressInfo, connect, createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import t from 'tap';
+import { makeNetworkRoot, runNatively } from './root.ts';
+
+export const hull = resolve('dist/hull');
+const state = mkdtempSync(join(tmpdir(), 'hull-servers-'));
+t.teardown(() => rmSync(state, { recursive: true, force: true }));
+export const env: NodeJS.ProcessEnv = { ...process.env, NODE_EXTRA_CA_CERTS: '', NODE_OPTIONS: '', HULL_ROOT: state };
+const made = makeNetworkRoot();
+/** Why these tests cannot run: no network the first time. */
+export const skip = 'reason' in made ? made.reason : false;
+export const root = 'reason' in made ? '' : made.root;
+/** What the root has as its web server's first page. */
+export const PAGE = 'x'.repeat(612);
+
+export async function findPort(): Promise<number> {
+  const server = createServer().listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  await new Promise((done) => server.close(done));
+  return port;
+}
+
+export interface Running {
+  readonly port: number;
+  /** What it said so far. */
+  said(): string;
+  stop(): Promise<void>;
+  /** Asks it to end, by SIGTERM; its exit status. */
+  end(): Promise<number>;
+}
+
+export async function serve(guest: string, program: string, args: readonly string[], options: readonly string[] = []): Promise<Running> {
+  const port = await findPort();
+  const child: ChildProcess = spawn(hull, ['run', '--rootfs', root, '-p', `127.0.0.1:${port}:${guest}`, ...options, program, ...args], { env, stdio: ['ignore', 'pipe', 'pipe'] });
+  let said = '';
+  for (const stream of [child.stdout, child.stderr]) stream?.on('data', (chunk) => (said += String(chunk)));
+  return {
+    port,
+    said: () => said,
+    async stop() {
+      if (child.exitCode === null && child.signalCode === null) {
+        child.kill('SIGKILL');
+        await once(child, 'exit');
+      }
+    },
+    async end() {
+      const exit = once(child, 'exit');
+      child.kill('SIGTERM');
+      const [status] = (await exit) as [number | null];
+      return status ?? 255;
+    },
+  };
+}
+
+/** Tries until there is an answer, for a minute: the server starts meanwhile. */
+export async function retry<T>(running: Running, attempt: () => Promise<T>): Promise<T> {
+  const deadline = Date.now() + 60_000;
+  for (;;) {
+    try {
+      return await attempt();
+    } catch (error) {
+      if (Date.now() > deadline) throw new Error(`${(error as Error).message}; the server said: ${running.said().slice(-2000)}`, { cause: error });
+      await new Promise((done) => setTimeout(done, 100));
+    }
+  }
+}
+
+export function download(port: number, path: string): Promise<string> {
+  return new Promise((done, fail) => {
+    const request = get({ host: '127.0.0.1', port, path, agent: false, timeout: 5000 }, (response) => {
+      let text = '';
+      response.setEncoding('latin1');
+      response.on('data', (chunk: string) => (text += chunk));
+      response.on('end', () => (response.complete ? done(text) : fail(new Error('cut off'))));
+      response.on('error', fail);
+    });
+    request.on('timeout', () => request.destroy(new Error('no answer')));
+    request.on('error', fail);
+  });
+}
+
+/** Sends, and gives what comes back until it ends as `wanted` says. */
+export function exchange(port: number, question: string, wanted: RegExp, localPort?: number): Promise<string> {
+  return new Promise((done, fail) => {
+    const socket = connect({ port, host: '127.0.0.1', ...(localPort === undefined ? {} : { localPort }) });
+    let text = '';
+    const timer = setTimeout(() => socket.destroy(new Error(`no answer: ${text}`)), 5000);
+    socket.setEncoding('latin1');
+    socket.on('data', (chunk: string) => {
+      text += chunk;
+      if (wanted.test(text)) socket.destroy();
+    });
+    socket.on('error', fail);
+    socket.on('close', () => {
+      clearTimeout(timer);
+      if (wanted.test(text)) done(text);
+      else fail(new Error(`closed after: ${text}`));
+    });
+    socket.write(question, 'latin1');
+  });
+}
+
+export function tool(path: string, args: readonly string[]): Promise<{ status: number; stdout: string }> {
+  const [command, before] = runNatively(root, path);
+  return new Promise((done) => {
+    execFile(command, [...before, ...args], { timeout: 100_000 }, (error, stdout, stderr) => done({ status: error ? Number(error.code ?? 255) : 0, stdout: `${stdout}${stderr}` }));
+  });
+}
