@@ -49,6 +49,8 @@ const EXIT_CODES: Record<string, Record<string, number>> = {
   LinkError: { '*': EXIT.COMPILE },
   TreeError: { '*': EXIT.ENGINE },
   ErofsError: { '*': EXIT.ENGINE },
+  DockerfileError: { '*': EXIT.FAILED },
+  BuildError: { 'option-invalid': EXIT.ENGINE, '*': EXIT.FAILED },
   BootError: { 'image-invalid': EXIT.NOT_RUNNABLE, 'qemu-killed': EXIT.SIGNAL + 9, '*': EXIT.ENGINE },
 };
 
