@@ -164,13 +164,6 @@ int main(void) {
     RESULT(syscall(SYS_getrandom, bad + P - 4, 8, 0) == 4 ? 0 : -1); RESULT(syscall(SYS_clock_gettime, 0, bad + P - 8));
     mprotect(bad, P, PROT_READ);
     RESULT(syscall(SYS_clock_gettime, 0, bad));
-    /* Protection keys, which may be absent: none is free then. */
-    long key = syscall(SYS_pkey_alloc, 0, 0);
-    printf("key %d\n", key >= 0 || errno == ENOSPC || errno == EINVAL);
-    if (key >= 0) syscall(SYS_pkey_free, key);
-    RESULT(syscall(SYS_pkey_alloc, 1, 0)); RESULT(syscall(SYS_pkey_alloc, 0, 8)); RESULT(syscall(SYS_pkey_free, 15));
-    RESULT(syscall(SYS_pkey_mprotect, bad, P, PROT_READ | PROT_WRITE, 15)); RESULT(syscall(SYS_pkey_mprotect, bad, P, PROT_READ | PROT_WRITE, -1));
-    SHOW(touch(bad, 1));
     /* Data is not for running. */
     code = 0;
     p = mmap(NULL, P, RW, ANON, -1, 0);
