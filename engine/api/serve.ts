@@ -8,6 +8,7 @@ import { createAttendance } from './attendance.ts';
 import { listContainerRoutes } from './containers/routes.ts';
 import { listImageRoutes } from './images/routes.ts';
 import { findGroup, listenOn, parseHost, readTls, type TlsPaths } from './listen.ts';
+import { listNetworkRoutes } from './networks.ts';
 import type { ApiContext, Route } from './route.ts';
 import { createApiServer } from './server.ts';
 import { listSystemRoutes } from './system.ts';
@@ -30,7 +31,7 @@ export interface ApiService {
 
 /** In the order in which they are looked at: what is more exact comes first. */
 export function listRoutes(): Route[] {
-  return [...listSystemRoutes(), ...listContainerRoutes(), ...listImageRoutes(), ...listVolumeRoutes(), ...listAbsentRoutes()];
+  return [...listSystemRoutes(), ...listContainerRoutes(), ...listImageRoutes(), ...listNetworkRoutes(), ...listVolumeRoutes(), ...listAbsentRoutes()];
 }
 
 function readVersion(dist: string): string {

@@ -3,6 +3,7 @@ import { findInstance, inspectInstance, type Instance, isRunning, outputSize } f
 import type { StatePaths } from '../../state/index.ts';
 import { ApiError } from '../error.ts';
 import { matchLabels } from '../messages.ts';
+import { networkNameOf } from '../networks.ts';
 
 /** As docker/go-units writes a time span. */
 function formatSpan(ms: number): string {
@@ -50,7 +51,7 @@ function describeListPorts({ config, state }: Instance): object[] {
 
 export function describeListed(instance: Instance, paths: StatePaths, withSize: boolean): Record<string, unknown> {
   const { id, config, state } = instance;
-  const whole = inspectInstance(instance, paths.volumes) as { Mounts: object[]; NetworkSettings: { Networks: object }; HostConfig: { NetworkMode?: string } };
+  const whole = inspectInstance(instance, paths.volumes) as { Mounts: object[]; HostConfig: { NetworkMode?: string } };
   return {
     Id: id,
     Names: [`/${config.name}`],
@@ -64,7 +65,7 @@ export function describeListed(instance: Instance, paths: StatePaths, withSize: 
     State: state.status,
     Status: formatStatus(instance),
     HostConfig: { NetworkMode: whole.HostConfig.NetworkMode ?? 'default' },
-    NetworkSettings: { Networks: whole.NetworkSettings.Networks },
+    NetworkSettings: { Networks: { [networkNameOf(instance)]: { IPAMConfig: null, Links: null, Aliases: null, MacAddress: '', NetworkID: '', EndpointID: '', Gateway: '', IPAddress: '', IPPrefixLen: 0 } } },
     Mounts: whole.Mounts,
   };
 }
@@ -89,11 +90,6 @@ function matchName(name: string, text: string): boolean {
   return pattern.test(`/${name}`) || pattern.test(name);
 }
 
-const isNetworkOf = ({ config }: Instance, value: string) => {
-  const name = config.request.network.network;
-  return name === undefined ? value === 'bridge' || value === 'default' : name === value;
-};
-
 const ANY: Readonly<Record<string, Test>> = {
   id: ({ id }, value) => id.startsWith(value),
   name: ({ config }, value) => matchName(config.name, value),
@@ -101,7 +97,7 @@ const ANY: Readonly<Record<string, Test>> = {
   exited: ({ state }, value) => state.status === 'exited' && state.exitCode === Number(value),
   ancestor: ({ config }, value) => config.image === value || config.image.startsWith(`${value}:`) || `${config.image}:latest` === value || config.imageId === value || (/^[0-9a-f]{12,}$/.test(value) && config.imageId?.startsWith(`sha256:${value}`) === true),
   volume: ({ config }, value) => config.request.mounts.some(({ source, target }) => source === value || target === value || config.anonymous[target] === value),
-  network: isNetworkOf,
+  network: (instance, value) => networkNameOf(instance) === value,
   publish: ({ state }, value) => state.ports.some(({ host, protocol }) => matchPort(value, host, protocol)),
   expose: ({ config }, value) => (config.exposed ?? []).some((each) => matchPort(value, Number(each.split('/')[0]), each.split('/')[1] ?? 'tcp')),
   health: ({ config }, value) => (config.health === undefined ? value === 'none' : false),

@@ -19,6 +19,7 @@ import {
 } from '../../instances/index.ts';
 import { ApiError } from '../error.ts';
 import { readFilters, readJson, readNumber, readSwitch, sendJson, sendStatus } from '../messages.ts';
+import { describeEndpoints } from '../networks.ts';
 import type { Exchange, Route } from '../route.ts';
 import { parseSignal } from '../signals.ts';
 import type { CreateBody } from './body.ts';
@@ -53,9 +54,12 @@ async function create(exchange: Exchange): Promise<void> {
 }
 
 async function inspect(exchange: Exchange): Promise<void> {
+  const { context } = exchange;
   const instance = await find(exchange);
-  const whole = inspectInstance(instance, exchange.context.paths.volumes);
-  sendJson(exchange, { ...whole, ...(readSwitch(exchange.query, 'size') ? describeUse(instance) : {}) });
+  const whole = inspectInstance(instance, context.paths.volumes) as Record<string, unknown> & { NetworkSettings: object };
+  const { networks, address, gateway } = await describeEndpoints(instance, context);
+  const settings = { ...whole.NetworkSettings, SandboxKey: '', IPAddress: address, IPPrefixLen: address === '' ? 0 : 24, Gateway: gateway, MacAddress: '', Networks: networks };
+  sendJson(exchange, { ...whole, ResolvConfPath: '', HostnamePath: '', HostsPath: '', NetworkSettings: settings, ...(readSwitch(exchange.query, 'size') ? describeUse(instance) : {}) });
 }
 
 async function start(exchange: Exchange): Promise<void> {

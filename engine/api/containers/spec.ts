@@ -148,7 +148,7 @@ export async function readCreateRequest(given: Partial<CreateBody>, name: string
     workdir: body.WorkingDir === '' ? undefined : body.WorkingDir,
     mounts: [],
     hostname: body.Hostname === '' ? undefined : body.Hostname,
-    network: { network: network.name, publish: [], ip: network.ip, dns: host.Dns ?? [], dnsSearch: host.DnsSearch ?? [], dnsOptions: host.DnsOptions ?? [], addHosts: host.ExtraHosts ?? [] },
+    network: { network: network.name, publish: [], ip: network.ip, aliases: network.aliases, dns: host.Dns ?? [], dnsSearch: host.DnsSearch ?? [], dnsOptions: host.DnsOptions ?? [], addHosts: host.ExtraHosts ?? [] },
     userName: body.User === '' ? undefined : body.User,
     memory,
     cpus: 1,
@@ -195,11 +195,12 @@ export async function readCreateRequest(given: Partial<CreateBody>, name: string
 }
 
 /** One network a machine: the one of NetworkMode, or the first that is named. */
-function readNetwork(host: HostConfigBody, body: Partial<CreateBody>): { name: string | undefined; ip: string | undefined } {
+function readNetwork(host: HostConfigBody, body: Partial<CreateBody>): { name: string | undefined; ip: string | undefined; aliases: readonly string[] } {
   const endpoints = body.NetworkingConfig?.EndpointsConfig ?? {};
   const mode = host.NetworkMode ?? '';
   const isDefault = mode === '' || mode === 'default' || mode === 'bridge';
   const [first] = Object.keys(endpoints).filter((name) => name !== 'default' && name !== 'bridge');
   const name = isDefault ? first : mode;
-  return { name, ip: endpoints[name ?? 'default']?.IPAMConfig?.IPv4Address ?? undefined };
+  const endpoint = endpoints[name ?? 'default'];
+  return { name, ip: endpoint?.IPAMConfig?.IPv4Address || undefined, aliases: endpoint?.Aliases ?? [] };
 }

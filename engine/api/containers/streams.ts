@@ -5,7 +5,7 @@
 import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { DETACHED } from '../../../boot/index.ts';
-import { findInstance, type Instance, isInstanceAlive, isRunning, loadInstance, outputSize, readLogs, readOutput } from '../../instances/index.ts';
+import { findInstance, type Instance, type InstanceInput, isInstanceAlive, isRunning, loadInstance, openInput, outputSize, readLogs, readOutput } from '../../instances/index.ts';
 import type { StatePaths } from '../../state/index.ts';
 import { ApiError } from '../error.ts';
 import { encodeFrame, MULTIPLEXED_STREAM, RAW_STREAM } from '../frames.ts';
@@ -42,14 +42,8 @@ export async function* followRun(paths: StatePaths, instance: Instance, from: nu
 
 const typeOf = (isRaw: boolean, { version }: Exchange) => (isRaw || version[1] < 42 ? RAW_STREAM : MULTIPLEXED_STREAM);
 
-export interface Input {
-  write(bytes: Uint8Array): Promise<void>;
-  end(): void;
-  close(): void;
-}
-
 /** Carries what the client sends until it ends its half. */
-export async function carryInput(stream: HijackedStream, input: Input, endsInput: boolean): Promise<void> {
+export async function carryInput(stream: HijackedStream, input: Pick<InstanceInput, 'write' | 'end'>, endsInput: boolean): Promise<void> {
   try {
     for await (const bytes of stream.input) await input.write(bytes);
     if (endsInput) input.end();
@@ -69,7 +63,7 @@ export async function attachContainer(exchange: Exchange): Promise<void> {
   const attendee = context.attendance.join(instance.id);
   const stream = hijack(exchange, typeOf(isRaw, exchange));
   const left = AbortSignal.any([stream.gone, attendee.failed]);
-  let input: Input | undefined;
+  let input: InstanceInput | undefined;
   const bringInput = async () => {
     const running = await waitForStart(exchange, instance, left);
     if (running === undefined) return;
@@ -89,10 +83,6 @@ export async function attachContainer(exchange: Exchange): Promise<void> {
     input?.close();
     stream.end();
   }
-}
-
-async function openInput({ config }: Instance): Promise<Input> {
-  throw new ApiError('feature-absent', `Cannot attach STDIN of container ${config.name}: not in this version, expected a container without it`);
 }
 
 const POLL_MS = 20;
