@@ -2,4 +2,5 @@
 export { ApiError, type ApiErrorCode } from './error.ts';
 export type { Route, Support } from './route.ts';
 export { type ApiService, listRoutes, serveApi, type ServeOptions } from './serve.ts';
+export { listFields } from './containers/body.ts';
 export { API_VERSION, LEAST_API_VERSION } from './versions.ts';

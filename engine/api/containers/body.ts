@@ -134,3 +134,19 @@ export function checkCreateBody(body: Partial<CreateBody>): Partial<CreateBody> 
   if (body.HostConfig !== undefined && body.HostConfig !== null) checkFields(body.HostConfig, HOST_FIELDS, 'HostConfig.');
   return body;
 }
+
+/** What is less than in Docker. */
+const NOTES: Readonly<Record<string, string>> = {
+  'HostConfig.NanoCpus': 'partial: a machine has one CPU',
+  'HostConfig.NetworkMode': 'partial: none, bridge, or the name of a network; host and container:NAME are refused',
+  'HostConfig.RestartPolicy': 'partial: recorded and shown',
+  'HostConfig.LogConfig': 'partial: recorded and shown',
+  Healthcheck: 'partial: recorded and shown',
+  NetworkingConfig: 'partial: one network; Aliases, IPAMConfig.IPv4Address',
+};
+
+/** Each field that is read, for docs/engine-api.md. */
+export function listFields(): { readonly name: string; readonly note: string }[] {
+  const names = [...Object.keys(FIELDS).filter((name) => name !== 'HostConfig'), ...Object.keys(HOST_FIELDS).map((name) => `HostConfig.${name}`)];
+  return names.map((name) => ({ name, note: NOTES[name] ?? 'full' }));
+}

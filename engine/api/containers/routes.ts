@@ -70,6 +70,8 @@ async function start(exchange: Exchange): Promise<void> {
     await startInstance(instance.id, context.host, { windowSize: context.attendance.takeSize(instance.id), notice: (line) => context.say(line) });
   } catch (error) {
     context.attendance.fail(instance.id);
+    // Clients wait for what was to be removed (--rm) also when it did not start.
+    if (instance.config.autoRemove) await removeInstance(instance.id, context.host.env, { force: true, volumes: true }).catch(() => {});
     throw error;
   }
   sendStatus(exchange, 204);

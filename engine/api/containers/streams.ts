@@ -65,10 +65,8 @@ export async function attachContainer(exchange: Exchange): Promise<void> {
   const left = AbortSignal.any([stream.gone, attendee.failed]);
   let input: InstanceInput | undefined;
   const bringInput = async () => {
-    const running = await waitForStart(exchange, instance, left);
-    if (running === undefined) return;
-    input = await openInput(running);
-    await carryInput(stream, input, config.stdinOnce === true || !isRaw);
+    input = await bringUp(exchange, instance, left);
+    if (input !== undefined) await carryInput(stream, input, config.stdinOnce === true || !isRaw);
   };
   if (wants.stdin) bringInput().catch((error: Error) => context.say(`attach ${config.name}: ${error.message}`));
   try {
@@ -86,6 +84,20 @@ export async function attachContainer(exchange: Exchange): Promise<void> {
 }
 
 const POLL_MS = 20;
+
+/** Its sockets come a moment after it is noted as running. */
+async function bringUp(exchange: Exchange, instance: Instance, left: AbortSignal): Promise<InstanceInput | undefined> {
+  for (;;) {
+    const running = await waitForStart(exchange, instance, left);
+    if (running === undefined) return undefined;
+    try {
+      return await openInput(running);
+    } catch (error) {
+      if (!['ENOENT', 'ECONNREFUSED'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+      await new Promise((resolve) => setTimeout(resolve, POLL_MS));
+    }
+  }
+}
 
 async function waitForStart({ context }: Exchange, instance: Instance, left: AbortSignal): Promise<Instance | undefined> {
   while (!left.aborted) {
