@@ -66,7 +66,7 @@ async function startUnderLock(paths: StatePaths, instance: Instance, host: RunHo
       notice: options.notice ?? (() => {}),
       windowSize: options.windowSize ?? (config.request.tty ? { rows: 24, columns: 80 } : undefined),
       isDetached: true,
-      add: ['control'],
+      add: config.exec === true ? ['control', 'exec-session'] : ['control'],
       volumeUser: { instance: instance.id, files: join(folder, 'files'), anonymous: config.anonymous },
       untilAborted: (work) => work,
     });
