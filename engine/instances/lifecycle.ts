@@ -180,11 +180,12 @@ export async function stopInstance(text: string, env: NodeJS.ProcessEnv, options
   await settleAfterStop(paths, instance);
 }
 
+/** Its end is noted before the stop is. */
 async function settleAfterStop(paths: StatePaths, instance: Instance): Promise<void> {
-  recordInstanceEvent(paths, instance, 'stop');
   await findInstance(paths, instance.id).catch((error: { code?: string }) => {
     if (error.code !== 'instance-missing') throw error; // --rm
   });
+  recordInstanceEvent(paths, instance, 'stop');
 }
 
 /** SIGKILL ends the machine; what a program without signals cannot take ends it, too, where Linux' default would. */
