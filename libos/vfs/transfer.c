@@ -191,20 +191,21 @@ SYSCALL_DEFINE(copy_file_range, int from, int64_t *from_offset, int to, int64_t 
     return result;
 }
 
-static long sync_file(int descriptor) {
+static long sync_file(int descriptor, bool data_only) {
     struct file *file = file_lookup(descriptor);
     if (!file) return -EBADF;
     struct inode *inode = file_inode(file);
     if (!inode) return -EINVAL;
+    if (data_only && inode->ops->sync_data) return inode->ops->sync_data(inode);
     return inode->ops->sync ? inode->ops->sync(inode) : 0;
 }
 
 SYSCALL_DEFINE(fsync, int descriptor) {
-    return sync_file(descriptor);
+    return sync_file(descriptor, false);
 }
 
 SYSCALL_DEFINE(fdatasync, int descriptor) {
-    return sync_file(descriptor);
+    return sync_file(descriptor, true);
 }
 
 SYSCALL_DEFINE(syncfs, int descriptor) {
