@@ -1,17 +1,52 @@
-/** `hull inspect [OPTIONS] FILE`. */
-import { inspectProgram } from '../engine/toolchain/index.ts';
+/** `hull inspect`: what is in an image file or what a program needs; or an instance, as docker describes a container. */
+import { existsSync } from 'node:fs';
+import { describeError, EngineError, findStatePaths } from '../engine/index.ts';
 import type { CommandContext } from './commands.ts';
 import { type ParsedOptions, readValue } from './options.ts';
+import { parseTemplate } from './templates.ts';
 import { writeOut } from './write-out.ts';
 
-export async function inspectCommand(parsed: ParsedOptions, context: CommandContext): Promise<number> {
-  const request = {
-    program: parsed.args[0] as string,
-    rootfs: readValue(parsed, 'rootfs'),
-    libos: `${context.dist}/libos/x86_64`,
-    env: context.env,
-  };
-  const asJson = parsed.switches.get('json') === true || readValue(parsed, 'format') === 'json';
-  await writeOut(inspectProgram(request, asJson));
+const COMMAND = 'hull inspect';
+
+async function inspectFile(program: string, parsed: ParsedOptions, context: CommandContext): Promise<number> {
+  const format = readValue(parsed, 'format');
+  if (format !== undefined && format !== 'text' && format !== 'json') {
+    throw new EngineError('option-invalid', `invalid argument "${format}" for "--format" of the file "${program}": expected text or json`);
+  }
+  const { inspectProgram } = await import('../engine/toolchain/index.ts');
+  const request = { program, rootfs: readValue(parsed, 'rootfs'), libos: `${context.dist}/libos/x86_64`, env: context.env };
+  await writeOut(inspectProgram(request, parsed.switches.get('json') === true || format === 'json'));
   return 0;
+}
+
+/** Docker's output for those that are there, its words for the others. */
+async function inspectInstances(names: readonly string[], parsed: ParsedOptions, context: CommandContext): Promise<number> {
+  const { describeUse, findInstance, inspectInstance } = await import('../engine/instances/index.ts');
+  const paths = findStatePaths(context.env);
+  const found: Record<string, unknown>[] = [];
+  const missing: string[] = [];
+  for (const name of names) {
+    try {
+      const instance = await findInstance(paths, name);
+      found.push({ ...inspectInstance(instance, paths.volumes), ...(parsed.switches.get('size') === true ? describeUse(instance) : {}) });
+    } catch (error) {
+      if ((error as { code?: string }).code !== 'instance-missing') throw error;
+      missing.push(names.length === 1 && readValue(parsed, 'type') === undefined ? `No such object: ${name}` : describeError(error));
+    }
+  }
+  const format = readValue(parsed, 'format');
+  const isTemplate = format !== undefined && format !== 'json';
+  if (isTemplate) {
+    const template = parseTemplate(format, COMMAND);
+    await writeOut(found.map((each) => `${template.apply(each)}\n`).join(''));
+  } else await writeOut(format === 'json' ? `${JSON.stringify(found)}\n` : `${JSON.stringify(found, null, 4)}\n`);
+  for (const line of missing) process.stderr.write(`hull: ${line}\n`);
+  return missing.length === 0 ? 0 : 1;
+}
+
+export async function inspectCommand(parsed: ParsedOptions, context: CommandContext): Promise<number> {
+  const [first, ...rest] = parsed.args as [string, ...string[]];
+  const type = readValue(parsed, 'type');
+  const isFile = type === undefined && rest.length === 0 && (first.includes('/') || existsSync(first) || readValue(parsed, 'rootfs') !== undefined || parsed.switches.get('json') === true);
+  return isFile ? inspectFile(first, parsed, context) : inspectInstances(parsed.args, parsed, context);
 }

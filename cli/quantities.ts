@@ -42,6 +42,19 @@ export function parseSignal(text: string, command: string): number {
   return number;
 }
 
+const DURATION: Record<string, number> = { ns: 1e-6, us: 1e-3, µs: 1e-3, ms: 1, s: 1000, m: 60_000, h: 3_600_000 };
+
+/** As Go's time.ParseDuration: "1h30m", "1.5s"; in ms. */
+export function parseDuration(text: string, flag: string, command: string): number {
+  if (text === '0') return 0;
+  if (!/^(\d+(\.\d*)?(ns|us|µs|ms|s|m|h))+$/.test(text)) {
+    throw new UsageError(`invalid argument "${text}" for "--${flag}" flag: time: invalid duration "${text}", expected one as in 1m30s`, command);
+  }
+  let total = 0;
+  for (const [, number, , unit] of text.matchAll(/(\d+(\.\d*)?)(ns|us|µs|ms|s|m|h)/g)) total += Number(number) * (DURATION[unit as string] as number);
+  return total;
+}
+
 /** `uid[:gid]`, numbers only: there is no /etc/passwd to look names up in. */
 export function parseUser(text: string, command: string): { uid: number; gid: number; groups: readonly number[] } {
   const match = /^(\d{1,10})(?::(\d{1,10}))?$/.exec(text);

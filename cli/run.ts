@@ -1,6 +1,6 @@
 /** `hull run`: options -> a run request. Owns: defaults and the reading of environment files. */
 import { readFileSync } from 'node:fs';
-import { type Accelerator, describeSystemError, EngineError, type MachineKind, parseMountOption, parseTmpfsOption, parseVolumeOption, runProgram } from '../engine/index.ts';
+import { type Accelerator, describeSystemError, EngineError, type MachineKind, parseMountOption, parseTmpfsOption, parseVolumeOption, type RunRequest, runProgram } from '../engine/index.ts';
 import type { CommandContext } from './commands.ts';
 import { type ParsedOptions, readValue } from './options.ts';
 import { parseCount, parseMemory, parseSignal, parseUser } from './quantities.ts';
@@ -9,8 +9,8 @@ import { UsageError } from './errors.ts';
 const COMMAND = 'hull run';
 const DEFAULT_MEMORY = 256 * 1024 * 1024;
 
-/** NAME=VALUE or NAME a line; blank lines and those that begin with # say nothing. */
-function readEnvironmentFile(path: string): string[] {
+/** A file of NAME=VALUE or NAME lines; blank lines and those that begin with # say nothing. */
+export function readLines(path: string, what: string): string[] {
   let text: string;
   try {
     text = readFileSync(path, 'utf8');
@@ -24,7 +24,7 @@ function readEnvironmentFile(path: string): string[] {
     .filter((line) => line !== '' && !line.startsWith('#'))
     .map((line) => {
       const name = line.split('=', 1)[0] as string;
-      if (name === '' || /\s/.test(name)) throw new UsageError(`invalid environment file ${path}: variable '${name}' contains whitespaces or is empty`, COMMAND);
+      if (name === '' || /\s/.test(name)) throw new UsageError(`invalid ${what} file ${path}: variable '${name}' contains whitespaces or is empty`, COMMAND);
       return line;
     });
 }
@@ -37,7 +37,12 @@ function parseHostname(text: string): string {
   return text;
 }
 
-export function runCommand(parsed: ParsedOptions, context: CommandContext): Promise<number> {
+export async function runCommand(parsed: ParsedOptions, context: CommandContext): Promise<number> {
+  if (parsed.switches.get('detach') === true) return (await import('./create.ts')).runDetached(parsed, context);
+  return runProgram(readRunRequest(parsed, COMMAND), context);
+}
+
+export function readRunRequest(parsed: ParsedOptions, command: string): RunRequest {
   const memory = readValue(parsed, 'memory');
   const cpus = readValue(parsed, 'cpus');
   const stopSignal = readValue(parsed, 'stop-signal');
@@ -46,18 +51,17 @@ export function runCommand(parsed: ParsedOptions, context: CommandContext): Prom
   const workdir = readValue(parsed, 'workdir');
   const hostname = readValue(parsed, 'hostname');
   const readAll = (name: string) => parsed.values.get(name) ?? [];
-  const env = [...readAll('env-file').flatMap(readEnvironmentFile), ...readAll('env')];
+  const env = [...readAll('env-file').flatMap((path) => readLines(path, 'environment')), ...readAll('env')];
   for (const entry of env) {
-    if (entry === '' || entry.startsWith('=')) throw new UsageError(`invalid environment variable: ${entry}`, COMMAND);
+    if (entry === '' || entry.startsWith('=')) throw new UsageError(`invalid environment variable: ${entry}`, command);
   }
   if (workdir !== undefined && !workdir.startsWith('/')) {
-    throw new UsageError(`the working directory '${workdir}' is invalid, it needs to be an absolute path`, COMMAND);
+    throw new UsageError(`the working directory '${workdir}' is invalid, it needs to be an absolute path`, command);
   }
-  if (cpus !== undefined && parseCount(cpus, 'cpus', 1, COMMAND) !== 1) {
-    throw new UsageError(`invalid argument "${cpus}" for "--cpus" flag: expected 1, machines have one CPU`, COMMAND);
+  if (cpus !== undefined && parseCount(cpus, 'cpus', 1, command) !== 1) {
+    throw new UsageError(`invalid argument "${cpus}" for "--cpus" flag: expected 1, machines have one CPU`, command);
   }
-  return runProgram(
-    {
+  return {
       program: parsed.args[0] as string,
       rootfs: readValue(parsed, 'rootfs'),
       args: parsed.args.slice(1),
@@ -80,8 +84,8 @@ export function runCommand(parsed: ParsedOptions, context: CommandContext): Prom
         dnsOptions: readAll('dns-option'),
         addHosts: readAll('add-host'),
       },
-      user: user === undefined ? undefined : parseUser(user, COMMAND),
-      memory: memory === undefined ? DEFAULT_MEMORY : parseMemory(memory, COMMAND),
+      user: user === undefined ? undefined : parseUser(user, command),
+      memory: memory === undefined ? DEFAULT_MEMORY : parseMemory(memory, command),
       cpus: 1,
       machine: (readValue(parsed, 'machine') ?? 'microvm') as MachineKind,
       accelerator: (readValue(parsed, 'accel') ?? 'auto') as Accelerator | 'auto',
@@ -90,9 +94,7 @@ export function runCommand(parsed: ParsedOptions, context: CommandContext): Prom
       tty: parsed.switches.get('tty') === true,
       trace: readValue(parsed, 'trace'),
       verbose: parsed.switches.get('verbose') === true,
-      stopSignal: stopSignal === undefined ? undefined : parseSignal(stopSignal, COMMAND),
-      stopTimeout: stopTimeout === undefined ? undefined : parseCount(stopTimeout, 'stop-timeout', 0, COMMAND) * 1000,
-    },
-    context,
-  );
+      stopSignal: stopSignal === undefined ? undefined : parseSignal(stopSignal, command),
+      stopTimeout: stopTimeout === undefined ? undefined : parseCount(stopTimeout, 'stop-timeout', 0, command) * 1000,
+  };
 }

@@ -5,3 +5,11 @@ export function writeOut(text: string): Promise<void> {
     process.stdout.write(text, () => resolve());
   });
 }
+
+/** Bytes to a stream, in order; resolves when they are taken. A reader that has gone ends this process as SIGPIPE would. */
+export function writeTo(stream: NodeJS.WriteStream, bytes: Uint8Array): Promise<void> {
+  return new Promise((resolve) => {
+    if (stream.listenerCount('error') === 0) stream.on('error', () => process.exit(141));
+    stream.write(bytes, () => resolve());
+  });
+}

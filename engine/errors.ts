@@ -10,6 +10,9 @@ export type EngineErrorCode =
   | 'option-invalid' // an option cannot be met here
   | 'volume-missing' // there is no such volume
   | 'volume-busy' // a machine uses the volume
+  | 'instance-missing' // there is no such instance
+  | 'instance-conflict' // the instance's name is taken, or its state does not allow it
+  | 'instance-busy' // another command works on the instance
   | 'port-in-use' // a port of the host is held by somebody else
   | 'port-refused' // a port of the host cannot be had
   | 'network-refused' // this host has not what the network option needs
@@ -31,7 +34,7 @@ export const EXIT = { FAILED: 1, COMPILE: 1, ENGINE: 125, NOT_RUNNABLE: 126, NOT
 
 /** name -> (code -> exit code, '*' for the others). */
 const EXIT_CODES: Record<string, Record<string, number>> = {
-  EngineError: { 'program-missing': EXIT.NOT_FOUND, 'program-invalid': EXIT.NOT_RUNNABLE, 'volume-missing': EXIT.FAILED, 'volume-busy': EXIT.FAILED, '*': EXIT.ENGINE },
+  EngineError: { 'program-missing': EXIT.NOT_FOUND, 'program-invalid': EXIT.NOT_RUNNABLE, 'volume-missing': EXIT.FAILED, 'volume-busy': EXIT.FAILED, 'instance-missing': EXIT.FAILED, 'instance-conflict': EXIT.FAILED, 'instance-busy': EXIT.FAILED, '*': EXIT.ENGINE },
   ElfError: { '*': EXIT.NOT_RUNNABLE },
   CompilerError: {
     'missing-component': EXIT.ENGINE,

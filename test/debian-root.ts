@@ -8,7 +8,8 @@ import { existsSync, mkdirSync, readdirSync, renameSync, rmSync } from 'node:fs'
 import { join } from 'node:path';
 import { findCheckout } from './boot/guest/build.ts';
 
-const CLOSURE = ['--recurse', '--no-recommends', '--no-suggests', '--no-conflicts', '--no-breaks', '--no-replaces', '--no-enhances'];
+/** What apt would install with these on a machine that has nothing: of alternatives the one that it prefers, not all. */
+const CLOSURE = ['-qq', '--simulate', '--no-install-recommends', '-o', 'Dir::State::status=/dev/null', '-o', 'Debug::NoLocking=1', 'install'];
 
 /** The unpacked packages with all that they depend on: build/test-roots/NAME-HASH, or why there is none. */
 export function makeDebianRoot(
@@ -25,10 +26,10 @@ export function makeDebianRoot(
   const downloads = join(fresh, 'packages');
   mkdirSync(downloads, { recursive: true });
   try {
-    const names = execFileSync('apt-cache', ['depends', ...CLOSURE, ...packages], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] })
-      .split('\n')
-      .filter((line) => /^[a-z0-9][\w.+-]*$/.test(line));
-    execFileSync('apt-get', ['download', ...new Set(names)], { cwd: downloads, stdio: ['ignore', 'ignore', 'pipe'] });
+    const names = [
+      ...execFileSync('apt-get', [...CLOSURE, ...packages], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'] }).matchAll(/^Inst (\S+)/gm),
+    ].map((found) => found[1] ?? '');
+    execFileSync('apt-get', ['download', ...names], { cwd: downloads, stdio: ['ignore', 'ignore', 'pipe'] });
     mkdirSync(join(fresh, 'root'));
     for (const file of readdirSync(downloads)) execFileSync('dpkg-deb', ['-x', join(downloads, file), join(fresh, 'root')]);
     finish(join(fresh, 'root'));

@@ -20,6 +20,19 @@ export interface QemuFds {
   readonly early?: number | undefined;
 }
 
+/**
+ * A machine that outlives who started it: names in QEMU's working directory instead of descriptors. The guest's records go to the end of a
+ * file; what is said to it comes over sockets of one client each.
+ */
+export interface DetachedFiles {
+  readonly output: string;
+  readonly qmp: string;
+  /** Sockets of the ports 2, 3 … of the console; of an image with a 16550 only the first is used. */
+  readonly control: readonly string[];
+  /** Descriptor of the boot module. */
+  readonly module: number;
+}
+
 export interface Share {
   readonly tag: string;
   readonly path: string;
@@ -35,7 +48,9 @@ export interface QemuSpec {
   readonly cpus: number;
   readonly image: string;
   readonly features: number;
-  readonly fds: QemuFds;
+  readonly fds?: QemuFds | undefined;
+  /** Instead of `fds`. */
+  readonly files?: DetachedFiles | undefined;
   readonly log?: string | undefined;
   readonly gdb?: string | undefined;
   /** A raw image, given as a disk that cannot be written to. */
@@ -72,7 +87,8 @@ export function makeQemuArguments(spec: QemuSpec): string[] {
   if (spec.name !== undefined) args.push('-name', escapeValue(spec.name));
   args.push('-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none');
   args.push('-kernel', spec.image);
-  if (spec.fds.module !== undefined) args.push('-initrd', `/proc/self/fd/${spec.fds.module}`);
+  const module = spec.fds?.module ?? spec.files?.module;
+  if (module !== undefined) args.push('-initrd', `/proc/self/fd/${module}`);
   args.push('-device', 'isa-debug-exit,iobase=0xf4,iosize=0x4');
 
   if (spec.machine === 'microvm') args.push('-global', 'virtio-mmio.force-legacy=false');
@@ -97,21 +113,49 @@ export function makeQemuArguments(spec: QemuSpec): string[] {
     args.push('-netdev', spec.card.netdev, '-device', `${device},netdev=net0,mac=${spec.card.mac}`);
   }
 
+  if (spec.fds !== undefined) args.push(...makeAttachedChannel(spec, spec.fds));
+  if (spec.files !== undefined) args.push(...makeDetachedChannel(spec, spec.files));
+  if (spec.gdb !== undefined) args.push('-gdb', spec.gdb, '-S');
+  if (spec.extra !== undefined) args.push(...spec.extra);
+  return args;
+}
+
+function makeAttachedChannel(spec: QemuSpec, fds: QemuFds): string[] {
+  const args: string[] = [];
   const log = spec.log === undefined ? '' : `,logfile=${escapeValue(spec.log)},logappend=on`;
-  args.push('-chardev', `socket,id=channel,fd=${spec.fds.channel}${log}`);
+  args.push('-chardev', `socket,id=channel,fd=${fds.channel}${log}`);
   if ((spec.features & FEATURE.VIRTIO_CONSOLE) !== 0) {
-    if (spec.machine === 'microvm') args.push('-device', 'virtio-serial-device,max_ports=2');
-    else args.push('-device', 'virtio-serial-pci,disable-legacy=on,max_ports=2');
+    args.push('-device', makeSerial(spec, 2));
     // Not virtconsole: that one drops what a full socket does not take; a serial port makes the guest wait.
     args.push('-device', 'virtserialport,chardev=channel,nr=1');
-    if (spec.fds.early !== undefined) {
-      args.push('-chardev', `socket,id=early,fd=${spec.fds.early}${log}`, '-serial', 'chardev:early');
+    if (fds.early !== undefined) {
+      args.push('-chardev', `socket,id=early,fd=${fds.early}${log}`, '-serial', 'chardev:early');
     }
   } else {
     args.push('-serial', 'chardev:channel');
   }
-  args.push('-chardev', `socket,id=qmp,fd=${spec.fds.qmp}`, '-mon', 'chardev=qmp,mode=control');
-  if (spec.gdb !== undefined) args.push('-gdb', spec.gdb, '-S');
-  if (spec.extra !== undefined) args.push(...spec.extra);
+  args.push('-chardev', `socket,id=qmp,fd=${fds.qmp}`, '-mon', 'chardev=qmp,mode=control');
+  return args;
+}
+
+function makeSerial(spec: QemuSpec, ports: number): string {
+  return `${spec.machine === 'microvm' ? 'virtio-serial-device' : 'virtio-serial-pci,disable-legacy=on'},max_ports=${ports}`;
+}
+
+function makeDetachedChannel(spec: QemuSpec, files: DetachedFiles): string[] {
+  const args: string[] = [];
+  const listen = (id: string, name: string) => `socket,id=${id},path=${escapeValue(name)},server=on,wait=off`;
+  const output = (id: string) => `file,id=${id},path=${escapeValue(files.output)},append=on`;
+  if ((spec.features & FEATURE.VIRTIO_CONSOLE) !== 0) {
+    const control = (spec.features & FEATURE.CONTROL) === 0 ? [] : files.control;
+    args.push('-device', makeSerial(spec, 2 + control.length));
+    args.push('-chardev', output('channel'), '-device', 'virtserialport,chardev=channel,nr=1');
+    for (const [i, name] of control.entries()) args.push('-chardev', listen(`control${i}`, name), '-device', `virtserialport,chardev=control${i},nr=${2 + i}`);
+    if ((spec.features & FEATURE.UART) !== 0) args.push('-chardev', output('early'), '-serial', 'chardev:early');
+  } else {
+    // A 16550 goes on where nobody is connected; what it says is in the log all the same.
+    args.push('-chardev', `${listen('channel', files.control[0] as string)},logfile=${escapeValue(files.output)},logappend=on`, '-serial', 'chardev:channel');
+  }
+  args.push('-chardev', listen('qmp', files.qmp), '-mon', 'chardev=qmp,mode=control');
   return args;
 }

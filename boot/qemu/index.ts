@@ -2,6 +2,8 @@
 export type { Accelerator, MachineKind, Share } from './arguments.ts';
 export { makeQemuArguments } from './arguments.ts';
 export { findProgram, findQboot, findQemu, type Qemu, readQemuVersion } from './find.ts';
+export { DETACHED, type DetachedStart, removeSockets, startDetached } from './detached.ts';
+export { connectIn, connectQmp, type QmpClient } from './qmp-client.ts';
 export { wrapLaunch } from './launch.ts';
-export { formatBytes, type Machine, type MachineEnd, type MachineEvents, type MachineSpec, startMachine } from './machine.ts';
+export { explainError, formatBytes, type Machine, type MachineEnd, type MachineEvents, type MachineSpec, startMachine } from './machine.ts';
 export { openNameless, writeUnlinkedFile } from './scratch.ts';

@@ -134,7 +134,7 @@ export function startMachine(spec: MachineSpec, events: MachineEvents): Machine 
   return watchMachine(spec, child, events);
 }
 
-function checkSpec(spec: MachineSpec): void {
+export function checkSpec(spec: MachineSpec): void {
   const { features, leastMemory } = spec.note;
   if ((features & (FEATURE.UART | FEATURE.VIRTIO_CONSOLE)) === 0) {
     throw new BootError('image-invalid', `Cannot boot "${spec.image}": its note names no channel, expected a UART or a virtio console`);
@@ -285,7 +285,7 @@ function watchMachine(spec: MachineSpec, child: ChildProcess, events: MachineEve
 }
 
 /** QEMU's complaint as one line, with what to do where that is known. */
-function explainError(text: string, spec: MachineSpec): string | undefined {
+export function explainError(text: string, spec: Pick<MachineSpec, 'memory'>): string | undefined {
   const lines = text.split('\n').filter((line) => line.trim() !== '' && !/warning:/.test(line));
   const line = lines.find((each) => /error|cannot|could not|failed|invalid|unable|no such|not /i.test(each)) ?? lines[0];
   if (line === undefined) return undefined;

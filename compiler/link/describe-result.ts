@@ -31,6 +31,7 @@ const FEATURES: readonly { component: string; bit: number; name: string }[] = [
   { component: 'mounts', bit: 128, name: 'MOUNTS' },
   { component: '9p', bit: 256, name: '9P' },
   { component: 'balloon', bit: 512, name: 'BALLOON' },
+  { component: 'control', bit: 1024, name: 'CONTROL' },
 ];
 const FEATURE_BINARY = 16;
 

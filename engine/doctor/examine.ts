@@ -7,7 +7,7 @@ import { freemem, release, totalmem } from 'node:os';
 import { join } from 'node:path';
 import { findProgram, findQboot, findQemu, formatBytes, probeHost, type Qemu } from '../../boot/index.ts';
 import { describeError, describeSystemError } from '../errors.ts';
-import type { RunHost } from '../run.ts';
+import type { RunHost } from '../prepare.ts';
 import { findStatePaths } from '../state/index.ts';
 
 export interface Finding {

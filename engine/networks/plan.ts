@@ -9,7 +9,7 @@ import { networkInterfaces } from 'node:os';
 import type { Address, GuestFile, NetworkInterface } from '../../boot/index.ts';
 import { EngineError } from '../errors.ts';
 import { makeGuestFiles, type NameOptions } from './files.ts';
-import { formatEndpoint, type PublishedPort } from './ports.ts';
+import { formatEndpoint, type Protocol, type PublishedPort } from './ports.ts';
 import { type Relay, startRelay } from './relay.ts';
 import { type HeldPort, reservePorts } from './reserve.ts';
 
@@ -22,6 +22,13 @@ export interface NetworkRequest extends NameOptions {
   readonly ip: string | undefined;
 }
 
+export interface PlannedPort {
+  readonly protocol: Protocol;
+  readonly address: string;
+  readonly host: number;
+  readonly guest: number;
+}
+
 export interface NetworkPlan {
   readonly card: { readonly netdev: string; readonly mac: string } | undefined;
   readonly env: Readonly<Record<string, string>>;
@@ -29,6 +36,8 @@ export interface NetworkPlan {
   readonly files: readonly GuestFile[];
   /** Lines about ports that the host chose. */
   readonly chosen: readonly string[];
+  /** What is published, with the ports that the host chose. */
+  readonly ports: readonly PlannedPort[];
   /** Gives the held ports to QEMU: right before it starts. */
   release(): Promise<void>;
   /** Listens where QEMU cannot; once the machine runs. */
@@ -73,10 +82,11 @@ function findPreload(dist: string): Record<string, string> {
 }
 
 /** QEMU's slirp listens on IPv4 only: an IPv6 address is relayed to a port of 127.0.0.1, and "all addresses" is both. */
-async function planUser(request: NetworkRequest, dist: string): Promise<Link> {
+async function planUser(request: NetworkRequest, dist: string, isDetached: boolean): Promise<Link> {
   const ip = request.ip === undefined ? USER.guest : checkUserIp(request.ip);
   const direct = request.publish.filter(({ address }) => !address.includes(':'));
   const onlyIpv6 = request.publish.filter(({ address }) => address.includes(':'));
+  if (isDetached && onlyIpv6.length > 0) throw refuseRelay(formatEndpoint(onlyIpv6[0]?.address as string, onlyIpv6[0]?.guest as number));
   const reserved = await reservePorts([...direct, ...onlyIpv6, ...onlyIpv6.map((port) => ({ ...port, address: '127.0.0.1', host: [0, 0] as const }))]);
   const forwards = [...reserved.slice(0, direct.length), ...reserved.slice(direct.length + onlyIpv6.length)];
   const relays: Relay[] = [];
@@ -86,7 +96,7 @@ async function planUser(request: NetworkRequest, dist: string): Promise<Link> {
   }
   try {
     for (const [i, port] of direct.entries()) {
-      if (port.address !== '') continue;
+      if (port.address !== '' || isDetached) continue;
       const held = reserved[i] as HeldPort;
       const both = await holdIpv6(port, held.port);
       if (both === undefined) continue;
@@ -108,6 +118,10 @@ async function planUser(request: NetworkRequest, dist: string): Promise<Link> {
     relays,
     reserved,
   };
+}
+
+function refuseRelay(place: string): EngineError {
+  return new EngineError('option-invalid', `Cannot publish on "${place}": that takes hull beside the machine, expected an IPv4 address on the user network, or a run in the foreground`);
 }
 
 /** A host without IPv6 publishes on IPv4 alone, as Docker does. */
@@ -161,7 +175,7 @@ function findHostAddress(name: string, ip: string): Address {
   return { address: ip, prefix, gateway: own?.address };
 }
 
-async function planTap(request: NetworkRequest, mode: { kind: 'bridge' | 'tap'; name: string }, dist: string, vhost: boolean): Promise<Link> {
+async function planTap(request: NetworkRequest, mode: { kind: 'bridge' | 'tap'; name: string }, { dist, isDetached }: PlanContext, vhost: boolean): Promise<Link> {
   if (request.ip !== undefined && !isIPv4(request.ip)) {
     throw new EngineError('option-invalid', `invalid argument "${request.ip}" for "--ip" flag: not an IPv4 address, expected one of the network`);
   }
@@ -169,6 +183,7 @@ async function planTap(request: NetworkRequest, mode: { kind: 'bridge' | 'tap'; 
   if (ip === undefined && request.publish.length > 0) {
     throw new EngineError('option-invalid', `Cannot publish ports on "${mode.kind}:${mode.name}": the machine gets its address by DHCP, expected one given with --ip`);
   }
+  if (isDetached && request.publish.length > 0) throw refuseRelay(`${mode.kind}:${mode.name}`);
   const { netdev, env } = makeTapDevice(mode, dist, vhost);
   const reserved = await reservePorts(request.publish);
   return {
@@ -190,12 +205,14 @@ export interface PlanContext {
   readonly hostname: string;
   readonly dist: string;
   readonly isKvm: boolean;
+  /** hull does not stay beside the machine: it cannot relay. */
+  readonly isDetached: boolean;
 }
 
 async function planLink(request: NetworkRequest, mode: NetworkMode, context: PlanContext): Promise<Link | undefined> {
   if (mode.kind === 'none') return undefined;
-  if (mode.kind === 'user') return await planUser(request, context.dist);
-  return await planTap(request, mode, context.dist, context.isKvm && hasVhost());
+  if (mode.kind === 'user') return await planUser(request, context.dist, context.isDetached);
+  return await planTap(request, mode, context, context.isKvm && hasVhost());
 }
 
 export async function planNetwork(request: NetworkRequest, context: PlanContext): Promise<NetworkPlan> {
@@ -217,6 +234,7 @@ export async function planNetwork(request: NetworkRequest, context: PlanContext)
       interfaces: link === undefined ? [] : [{ mac: link.mac, ...link.guest }],
       files: makeGuestFiles(context.hostname, request, { servers: link?.servers ?? [], gateway: link?.guest.ipv4?.gateway, addresses }),
       chosen: (link?.reserved ?? []).filter((port) => port.isChosen && port.address !== '::').filter((port) => !isPrivate(port, relays)).map((port) => `${port.guest}/${port.protocol} -> ${formatEndpoint(port.address, port.port)}`),
+      ports: (link?.reserved ?? []).filter((port) => !isPrivate(port, relays)).map(({ protocol, address, port, guest }) => ({ protocol, address, host: port, guest })),
       async release() {
         isReleased = true;
         await release();

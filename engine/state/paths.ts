@@ -12,6 +12,9 @@ export interface StatePaths {
   readonly kernels: string;
   readonly roots: string;
   readonly volumes: string;
+  readonly instances: string;
+  /** What happened to instances, a line each. */
+  readonly events: string;
   readonly analysis: string;
 }
 
@@ -25,5 +28,5 @@ export function findStatePaths(env: NodeJS.ProcessEnv): StatePaths {
   const home = () => (env['HOME'] !== undefined && env['HOME'] !== '' ? env['HOME'] : homedir());
   const root = chosen !== undefined && chosen !== '' ? resolve(chosen) : join(pickFolder(env['XDG_DATA_HOME'], () => join(home(), '.local/share')), 'hull');
   const cache = chosen !== undefined && chosen !== '' ? join(root, 'cache') : join(pickFolder(env['XDG_CACHE_HOME'], () => join(home(), '.cache')), 'hull');
-  return { root, cache, accelerators: join(cache, 'accel.json'), kernels: join(cache, 'kernels'), roots: join(cache, 'roots'), volumes: join(root, 'volumes'), analysis: join(cache, 'analysis') };
+  return { root, cache, accelerators: join(cache, 'accel.json'), kernels: join(cache, 'kernels'), roots: join(cache, 'roots'), volumes: join(root, 'volumes'), instances: join(root, 'instances'), events: join(root, 'events.jsonl'), analysis: join(cache, 'analysis') };
 }

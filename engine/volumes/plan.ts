@@ -63,7 +63,16 @@ function exposeFile(folder: string, name: string, source: string, readOnly: bool
   cpSync(source, join(folder, name), { preserveTimestamps: true });
 }
 
-export function planMounts(volumes: string, requests: readonly MountRequest[]): MountPlan {
+/** Who uses volumes: this process for a run in the foreground, an instance by its id. */
+export interface VolumeUser {
+  readonly instance: string;
+  /** A folder of the instance's own for single files. */
+  readonly files: string;
+  /** The volume of a mount without a name, by its target; it outlives the run. */
+  readonly anonymous: Readonly<Record<string, string>>;
+}
+
+export function planMounts(volumes: string, requests: readonly MountRequest[], user?: VolumeUser): MountPlan {
   const shares: Share[] = [];
   const mounts: GuestMount[] = [];
   const releases: (() => void)[] = [];
@@ -82,9 +91,11 @@ export function planMounts(volumes: string, requests: readonly MountRequest[]): 
   const makeFileFolder = (readOnly: boolean) => {
     const known = fileFolders.get(readOnly);
     if (known !== undefined) return known;
-    const path = join(volumes, `.files-${process.pid}-${randomBytes(4).toString('hex')}`); // no volume's name begins with a dot
+    const own = user === undefined ? undefined : join(user.files, readOnly ? 'ro' : 'rw');
+    const path = own ?? join(volumes, `.files-${process.pid}-${randomBytes(4).toString('hex')}`); // no volume's name begins with a dot
+    if (own !== undefined) rmSync(own, { recursive: true, force: true }); // of the start before
     mkdirSync(path, { recursive: true, mode: 0o700 });
-    releases.push(() => rmSync(path, { recursive: true, force: true }));
+    if (own === undefined) releases.push(() => rmSync(path, { recursive: true, force: true }));
     const made = { path, tag: share(path, isRoot() ? 'passthrough' : 'none', readOnly) };
     fileFolders.set(readOnly, made);
     return made;
@@ -111,13 +122,16 @@ export function planMounts(volumes: string, requests: readonly MountRequest[]): 
         }
       } else {
         const isAnonymous = request.source === undefined;
-        const name = request.source ?? randomBytes(32).toString('hex');
+        const name = request.source ?? user?.anonymous[target] ?? randomBytes(32).toString('hex');
         const volume = createVolume(volumes, name, { isAnonymous });
-        const letGo = holdVolume(volumes, name);
-        releases.push(() => {
-          letGo();
-          if (isAnonymous) removeVolume(volumes, name);
-        });
+        const letGo = holdVolume(volumes, name, user?.instance);
+        // An instance's hold ends when it is removed.
+        if (user === undefined) {
+          releases.push(() => {
+            letGo();
+            if (isAnonymous) removeVolume(volumes, name);
+          });
+        }
         const path = request.subpath === undefined ? volume.data : join(volume.data, posix.normalize(`/${request.subpath}`));
         if (!existsSync(path)) throw new EngineError('option-invalid', `invalid mount config for type "volume": subpath does not exist: ${request.subpath}`);
         const tag = share(path, volume.security, readOnly);

@@ -21,6 +21,8 @@ export interface Volume {
   readonly data: string;
 }
 
+const INSTANCE_ID = /^[0-9a-f]{64}$/;
+
 type VolumeRecord = Omit<Volume, 'data' | 'name'>;
 
 const folderOf = (volumes: string, name: string) => join(volumes, name);
@@ -84,31 +86,33 @@ export function listVolumes(volumes: string): Volume[] {
     .filter((volume) => volume !== undefined);
 }
 
-/** Notes that this process uses the volume; the note goes with the process. */
-export function holdVolume(volumes: string, name: string): () => void {
-  const note = join(usersOf(volumes, name), String(process.pid));
+/** Notes that this process, or the instance of that id, uses the volume. A process' note goes with it, an instance's by releaseVolume. */
+export function holdVolume(volumes: string, name: string, instance?: string): () => void {
+  const note = instance ?? String(process.pid);
   mkdirSync(usersOf(volumes, name), { recursive: true, mode: 0o700 });
-  writeFileSync(note, '');
-  return () => {
-    try {
-      unlinkSync(note);
-    } catch {
-      // removed with the volume
-    }
-  };
+  writeFileSync(join(usersOf(volumes, name), note), '');
+  return () => releaseVolume(volumes, name, note);
 }
 
-/** Processes that use it; notes of dead ones are removed. */
-function findUsers(volumes: string, name: string): number[] {
+export function releaseVolume(volumes: string, name: string, note: string): void {
+  try {
+    unlinkSync(join(usersOf(volumes, name), note));
+  } catch {
+    // removed with the volume
+  }
+}
+
+/** Processes and instances that use it; notes of those that are no more are removed. */
+function findUsers(volumes: string, name: string): string[] {
   let notes: string[];
   try {
     notes = readdirSync(usersOf(volumes, name));
   } catch {
     return [];
   }
-  return notes.map(Number).filter((pid) => {
-    if (isProcessAlive(pid)) return true;
-    rmSync(join(usersOf(volumes, name), String(pid)), { force: true });
+  return notes.filter((note) => {
+    if (INSTANCE_ID.test(note) ? existsSync(join(volumes, '../instances', note)) : isProcessAlive(Number(note))) return true;
+    rmSync(join(usersOf(volumes, name), note), { force: true });
     return false;
   });
 }
@@ -116,7 +120,10 @@ function findUsers(volumes: string, name: string): number[] {
 export function removeVolume(volumes: string, name: string): void {
   if (findVolume(volumes, name) === undefined) throw new EngineError('volume-missing', `get ${name}: no such volume`);
   const users = findUsers(volumes, name);
-  if (users.length > 0) throw new EngineError('volume-busy', `remove ${name}: volume is in use - [hull run, process ${users.join(', ')}]`);
+  if (users.length > 0) {
+    const shown = users.map((user) => (INSTANCE_ID.test(user) ? user : `hull run, process ${user}`));
+    throw new EngineError('volume-busy', `remove ${name}: volume is in use - [${shown.join(', ')}]`);
+  }
   const gone = join(volumes, `.removed-${process.pid}-${name}`); // no volume's name begins with a dot
   try {
     renameSync(folderOf(volumes, name), gone);

@@ -25,6 +25,7 @@
 #define HULL_FEATURE_9P (1u << 8)       /* and has virtio-9p for HULL_MOUNT_9P */
 #define HULL_FEATURE_NETWORK (1u << 6)  /* has a driver for a virtio network card */
 #define HULL_FEATURE_BALLOON (1u << 9)  /* tells a virtio balloon of its free memory */
+#define HULL_FEATURE_CONTROL (1u << 10) /* takes records on further ports of the console, too */
 
 /* ---- Boot module. Header, then `count` records, each: u32 type, u32 size, size bytes, zero padding to 8. ---- */
 #define HULL_MODULE_MAGIC 0x314d4c48u /* "HLM1" */

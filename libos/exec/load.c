@@ -49,7 +49,6 @@ static const char *check_header(const struct elf_header *header, uint64_t file_s
 
 static const char *check_segments(const struct elf_program_header *headers, unsigned count, uint64_t file_size, bool fixed,
                                   uint64_t entry, uintptr_t *low, uintptr_t *high) {
-    bool entry_found = false;
     *low = *high = 0;
     bool first = true;
     for (const struct elf_program_header *h = headers; h < headers + count; h++) {
@@ -63,10 +62,10 @@ static const char *check_segments(const struct elf_program_header *headers, unsi
         if (first) *low = page_down(h->vaddr);
         *high = h->vaddr + h->memory_size;
         first = false;
-        if (h->flags & PF_X && entry >= h->vaddr && entry - h->vaddr < h->memory_size) entry_found = true;
     }
     if (first) return "has nothing to load";
-    if (!entry_found) return "has its entry outside its text";
+    /* Any place of the program's, as in Linux: a library that is started dies at its address 0. */
+    if (!inside(entry, 1, VM_HIGHEST - (1ul << 36))) return "has its entry outside the program's half of memory";
     return NULL;
 }
 

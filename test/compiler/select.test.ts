@@ -3,8 +3,10 @@
  *
  * Owns: closure, reasons, options and their errors on a small made-up libOS; the table of names against the system's header.
  */
-import { existsSync, readFileSync } from 'node:fs';
+import { existsSync, readdirSync, readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import t from 'tap';
+import { findCheckout } from '../boot/guest/build.ts';
 import { CompilerError } from '../../compiler/error.ts';
 import {
   explainComponent,
@@ -97,6 +99,17 @@ t.test('a component whose files a program may open', (t) => {
   t.notOk(has({ calls: places('open'), openedPaths: ['/process'] }), 'none of them');
   t.notOk(has({ calls: places('write') }), 'no call with a path');
   t.notOk(has({ calls: places('open'), leaveOut: ['proc-x'] }), 'left out');
+  t.end();
+});
+
+t.test('what the C library\'s own /dev/null brings along', (t) => {
+  const libos = join(findCheckout(), 'libos');
+  const manifests = readdirSync(libos).map((name) => join(libos, name, 'component.json')).filter((path) => existsSync(path));
+  const arch = JSON.parse(readFileSync(join(libos, 'arch/x86_64/component.json'), 'utf8'));
+  const own = readManifests([arch, ...manifests.map((path) => JSON.parse(readFileSync(path, 'utf8')))], 'libos');
+  const { activate, candidates } = selectComponents({ kind: 'binary', components: own, calls: places('open', 'writev'), openedPaths: ['/dev/null'] });
+  t.ok([...activate, ...candidates].includes('device-files'));
+  t.notOk([...activate, ...candidates].some((name) => ['vfs', 'tmpfs', 'pty', 'procfs'].includes(name)), 'no file system');
   t.end();
 });
 

@@ -131,6 +131,7 @@ echo 'v=sourced; return 3' > lib.sh; . ./lib.sh; echo $? $v
 (exec /nonexistent) 2>&1; echo $?
 printf '#!/bin/sh\necho script $0 $1\nexit 6\n' > s; chmod +x s; ./s arg; echo $?
 printf 'echo no shebang $1\n' > t; chmod +x t; ./t arg
+cp /lib/x86_64-linux-gnu/libm.so.6 library; chmod +x library; sh -c ./library; echo $?
 umask 027; touch m; stat -c %a m; umask
 ulimit -n 64; ulimit -n; sh -c 'ulimit -n'
 (ulimit -f 1; dd if=/dev/zero of=big bs=1024 count=10 2>/dev/null; echo $?); stat -c %s big

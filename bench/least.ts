@@ -1,0 +1,126 @@
+/**
+ * Least memory and kernel sizes of unmodified Debian programs: the least -m with which each prints what it should, in hull and in Debian's cloud kernel as a microVM,
+ * by halving; and the bytes of the kernel that hull links for it. Run by `node tools/run.mjs bench/least.ts [PROGRAM...]`, about ten minutes.
+ * What differs: hull has a whole root file system on a disk; Linux an uncompressed initramfs with just the files that the program opens (strace tells),
+ * which lie in its memory. Linux has no ACPI there: with it newer kernels wait for ever for microvm's PIT.
+ */
+import { execFileSync, spawnSync } from 'node:child_process';
+import { existsSync, lstatSync, mkdtempSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { dirname, join, resolve } from 'node:path';
+import { makeDebianRoot } from '../test/debian-root.ts';
+import { findLinuxKernel, type InitramfsEntry, type LinuxKernel, linuxArguments, makeInitramfs, runGuest } from './linux-guest.ts';
+import { describeMachine, renderTable } from './machine.ts';
+
+interface Subject {
+  readonly name: string;
+  readonly packages: readonly string[];
+  readonly command: readonly string[];
+  readonly expected: string;
+}
+
+const SUBJECTS: readonly Subject[] = [
+  { name: 'dash', packages: ['base-files', 'dash'], command: ['/bin/dash', '-c', 'echo x'], expected: 'x' },
+  { name: 'python3', packages: ['base-files', 'dash', 'python3'], command: ['/usr/bin/python3', '-c', 'print(1)'], expected: '1' },
+];
+const HULL = join(process.cwd(), 'dist/hull');
+const MACHINE = { machine: 'microvm', accelerator: 'tcg' };
+const DEADLINE = 120_000;
+const STATIC_THREADS = `#include <pthread.h>
+#include <stdio.h>
+static void *run(void *n) { return n; }
+int main(void) { pthread_t t; void *n; pthread_create(&t, 0, run, "x"); pthread_join(t, &n); puts(n); }
+`;
+
+/** The least of `low` + n * `step` (all KiB) with which `works`; what works with less than another amount may be chance and is not looked for. */
+async function findLeast(low: number, high: number, step: number, works: (kib: number) => Promise<boolean>): Promise<number> {
+  let [bad, good] = [0, Math.ceil((high - low) / step)];
+  if (!(await works(low + good * step))) return Number.NaN;
+  while (good - bad > 1) {
+    const middle = (bad + good) >> 1;
+    if (await works(low + middle * step)) good = middle;
+    else bad = middle;
+  }
+  return low + good * step;
+}
+
+function runHull(args: readonly string[], state: string): { status: number | null; stdout: string } {
+  const env = { PATH: process.env['PATH'] ?? '/usr/bin:/bin', HULL_ROOT: state };
+  return spawnSync(HULL, args, { env, encoding: 'utf8', timeout: DEADLINE, stdio: ['ignore', 'pipe', 'ignore'] });
+}
+
+/** The files of `root` that the command opens, with the links on the way to them, as entries; and /init, which starts it. */
+function makeLinuxEntries(root: string, command: readonly string[], dir: string): InitramfsEntry[] {
+  const log = join(dir, 'strace');
+  execFileSync('strace', ['-f', '-qq', '-z', '-e', 'trace=%file', '-s', '4096', '-o', log, 'chroot', root, ...command], { stdio: ['ignore', 'ignore', 'inherit'] });
+  const text = readFileSync(log, 'utf8');
+  // What comes before the chroot was the host's.
+  const paths = [...text.slice(text.indexOf('chroot(')).matchAll(/"(\/[^"]*)"/g)].map((found) => found[1] as string);
+  const entries = new Map<string, InitramfsEntry>();
+  const add = (path: string): void => {
+    if (path === '/' || entries.has(path)) return;
+    const parent = dirname(path);
+    add(parent);
+    const at = entries.get(parent)?.link;
+    if (at !== undefined) {
+      add(join(resolve(dirname(parent), at), path.slice(parent.length)));
+      return;
+    }
+    const file = join(root, path);
+    if (!existsSync(dirname(file)) || !lstatSync(file, { throwIfNoEntry: false })) return;
+    const attributes = lstatSync(file);
+    if (attributes.isSymbolicLink()) {
+      const link = readlinkSync(file);
+      entries.set(path, { path, link });
+      add(resolve(dirname(path), link));
+    } else if (attributes.isDirectory()) entries.set(path, { path });
+    else if (attributes.isFile()) entries.set(path, { path, data: readFileSync(file), mode: attributes.mode & 0o777 });
+  };
+  for (const path of ['/bin/dash', '/lib64/ld-linux-x86-64.so.2', '/lib/x86_64-linux-gnu/libc.so.6', ...paths]) add(path);
+  const quoted = command.map((word) => `'${word}'`).join(' ');
+  return [...entries.values(), { path: '/init', data: Buffer.from(`#!/bin/dash\nexec ${quoted}\n`), mode: 0o755 }];
+}
+
+async function measure(subject: Subject, kernel: LinuxKernel, dir: string): Promise<string[]> {
+  const made = makeDebianRoot(`least-${subject.name}`, subject.packages);
+  if ('reason' in made) throw new Error(`Cannot measure "${subject.name}": ${made.reason}, expected its packages`);
+  const state = join(dir, 'state');
+  const hull = await findLeast(1024, 256 << 10, 256, async (kib) => {
+    const { status, stdout } = runHull(['run', '--machine', MACHINE.machine, '--accel', MACHINE.accelerator, '-m', `${kib}k`, '--rootfs', made.root, ...subject.command], state);
+    return status === 0 && stdout === `${subject.expected}\n`;
+  });
+  const initramfs = join(dir, 'initramfs');
+  writeFileSync(initramfs, makeInitramfs(makeLinuxEntries(made.root, subject.command, dir)));
+  const until = new RegExp(`^${subject.expected}\r?$`, 'm');
+  const linux = await findLeast(32 << 10, 512 << 10, 1024, async (kib) => {
+    const { first } = await runGuest(linuxArguments({ ...MACHINE, machine: `${MACHINE.machine},acpi=off`, memory: kib >> 10, kernel, initramfs }), { until, deadline: DEADLINE });
+    return !Number.isNaN(first);
+  });
+  const inspected = JSON.parse(runHull(['inspect', '--json', '--rootfs', made.root, subject.command[0] as string], state).stdout) as { size: number };
+  const show = (kib: number): string => (kib / 1024).toFixed(2);
+  return [subject.command.join(' '), show(hull), show(linux), (linux / hull).toFixed(1), String(statSync(initramfs).size), String(inspected.size)];
+}
+
+/** The kernel that is linked around a static program with threads, over the program's own size. */
+function measureStatic(dir: string): string {
+  const at = (name: string): string => join(dir, name);
+  writeFileSync(at('threads.c'), STATIC_THREADS);
+  execFileSync('musl-gcc', ['-static', '-Os', '-s', at('threads.c'), '-o', at('threads')], { stdio: 'inherit' });
+  execFileSync(HULL, ['build', '-o', at('image'), at('threads')], { env: { ...process.env, HULL_ROOT: at('state') }, stdio: ['ignore', 'ignore', 'inherit'] });
+  return `A static musl program that makes a thread: ${statSync(at('image')).size} bytes with its kernel, ${statSync(at('threads')).size} without.\n`;
+}
+
+async function main(): Promise<void> {
+  const names = process.argv.slice(2);
+  const dir = mkdtempSync(join(tmpdir(), 'hull-bench-least-'));
+  try {
+    const kernel = findLinuxKernel();
+    const rows = [['command', 'hull MiB', 'Linux MiB', 'Linux/hull', 'initramfs bytes', 'hull kernel bytes']];
+    for (const subject of SUBJECTS.filter(({ name }) => names.length === 0 || names.includes(name))) rows.push(await measure(subject, kernel, dir));
+    process.stdout.write(`Least memory: hull by 0.25 MiB, Linux ${kernel.version} by 1 MiB\n${describeMachine(MACHINE.accelerator)}\n\n${renderTable(rows)}\n${measureStatic(dir)}`);
+  } finally {
+    rmSync(dir, { recursive: true, force: true });
+  }
+}
+
+await main();

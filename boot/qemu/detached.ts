@@ -1,0 +1,97 @@
+/**
+ * A machine without hull beside it. Owns: its start, and the wait until QEMU runs it. Rules: QEMU has a session of its own, its working directory is the
+ * given folder, where it makes its sockets and appends to its log; nothing here looks at the machine again.
+ */
+import { spawn } from 'node:child_process';
+import { closeSync, openSync, readFileSync, statSync, unlinkSync } from 'node:fs';
+import { join } from 'node:path';
+import { BootError } from '../errors.ts';
+import { makeQemuArguments } from './arguments.ts';
+import { findQboot } from './find.ts';
+import { checkSpec, explainError, type MachineSpec } from './machine.ts';
+import { connectQmp, QMP_SOCKET } from './qmp-client.ts';
+import { writeUnlinkedFile } from './scratch.ts';
+
+export const DETACHED = { output: 'output', qmp: QMP_SOCKET, errors: 'qemu.log', control: ['c0', 'c1', 'c2', 'c3', 'c4', 'c5', 'c6', 'c7'] } as const;
+
+/** How long QEMU may take until it answers. */
+const START_MS = 60_000;
+const MODULE_FD = 3;
+
+export interface DetachedStart {
+  readonly pid: number;
+  /** Resolves when the machine runs or has run; rejects with QEMU's reason. */
+  readonly running: Promise<void>;
+}
+
+function removeFile(path: string): void {
+  try {
+    unlinkSync(path);
+  } catch {
+    // not there
+  }
+}
+
+/** What a machine that is gone leaves in its folder: sockets. */
+export function removeSockets(folder: string): void {
+  for (const name of [DETACHED.qmp, ...DETACHED.control]) removeFile(join(folder, name));
+}
+
+export function startDetached(spec: MachineSpec, folder: string): DetachedStart {
+  checkSpec(spec);
+  removeSockets(folder);
+  const errors = join(folder, DETACHED.errors);
+  const module = writeUnlinkedFile(spec.module, spec.env);
+  const log = openSync(errors, 'w', 0o600);
+  closeSync(openSync(join(folder, DETACHED.output), 'a', 0o600));
+  const args = makeQemuArguments({
+    ...spec,
+    cpus: spec.cpus ?? 1,
+    features: spec.note.features,
+    files: { output: DETACHED.output, qmp: DETACHED.qmp, control: DETACHED.control, module: MODULE_FD },
+    qboot: spec.machine === 'q35' ? findQboot(spec.qemu) : undefined,
+  });
+  let exit: { code: number | null; signal: NodeJS.Signals | null } | undefined;
+  try {
+    const child = spawn(spec.qemu.path, args, { cwd: folder, detached: true, stdio: ['ignore', 'ignore', log, module], env: spec.env });
+    const failed = new Promise<never>((_, reject) => {
+      child.on('error', (error) => reject(new BootError('qemu-failed', `Cannot start "${spec.qemu.path}": ${error.message}, expected an executable QEMU`, { cause: error })));
+    });
+    failed.catch(() => {});
+    child.on('exit', (code, signal) => {
+      exit = { code, signal };
+    });
+    child.unref();
+    return { pid: child.pid ?? 0, running: Promise.race([failed, waitForMachine(spec, folder, () => exit)]) };
+  } finally {
+    closeSync(module);
+    closeSync(log);
+  }
+}
+
+/** A guest that has ended wrote to its log and left with QEMU's code for it (isa-debug-exit: 2 * value + 1). */
+async function waitForMachine(spec: MachineSpec, folder: string, readExit: () => { code: number | null; signal: NodeJS.Signals | null } | undefined): Promise<void> {
+  const before = Date.now();
+  for (;;) {
+    const exit = readExit();
+    if (exit !== undefined) {
+      const text = explainError(readFileSync(join(folder, DETACHED.errors), 'utf8'), spec);
+      if (exit.code === 1 && text !== undefined) throw new BootError('qemu-failed', `Cannot start the machine: ${text}`);
+      return;
+    }
+    try {
+      statSync(join(folder, DETACHED.qmp));
+      const qmp = await connectQmp(folder);
+      try {
+        await qmp.execute('query-status');
+      } finally {
+        qmp.close();
+      }
+      return;
+    } catch {
+      // not yet, or gone
+    }
+    if (Date.now() - before > START_MS) throw new BootError('qemu-failed', `Cannot start the machine: QEMU does not answer for ${START_MS / 1000} seconds, expected it to`);
+    await new Promise((resolve) => setTimeout(resolve, 5));
+  }
+}

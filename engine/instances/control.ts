@@ -1,0 +1,67 @@
+/**
+ * What is said to a running machine: records on the sockets of its console's ports (libos/abi/boot_abi.h), and QMP. Owns: one short conversation each. Rules: each socket serves one client at
+ * a time and others wait in its queue, so the first port is for records that are sent and forgotten (signals, window sizes), by clients that leave at once.
+ */
+import { type BootError, connectIn, connectQmp, DETACHED, encodeResize, encodeSignal, FEATURE } from '../../boot/index.ts';
+import { EngineError } from '../errors.ts';
+import type { Instance } from './types.ts';
+
+/** How long a conversation may take: another client's is over in milliseconds. */
+const PATIENCE_MS = 10_000;
+
+function fail(instance: Instance, what: string, cause: unknown): EngineError {
+  return new EngineError('instance-conflict', `Cannot ${what} container ${instance.config.name}: ${(cause as BootError).message}, expected its machine to answer`, { cause });
+}
+
+async function withPatience<T>(work: Promise<T>): Promise<T> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => {
+    timer = setTimeout(() => reject(new Error(`no answer for ${PATIENCE_MS / 1000} seconds`)), PATIENCE_MS);
+  });
+  try {
+    return await Promise.race([work, late]);
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+/** Whether signals reach the program; else the machine can only be ended. */
+export function takesSignals({ state }: Instance): boolean {
+  const isReachable = (state.features & FEATURE.CONTROL) !== 0 || (state.features & FEATURE.VIRTIO_CONSOLE) === 0;
+  return isReachable && (state.features & FEATURE.SIGNALS) !== 0;
+}
+
+async function sendRecord(instance: Instance, bytes: Buffer, what: string): Promise<void> {
+  try {
+    const socket = await withPatience(connectIn(instance.folder, DETACHED.control[0]));
+    await new Promise<void>((resolve, reject) => {
+      socket.on('error', reject);
+      socket.end(bytes, () => resolve());
+    });
+    socket.destroy();
+  } catch (error) {
+    throw fail(instance, what, error);
+  }
+}
+
+export function sendSignal(instance: Instance, signal: number): Promise<void> {
+  return sendRecord(instance, encodeSignal(signal), 'signal');
+}
+
+export function sendResize(instance: Instance, rows: number, columns: number): Promise<void> {
+  return sendRecord(instance, encodeResize(rows, columns), 'resize');
+}
+
+/** One QMP command and its answer. */
+export async function askMachine(instance: Instance, command: string, args?: Record<string, unknown>): Promise<unknown> {
+  try {
+    const qmp = await withPatience(connectQmp(instance.folder));
+    try {
+      return await withPatience(qmp.execute(command, args));
+    } finally {
+      qmp.close();
+    }
+  } catch (error) {
+    throw fail(instance, 'control', error);
+  }
+}

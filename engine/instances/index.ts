@@ -1,0 +1,24 @@
+/** Instances: machines that outlive the command that started them, without a daemon. The command line and the API are two doors to these functions. */
+export { createInstance } from './create.ts';
+export { type EngineEvent, followEvents, readEvents, recordEvent } from './events.ts';
+export { describePorts, describeUse, inspectInstance } from './inspect.ts';
+export {
+  isInstanceAlive,
+  killInstance,
+  pauseInstance,
+  removeInstance,
+  type RemoveOptions,
+  restartInstance,
+  startInstance,
+  type StartOptions,
+  stopInstance,
+  type StopOptions,
+  type WaitCondition,
+  waitInstance,
+} from './lifecycle.ts';
+export { type LogRequest, readLogs } from './logs.ts';
+export { findInstance, isRunning, listInstances } from './observe.ts';
+export { type OutputPiece, type OutputStream, outputSize, readOutput } from './output.ts';
+export type { HealthCheck, Instance, InstanceConfig, InstanceSpec, InstanceState, RestartPolicy, Status } from './types.ts';
+export { renameInstance } from './store.ts';
+export { sendResize } from './control.ts';

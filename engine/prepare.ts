@@ -1,0 +1,340 @@
+/**
+ * From a run request to a machine that can start: the same for foreground runs and for instances. Owns: the order of preparations, and what they hold until `release`.
+ * Rules: all that can be refused is refused here, before a machine starts; the compiler is loaded only when an image is missing.
+ *
+ * Main path: openProgram or openRoot -> findKernel -> chooseAccelerator -> planNetwork -> encodeBootModule.
+ */
+import { closeSync, openSync, readSync } from 'node:fs';
+import { basename } from 'node:path';
+import {
+  type Accelerator,
+  BootError,
+  type BootModule,
+  chooseAccelerator,
+  encodeBootModule,
+  FEATURE,
+  FLAG,
+  type ImageNote,
+  findQemu,
+  formatBytes,
+  type MachineKind,
+  type MachineSpec,
+  readImageNote,
+} from '../boot/index.ts';
+import { EngineError } from './errors.ts';
+import { findKernel, findRootKernel, type RootProgramKernel } from './images/index.ts';
+import type { NetworkRequest, PlannedPort } from './networks/index.ts';
+import type { Symbolizer } from './log-lines.ts';
+import { openProgram, type ProgramFile } from './program.ts';
+import { findStatePaths, type StatePaths, sweepTemporaries } from './state/index.ts';
+import type { Tracer } from './trace/index.ts';
+import { type MountPlan, type MountRequest, planMounts, type VolumeUser } from './volumes/index.ts';
+
+export interface RunRequest {
+  readonly program: string;
+  /** A directory that becomes the machine's root file system; the program is looked for in it. */
+  readonly rootfs?: string | undefined;
+  readonly args: readonly string[];
+  readonly name?: string | undefined;
+  /** argv[0], when it is not the program's name as given. */
+  readonly entrypoint?: string | undefined;
+  /** NAME=VALUE, or NAME for the value that it has here. */
+  readonly env: readonly string[];
+  readonly workdir?: string | undefined;
+  /** Host directories, volumes and memory that the program finds at paths of its own. */
+  readonly mounts: readonly MountRequest[];
+  readonly hostname?: string | undefined;
+  readonly network: NetworkOptions;
+  readonly user?: BootModule['user'];
+  readonly memory: number;
+  readonly cpus: number;
+  readonly machine: MachineKind;
+  readonly accelerator: Accelerator | 'auto';
+  readonly qemu?: string | undefined;
+  readonly gdb?: string | undefined;
+  readonly tty: boolean;
+  /** False: reads of stdin are at the end at once. */
+  readonly stdin?: boolean | undefined;
+  /** Nothing can be written but in mounts. */
+  readonly readOnly?: boolean | undefined;
+  /** Names and classes of system calls to show; all when empty. */
+  readonly trace?: string | undefined;
+  readonly verbose: boolean;
+  /** Signal number that a SIGTERM to us becomes. */
+  readonly stopSignal?: number | undefined;
+  /** ms after which a machine that was asked to stop is killed; without it, never. */
+  readonly stopTimeout?: number | undefined;
+}
+
+/** As typed; engine/networks reads them. */
+export interface NetworkOptions {
+  readonly network: string | undefined;
+  readonly publish: readonly string[];
+  readonly ip: string | undefined;
+  readonly dns: readonly string[];
+  readonly dnsSearch: readonly string[];
+  readonly dnsOptions: readonly string[];
+  readonly addHosts: readonly string[];
+}
+
+/** This process, as far as a run needs it. */
+export interface RunHost {
+  readonly env: NodeJS.ProcessEnv;
+  /** The folder of the built product (bin/, libos/, lib/). */
+  readonly dist: string;
+}
+
+
+const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+/** Shared directories that fit into a microvm beside its other devices. */
+const MICROVM_SHARES = 4;
+
+/** What differs between a machine with hull beside it and one without. */
+export interface PrepareOptions {
+  say(line: string): void;
+  /** A line for the person who asked. */
+  notice(line: string): void;
+  /** Of the terminal that the program gets. */
+  readonly windowSize: BootModule['windowSize'];
+  /** Nobody is beside the machine: what takes hull's own listeners is refused. */
+  readonly isDetached: boolean;
+  /** Components that the image shall have. */
+  readonly add?: readonly string[];
+  /** In whose name volumes are held, and where single files are shared; this process' when absent. */
+  readonly volumeUser?: VolumeUser | undefined;
+  /** Rejects when the run is aborted meanwhile. */
+  untilAborted<T>(work: Promise<T>): Promise<T>;
+}
+
+export interface PreparedMachine {
+  readonly spec: MachineSpec;
+  readonly tracer: Tracer | undefined;
+  readonly ports: readonly PlannedPort[];
+  loadSymbolizer(): Promise<Symbolizer>;
+  /** Gives the held ports to QEMU, and listens where QEMU cannot: right before it starts. */
+  listen(): Promise<void>;
+  /** After the machine's end, or when it did not start. */
+  release(): Promise<void>;
+}
+
+export async function prepareMachine(request: RunRequest, host: RunHost, options: PrepareOptions): Promise<PreparedMachine> {
+  const network = isNetworkAsked(request.network) ? await readNetworkOptions(request.network) : undefined;
+  const paths = findStatePaths(host.env);
+  const storage = planMounts(paths.volumes, request.mounts, options.volumeUser);
+  try {
+    return await prepareWithMounts(request, host, options, { paths, storage, network });
+  } catch (error) {
+    storage.release();
+    throw error;
+  }
+}
+
+/** What is known and held before the program is looked at. */
+interface Preparation {
+  readonly paths: StatePaths;
+  readonly storage: MountPlan;
+  readonly network: NetworkRequest | undefined;
+}
+
+async function prepareWithMounts(request: RunRequest, host: RunHost, options: PrepareOptions, { paths, storage, network }: Preparation): Promise<PreparedMachine> {
+  // The file is there and can be a program.
+  const root = request.rootfs === undefined ? undefined : await openRoot(request, request.rootfs, host, paths, storage);
+  const file = root === undefined ? openProgram(request.program) : undefined;
+  const qemu = findQemu(request.qemu, host.env);
+
+  // There is an image to boot.
+  const tracer = request.trace === undefined ? undefined : (await import('./trace/index.ts')).createTracer(request.trace);
+  const cache = { folder: paths.kernels, sources: [`${host.dist}/libos/x86_64`, `${host.dist}/lib`] };
+  const add = [
+    ...(options.add ?? []),
+    ...(tracer === undefined ? [] : ['trace']),
+    ...(storage.mounts.length === 0 ? [] : ['mounts']),
+    ...(storage.shares.length === 0 ? [] : ['9p']),
+  ];
+  const image =
+    root !== undefined
+      ? await findRootKernel(cache, root.kernel, add, () => loadLinker(host))
+      : file?.kind === 'image'
+        ? file.path
+        : await findKernel(cache, file as Extract<ProgramFile, { kind: 'executable' }>, add, () => loadLinker(host));
+  const note = file?.kind === 'image' ? file.note : readNoteOf(image);
+  if (tracer !== undefined && (note.features & FEATURE.TRACE) === 0) throw refuseTrace(request.program, note);
+  const needed = (storage.mounts.length === 0 ? 0 : FEATURE.MOUNTS) | (storage.shares.length === 0 ? 0 : FEATURE['9P']);
+  if ((note.features & needed) !== needed) {
+    throw new EngineError('option-invalid', `Cannot mount into "${request.program}": its image was built without mounts, expected one made by hull build --add mounts --add 9p`);
+  }
+  // A microvm has room for eight virtio devices.
+  const machine = storage.shares.length > MICROVM_SHARES ? 'q35' : request.machine;
+  options.say(`image ${image}`);
+
+  // There is an accelerator that runs guests.
+  const choice = await options.untilAborted(chooseAccelerator({ qemu, dist: host.dist, env: host.env }, request.accelerator, paths.accelerators));
+  if (choice.notice !== undefined) options.notice(choice.notice);
+  options.say(`${qemu.path} ${choice.probe.qemuVersion}, ${machine}, ${choice.accelerator}, ${formatBytes(request.memory)}`);
+
+  // Its network and its ports are had.
+  const hostname = request.hostname ?? readEntropy(6).toString('hex');
+  const isAble = (note.features & FEATURE.NETWORK) !== 0;
+  const plan =
+    network === undefined && !isAble
+      ? undefined
+      : await (await import('./networks/index.ts')).planNetwork(network ?? (await readNetworkOptions(request.network)), {
+          isAble,
+          program: request.program,
+          hostname,
+          dist: host.dist,
+          isKvm: choice.accelerator === 'kvm',
+          isDetached: options.isDetached,
+        });
+  for (const line of plan?.chosen ?? []) options.notice(line);
+  const module = encodeBootModule({
+    ...makeModule(request, host, hostname, choice.tscKhz, options.windowSize),
+    trace: tracer?.rules,
+    exec: root?.program,
+    mounts: storage.mounts,
+    interfaces: plan?.interfaces,
+    files: plan?.files,
+  });
+  setImmediate(() => sweepTemporaries(paths.kernels)); // what a killed hull left, while the machine starts
+
+  return {
+    spec: {
+      qemu,
+      dist: host.dist,
+      env: { ...host.env, ...plan?.env },
+      image,
+      note,
+      module,
+      machine,
+      accelerator: choice.accelerator,
+      memory: request.memory,
+      cpus: request.cpus,
+      gdb: request.gdb,
+      disk: root?.image,
+      shares: storage.shares,
+      card: plan?.card,
+      name: `hull run ${request.name ?? request.program}`,
+    },
+    tracer,
+    ports: plan?.ports ?? [],
+    loadSymbolizer: async () => (await import('./toolchain/index.ts')).loadSymbolizer(image, file?.kind === 'executable' ? file.path : undefined),
+    async listen() {
+      await plan?.release();
+      await plan?.listen();
+    },
+    async release() {
+      try {
+        await plan?.close();
+      } finally {
+        storage.release();
+      }
+    },
+  };
+}
+
+function isNetworkAsked(options: NetworkOptions): boolean {
+  return Object.values(options).some((value) => value !== undefined && value.length > 0);
+}
+
+/** The options as they are meant; an error when they cannot be. */
+async function readNetworkOptions(options: NetworkOptions): Promise<NetworkRequest> {
+  const { checkNameOptions, parseNetworkMode, parsePublish } = await import('./networks/index.ts');
+  checkNameOptions(options);
+  return { ...options, mode: options.network === undefined ? undefined : parseNetworkMode(options.network), publish: options.publish.flatMap(parsePublish) };
+}
+
+interface Root {
+  /** The EROFS image. */
+  readonly image: string;
+  /** The program's path in it. */
+  readonly program: string;
+  readonly kernel: RootProgramKernel;
+}
+
+async function openRoot(request: RunRequest, folder: string, host: RunHost, paths: StatePaths, storage: MountPlan): Promise<Root> {
+  const { findInRoot, findRootImage } = await import('./roots/index.ts');
+  const environment = makeEnvironment(request.env, '', request.tty, host.env);
+  const path = environment.find((entry) => entry.startsWith('PATH='));
+  const below = storage.mounts.map(({ target }) => target);
+  const program = findInRoot(folder, request.program, path?.slice(5) ?? DEFAULT_PATH, request.workdir ?? '/', below);
+  const image = findRootImage(paths.roots, folder);
+  const names = environment.map((entry) => entry.split('=', 1)[0] as string).sort();
+  const kernel: RootProgramKernel = {
+    identity: [basename(image), program, ...names, ...below],
+    async findCalls() {
+      if (below.length > 0) return undefined; // what is mounted there may be a program or a library, and may change
+      const { findRootCalls } = await import('./toolchain/index.ts');
+      return findRootCalls({ root: folder, program, environment: names, cache: paths.analysis });
+    },
+  };
+  return { image, program, kernel };
+}
+
+function readNoteOf(image: string): ImageNote {
+  const fd = openSync(image, 'r');
+  try {
+    const note = readImageNote(fd);
+    if (note === undefined) throw new BootError('image-invalid', `Cannot boot "${image}": no image note in it, expected an image made by hull`);
+    return note;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function refuseTrace(program: string, note: ImageNote): EngineError {
+  const isBinary = (note.features & FEATURE.BINARY) !== 0;
+  const [what, expected] = isBinary
+    ? ['its image was built without tracing', 'one made by hull build --add trace']
+    : ['in a linked program system calls are function calls', 'a program that makes system calls: a static executable'];
+  return new EngineError('option-invalid', `Cannot trace "${program}": ${what}, expected ${expected}`);
+}
+
+async function loadLinker(host: RunHost) {
+  const { createImageLinker } = await import('./toolchain/index.ts');
+  return createImageLinker(`${host.dist}/libos/x86_64`);
+}
+
+/** The environment as Docker makes it: defaults, then what was asked for; a bare NAME takes its value from here, or is left out. */
+export function makeEnvironment(asked: readonly string[], hostname: string, tty: boolean, env: NodeJS.ProcessEnv): string[] {
+  const values = new Map<string, string>([
+    ['PATH', DEFAULT_PATH],
+    ['HOSTNAME', hostname],
+    ['HOME', '/root'],
+  ]);
+  if (tty) values.set('TERM', 'xterm');
+  for (const entry of asked) {
+    const at = entry.indexOf('=');
+    const name = at < 0 ? entry : entry.slice(0, at);
+    const value = at < 0 ? env[name] : entry.slice(at + 1);
+    if (value === undefined) values.delete(name);
+    else values.set(name, value);
+  }
+  return [...values].map(([name, value]) => `${name}=${value}`);
+}
+
+function readEntropy(size: number): Buffer {
+  const fd = openSync('/dev/urandom', 'r');
+  try {
+    const bytes = Buffer.alloc(size);
+    for (let done = 0; done < size; ) done += readSync(fd, bytes, done, size - done, null);
+    return bytes;
+  } finally {
+    closeSync(fd);
+  }
+}
+
+function makeModule(request: RunRequest, host: RunHost, hostname: string, tscKhz: number | undefined, windowSize: BootModule['windowSize']): BootModule {
+  return {
+    flags: FLAG.FRAMED | FLAG.DEBUG_EXIT | (request.stdin === false ? 0 : FLAG.STDIN) | (request.tty ? FLAG.TTY : 0) | (request.gdb === undefined ? 0 : FLAG.FIXED),
+    argv: [request.entrypoint ?? request.program, ...request.args],
+    env: makeEnvironment(request.env, hostname, request.tty, host.env),
+    cwd: request.workdir,
+    hostname,
+    entropy: readEntropy(32),
+    realtime: BigInt(Date.now()) * 1_000_000n,
+    tscKhz,
+    user: request.user,
+    windowSize,
+  };
+}
+

@@ -1,0 +1,147 @@
+/** Instances: machines that outlive their command. The verbs as docker's, ends that nobody saw, commands that are killed. Runs the built dist/hull; each guest ends with the test. */
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { execa } from 'execa';
+import t from 'tap';
+import { findCheckout } from '../boot/guest/build.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'hull-instances-'));
+const hull = join(findCheckout(), 'dist/hull');
+const root = join(folder, 'root');
+const env: NodeJS.ProcessEnv = { ...process.env, NODE_EXTRA_CA_CERTS: '', NODE_OPTIONS: '', HULL_ROOT: root };
+const call = (...args: string[]) => execa(hull, args, { env, extendEnv: false, reject: false, input: '', timeout: 120_000 });
+const ok = async (...args: string[]): Promise<string> => {
+  const { exitCode, stdout, stderr } = await call(...args);
+  if (exitCode !== 0) throw new Error(`hull ${args.join(' ')} ended with ${exitCode}: ${stderr}`);
+  return stdout;
+};
+/** Processes that work in a folder of an instance. */
+const findMachines = () =>
+  readdirSync('/proc').filter((pid) => {
+    try {
+      return execFileSync('readlink', [`/proc/${pid}/cwd`], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'ignore'] }).startsWith(root);
+    } catch {
+      return false;
+    }
+  });
+const inspect = async (name: string) => JSON.parse(await ok('inspect', '--type', 'container', name))[0];
+
+t.teardown(async () => {
+  await call('rm', '-f', ...(await call('ps', '-aq')).stdout.split('\n').filter((id) => id !== ''));
+  rmSync(folder, { recursive: true });
+});
+
+const program = join(folder, 'talk');
+writeFileSync(
+  `${program}.c`,
+  `#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+int main(int count, char **args) {
+    const char *what = count > 1 ? args[1] : "";
+    printf("out 1\\n"); fflush(stdout);
+    fprintf(stderr, "err 1\\n");
+    printf("out 2\\nlast"); fflush(stdout);
+    if (getenv("SAY")) fprintf(stderr, "SAY=%s\\n", getenv("SAY"));
+    if (!strcmp(what, "stay")) for (;;) pause();
+    return count > 2 ? atoi(args[2]) : 0;
+}
+`,
+);
+execFileSync('musl-gcc', ['-static', '-O1', '-o', program, `${program}.c`]);
+
+t.test('a run from its beginning to its removal', async (t) => {
+  const id = await ok('run', '-d', '--name', 'first', '--label', 'a=b', '-e', 'SAY=hi', program, 'end', '7');
+  t.match(id, /^[0-9a-f]{64}$/);
+  t.equal(await ok('wait', 'first'), '7');
+  const { stdout, stderr } = await call('logs', id.slice(0, 12));
+  t.equal(stdout, 'out 1\nout 2\nlast');
+  t.equal(stderr, 'err 1\nSAY=hi');
+  t.match((await call('logs', '-t', 'first')).stdout, /^20\d\d-\d\d-\d\dT[\d:]+\.\d{9}Z out 1\n/);
+  t.equal(await ok('logs', '-n', '1', 'first'), 'last');
+  t.equal(await ok('logs', '--since', '1h', '--tail', '0', 'first'), '');
+  t.equal(await ok('logs', '--until', '1h', 'first'), '');
+  const state = (await inspect('first')).State;
+  t.match(state, { Status: 'exited', Running: false, ExitCode: 7, Error: '', Pid: 0 });
+  t.equal(await ok('ps', '-q'), '');
+  t.equal(await ok('ps', '-a', '--format', '{{.Names}} {{.Label "a"}} {{.State}}'), 'first b exited');
+  t.match(await ok('ps', '-a', '-f', 'exited=7'), /^CONTAINER ID +IMAGE +COMMAND +CREATED +STATUS +PORTS +NAMES\n[0-9a-f]{12} .*Exited \(7\).*first$/);
+  t.equal(await ok('ps', '-aq', '-f', 'label=a=c'), '');
+  t.equal(await ok('inspect', '-f', '{{.State.ExitCode}} {{json .Config.Labels}} {{range .Args}}[{{.}}]{{end}}', 'first'), '7 {"a":"b"} [end][7]');
+  for (const name of readdirSync(join(root, 'instances', id))) {
+    const { mode } = statSync(join(root, 'instances', id, name));
+    t.equal(mode & 0o077, 0, `${name} is its owner's alone`);
+  }
+  t.equal(await ok('start', 'first'), 'first');
+  t.equal(await ok('wait', 'first'), '7');
+  t.equal(await ok('logs', 'first'), 'out 1\nout 2\nlastout 1\nout 2\nlast', 'logs outlive a start');
+  t.equal(await ok('rm', 'first'), 'first');
+  t.notOk(existsSync(join(root, 'instances', id)));
+  for (const args of [['logs', 'first'], ['rm', id], ['wait', 'first'], ['start', 'first'], ['stop', 'first']]) {
+    const { exitCode, stderr } = await call(...args);
+    t.equal(exitCode, 1, args.join(' '));
+    t.match(stderr, /^hull: No such container: /);
+  }
+  t.equal((await call('rm', '-f', 'first')).exitCode, 0);
+});
+
+t.test('states and what they allow', async (t) => {
+  const id = await ok('create', '--name', 'second', program, 'stay');
+  t.match((await inspect('second')).State, { Status: 'created', Running: false });
+  t.match((await call('kill', 'second')).stderr, /cannot kill container: second: container [0-9a-f]{64} is not running/);
+  t.equal(await ok('start', 'second'), 'second');
+  t.equal(await ok('start', id), id, 'a start of what runs is no error');
+  const { Pid } = (await inspect('second')).State;
+  t.strictSame(findMachines(), [String(Pid)], 'nothing but QEMU is left');
+  t.match((await call('rm', 'second')).stderr, /cannot remove container "second": container is running: stop the container before removing or force remove/);
+  t.equal((await call('run', '-d', '--name', 'second', program)).exitCode, 1, 'the name is taken');
+  t.match((await call('create', '--name', 'second', program)).stderr, new RegExp(`Conflict. The container name "/second" is already in use by container "${id}"`));
+  t.equal(await ok('pause', 'second'), 'second');
+  t.match(await ok('ps', '--format', '{{.State}} {{.Status}}'), /^paused Up .*\(Paused\)$/);
+  t.match((await call('pause', 'second')).stderr, /is already paused/);
+  t.match((await call('start', 'second')).stderr, /cannot start a paused container, try unpause instead/);
+  t.equal(await ok('unpause', 'second'), 'second');
+  t.match((await call('unpause', 'second')).stderr, /is not paused/);
+  t.equal(await ok('stop', 'second'), 'second');
+  t.equal(await ok('stop', 'second'), 'second', 'a stop of what does not run is no error');
+  t.equal((await inspect('second')).State.ExitCode, 143);
+  t.equal(await ok('restart', 'second'), 'second');
+  const waiting = call('wait', 'second');
+  t.equal(await ok('kill', 'second'), 'second');
+  t.equal((await waiting).stdout, '137');
+  t.strictSame(findMachines(), []);
+  t.equal(await ok('rm', '-v', 'second'), 'second');
+});
+
+t.test('a machine that is killed, and a command that is', async (t) => {
+  await ok('run', '-d', '--name', 'third', program, 'stay');
+  process.kill((await inspect('third')).State.Pid, 'SIGKILL');
+  t.equal(await ok('wait', 'third'), '137');
+  t.match((await inspect('third')).State, { Status: 'exited', ExitCode: 137, Error: /QEMU/ });
+  const names = new Set<string>();
+  for (let i = 0; i < 30; i++) {
+    const name = `killed${i}`;
+    names.add(name);
+    const child = execa(hull, ['run', '-d', '--name', name, program, 'stay'], { env, extendEnv: false, reject: false });
+    setTimeout(() => child.kill('SIGKILL'), 20 + i * 12);
+    await child;
+    const { exitCode, stderr } = await call('ps', '-a', '--format', '{{.Names}} {{.State}}');
+    t.equal(exitCode, 0, stderr);
+  }
+  const known = await ok('ps', '-a', '--format', '{{.Names}} {{.State}} {{.ID}}');
+  const running = known.split('\n').filter((line) => line.includes(' running ')).length;
+  t.equal(findMachines().length, running, `each machine is an instance's: ${known}`);
+  await call('rm', '-f', ...(await ok('ps', '-aq')).split('\n').filter((id) => id !== ''));
+  t.strictSame(findMachines(), []);
+  await ok('run', '-d', '--rm', '--name', 'killed0', program, 'end');
+  for (let i = 0; i < 600 && (await ok('ps', '-aq')) !== ''; i++) await new Promise((resolve) => setTimeout(resolve, 100));
+  t.equal(await ok('ps', '-aq'), '', '--rm');
+  t.strictSame(readdirSync(join(root, 'instances')).sort(), ['.lock', '.names'], 'nothing is left');
+  t.strictSame(readdirSync(join(root, 'instances/.names')), []);
+  t.strictSame(readdirSync(join(root, 'instances/.lock')), []);
+  const actions = readFileSync(join(root, 'events.jsonl'), 'utf8').trim().split('\n').map((line) => JSON.parse(line).Action);
+  for (const action of ['create', 'start', 'die', 'kill', 'stop', 'pause', 'unpause', 'restart', 'destroy']) t.ok(actions.includes(action), action);
+});
