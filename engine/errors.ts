@@ -48,6 +48,7 @@ const EXIT_CODES: Record<string, Record<string, number>> = {
   LinkError: { '*': EXIT.COMPILE },
   TreeError: { '*': EXIT.ENGINE },
   ErofsError: { '*': EXIT.ENGINE },
+  Ext4Error: { '*': EXIT.ENGINE },
   BootError: { 'image-invalid': EXIT.NOT_RUNNABLE, 'qemu-killed': EXIT.SIGNAL + 9, '*': EXIT.ENGINE },
 };
 

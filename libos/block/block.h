@@ -14,6 +14,7 @@
 #define BLOCK_READ_MOST 64 /* pages in one read */
 #define BLOCK_PIECES_MOST 64
 
+struct superblock;
 struct block_piece { void *data; uint32_t size; }; /* physically contiguous; a multiple of 512 bytes */
 
 struct block_device {
@@ -27,6 +28,7 @@ struct block_device {
     uint64_t sectors;           /* of 512 bytes */
     bool read_only;             /* transfer reads only */
     char name[21];              /* the one that the VMM gave it (serial), or empty */
+    struct superblock *super;   /* who mounted it for all, NULL: nobody */
     void *data;                 /* the driver's */
     /* The cache's. */
     uint32_t **leaves;          /* by page / BLOCK_LEAF: page numbers; 0: not here, 1: being read */

@@ -124,7 +124,7 @@ static void ready(struct virtio_device *device) {
     device->interrupt = interrupt;
     disk->polled = true; /* its name is asked for before interrupts are on */
     virtqueue_interrupts(&disk->queue, false);
-    if (!disk->block.read_only) ask(disk, REQUEST_NAME, 0, buffers, 1, true); /* a device without one says so: it has none then */
+    ask(disk, REQUEST_NAME, 0, buffers, 1, true); /* a device without one says so, or gives an empty one */
     disk->polled = device->transport->interrupt_enable(device) != 0;
     if (!disk->polled) virtqueue_interrupts(&disk->queue, true);
     if (block_attach(&disk->block)) log_line("virtio-blk: no memory for a disk of %u MiB", (unsigned)(disk->block.pages >> 8));
