@@ -47,7 +47,7 @@ export const RUN_OPTIONS: readonly OptionSpec[] = [
   { name: 'dns', value: 'list', many: true, summary: 'Name servers in /etc/resolv.conf (default: those of this host)' },
   { name: 'dns-option', value: 'list', many: true, summary: 'Options in /etc/resolv.conf' },
   { name: 'dns-search', value: 'list', many: true, summary: 'Domains to look names up in (default: those of this host)' },
-  { name: 'entrypoint', value: 'string', summary: 'Name under which the program runs: its argv[0]' },
+  { name: 'entrypoint', value: 'string', summary: "In place of the image's entrypoint; for a PROGRAM its argv[0]" },
   { name: 'env', short: 'e', value: 'list', many: true, summary: 'Set environment variables (NAME=VALUE, or NAME to pass it on)' },
   { name: 'env-file', value: 'list', many: true, complete: 'file', summary: 'Read in a file of environment variables' },
   { name: 'expose', value: 'list', many: true, summary: 'Ports of the machine that are shown without being published' },
@@ -80,7 +80,7 @@ export const RUN_OPTIONS: readonly OptionSpec[] = [
   { name: 'tmpfs', value: 'path[:options]', many: true, summary: 'Memory as a directory: /run:size=16m,mode=0755' },
   { name: 'trace', optional: 'set', summary: 'Show system calls on STDERR: --trace=openat,read or a class: file, desc, memory, process, signal, network' },
   { name: 'tty', short: 't', summary: 'Give the program this terminal' },
-  { name: 'user', short: 'u', value: 'uid[:gid]', summary: 'User and group of the program, in numbers' },
+  { name: 'user', short: 'u', value: 'uid[:gid]', summary: 'User and group of the program; names are those of the image' },
   { name: 'verbose', summary: 'Say what is done, and show what the machine says outside of its channel' },
   { name: 'volume', short: 'v', value: '[source:]target[:ro]', many: true, complete: 'file', summary: 'Host directory (a path) or volume (a name) at a path of the machine' },
   { name: 'workdir', short: 'w', value: 'string', summary: 'Working directory of the program (default /)' },
@@ -89,10 +89,11 @@ export const RUN_OPTIONS: readonly OptionSpec[] = [
 export const COMMANDS: readonly CommandSpec[] = [
   {
     name: 'run',
-    usage: 'hull run [OPTIONS] PROGRAM [ARG...]',
+    usage: 'hull run [OPTIONS] IMAGE|PROGRAM [ARG...]',
     summary: 'Run a program as a unikernel',
     notes: [
-      'PROGRAM is a static x86-64 Linux executable, or an image made by hull cc or hull build; with --rootfs, any x86-64 Linux program or script in that directory.',
+      'IMAGE is the name, digest or ID of an image; its config says what is run, and a kernel for that is linked on first use.',
+      'PROGRAM is a path, or the name of a file that is there: a static x86-64 Linux executable, or an image made by hull cc or hull build; with --rootfs, any x86-64 Linux program or script in that directory.',
       'STDIN is always connected, as for any program in a pipe; docker run needs -i for that.',
       'Exit status: that of the program, 128 + n when signal n ended it; 125 when hull failed, 126 when PROGRAM cannot be run, 127 when it is not there.',
     ],

@@ -2,7 +2,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { createInstance, type InstanceSpec, removeInstance, startInstance } from '../engine/instances/index.ts';
-import { EngineError, openProgram, type RunRequest } from '../engine/index.ts';
+import { applyImage, EngineError, openProgram, type RunRequest } from '../engine/index.ts';
 import type { CommandContext } from './commands.ts';
 import { UsageError } from './errors.ts';
 import { type ParsedOptions, readValue } from './options.ts';
@@ -51,12 +51,13 @@ function readHealth(parsed: ParsedOptions, command: string): InstanceSpec['healt
   return isAsked ? { test: test === undefined ? [] : ['CMD-SHELL', test], ...values } : undefined;
 }
 
-export function makeInstanceSpec(parsed: ParsedOptions, command: string, env: NodeJS.ProcessEnv): InstanceSpec {
-  const typed = readRunRequest(parsed, command);
+export async function makeInstanceSpec(parsed: ParsedOptions, command: string, env: NodeJS.ProcessEnv): Promise<InstanceSpec> {
+  const typed = await applyImage(readRunRequest(parsed, command), { env });
   const readAll = (name: string) => parsed.values.get(name) ?? [];
-  const program = typed.rootfs === undefined ? resolve(typed.program) : typed.program;
-  if (typed.rootfs === undefined) openProgram(typed.program); // its errors now, not at the start
-  else if (!existsSync(typed.rootfs)) throw new EngineError('option-invalid', `Cannot use "${typed.rootfs}" as a root file system: no such directory, expected one`);
+  const { image } = typed;
+  const program = typed.rootfs === undefined && image === undefined ? resolve(typed.program) : typed.program;
+  if (typed.rootfs === undefined && image === undefined) openProgram(typed.program); // its errors now, not at the start
+  else if (typed.rootfs !== undefined && !existsSync(typed.rootfs)) throw new EngineError('option-invalid', `Cannot use "${typed.rootfs}" as a root file system: no such directory, expected one`);
   const openStdin = parsed.switches.get('interactive') === true;
   const request: RunRequest = {
     ...typed,
@@ -75,15 +76,15 @@ export function makeInstanceSpec(parsed: ParsedOptions, command: string, env: No
   return {
     name: readValue(parsed, 'name'),
     request,
-    image: typed.program,
+    image: image?.name ?? typed.program,
     openStdin,
-    labels: parseLabels([...readAll('label-file').flatMap((path) => readLines(path, 'label')), ...readAll('label')]),
+    labels: { ...image?.labels, ...parseLabels([...readAll('label-file').flatMap((path) => readLines(path, 'label')), ...readAll('label')]) },
     stopSignal: typed.stopSignal,
     stopTimeout: typed.stopTimeout === undefined ? undefined : typed.stopTimeout / 1000,
     restart,
     health: readHealth(parsed, command),
     autoRemove,
-    exposed: readAll('expose').map((text) => (text.includes('/') ? text : `${text}/tcp`)),
+    exposed: [...new Set([...(image?.ports ?? []), ...readAll('expose')].map((text) => (text.includes('/') ? text : `${text}/tcp`)))],
   };
 }
 
@@ -98,7 +99,7 @@ async function createFrom(parsed: ParsedOptions, command: string, context: Comma
   if (cidfile !== undefined && existsSync(cidfile)) {
     throw new EngineError('option-invalid', `container ID file found, make sure the other container isn't running or delete ${cidfile}`);
   }
-  const { id } = await createInstance(makeInstanceSpec(parsed, command, context.env), context);
+  const { id } = await createInstance(await makeInstanceSpec(parsed, command, context.env), context);
   if (cidfile !== undefined) {
     try {
       writeFileSync(cidfile, id, { flag: 'wx' });

@@ -1,6 +1,6 @@
 /** `hull run`: options -> a run request. Owns: defaults and the reading of environment files. */
 import { readFileSync } from 'node:fs';
-import { type Accelerator, describeSystemError, EngineError, type MachineKind, parseMountOption, parseTmpfsOption, parseVolumeOption, type RunRequest, runProgram } from '../engine/index.ts';
+import { type Accelerator, describeSystemError, EngineError, isProgramPath, type MachineKind, parseMountOption, parseTmpfsOption, parseVolumeOption, type RunRequest, runProgram } from '../engine/index.ts';
 import type { CommandContext } from './commands.ts';
 import { type ParsedOptions, readValue } from './options.ts';
 import { parseCount, parseMemory, parseSignal, parseUser } from './quantities.ts';
@@ -49,6 +49,7 @@ export function readRunRequest(parsed: ParsedOptions, command: string): RunReque
   const stopTimeout = readValue(parsed, 'stop-timeout');
   const user = readValue(parsed, 'user');
   const workdir = readValue(parsed, 'workdir');
+  const isImage = readValue(parsed, 'rootfs') === undefined && !isProgramPath(parsed.args[0] as string);
   const hostname = readValue(parsed, 'hostname');
   const readAll = (name: string) => parsed.values.get(name) ?? [];
   const env = [...readAll('env-file').flatMap((path) => readLines(path, 'environment')), ...readAll('env')];
@@ -67,7 +68,7 @@ export function readRunRequest(parsed: ParsedOptions, command: string): RunReque
       args: parsed.args.slice(1),
       entrypoint: readValue(parsed, 'entrypoint'),
       env,
-      workdir: workdir ?? '/',
+      workdir,
       mounts: [
         ...(parsed.values.get('volume') ?? []).map(parseVolumeOption),
         ...(parsed.values.get('mount') ?? []).map(parseMountOption),
@@ -84,7 +85,9 @@ export function readRunRequest(parsed: ParsedOptions, command: string): RunReque
         dnsOptions: readAll('dns-option'),
         addHosts: readAll('add-host'),
       },
-      user: user === undefined ? undefined : parseUser(user, command),
+      // Only an image has names of users.
+      user: user === undefined || isImage ? undefined : parseUser(user, command),
+      userName: user,
       memory: memory === undefined ? DEFAULT_MEMORY : parseMemory(memory, command),
       cpus: 1,
       machine: (readValue(parsed, 'machine') ?? 'microvm') as MachineKind,

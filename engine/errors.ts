@@ -6,7 +6,8 @@
 export type EngineErrorCode =
   | 'program-missing' // there is no such program
   | 'program-invalid' // the program cannot be read or run
-  | 'image-invalid' // the image is for another version of hull
+  | 'image-invalid' // the image is for another version of hull, or cannot be run here
+  | 'image-missing' // the store has no such image
   | 'option-invalid' // an option cannot be met here
   | 'volume-missing' // there is no such volume
   | 'volume-busy' // a machine uses the volume

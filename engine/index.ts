@@ -1,9 +1,11 @@
 /** engine: what the command line and other doors ask for. */
+export { applyImage } from './apply-image.ts';
 export { describeError, describeSystemError, EngineError, type EngineErrorCode, EXIT, exitCodeOf } from './errors.ts';
 export type { RunHost, RunRequest } from './prepare.ts';
 export { openProgram } from './program.ts';
 export { runProgram } from './run.ts';
 export type { StatePaths } from './state/index.ts';
+export { isProgramPath } from './program.ts';
 export { findStatePaths } from './state/index.ts';
 export { createVolume, findVolume, listVolumes, type MountRequest, parseMountOption, parseTmpfsOption, parseVolumeOption, pruneVolumes, removeVolume, type Volume, VOLUME_NAME } from './volumes/index.ts';
 export type { Finding } from './doctor/index.ts';

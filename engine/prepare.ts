@@ -30,10 +30,26 @@ import { findStatePaths, type StatePaths, sweepTemporaries } from './state/index
 import type { Tracer } from './trace/index.ts';
 import { type MountPlan, type MountRequest, planMounts, type VolumeUser } from './volumes/index.ts';
 
+/** What a request keeps of its image. */
+export interface RequestImage {
+  readonly id: string;
+  /** As it was asked for. */
+  readonly name: string;
+  /** The EROFS image of its files; made again when the cache has it no more. */
+  readonly disk: string;
+  readonly labels: Readonly<Record<string, string>>;
+  /** "80/tcp". */
+  readonly ports: readonly string[];
+  /** Paths at which Docker makes anonymous volumes. */
+  readonly volumes: readonly string[];
+}
+
 export interface RunRequest {
   readonly program: string;
   /** A directory that becomes the machine's root file system; the program is looked for in it. */
   readonly rootfs?: string | undefined;
+  /** The image that is the machine's root file system; the program is looked for in it. See apply-image.ts. */
+  readonly image?: RequestImage | undefined;
   readonly args: readonly string[];
   readonly name?: string | undefined;
   /** argv[0], when it is not the program's name as given. */
@@ -46,6 +62,8 @@ export interface RunRequest {
   readonly hostname?: string | undefined;
   readonly network: NetworkOptions;
   readonly user?: BootModule['user'];
+  /** The same as typed; an image's own files say what names mean. */
+  readonly userName?: string | undefined;
   readonly memory: number;
   readonly cpus: number;
   readonly machine: MachineKind;
@@ -138,7 +156,12 @@ interface Preparation {
 
 async function prepareWithMounts(request: RunRequest, host: RunHost, options: PrepareOptions, { paths, storage, network }: Preparation): Promise<PreparedMachine> {
   // The file is there and can be a program.
-  const root = request.rootfs === undefined ? undefined : await openRoot(request, request.rootfs, host, paths, storage);
+  const root =
+    request.image !== undefined
+      ? await openImage(request, request.image, host, paths, storage)
+      : request.rootfs === undefined
+        ? undefined
+        : await openRoot(request, request.rootfs, host, paths, storage);
   const file = root === undefined ? openProgram(request.program) : undefined;
   const qemu = findQemu(request.qemu, host.env);
 
@@ -253,6 +276,15 @@ interface Root {
   readonly kernel: RootProgramKernel;
 }
 
+async function openImage(request: RunRequest, image: NonNullable<RunRequest['image']>, host: RunHost, paths: StatePaths, storage: MountPlan): Promise<Root> {
+  const { findImageDisk, openImageProgram } = await import('./oci/index.ts');
+  const disk = await findImageDisk(image, paths, host.env);
+  const environment = makeEnvironment(request.env, '', request.tty, host.env);
+  const mounted = storage.mounts.map(({ target }) => target);
+  const { program, kernel } = openImageProgram({ disk, name: image.name, program: request.program, environment, workdir: request.workdir ?? '/', mounted, cache: paths.analysis });
+  return { image: disk, program, kernel };
+}
+
 async function openRoot(request: RunRequest, folder: string, host: RunHost, paths: StatePaths, storage: MountPlan): Promise<Root> {
   const { findInRoot, findRootImage } = await import('./roots/index.ts');
   const environment = makeEnvironment(request.env, '', request.tty, host.env);
@@ -330,7 +362,7 @@ function makeModule(request: RunRequest, host: RunHost, hostname: string, tscKhz
     flags: FLAG.FRAMED | FLAG.DEBUG_EXIT | (request.stdin === false ? 0 : FLAG.STDIN) | (request.tty ? FLAG.TTY : 0) | (request.gdb === undefined ? 0 : FLAG.FIXED),
     argv: [request.entrypoint ?? request.program, ...request.args],
     env: makeEnvironment(request.env, hostname, request.tty, host.env),
-    cwd: request.workdir,
+    cwd: request.workdir ?? '/',
     hostname,
     entropy: readEntropy(32),
     realtime: BigInt(Date.now()) * 1_000_000n,

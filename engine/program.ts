@@ -3,7 +3,7 @@
  * Rules: opens the file once and judges that open file; reads only its first bytes. Formats: gABI "ELF Header"; e_machine numbers
  * from the ELF registry.
  */
-import { closeSync, fstatSync, openSync, readSync, type BigIntStats } from 'node:fs';
+import { closeSync, existsSync, fstatSync, openSync, readSync, statSync, type BigIntStats } from 'node:fs';
 import { resolve } from 'node:path';
 import { type ImageNote, isSupportedNote, readImageNote } from '../boot/index.ts';
 import { describeSystemError, EngineError } from './errors.ts';
@@ -34,6 +34,12 @@ function findHeaderFault(head: Buffer, isExecutable: boolean): string | undefine
   if (type === 4) return 'a core dump';
   if (type !== 2 && type !== 3) return `an ELF file of type ${type}`;
   return isExecutable ? undefined : 'not executable (permission denied)';
+}
+
+/** Whether a name means a program's file, and not an image: it looks like a path, or there is a file of that name. */
+export function isProgramPath(name: string): boolean {
+  if (/^\.{0,2}\//.test(name) || (name.includes('/') && existsSync(name))) return true;
+  return statSync(name, { throwIfNoEntry: false })?.isFile() === true;
 }
 
 export function openProgram(name: string): ProgramFile {

@@ -16,6 +16,7 @@ import {
   readTerminalSize,
   startMachine,
 } from '../boot/index.ts';
+import { applyImage } from './apply-image.ts';
 import { EngineError, EXIT } from './errors.ts';
 import { catchInterrupts, type Interrupts } from './interrupts.ts';
 import { createLogLines, type LogLines } from './log-lines.ts';
@@ -32,7 +33,9 @@ const LEAVE_MS = 2000;
 export async function runProgram(request: RunRequest, host: RunHost): Promise<number> {
   const interrupts = catchInterrupts();
   try {
-    return await runWith(request, host, interrupts);
+    const applied = await Promise.race([applyImage(request, host), interrupts.aborted]);
+    if (interrupts.abortedBy !== undefined) return EXIT.SIGNAL + interrupts.abortedBy;
+    return await runWith(applied as RunRequest, host, interrupts);
   } finally {
     interrupts.detach();
   }

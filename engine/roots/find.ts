@@ -8,8 +8,10 @@ import { EngineError } from '../errors.ts';
 
 const MOST_LINKS = 40;
 
+export type FoundKind = 'file' | 'executable' | 'directory' | undefined;
+
 /** What is at `path` in `root`, with links followed as the guest would. */
-function look(root: string, path: string): 'file' | 'executable' | 'directory' | undefined {
+function look(root: string, path: string): FoundKind {
   const rest = path.split('/').filter((part) => part !== '');
   const at: string[] = [];
   for (let links = 0; rest.length > 0; ) {
@@ -41,14 +43,19 @@ export function findInRoot(root: string, name: string, search: string, workdir: 
   if (!statSync(root, { throwIfNoEntry: false })?.isDirectory()) {
     throw new EngineError('option-invalid', `Cannot use "${root}" as a root file system: no such directory, expected one`);
   }
+  return findProgram((path) => look(root, path), root, name, search, workdir, mounted);
+}
+
+/** The same in any root; `at`: what is there at a path, `root`: how messages call it. */
+export function findProgram(at: (path: string) => FoundKind, root: string, name: string, search: string, workdir: string, mounted: readonly string[] = []): string {
   if (name.includes('/')) {
     const path = name.startsWith('/') ? name : join(workdir, name);
-    if (look(root, path) !== undefined || mounted.some((target) => path === target || path.startsWith(`${target}/`))) return path;
+    if (at(path) !== undefined || mounted.some((target) => path === target || path.startsWith(`${target}/`))) return path;
   } else {
     for (const folder of search.split(':')) {
       const path = join(workdir, folder === '' ? '.' : folder, name);
       const absolute = folder.startsWith('/') ? `${folder.replace(/\/+$/, '')}/${name}` : path;
-      if (look(root, absolute) === 'executable') return absolute;
+      if (at(absolute) === 'executable') return absolute;
     }
   }
   const where = name.includes('/') ? `"${root}"` : `"${root}", in PATH (${search})`;

@@ -12,6 +12,10 @@ export interface StatePaths {
   readonly kernels: string;
   readonly roots: string;
   readonly volumes: string;
+  /** The OCI image layout of images/store. */
+  readonly images: string;
+  /** Root file systems of images. */
+  readonly chains: string;
   readonly instances: string;
   /** What happened to instances, a line each. */
   readonly events: string;
@@ -28,5 +32,5 @@ export function findStatePaths(env: NodeJS.ProcessEnv): StatePaths {
   const home = () => (env['HOME'] !== undefined && env['HOME'] !== '' ? env['HOME'] : homedir());
   const root = chosen !== undefined && chosen !== '' ? resolve(chosen) : join(pickFolder(env['XDG_DATA_HOME'], () => join(home(), '.local/share')), 'hull');
   const cache = chosen !== undefined && chosen !== '' ? join(root, 'cache') : join(pickFolder(env['XDG_CACHE_HOME'], () => join(home(), '.cache')), 'hull');
-  return { root, cache, accelerators: join(cache, 'accel.json'), kernels: join(cache, 'kernels'), roots: join(cache, 'roots'), volumes: join(root, 'volumes'), instances: join(root, 'instances'), events: join(root, 'events.jsonl'), analysis: join(cache, 'analysis') };
+  return { root, cache, accelerators: join(cache, 'accel.json'), kernels: join(cache, 'kernels'), roots: join(cache, 'roots'), volumes: join(root, 'volumes'), images: join(root, 'images'), chains: join(cache, 'chains'), instances: join(root, 'instances'), events: join(root, 'events.jsonl'), analysis: join(cache, 'analysis') };
 }

@@ -103,7 +103,8 @@ function evictOld(folder: string): void {
 }
 
 export interface RootProgram {
-  readonly root: string;
+  /** A directory, or what reads a root file system that is none. */
+  readonly root: string | RootFiles;
   /** Its path in the root. */
   readonly program: string;
   /** Names of the variables that it starts with. */
@@ -125,5 +126,5 @@ export function analyzeRootProgram({ root, program, environment, cache }: RootPr
     summarizeGroup: (files) =>
       keep<ObjectSummary>(['group', ...files.map(({ bytes }) => bytes)], () => mergeSummaries(files.map(({ bytes, path }) => summarizeObject(bytes, path, true)))),
   };
-  return analyzeClosure({ program, files: openRootFiles(root), summarizer, environment, isComplete });
+  return analyzeClosure({ program, files: typeof root === 'string' ? openRootFiles(root) : root, summarizer, environment, isComplete });
 }

@@ -40,11 +40,14 @@ export interface InodeFields {
   readonly mtimeNs: bigint;
   /** First block of the content, or an encoded device number. */
   readonly place: number;
+  /** Bytes of extended attributes behind the inode. */
+  readonly xattrBytes: number;
 }
 
 export function writeInode(out: Buffer, at: number, inode: InodeFields): void {
   const mode = (TYPE_BITS[inode.kind] << 12) | inode.mode;
   out.writeUInt16LE((inode.isExtended ? 1 : 0) | (inode.layout << 1), at);
+  out.writeUInt16LE(inode.xattrBytes === 0 ? 0 : 1 + (inode.xattrBytes - XATTR_HEAD) / 4, at + 2);
   out.writeUInt16LE(mode, at + 4);
   out.writeUInt32LE(inode.place, at + 16);
   out.writeUInt32LE(inode.number, at + 20);
@@ -62,6 +65,34 @@ export function writeInode(out: Buffer, at: number, inode: InodeFields): void {
   out.writeBigInt64LE(seconds, at + 32);
   out.writeUInt32LE(Number(inode.mtimeNs - seconds * NS), at + 40);
   out.writeUInt32LE(inode.links, at + 44);
+}
+
+export const XATTR_HEAD = 12;
+/** Prefixes that an entry names by number ("erofs_xattr_entry", e_name_index). */
+const XATTR_PREFIXES: readonly (readonly [prefix: string, index: number])[] = [
+  ['user.', 1],
+  ['system.posix_acl_access', 2],
+  ['system.posix_acl_default', 3],
+  ['trusted.', 4],
+  ['security.', 6],
+];
+
+/** What follows an inode that has extended attributes: a head, then each one with its name and value, in steps of 4 bytes. Empty: none that EROFS can hold. */
+export function encodeXattrs(xattrs: ReadonlyMap<string, Buffer> | undefined): Buffer {
+  const parts: Buffer[] = [];
+  for (const [full, value] of [...(xattrs ?? [])].sort(([a], [b]) => (a < b ? -1 : 1))) {
+    const [prefix, index] = XATTR_PREFIXES.find(([start]) => full.startsWith(start)) ?? [];
+    if (prefix === undefined || index === undefined) continue;
+    const name = Buffer.from(full.slice(prefix.length));
+    const entry = Buffer.alloc((4 + name.length + value.length + 3) & ~3);
+    entry.writeUInt8(name.length, 0);
+    entry.writeUInt8(index, 1);
+    entry.writeUInt16LE(value.length, 2);
+    entry.set(name, 4);
+    entry.set(value, 4 + name.length);
+    parts.push(entry);
+  }
+  return parts.length === 0 ? Buffer.alloc(0) : Buffer.concat([Buffer.alloc(XATTR_HEAD), ...parts]);
 }
 
 const NS = 1_000_000_000n;

@@ -3,11 +3,13 @@
  * each other, so that a path walk reads few blocks; content behind all inodes) and the choice of compact or extended, inline or plain.
  */
 import type { Tree, TreeEntry, TreeInode } from '../rootfs/index.ts';
-import { BLOCK, COMPACT, DIRENT, EXTENDED, LAYOUT, SLOT, SUPER_OFFSET, SUPER_SIZE } from './format.ts';
+import { BLOCK, COMPACT, DIRENT, encodeXattrs, EXTENDED, LAYOUT, SLOT, SUPER_OFFSET, SUPER_SIZE } from './format.ts';
 import { ErofsError } from './error.ts';
 
 /** Longest part of a file that goes behind its inode: a longer one would leave holes between inodes. */
 const MOST_INLINE = 2048;
+/** Attributes of an inode lie in its block; those of one that has more are left out. */
+const MOST_XATTRS = 3072;
 const MOST_BLOCKS = 0xfffffffe;
 
 export interface PlacedInode {
@@ -23,8 +25,9 @@ export interface PlacedInode {
   /** First of `blocks` whole blocks. */
   firstBlock: number;
   readonly blocks: number;
-  /** Bytes behind the inode. */
+  /** Bytes of content behind the inode and its attributes. */
   readonly inlined: number;
+  readonly xattrBytes: number;
 }
 
 export interface Placement {
@@ -96,9 +99,12 @@ export function placeTree(tree: Tree): Placement {
     const size = sizeOf(inode, parent);
     const isExtended =
       inode.mtimeNs !== timeNs || size > 0xffffffff || inode.uid > 0xffff || inode.gid > 0xffff || inode.links > 0xffff;
-    const head = isExtended ? EXTENDED : COMPACT;
+    const base = isExtended ? EXTENDED : COMPACT;
+    const attributes = encodeXattrs(inode.xattrs).length;
+    const xattrBytes = attributes <= MOST_XATTRS ? attributes : 0;
+    const head = base + xattrBytes;
     const tail = size % BLOCK;
-    const room = inode.kind === 'file' ? MOST_INLINE : BLOCK - head;
+    const room = inode.kind === 'file' ? Math.min(MOST_INLINE, BLOCK - head) : BLOCK - head;
     const inlined = tail > 0 && tail <= room ? tail : 0;
     at = Math.ceil(at / SLOT) * SLOT;
     if (Math.floor(at / BLOCK) !== Math.floor((at + head + inlined - 1) / BLOCK)) at = Math.ceil(at / BLOCK) * BLOCK;
@@ -113,6 +119,7 @@ export function placeTree(tree: Tree): Placement {
       firstBlock: 0,
       blocks: Math.ceil((size - inlined) / BLOCK),
       inlined,
+      xattrBytes,
     };
     at += head + inlined;
     inodes.push(placed);

@@ -9,7 +9,7 @@ import { closeSync, fstatSync, ftruncateSync, openSync, readSync, writeSync } fr
 import type { Tree, TreeEntry } from '../rootfs/index.ts';
 import { identifyTree } from '../rootfs/index.ts';
 import { ErofsError } from './error.ts';
-import { BLOCK, COMPACT, DIRENT, direntType, encodeDevice, EXTENDED, NO_BLOCK, SLOT, writeInode, writeSuper } from './format.ts';
+import { BLOCK, COMPACT, DIRENT, direntType, encodeDevice, encodeXattrs, EXTENDED, NO_BLOCK, SLOT, writeInode, writeSuper } from './format.ts';
 import { packDirectory, type PlacedInode, type Placement, placeTree } from './layout.ts';
 
 export interface ErofsSummary {
@@ -70,9 +70,10 @@ function writeMetadata(placement: Placement, fd: number): Buffer {
 function encodeInode(placement: Placement, placed: PlacedInode, out: Buffer, at: number): void {
   const { inode } = placed;
   const place = inode.device !== undefined ? encodeDevice(inode.device) : placed.blocks > 0 ? placed.firstBlock : placed.inlined > 0 ? NO_BLOCK : 0;
-  writeInode(out, at, { ...inode, size: placed.size, number: placed.number, layout: placed.layout, isExtended: placed.isExtended, place });
+  writeInode(out, at, { ...inode, size: placed.size, number: placed.number, layout: placed.layout, isExtended: placed.isExtended, place, xattrBytes: placed.xattrBytes });
+  if (placed.xattrBytes > 0) out.set(encodeXattrs(inode.xattrs), at + (placed.isExtended ? EXTENDED : COMPACT));
   if (placed.inlined === 0) return;
-  const start = at + (placed.isExtended ? EXTENDED : COMPACT);
+  const start = at + (placed.isExtended ? EXTENDED : COMPACT) + placed.xattrBytes;
   const tail = out.subarray(start, start + placed.inlined);
   const from = placed.blocks * BLOCK;
   if (inode.kind === 'symlink') tail.set((inode.target as Buffer).subarray(from));
@@ -124,6 +125,11 @@ function describe(placed: PlacedInode): string {
 }
 
 function readContent(placed: PlacedInode, read: (fd: number) => void): void {
+  const shared = placed.inode.source?.fd;
+  if (shared !== undefined) {
+    read(shared);
+    return;
+  }
   let fd: number;
   try {
     fd = openSync(placed.inode.source?.path as Buffer, 'r');
@@ -143,7 +149,7 @@ const changed = (placed: PlacedInode) =>
 
 function readExactly(placed: PlacedInode, fd: number, out: Buffer, from: number): void {
   for (let done = 0; done < out.length; ) {
-    const got = readSync(fd, out, done, out.length - done, from + done);
+    const got = readSync(fd, out, done, out.length - done, (placed.inode.source?.offset ?? 0) + from + done);
     if (got === 0) throw changed(placed);
     done += got;
   }

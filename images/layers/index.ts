@@ -6,3 +6,5 @@ export { decodeName, encodeName } from './names.ts';
 export { DEFAULT_LIMITS, type ReadLimits, readLayer, type ReadOptions } from './read.ts';
 export type { LayerSink } from './sink.ts';
 export { writeLayer, type WriteOptions, writeTar, type WrittenLayer } from './write.ts';
+export { type ContentSpool, createMerger } from './merge.ts';
+export { type StackedLayer, stackLayers } from './spool.ts';

@@ -19,8 +19,10 @@ export interface TreeInode {
   readonly device?: { readonly major: number; readonly minor: number };
   readonly target?: Buffer;
   readonly entries?: readonly TreeEntry[];
-  /** Where the content is now. */
-  readonly source?: { readonly path: Buffer; readonly stamp: string };
+  /** By their full names: "security.capability". */
+  readonly xattrs?: ReadonlyMap<string, Buffer>;
+  /** Where the content is now: a file by its path, or a part of an open one that holds many (`path` is for messages then). */
+  readonly source?: { readonly path: Buffer; readonly stamp: string; readonly fd?: number; readonly offset?: number };
 }
 
 export interface TreeEntry {
@@ -47,6 +49,7 @@ export function identifyTree(tree: Tree): string {
     const { kind, mode, uid, gid, mtimeNs, size, device, source } = inode;
     hash.update(`\0${kind} ${mode} ${uid} ${gid} ${mtimeNs} ${size} ${device?.major ?? 0}:${device?.minor ?? 0} ${source?.stamp ?? ''}\n`);
     if (inode.target !== undefined) hash.update(inode.target).update('\0');
+    for (const [name, value] of inode.xattrs ?? []) hash.update(`${name} ${value.length} `).update(value);
     if (inode.entries === undefined) return;
     for (const entry of inode.entries) visit(entry.name, entry.inode);
     hash.update('end\n');

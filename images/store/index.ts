@@ -4,6 +4,7 @@ export { checkStore, type StoreProblem, type StoreReport } from './check.ts';
 export type { Lease } from './claims.ts';
 export { StoreError, type StoreErrorCode } from './error.ts';
 export {
+  computeChainId,
   type ContainerConfig,
   DEFAULT_PLATFORM,
   type Descriptor,

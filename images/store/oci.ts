@@ -3,6 +3,7 @@
  * config.md) and their counterparts of Docker's Image Manifest Version 2, Schema 2; and the check of what comes from outside. Rule: what
  * passes a `parse…` function has every field that the type promises; unknown fields stay where they are.
  */
+import { createHash } from 'node:crypto';
 import { StoreError } from './error.ts';
 
 export const MEDIA = {
@@ -202,4 +203,10 @@ export function matchesPlatform(have: Platform | undefined, want: Platform): boo
   if (have === undefined || have.os !== want.os || have.architecture !== want.architecture) return false;
   const plain = (variant: string | undefined) => (variant === undefined || variant === '' || (have.architecture === 'arm64' && variant === 'v8') ? '' : variant);
   return plain(want.variant) === '' || plain(have.variant) === plain(want.variant);
+}
+
+/** Names what layers make together (config.md, "Layer ChainID"); of no layers: the digest of nothing. */
+export function computeChainId(diffIds: readonly string[]): string {
+  const hash = (text: string) => `sha256:${createHash('sha256').update(text).digest('hex')}`;
+  return diffIds.slice(1).reduce((chain, id) => hash(`${chain} ${id}`), diffIds[0] ?? hash(''));
 }

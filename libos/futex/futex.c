@@ -1,6 +1,6 @@
 /*
- * futex(2): WAIT, WAKE, their BITSET forms, REQUEUE, CMP_REQUEUE, WAKE_OP. Owns the waiters, in buckets by key, oldest first. Words with an owner
- * are in pi.c; requeueing to such a word gives ENOSYS.
+ * futex(2): WAIT, WAKE, their BITSET forms, REQUEUE, CMP_REQUEUE, WAKE_OP. Owns the waiters, in buckets by key, oldest first. Words with an owner,
+ * and requeueing to them, are in pi.c.
  * A waiter is queued before the word is read, so no wake is lost where reading it has to wait for the page. Nothing else runs between
  * reading a word and acting on it: calls are not preempted.
  */
@@ -8,7 +8,8 @@
 #include "clock/clock.h"
 #include "vm/vm.h"
 
-enum { WAIT = 0, WAKE = 1, REQUEUE = 3, CMP_REQUEUE = 4, WAKE_OP = 5, LOCK_PI = 6, UNLOCK_PI = 7, TRYLOCK_PI = 8, LOCK_PI2 = 13, WAIT_BITSET = 9, WAKE_BITSET = 10, PRIVATE = 128, REALTIME = 256 };
+enum { WAIT = 0, WAKE = 1, REQUEUE = 3, CMP_REQUEUE = 4, WAKE_OP = 5, LOCK_PI = 6, UNLOCK_PI = 7, TRYLOCK_PI = 8, WAIT_BITSET = 9, WAKE_BITSET = 10,
+       WAIT_REQUEUE_PI = 11, CMP_REQUEUE_PI = 12, LOCK_PI2 = 13, PRIVATE = 128, REALTIME = 256 };
 enum { BUCKETS = 64 };
 static struct futex_waiter *buckets[BUCKETS];
 
@@ -19,8 +20,6 @@ static struct futex_waiter **bucket_of(struct futex_key key) {
     uint64_t mixed = (key.address >> 2 ^ (uintptr_t)key.space >> 4) * 0x9e3779b97f4a7c15;
     return &buckets[mixed >> 58];
 }
-
-static bool same(struct futex_key a, struct futex_key b) { return a.space == b.space && a.address == b.address; }
 
 int futex_key(const uint32_t *word, bool shared, struct futex_key *out) {
     struct address_space *space = current_process()->space;
@@ -51,14 +50,21 @@ void futex_waiter_add(struct futex_waiter *waiter) {
     *link = waiter;
 }
 
+struct futex_waiter *futex_waiter_first(struct futex_key key) {
+    struct futex_waiter *waiter = *bucket_of(key);
+    while (waiter && !futex_key_same(waiter->key, key)) waiter = waiter->next;
+    return waiter;
+}
+
 int futex_wake(struct futex_key key, int count, uint32_t bits) {
     int woken = 0;
     for (struct futex_waiter **link = bucket_of(key); *link && woken < count;) {
         struct futex_waiter *waiter = *link;
-        if (!same(waiter->key, key) || !(waiter->bits & bits)) {
+        if (!futex_key_same(waiter->key, key) || !(waiter->bits & bits)) {
             link = &waiter->next;
             continue;
         }
+        if (waiter->pi) return -EINVAL;
         *link = waiter->next;
         waiter->woken = true;
         wait_queue_wake(waiter->queue, -1);
@@ -94,7 +100,8 @@ static long futex_wait(const uint32_t *word, bool shared, uint32_t expected, uin
     futex_waiter_add(&waiter);
     if (user_copy_in(&value, word, sizeof value)) result = -EFAULT;
     else if (value != expected) result = -EAGAIN;
-    else result = wait_until(&queue, was_woken, &waiter, deadline, true);
+    else result = wait_until(&queue, was_woken, &waiter, deadline, deadline ? WAIT_BREAKS : true);
+    if (result == -EINTR && deadline) current_thread()->wait_limited = true;
     if (!waiter.woken) futex_waiter_remove(&waiter);
     return waiter.woken ? 0 : result;
 }
@@ -102,13 +109,14 @@ static long futex_wait(const uint32_t *word, bool shared, uint32_t expected, uin
 /* Wakes `wake`, moves up to `move` more to wait for the other word. */
 static long requeue(struct futex_key from, struct futex_key to, int wake, int move) {
     long done = futex_wake(from, wake, ~0u);
-    if (same(from, to)) return done;
+    if (done < 0 || futex_key_same(from, to)) return done;
     for (struct futex_waiter **link = bucket_of(from); *link && move > 0;) {
         struct futex_waiter *waiter = *link;
-        if (!same(waiter->key, from)) {
+        if (!futex_key_same(waiter->key, from)) {
             link = &waiter->next;
             continue;
         }
+        if (waiter->pi) return -EINVAL;
         *link = waiter->next;
         waiter->key = to;
         futex_waiter_add(waiter);
@@ -151,7 +159,7 @@ SYSCALL_DEFINE(futex, uint32_t *word, int operation, uint32_t value, const struc
     struct futex_key key, other_key;
     uint64_t deadline;
     long result;
-    if (operation & REALTIME && command != WAIT_BITSET && command != WAIT && command != LOCK_PI2) return -ENOSYS;
+    if (operation & REALTIME && command != WAIT_BITSET && command != WAIT && command != LOCK_PI2 && command != WAIT_REQUEUE_PI) return -ENOSYS;
     if (command == LOCK_PI || command == LOCK_PI2 || command == TRYLOCK_PI) {
         result = futex_deadline(command == TRYLOCK_PI ? NULL : timeout, true, command == LOCK_PI || operation & REALTIME, &deadline);
         return result ? result : futex_lock_pi(word, shared, deadline, command == TRYLOCK_PI);
@@ -163,21 +171,29 @@ SYSCALL_DEFINE(futex, uint32_t *word, int operation, uint32_t value, const struc
         result = futex_deadline(timeout, command == WAIT_BITSET, operation & REALTIME, &deadline);
         return result ? result : futex_wait(word, shared, value, deadline, bits);
     }
-    if (command != WAKE && command != WAKE_BITSET && (command < REQUEUE || command > WAKE_OP)) return -ENOSYS;
+    if (command == WAIT_REQUEUE_PI) {
+        result = futex_deadline(timeout, true, operation & REALTIME, &deadline);
+        return result ? result : futex_wait_requeue_pi(word, shared, value, deadline, other);
+    }
+    if (command != WAKE && command != WAKE_BITSET && command != CMP_REQUEUE_PI && (command < REQUEUE || command > WAKE_OP)) return -ENOSYS;
     if (command == WAKE_BITSET && !value3) return -EINVAL;
     if ((result = futex_key(word, shared, &key))) return result;
     if (command == WAKE || command == WAKE_BITSET) return futex_wake(key, (int)value < 1 ? 1 : (int)value, command == WAKE ? ~0u : value3);
     if ((int)value < 0 || (count < 0 && command != WAKE_OP)) return -EINVAL;
+    if (command == CMP_REQUEUE_PI && (value != 1 || word == other)) return -EINVAL;
     if ((result = futex_key(other, shared, &other_key))) return result;
     if (command == WAKE_OP) {
         if ((result = wake_op(other, value3, &second))) return result;
         result = futex_wake(key, (int)value < 1 ? 1 : (int)value, ~0u);
-        return result + (second ? futex_wake(other_key, count < 1 ? 1 : count, ~0u) : 0);
+        if (result < 0 || !second) return result;
+        int more = futex_wake(other_key, count < 1 ? 1 : count, ~0u);
+        return more < 0 ? more : result + more;
     }
-    if (command == CMP_REQUEUE) {
+    if (command == CMP_REQUEUE || command == CMP_REQUEUE_PI) {
         uint32_t now;
         if (user_copy_in(&now, word, sizeof now)) return -EFAULT;
         if (now != value3) return -EAGAIN;
     }
+    if (command == CMP_REQUEUE_PI) return futex_key_same(key, other_key) ? -EINVAL : futex_requeue_pi(key, other_key, other, count);
     return requeue(key, other_key, (int)value, count);
 }

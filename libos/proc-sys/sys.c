@@ -8,6 +8,7 @@
 #include "memory/memory.h"
 #include "procfs/procfs.h"
 #include "syscall/syscall.h"
+#include "vm/vm.h"
 
 struct utsname { char sysname[65], nodename[65], release[65], version[65], machine[65], domainname[65]; };
 long sys_uname(struct utsname *) __attribute__((weak)); /* these three by `system` */
@@ -85,6 +86,21 @@ static long store_drop_caches(const struct proc_text *about, const char *text, s
     return 0;
 }
 
+extern struct vm_commit vm_commit __attribute__((weak)); /* by `vm` */
+static void show_commit(struct proc_text *out) {
+    if (&vm_commit) proc_print(out, "%lu\n", (unsigned long)*(const uint64_t *)out->file->argument);
+}
+/* One of vm_commit's numbers. */
+static long store_commit(const struct proc_text *about, const char *text, size_t size) {
+    uint64_t value, *place = (uint64_t *)about->file->argument;
+    (void)size;
+    if (!proc_number_of(text, &value) || (place == &vm_commit.mode && value > COMMIT_NEVER)) return -EINVAL;
+    *place = value;
+    if (place == &vm_commit.ratio) vm_commit.kilobytes = 0; /* each rules the other out */
+    if (place == &vm_commit.kilobytes) vm_commit.ratio = 0;
+    return 0;
+}
+
 #define TEXT(name, value) { .path = "sys/" name, .mode = PROC_READ, .show = proc_show_text, .argument = value "\n" }
 static const struct proc_file sys_files[] = {
     { .path = "sys/kernel/ostype", .mode = PROC_READ, .show = show_name, .argument = (void *)0 },
@@ -100,9 +116,11 @@ static const struct proc_file sys_files[] = {
     TEXT("kernel/randomize_va_space", "2"), TEXT("kernel/overflowuid", "65534"), TEXT("kernel/overflowgid", "65534"), TEXT("kernel/core_pattern", "core"),
     TEXT("kernel/core_uses_pid", "0"), TEXT("kernel/dmesg_restrict", "1"), TEXT("kernel/kptr_restrict", "2"), TEXT("kernel/panic", "0"),
     TEXT("kernel/printk", "7\t4\t1\t7"), TEXT("kernel/sysrq", "0"), TEXT("kernel/tainted", "0"),
-    /* A mapping is refused when it does not fit in memory; any number of areas may be; who touches what was not promised ends. */
-    TEXT("vm/overcommit_memory", "0"), TEXT("vm/overcommit_ratio", "100"), TEXT("vm/overcommit_kbytes", "0"), TEXT("vm/max_map_count", "2147483647"),
-    TEXT("vm/mmap_min_addr", "65536"), TEXT("vm/swappiness", "0"), TEXT("vm/nr_hugepages", "0"), TEXT("vm/oom_kill_allocating_task", "1"), TEXT("vm/panic_on_oom", "0"),
+    { .path = "sys/vm/overcommit_memory", .mode = PROC_WRITE, .show = show_commit, .store = store_commit, .argument = &vm_commit.mode },
+    { .path = "sys/vm/overcommit_ratio", .mode = PROC_WRITE, .show = show_commit, .store = store_commit, .argument = &vm_commit.ratio },
+    { .path = "sys/vm/overcommit_kbytes", .mode = PROC_WRITE, .show = show_commit, .store = store_commit, .argument = &vm_commit.kilobytes },
+    TEXT("vm/max_map_count", "2147483647"), /* any number of areas may be */
+    TEXT("vm/mmap_min_addr", "65536"), TEXT("vm/swappiness", "0"), TEXT("vm/nr_hugepages", "0"), TEXT("vm/oom_kill_allocating_task", "0"), TEXT("vm/panic_on_oom", "0"),
     { .path = "sys/vm/drop_caches", .mode = S_IFREG | 0200, .store = store_drop_caches },
     { .path = "sys/fs/file-nr", .mode = PROC_READ, .show = show_open_files },
     TEXT("fs/file-max", "9223372036854775807"), TEXT("fs/nr_open", "65536"), TEXT("fs/overflowuid", "65534"), TEXT("fs/overflowgid", "65534"),

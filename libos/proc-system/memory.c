@@ -1,8 +1,11 @@
 /* /proc/meminfo, vmstat, swaps, partitions, diskstats (proc(5)). What this system has not is not listed, or 0 where programs expect a line. */
 #include "proc-system/internal.h"
 #include "block/block.h"
+#include "vm/vm.h"
 
 #pragma weak block_first
+#pragma weak vm_commit_limit
+#pragma weak vm_commit
 uint64_t tmpfs_pages(void) __attribute__((weak)); /* by `tmpfs` */
 
 static uint64_t cached_pages(void) {
@@ -40,8 +43,8 @@ static void show_meminfo(struct proc_text *out) {
     put(out, "Slab", 0);
     put(out, "SReclaimable", 0);
     put(out, "SUnreclaim", 0);
-    put(out, "CommitLimit", total);
-    put(out, "Committed_AS", other);
+    put(out, "CommitLimit", vm_commit_limit ? vm_commit_limit() * 4 : total);
+    put(out, "Committed_AS", vm_commit_limit ? vm_commit.promised * 4 : other);
     put(out, "VmallocTotal", 34359738367);
     put(out, "VmallocUsed", 0);
     put(out, "VmallocChunk", 0);

@@ -1,5 +1,5 @@
 /*
- * Looking into other processes: process_vm_readv(2), process_vm_writev(2), kcmp(2). Owns nothing. Another process's pages are brought in as its own
+ * Looking into other processes: process_vm_readv(2), process_vm_writev(2), process_madvise(2), kcmp(2). Owns nothing. Another process's pages are brought in as its own
  * faults would (copy on write included) and read or written where they are.
  */
 #include "arch/arch.h"
@@ -85,6 +85,42 @@ SYSCALL_DEFINE(process_vm_readv, int pid, const struct iovec *local, unsigned lo
 
 SYSCALL_DEFINE(process_vm_writev, int pid, const struct iovec *local, unsigned long local_count, const struct iovec *remote, unsigned long remote_count, unsigned long flags) {
     return vectors(pid, local, local_count, remote, remote_count, flags, true);
+}
+
+struct process *pidfd_process(int descriptor) __attribute__((weak)); /* by `process` */
+
+/* Advice about pages that are to be paged out or in: nothing is, so what remains is to say what Linux says. 0 or -errno. */
+static int may_advise(const struct address_space *space, uintptr_t start, size_t length, bool out) {
+    if (start & (PAGE_SIZE - 1)) return -EINVAL;
+    if (start > VM_HIGHEST || length > VM_HIGHEST - start) return -ENOMEM;
+    uintptr_t end = (start + length + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1);
+    while (start < end) {
+        const struct vm_area *area = areas_find(&space->areas, start);
+        if (!area || area->start > start) return -ENOMEM;
+        if (out && area->flags & VM_LOCKED) return -EINVAL;
+        start = area->end;
+    }
+    return 0;
+}
+
+SYSCALL_DEFINE(process_madvise, int descriptor, const struct iovec *program, size_t count, int advice, unsigned flags) {
+    enum { WILLNEED = 3, COLD = 20, PAGEOUT = 21 };
+    if (flags || count > FILE_MAX_IOVECS) return -EINVAL;
+    struct process *process = pidfd_process ? pidfd_process(descriptor) : NULL;
+    if (!process) return -EBADF;
+    if (advice != WILLNEED && advice != COLD && advice != PAGEOUT) return -EINVAL;
+    if (!process->space) return -ESRCH;
+    if (process != current_process() && current_process()->credentials.euid) return -EPERM; /* CAP_SYS_NICE */
+    long done = 0;
+    for (size_t i = 0; i < count; i++) {
+        struct iovec piece;
+        if (user_copy_in(&piece, program + i, sizeof piece)) return done ? done : -EFAULT;
+        if (!process->space) return done ? done : -ESRCH;
+        int error = may_advise(process->space, (uintptr_t)piece.base, piece.length, advice != WILLNEED);
+        if (error) return done ? done : error;
+        done += (long)piece.length;
+    }
+    return done;
 }
 
 static const struct file *file_of(const struct process *process, unsigned long descriptor) {

@@ -4,6 +4,7 @@
  */
 #include "arch/arch.h"
 #include "file/file.h"
+#include "lib/string.h"
 #include "memory/memory.h"
 #include "syscall/errno.h"
 
@@ -37,6 +38,32 @@ static int get_page(struct file *file, uint64_t index, int how, uint64_t *physic
     }
     *physical = virt_to_phys(*page);
     page_get(*physical);
+    return 0;
+}
+
+/* Which way to the page, without making any. */
+static void **slot_there(struct store *store, uint64_t index) {
+    void **node = store->root;
+    if (!store->height || index >> (BITS * store->height)) return NULL;
+    for (unsigned level = store->height; node && --level;) node = node[index >> (BITS * level) & (WIDTH - 1)];
+    return node ? &node[index & (WIDTH - 1)] : NULL;
+}
+
+/* madvise(2), MADV_REMOVE: pages [first, end) are zeros again, also for those that have them mapped. -EINVAL: not shared memory. */
+int shared_memory_punch(struct file *file, uint64_t first, uint64_t end);
+static const struct file_ops ops;
+int shared_memory_punch(struct file *file, uint64_t first, uint64_t end) {
+    if (file->ops != &ops) return -EINVAL;
+    for (; first < end; first++) {
+        void **page = slot_there(file->data, first);
+        if (!page || !*page) continue;
+        if (page_of(virt_to_phys(*page))->references > 1) {
+            memset(*page, 0, PAGE_SIZE);
+            continue;
+        }
+        page_put(virt_to_phys(*page));
+        *page = NULL;
+    }
     return 0;
 }
 

@@ -60,6 +60,7 @@ void socket_start(struct socket *socket, const struct socket_ops *operations, in
 
 int socket_wait(struct wait_queue *queue, bool (*condition)(void *), void *argument, uint64_t timeout) {
     int error = wait_until(queue, condition, argument, timeout ? clock_monotonic_ns() + timeout : 0, timeout ? WAIT_BREAKS : true);
+    if (error == -EINTR && timeout) current_thread()->wait_limited = true;
     return error == -ETIMEDOUT ? -EAGAIN : error;
 }
 

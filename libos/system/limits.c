@@ -54,6 +54,7 @@ uint64_t limit_processes(const struct process *process) { return limit(process, 
 /* By `file` and `vm`, through weak references: without limits of its own a process has the initial ones, which exceed nothing. */
 uint32_t limit_descriptors(const struct process *process) { return process->limits ? (uint32_t)process->limits->of[NOFILE].current : FILE_FIRST_DESCRIPTORS; }
 uint64_t limit_file_size(const struct process *process) { return process->limits ? process->limits->of[FSIZE].current : INFINITE; }
+uint64_t limit_locked(const struct process *process) { return limit(process, MEMLOCK)->current; }
 uint64_t limit_data(const struct process *process) { return process->limits ? process->limits->of[DATA].current : INFINITE; }
 uint64_t limit_stack(const struct process *process) { return limit(process, STACK)->current; } /* by `exec` */
 uint64_t limit_nice(const struct process *process) { return limit(process, NICE)->current; } /* this and the next by `scheduling` */

@@ -73,6 +73,7 @@ struct thread {
     enum thread_state state;       /* the scheduler's, as the next two */
     struct scheduling scheduling;
     uint64_t turns;                /* the sum of its slices' costs */
+    bool wait_limited;             /* the call that was interrupted had a timeout: SA_RESTART does not make it go on */
     bool mask_saved;               /* a call's own signal mask is to be taken back on the way out */
     bool own_memory; /* a call passes on a buffer of the libOS: user_copy_* take its addresses, too */
     char name[16];                 /* of all but the first: thread_name() */

@@ -47,9 +47,9 @@ static void begin(void *argument) {
     arch_return_to_program(frame);
 }
 
-/* The last pages are for what the threads that are there still touch: who makes another gets an error, not those their end. */
+/* The last pages are for what the threads that are there still touch (vm/fault.c leaves half as much): who makes another gets an error, not those their end. */
 static bool memory_is_short(void) {
-    uint64_t least = memory_total() >> 7;
+    uint64_t least = memory_total() >> 6;
     if (memory_free() >= least) return false;
     return !memory_reclaim || !memory_reclaim(least >> PAGE_SHIFT);
 }

@@ -37,6 +37,15 @@ static void drop(struct inode *inode, uint64_t first, uint64_t end) {
     all_pages -= before - content->pages;
 }
 
+/* Holes in place of pages [first, end). Those that are mapped somewhere become zeros where they are: who mapped them sees the hole. */
+static void make_holes(struct inode *inode, uint64_t first, uint64_t end) {
+    for (uint64_t at = first; (at = content_next(inode->data, at, false)) < end; at++) {
+        uint64_t physical = content_find(inode->data, at);
+        if (page_of(physical)->references > 1) memset(phys_to_virt(physical), 0, PAGE_SIZE);
+        else drop(inode, at, at + 1);
+    }
+}
+
 static long file_read(struct inode *inode, void *program, size_t size, int64_t position) {
     static const uint8_t zeros[256];
     uint8_t *to = program;
@@ -102,7 +111,7 @@ static int file_allocate(struct inode *inode, int64_t start, int64_t length, boo
         return 0;
     }
     uint64_t first = ((uint64_t)start + PAGE_SIZE - 1) >> PAGE_SHIFT, last = end >> PAGE_SHIFT;
-    drop(inode, first, last);
+    make_holes(inode, first, last);
     for (uint64_t at = (uint64_t)start; at < end;) { /* the parts of pages at both ends */
         uint64_t page_end = (at | (PAGE_SIZE - 1)) + 1, stop = page_end < end ? page_end : end, index = at >> PAGE_SHIFT;
         if (index >= first && index < last) {

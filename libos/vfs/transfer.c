@@ -264,6 +264,15 @@ SYSCALL_DEFINE(fallocate, int descriptor, int mode, int64_t start, int64_t lengt
     return error;
 }
 
+/* madvise(2), MADV_REMOVE: by `vm`, for a file that is mapped to be written. */
+int vfs_punch(struct file *, int64_t start, int64_t length);
+int vfs_punch(struct file *file, int64_t start, int64_t length) {
+    struct inode *inode = file_inode(file);
+    if (!inode || !inode->ops->allocate) return -EOPNOTSUPP;
+    if (inode->seals & (SEAL_WRITE | SEAL_FUTURE_WRITE)) return -EPERM;
+    return inode->ops->allocate(inode, start, length, true);
+}
+
 #define SYNC_FILE_RANGE_ALL 7
 SYSCALL_DEFINE(sync_file_range, int descriptor, int64_t start, int64_t length, unsigned flags) {
     struct file *file = file_lookup(descriptor);

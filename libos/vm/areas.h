@@ -10,7 +10,8 @@
 #include <stdint.h>
 
 struct file;
-enum { VM_SHARED = 1, VM_NORESERVE = 2, VM_GUARD = 4, VM_CHARGED = 8, VM_LOCKED = 16, VM_RESERVED = 32 };
+enum { VM_SHARED = 1, VM_NORESERVE = 2, VM_GUARD = 4, VM_CHARGED = 8, VM_LOCKED = 16, VM_GROWSDOWN = 32,
+       VM_DONTFORK = 64, VM_WIPEONFORK = 128 }; /* the last two: madvise(2) */
 struct vm_area {
     struct vm_area *left, *right;
     uintptr_t start, end;         /* page-aligned, start < end */

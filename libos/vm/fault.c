@@ -8,11 +8,20 @@
 
 enum { SEGV_MAPERR = 1, SEGV_ACCERR = 2, BUS_ADRERR = 2 };
 enum { AROUND = 16 }; /* pages of a file that one read fault maps, when they are at hand */
+#define GROW_GAP (256 * PAGE_SIZE)
 
 static uint8_t zero_page[PAGE_SIZE] __attribute__((aligned(4096))); /* never mapped writable */
 
 #pragma weak signal_raise
 #pragma weak process_relieve
+#pragma weak memory_reclaim
+
+/* The last pages are the libOS's own: with them it ends a process in order, and a call that needs memory ends in an error. See thread.c and fork.c, which leave more. */
+static bool short_of_memory(void) {
+    uint64_t least = memory_total() >> 7, left = memory_free();
+    if (left >= least) return false;
+    return !memory_reclaim || (memory_reclaim((least - left) >> PAGE_SHIFT), memory_free() < least);
+}
 
 enum { AGAIN = -1 }; /* memory was had meanwhile: look at the areas anew */
 
@@ -28,8 +37,8 @@ static int out_of_memory(void) {
         return SIGKILL << 8;
     }
     unsigned total = (unsigned)(memory_total() >> 20), used = (unsigned)((memory_total() - memory_free()) >> 20);
-    log_line("out of memory: guest has %u MiB, %u MiB used; process %u (%s), which has %u MiB, ends; give more with -m", total, used,
-             (unsigned)current_process()->pid, current_process()->name, (unsigned)(current_space()->resident >> (20 - PAGE_SHIFT)));
+    log_line("out of memory: guest has %u MiB, %u MiB used; the program, which has %u MiB, ends; give more with -m", total, used,
+             (unsigned)(current_space()->resident >> (20 - PAGE_SHIFT)));
     if (current_process() == &first_process || !signal_raise) machine_exit(SIGKILL);
     signal_raise(SIGKILL);
     return SIGKILL << 8;
@@ -108,9 +117,29 @@ static int fault_file(struct address_space *space, const struct vm_area *area, u
     return error;
 }
 
+/*
+ * An area that grows down (mmap(2), MAP_GROWSDOWN) grows to the address, within RLIMIT_STACK, unless it came too near to what lies below: Linux's
+ * stack_guard_gap. False: it does not.
+ */
+static bool grow(struct address_space *space, struct vm_area *area, uintptr_t address) {
+    uintptr_t start = page_down(address), size = area->start - start;
+    struct vm_area *below = areas_find(&space->areas, start > GROW_GAP ? start - GROW_GAP : 0);
+    if (start < VM_LOWEST || (limit_stack && area->end - start > limit_stack(current_process()))) return false;
+    if (below != area && !(below->flags & VM_GROWSDOWN) && below->protection) return false;
+    if (below != area && below->end > start) return false;
+    if (area->flags & VM_LOCKED && !vm_may_lock(space, size)) return false;
+    if (area->flags & VM_CHARGED && vm_charge(size, true)) return false;
+    if (area->flags & VM_LOCKED) space->locked += size >> PAGE_SHIFT;
+    areas_remove(&space->areas, area);
+    area->start = start;
+    areas_insert(&space->areas, area);
+    return true;
+}
+
 static int fault_in(struct address_space *space, uintptr_t address, unsigned access) {
     struct vm_area *area = areas_find(&space->areas, address);
-    if (!area || area->start > address || area->flags & VM_GUARD) return SIGSEGV << 8 | SEGV_MAPERR;
+    if (!area || area->flags & VM_GUARD || (area->start > address && !(area->flags & VM_GROWSDOWN && grow(space, area, address))))
+        return SIGSEGV << 8 | SEGV_MAPERR;
     unsigned protection = table_protection(area->protection), old;
     if (!(protection & access)) return SIGSEGV << 8 | SEGV_ACCERR;
     uintptr_t at = page_down(address);
@@ -119,12 +148,14 @@ static int fault_in(struct address_space *space, uintptr_t address, unsigned acc
         if (old & access) return 0; /* resolved meanwhile, or a stale TLB entry */
         if (area->flags & VM_SHARED || exclusive(page)) arch_protect(space->root, at, protection);
         else if (access == MAP_WRITE) {
+            if (short_of_memory()) return out_of_memory();
             int error = map_copy(space, at, page, protection);
             if (!error) space->resident--; /* replaced */
             return error;
         } else arch_protect(space->root, at, protection & ~(unsigned)MAP_WRITE);
         return 0;
     }
+    if (short_of_memory()) return out_of_memory();
     if (area->file) return fault_file(space, area, at, access, protection);
     if (access == MAP_WRITE) return map_fresh(space, at, NULL, protection);
     return map_page(space, at, virt_to_phys(zero_page), protection & ~(unsigned)MAP_WRITE);

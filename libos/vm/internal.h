@@ -1,8 +1,7 @@
 /*
- * Private to vm. Overcommit rule: a fresh writable private mapping (malloc's) must fit in what is free now and, with all that
- * was promised so before, in what there is: so malloc ends in NULL, not in death. What is mapped ahead of use and mostly never touched is
- * accounted apart (VM_RESERVED), so that it takes nothing from malloc: a piece of one's own reservation turned writable (MAP_FIXED, mprotect:
- * stacks of threads, heaps of runtimes) and what fork copies. It may come to sixteen times what there is. MAP_NORESERVE promises nothing.
+ * Private to vm. What is promised: private writable mappings and shared anonymous memory (VM_CHARGED), whoever maps them; MAP_NORESERVE promises
+ * nothing, unless promises are kept to the letter (COMMIT_NEVER). vm.h has the rule of what is refused. What was promised and is not there when it is
+ * touched is the business of fault.c.
  */
 #ifndef HULL_VM_INTERNAL_H
 #define HULL_VM_INTERNAL_H
@@ -25,6 +24,10 @@ bool vfs_may_map_code(struct file *) __attribute__((weak)); /* by vfs */
 
 extern __typeof(limit_address_space) limit_address_space __attribute__((weak));
 extern __typeof(limit_data) limit_data __attribute__((weak));
+extern __typeof(limit_stack) limit_stack __attribute__((weak));
+extern __typeof(limit_locked) limit_locked __attribute__((weak));
+int vfs_punch(struct file *, int64_t start, int64_t length) __attribute__((weak)); /* by vfs */
+int shared_memory_punch(struct file *, uint64_t first, uint64_t end) __attribute__((weak));
 
 enum { MAP_SHARED = 1, MAP_PRIVATE = 2, MAP_SHARED_VALIDATE = 3, MAP_TYPE = 15, MAP_FIXED = 0x10, MAP_ANONYMOUS = 0x20,
        MAP_GROWSDOWN = 0x100, MAP_LOCKED = 0x2000, MAP_NORESERVE = 0x4000, MAP_POPULATE = 0x8000, MAP_FIXED_NOREPLACE = 0x100000 };
@@ -45,10 +48,13 @@ int vm_cut(struct address_space *, uintptr_t start, uintptr_t end);
 void vm_join_around(struct address_space *, uintptr_t start, uintptr_t end); /* merges neighbours that became alike */
 void vm_drop_pages(struct address_space *, uintptr_t start, uintptr_t end);  /* page table entries only */
 struct vm_area *vm_area_add(struct address_space *, struct vm_area like, uintptr_t start, uintptr_t end); /* NULL: no memory */
-/* Promises of memory. `flags` are the area's: VM_RESERVED names the account. */
-int vm_charge(size_t size, unsigned flags);     /* 0 or -ENOMEM */
-void vm_recharge(size_t size, unsigned flags);  /* cannot fail */
-void vm_uncharge(size_t size, unsigned flags);
+/* Promises of memory. */
+int vm_charge(size_t size, bool fresh); /* 0 or -ENOMEM. fresh: not a piece of what was reserved before, nor a copy */
+void vm_recharge(size_t size);          /* cannot fail */
+void vm_uncharge(size_t size);
+/* May the caller have `size` bytes more that are locked? (RLIMIT_MEMLOCK; the superuser may.) */
+bool vm_may_lock(const struct address_space *, size_t size);
+bool vm_may_lock_any(void);
 /* Every page of the range mapped by an area? */
 bool vm_covered(struct address_space *, uintptr_t start, uintptr_t end);
 static inline void vm_mapped(struct address_space *space) { /* one page more */

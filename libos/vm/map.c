@@ -5,6 +5,7 @@
 
 enum { O_ACCMODE = 3, O_RDONLY = 0, O_WRONLY = 1, F_GET_SEALS = 1034, F_SEAL_WRITE = 8, F_SEAL_FUTURE_WRITE = 16 };
 enum { MREMAP_MAYMOVE = 1, MREMAP_FIXED = 2, MREMAP_DONTUNMAP = 4 };
+enum { PROT_GROWSDOWN = 0x01000000 };
 
 /* Would `extra` more bytes exceed RLIMIT_AS? Adds up what is mapped only where a limit is set. */
 static bool exceeds_limit(struct address_space *space, uint64_t extra) {
@@ -21,11 +22,6 @@ static bool exceeds_data_limit(struct address_space *space, uint64_t extra) {
     for (struct vm_area *area = areas_find(&space->areas, 0); area; area = areas_find(&space->areas, area->end))
         if (area->protection & PROT_WRITE && !(area->flags & VM_SHARED) && area->start < space->mmap_top) extra += area->end - area->start;
     return extra > most;
-}
-
-/* Is all of the range the program's own reservation (mapped already)? Then turning it writable is not a fresh demand. */
-static bool is_reservation(struct address_space *space, uintptr_t start, size_t size) {
-    return vm_covered(space, start, start + size);
 }
 
 /* Has the file been sealed against writing (fcntl(2))? */
@@ -84,25 +80,30 @@ SYSCALL_DEFINE(mmap, uintptr_t hint, size_t length, unsigned long protection, un
     long at = mapping_file(type, protection, flags, descriptor, &file);
     if (at) return at;
     unsigned area_flags = type == MAP_PRIVATE ? 0 : VM_SHARED;
-    if (flags & MAP_NORESERVE) area_flags |= VM_NORESERVE;
+    bool none_promised = flags & MAP_NORESERVE && vm_commit.mode != COMMIT_NEVER;
+    if (none_promised) area_flags |= VM_NORESERVE;
+    if (flags & MAP_GROWSDOWN) area_flags |= VM_GROWSDOWN;
+    if (flags & MAP_LOCKED || space->lock_all) area_flags |= VM_LOCKED;
+    at = flags & MAP_LOCKED && !vm_may_lock_any() ? -EPERM : area_flags & VM_LOCKED && !vm_may_lock(space, size) ? -EAGAIN : 0;
+    if (at) goto out;
     at = place(space, hint, size, flags);
     if (at < 0) goto out;
     uintptr_t start = (uintptr_t)at;
-    bool promise = protection & PROT_WRITE && !(flags & MAP_NORESERVE) && (type == MAP_PRIVATE || flags & MAP_ANONYMOUS);
+    bool promise = protection & PROT_WRITE && !none_promised && (type == MAP_PRIVATE || flags & MAP_ANONYMOUS);
     if (promise) {
         area_flags |= VM_CHARGED;
-        if (flags & MAP_FIXED && is_reservation(space, start, size)) area_flags |= VM_RESERVED;
-        if (vm_charge(size, area_flags)) {
+        if (vm_charge(size, !(flags & MAP_FIXED && vm_covered(space, start, start + size)))) {
             at = -ENOMEM;
             goto out;
         }
     }
     int error = vm_map(space, start, size, protection, area_flags, file, file && !(flags & MAP_ANONYMOUS) ? offset : 0);
     if (error) {
-        if (promise) vm_uncharge(size, area_flags);
+        if (promise) vm_uncharge(size);
         at = error;
-    } else if (flags & (MAP_POPULATE | MAP_LOCKED)) {
-        vm_populate(space, start, start + size);
+    } else {
+        if (area_flags & VM_LOCKED) space->locked += size >> PAGE_SHIFT;
+        if (flags & MAP_POPULATE || area_flags & VM_LOCKED) vm_populate(space, start, start + size);
     }
 out:
     if (file) file_put(file);
@@ -139,11 +140,18 @@ static bool may_write(struct file *file) {
 SYSCALL_DEFINE(mprotect, uintptr_t start, size_t length, unsigned long protection) {
     struct address_space *space = current_space();
     size_t size = page_up(length);
-    protection &= ~0x03000000ul; /* PROT_GROWSDOWN, PROT_GROWSUP */
-    if (!page_aligned(start) || protection & ~7ul) return -EINVAL;
+    bool down = protection & PROT_GROWSDOWN;
+    protection &= ~(unsigned long)PROT_GROWSDOWN;
+    if (!page_aligned(start) || protection & ~7ul) return -EINVAL; /* PROT_GROWSUP, too: nothing grows up here */
     if (!length) return 0;
     if (!in_range(start, size) || !size) return -ENOMEM;
     uintptr_t end = start + size;
+    if (down) { /* from where a stack now begins */
+        struct vm_area *area = areas_find(&space->areas, start);
+        if (!area || area->start >= end) return -ENOMEM;
+        if (!(area->flags & VM_GROWSDOWN) && !(space->program.stack >= area->start && space->program.stack < area->end)) return -EINVAL;
+        start = area->start;
+    }
     if (!vm_covered(space, start, end)) return -ENOMEM;
     for (struct vm_area *area = areas_find(&space->areas, start); area && area->start < end; area = areas_find(&space->areas, area->end)) {
         if (area->file && area->flags & VM_SHARED && protection & PROT_WRITE && !may_write(area->file))
@@ -154,8 +162,8 @@ SYSCALL_DEFINE(mprotect, uintptr_t start, size_t length, unsigned long protectio
     int error = 0;
     for (struct vm_area *area = areas_find(&space->areas, start); area && area->start < end; area = areas_find(&space->areas, area->end)) {
         if (protection & PROT_WRITE && !(area->flags & (VM_CHARGED | VM_NORESERVE | VM_SHARED))) {
-            if ((error = vm_charge(area->end - area->start, VM_RESERVED))) break;
-            area->flags |= VM_CHARGED | VM_RESERVED;
+            if ((error = vm_charge(area->end - area->start, false))) break;
+            area->flags |= VM_CHARGED;
         }
         area->protection = (uint8_t)protection;
         protect_pages(space, area);
@@ -187,12 +195,20 @@ static long move(struct address_space *space, struct vm_area *area, uintptr_t st
     like.start = target;
     if (!vm_area_add(space, like, target, target + size)) return -ENOMEM;
     if (old_size && move_pages(space, start, target, old_size < size ? old_size : size)) {
-        like.flags &= ~VM_CHARGED;
-        areas_find(&space->areas, target)->flags &= ~VM_CHARGED;
+        areas_find(&space->areas, target)->flags &= ~(VM_CHARGED | VM_LOCKED);
         vm_unmap(space, target, size);
         return -ENOMEM;
     }
-    if (old_size && !(flags & MREMAP_DONTUNMAP)) vm_unmap(space, start, old_size);
+    bool locked = like.flags & VM_LOCKED;
+    if (locked) space->locked += size >> PAGE_SHIFT;
+    if (old_size && !(flags & MREMAP_DONTUNMAP)) {
+        vm_unmap(space, start, old_size);
+    } else if (locked && old_size) { /* what stays behind is no longer locked */
+        space->locked -= old_size >> PAGE_SHIFT;
+        area->flags &= ~VM_LOCKED;
+        vm_join_around(space, start, start + old_size);
+    }
+    if (locked) vm_populate(space, target, target + size);
     vm_join_around(space, target, target + size);
     return (long)target;
 }
@@ -211,36 +227,50 @@ SYSCALL_DEFINE(mremap, uintptr_t start, size_t old_length, size_t length, unsign
         if (vm_unmap(space, target, size)) return -ENOMEM;
         area = areas_find(&space->areas, start);
     }
-    if (!(flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && old_size >= size) {
+    if (flags & MREMAP_FIXED && old_size > size) { /* what it is to lose goes first */
+        if (vm_unmap(space, start + size, old_size - size)) return -ENOMEM;
+        old_size = size;
+        area = areas_find(&space->areas, start);
+    }
+    if (!(flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && old_size >= size && old_size) {
         if (!vm_covered(space, start, start + old_size)) return -EFAULT;
         if (old_size > size && vm_unmap(space, start + size, old_size - size)) return -ENOMEM;
         return (long)start;
     }
     if (start + old_size > area->end) return -EFAULT; /* one area only */
     size_t extra = flags & MREMAP_DONTUNMAP || !old_size ? size : size > old_size ? size - old_size : 0;
-    unsigned area_flags = area->flags;
-    bool charged = area_flags & VM_CHARGED;
-    if (exceeds_limit(space, extra) || (charged && extra && vm_charge(extra, area_flags))) return -ENOMEM;
+    bool charged = area->flags & VM_CHARGED, locked = area->flags & VM_LOCKED;
+    if (locked && size > old_size && !vm_may_lock(space, size - old_size)) return -EAGAIN;
+    if (exceeds_limit(space, extra)) return -ENOMEM;
+    if (charged && area->protection & PROT_WRITE && exceeds_data_limit(space, extra)) return -ENOMEM;
+    if (charged && extra && vm_charge(extra, true)) return -ENOMEM;
     struct vm_area *next = areas_find(&space->areas, area->end);
     if (!(flags & (MREMAP_FIXED | MREMAP_DONTUNMAP)) && old_size && start + old_size == area->end && in_range(start, size) &&
         (!next || next->start >= start + size)) {
         struct vm_area like = *area;
         if (vm_area_add(space, like, area->end, start + size)) {
+            if (locked) {
+                space->locked += extra >> PAGE_SHIFT;
+                vm_populate(space, start + old_size, start + size);
+            }
             vm_join_around(space, start, start + size);
             return (long)start;
         }
     } else if (flags & MREMAP_MAYMOVE) {
-        if (!(flags & MREMAP_FIXED)) target = vm_room(space, size);
+        if (!(flags & MREMAP_FIXED)) {
+            long at = place(space, flags & MREMAP_DONTUNMAP ? target : 0, size, 0);
+            target = at < 0 ? 0 : (uintptr_t)at;
+        }
         /* What unmapping the old place gives back was promised for `old_size`; the new one holds `size`. */
         if (target && !vm_cut(space, start, start + old_size)) {
             long moved = move(space, areas_find(&space->areas, start), start, old_size, size, flags, target);
             if (moved >= 0) {
-                if (charged && !(flags & MREMAP_DONTUNMAP) && old_size) vm_recharge(old_size, area_flags);
+                if (charged && !(flags & MREMAP_DONTUNMAP) && old_size) vm_recharge(old_size);
                 return moved;
             }
         }
     }
-    if (charged && extra) vm_uncharge(extra, area_flags);
+    if (charged && extra) vm_uncharge(extra);
     return -ENOMEM;
 }
 
@@ -251,11 +281,16 @@ SYSCALL_DEFINE(brk, uintptr_t wanted) {
     if (now < old && vm_unmap(space, now, old - now)) return (long)space->brk_end;
     if (now > old) {
         struct vm_area *next = areas_find(&space->areas, old);
-        if ((next && next->start < now + PAGE_SIZE) || exceeds_limit(space, now - old) || exceeds_data_limit(space, now - old) || vm_charge(now - old, 0))
+        if ((next && next->start < now + PAGE_SIZE) || exceeds_limit(space, now - old) || exceeds_data_limit(space, now - old) ||
+            (space->lock_all && !vm_may_lock(space, now - old)) || vm_charge(now - old, true))
             return (long)space->brk_end;
-        if (vm_map(space, old, now - old, PROT_READ | PROT_WRITE, VM_CHARGED, NULL, 0)) {
-            vm_uncharge(now - old, 0);
+        if (vm_map(space, old, now - old, PROT_READ | PROT_WRITE, VM_CHARGED | (space->lock_all ? VM_LOCKED : 0), NULL, 0)) {
+            vm_uncharge(now - old);
             return (long)space->brk_end;
+        }
+        if (space->lock_all) {
+            space->locked += (now - old) >> PAGE_SHIFT;
+            vm_populate(space, old, now);
         }
     }
     space->brk_end = wanted;

@@ -5,34 +5,24 @@
 #include "vm/internal.h"
 #include "entropy/entropy.h"
 
-#pragma weak memory_reclaim
-
 static struct address_space first_space;
 
-static uint64_t promised, reserved; /* pages, over all spaces */
-enum { RESERVED_TIMES = 16 };
+struct vm_commit vm_commit = {.mode = COMMIT_GUESS, .ratio = 50};
 
-static uint64_t *account(unsigned flags) { return flags & VM_RESERVED ? &reserved : &promised; }
+uint64_t vm_commit_limit(void) {
+    return vm_commit.kilobytes ? vm_commit.kilobytes >> (PAGE_SHIFT - 10) : (memory_total() >> PAGE_SHIFT) * vm_commit.ratio / 100;
+}
 
-int vm_charge(size_t size, unsigned flags) {
-    uint64_t pages = size >> PAGE_SHIFT, total = memory_total() >> PAGE_SHIFT, left = memory_free() >> PAGE_SHIFT;
-    if (flags & VM_RESERVED) {
-        if (reserved + pages > RESERVED_TIMES * total) return -ENOMEM;
-    } else {
-        uint64_t spare = (left >> 6) + 16; /* page tables and the libOS itself */
-        if (promised + pages > total) return -ENOMEM;
-        if (pages + spare > left && memory_reclaim) {
-            memory_reclaim(pages + spare - left);
-            left = memory_free() >> PAGE_SHIFT;
-        }
-        if (pages + spare > left) return -ENOMEM;
-    }
-    *account(flags) += pages;
+int vm_charge(size_t size, bool fresh) {
+    uint64_t pages = size >> PAGE_SHIFT;
+    if (fresh && vm_commit.mode == COMMIT_GUESS && pages > memory_total() >> PAGE_SHIFT) return -ENOMEM;
+    if (vm_commit.mode == COMMIT_NEVER && vm_commit.promised + pages > vm_commit_limit()) return -ENOMEM;
+    vm_commit.promised += pages;
     return 0;
 }
 
-void vm_recharge(size_t size, unsigned flags) { *account(flags) += size >> PAGE_SHIFT; }
-void vm_uncharge(size_t size, unsigned flags) { *account(flags) -= size >> PAGE_SHIFT; }
+void vm_recharge(size_t size) { vm_commit.promised += size >> PAGE_SHIFT; }
+void vm_uncharge(size_t size) { vm_commit.promised -= size >> PAGE_SHIFT; }
 
 static bool continues(const struct vm_area *a, const struct vm_area *b) {
     return a->end == b->start && a->protection == b->protection && a->flags == b->flags && a->file == b->file &&
@@ -122,7 +112,8 @@ int vm_unmap(struct address_space *space, uintptr_t start, size_t size) {
     if (vm_cut(space, start, end)) return -ENOMEM;
     while ((area = areas_find(&space->areas, start)) && area->start < end) {
         vm_drop_pages(space, area->start, area->end);
-        if (area->flags & VM_CHARGED) vm_uncharge(area->end - area->start, area->flags);
+        if (area->flags & VM_CHARGED) vm_uncharge(area->end - area->start);
+        if (area->flags & VM_LOCKED) space->locked -= (area->end - area->start) >> PAGE_SHIFT;
         areas_remove(&space->areas, area);
         area_free(area);
     }
@@ -238,15 +229,14 @@ struct address_space *vm_space_copy(struct address_space *from) {
     for (struct vm_area *area = areas_find(&from->areas, 0); area; area = areas_find(&from->areas, area->end)) {
         size_t size = area->end - area->start;
         struct vm_area like = *area;
-        if (like.flags & VM_CHARGED) {
-            like.flags |= VM_RESERVED;
-            if (vm_charge(size, like.flags)) goto failed;
-        }
+        if (like.flags & VM_DONTFORK) continue;
+        like.flags &= ~VM_LOCKED;
+        if (like.flags & VM_CHARGED && vm_charge(size, false)) goto failed;
         if (!vm_area_add(to, like, area->start, area->end)) {
-            if (like.flags & VM_CHARGED) vm_uncharge(size, like.flags);
+            if (like.flags & VM_CHARGED) vm_uncharge(size);
             goto failed;
         }
-        if (copy_pages(from, to, area)) goto failed;
+        if (!(like.flags & VM_WIPEONFORK) && copy_pages(from, to, area)) goto failed;
     }
     return to;
 failed:

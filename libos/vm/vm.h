@@ -29,6 +29,8 @@ struct address_space {
     uintptr_t mmap_top;              /* mmap goes down from here */
     uintptr_t brk_start, brk_end;    /* brk_end: as the program set it, not rounded */
     uint64_t resident, most_resident; /* pages that are mapped, and how many were at most */
+    uint64_t locked;                  /* pages of areas that mlock(2) and its kind named */
+    bool lock_all;                    /* mlockall(MCL_FUTURE) */
     struct program_place {           /* where exec put things: for procfs. All 0 in linked programs */
         struct file *file;           /* the program's; a reference. NULL: the image's own */
         uintptr_t arguments, arguments_end, environment_end, stack, auxv, auxv_end; /* the environment begins where the arguments end */
@@ -50,10 +52,22 @@ int vm_unmap(struct address_space *, uintptr_t start, size_t size);
 uintptr_t vm_room(struct address_space *, size_t size); /* a free range, top down; 0 when none */
 int vm_fault_in(struct address_space *, uintptr_t address, unsigned access); /* 0 or signal << 8 | si_code */
 
+/*
+ * How much memory may be promised (the kernel's vm/overcommit-accounting): COMMIT_GUESS: what alone is more than there is is refused, unless it is a piece of an earlier reservation; COMMIT_ALWAYS: nothing;
+ * COMMIT_NEVER: what comes to more than vm_commit_limit() with all that was promised. /proc/sys/vm sets it.
+ */
+enum { COMMIT_GUESS, COMMIT_ALWAYS, COMMIT_NEVER };
+extern struct vm_commit {
+    uint64_t mode, ratio, kilobytes; /* percent of memory; or, unless 0, so many kilobytes */
+    uint64_t promised;               /* pages, over all spaces: Committed_AS */
+} vm_commit;
+uint64_t vm_commit_limit(void);      /* pages */
+
 /* RLIMIT_AS, by `system` where that is in the image. */
 uint64_t limit_address_space(const struct process *);
 uint64_t limit_data(const struct process *);  /* RLIMIT_DATA */
 uint64_t limit_stack(const struct process *); /* RLIMIT_STACK */
+uint64_t limit_locked(const struct process *); /* RLIMIT_MEMLOCK */
 
 /* Why the last vm_fault() (arch_inline.h) did not resolve: signal << 8 | si_code. For whoever turns it into a signal. */
 extern int vm_fault_reason;

@@ -1,5 +1,8 @@
 // variants: glibc pie musl linked
-/* Takes all memory that there is in touched pieces until malloc says no; then lives on. "limit" bounds the native run. */
+/*
+ * Takes memory in touched pieces until malloc says no; then lives on. "limit": bounded by RLIMIT_AS; "strict": by a machine that promises no more than there
+ * is (only in guests); "all": not bounded, so that the machine runs out and the program ends (only in guests).
+ */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -9,6 +12,10 @@
 int main(int argc, char **argv) {
     size_t total = 0, piece = argc > 2 ? strtoul(argv[2], NULL, 0) : 65536;
     if (argc > 1 && !strcmp(argv[1], "limit")) setrlimit(RLIMIT_AS, &(struct rlimit){48 << 20, 48 << 20});
+    if (argc > 1 && !strcmp(argv[1], "strict")) {
+        FILE *mode = fopen("/proc/sys/vm/overcommit_memory", "w"), *ratio = fopen("/proc/sys/vm/overcommit_ratio", "w");
+        if (!mode || fputs("2\n", mode) < 0 || fclose(mode) || !ratio || fputs("80\n", ratio) < 0 || fclose(ratio)) return 3;
+    }
     char **list = NULL;
     for (char **p; (p = malloc(piece)); list = p, total += piece) {
         memset(p, 1, piece);

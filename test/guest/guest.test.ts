@@ -15,7 +15,7 @@ if (mounts.length === 0) console.error('guest.test: mounts is not run: only root
 for (const variant of ['musl', 'glibc', 'pie']) {
   const program = (name: string) => resolve(`build/guest/${variant}/${name}`);
   t.test(variant, async (t) => {
-    for (const name of ['memory', 'signals', 'floating', 'alarms', 'limits', 'events', 'sockets', 'inet', 'interfaces', 'vdso', 'proc', 'pty', ...mounts]) {
+    for (const name of ['memory', 'advice', 'signals', 'floating', 'registers', 'alarms', 'limits', 'events', 'sockets', 'inet', 'interfaces', 'vdso', 'proc', 'pty', ...mounts]) {
       const file = program(name);
       const native = await run(file, []);
       const guest = await run(hull, ['run', '-m', '32', file]);
@@ -38,11 +38,16 @@ for (const variant of ['musl', 'glibc', 'pie']) {
     const exhaust = program('exhaust');
     const limited = await run(exhaust, ['limit']);
     for (const piece of ['1000', '65536', '3000000']) {
+      const strict = await run(hull, ['run', '-m', '32', exhaust, 'strict', piece]);
+      t.equal(strict.stdout, limited.stdout, `exhaust in pieces of ${piece}, promises kept: malloc ends`);
+      t.equal(strict.status, 0, `exhaust in pieces of ${piece}: ${strict.stderr}`);
+      t.ok(Number.parseInt(/(\d+) KiB/.exec(strict.stderr)?.[1] ?? '0', 10) > 20 * 1024, `exhaust: as much as was promised ${strict.stderr}`);
       const full = await run(hull, ['run', '-m', '32', exhaust, 'all', piece]);
-      t.equal(full.stdout, limited.stdout, `exhaust in pieces of ${piece}: clean end`);
-      t.equal(full.status, 0, `exhaust in pieces of ${piece}: ${full.stderr}`);
-      t.ok(Number.parseInt(/(\d+) KiB/.exec(full.stderr)?.[1] ?? '0', 10) > 22 * 1024, `exhaust: nearly all of 32 MiB ${full.stderr}`);
+      t.equal(full.status, 137, `exhaust in pieces of ${piece}, more promised than there is: an end`);
+      t.match(full.stderr, /out of memory: guest has 3\d MiB, .* which has (2[5-9]|3\d) MiB, ends; give more with -m/, 'with a reason, and nearly all was had');
     }
+    const bounded = await run(hull, ['run', '-m', '64', exhaust, 'limit']);
+    t.equal(bounded.stdout, limited.stdout, 'exhaust within RLIMIT_AS: malloc ends');
   });
 }
 

@@ -151,10 +151,12 @@ static bool never_restarted(uint64_t number) {
 }
 
 void arch_signal_restart(struct trap_frame *frame, enum restart how) {
+    bool limited = current_thread()->wait_limited;
+    current_thread()->wait_limited = false;
     if (frame->error == TRAP_ERROR_POINT) frame->rax = how;
     if (frame->error != TRAP_ERROR_SYSCALL || (frame->rax != (uint64_t)-EINTR && frame->rax != (uint64_t)-ERESTARTNOINTR)) return;
     bool always = frame->rax == (uint64_t)-ERESTARTNOINTR;
-    if (!always && (how == RESTART_NONE || (how == RESTART_ASKED && never_restarted(frame->vector)))) return;
+    if (!always && (how == RESTART_NONE || (how == RESTART_ASKED && (limited || never_restarted(frame->vector))))) return;
     frame->rax = frame->vector;
     frame->rip -= 2; /* the syscall instruction */
 }

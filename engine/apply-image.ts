@@ -1,0 +1,24 @@
+/** A request that names an image -> a request to run that image's program. Owns: which option wins over the image's config; what the config means is oci/'s. */
+import { isProgramPath } from './program.ts';
+import type { RunHost, RunRequest } from './prepare.ts';
+import { findStatePaths } from './state/index.ts';
+
+/** A request that names a program, or was applied already, comes back as it is. */
+export async function applyImage(request: RunRequest, host: Pick<RunHost, 'env'>): Promise<RunRequest> {
+  if (request.rootfs !== undefined || request.image !== undefined || isProgramPath(request.program)) return request;
+  const { openImageRun } = await import('./oci/index.ts');
+  const { entrypoint, args, userName, workdir } = request;
+  const run = await openImageRun({ image: request.program, entrypoint, args, user: userName, workdir }, findStatePaths(host.env), host.env);
+  const [program, ...rest] = run.argv;
+  return {
+    ...request,
+    image: { id: run.id, name: run.name, disk: run.disk, labels: run.labels, ports: run.ports, volumes: run.volumes },
+    program: program as string,
+    entrypoint: undefined,
+    args: rest,
+    env: [...run.env, ...request.env],
+    workdir: run.workdir,
+    user: run.user,
+    stopSignal: request.stopSignal ?? run.stopSignal,
+  };
+}

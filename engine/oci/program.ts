@@ -1,0 +1,63 @@
+/** The program of an image's root file system: where it is, and what it can call. Owns: the reading of both out of an EROFS image. */
+import { basename } from 'node:path';
+import type { RootProgramKernel } from '../images/index.ts';
+import { findProgram } from '../roots/index.ts';
+import { withFiles } from './image-run.ts';
+
+export interface ImageProgramRequest {
+  /** The EROFS image, and how messages call it. */
+  readonly disk: string;
+  readonly name: string;
+  /** As typed: looked for in PATH, or relative to the working directory. */
+  readonly program: string;
+  /** NAME=VALUE. */
+  readonly environment: readonly string[];
+  readonly workdir: string;
+  /** Paths at which the machine has something else than the image. */
+  readonly mounted: readonly string[];
+  /** The cache of analyses. */
+  readonly cache: string;
+}
+
+const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
+
+/** The program's path, and how its kernel is found. */
+export function openImageProgram(request: ImageProgramRequest): { readonly program: string; readonly kernel: RootProgramKernel } {
+  const { disk, environment, mounted } = request;
+  const search = environment.find((entry) => entry.startsWith('PATH='))?.slice(5) ?? DEFAULT_PATH;
+  const program = withFiles(disk, (files) =>
+    findProgram(
+      (path) => {
+        const file = files.stat(path);
+        return file === undefined ? undefined : file.kind === 'directory' ? 'directory' : (file.mode & 0o111) !== 0 ? 'executable' : 'file';
+      },
+      request.name,
+      request.program,
+      search,
+      request.workdir,
+      mounted,
+    ),
+  );
+  const names = environment.map((entry) => entry.split('=', 1)[0] as string).sort();
+  return {
+    program,
+    kernel: {
+      identity: [basename(disk), program, ...names, ...mounted],
+      async findCalls() {
+        if (mounted.length > 0) return undefined; // what is mounted there may be a program or a library, and may change
+        const { findRootCalls } = await import('../toolchain/index.ts');
+        return withFiles(disk, (files) => {
+          const known = new Map<string, Uint8Array | undefined>();
+          const root = {
+            read(path: string) {
+              if (!known.has(path)) known.set(path, files.read(path));
+              return known.get(path);
+            },
+            list: (folder: string) => files.list(folder) ?? [],
+          };
+          return findRootCalls({ root, program, environment: names, cache: request.cache });
+        });
+      },
+    },
+  };
+}

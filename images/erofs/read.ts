@@ -1,0 +1,147 @@
+/**
+ * What is in an EROFS image that writeErofs made: names, attributes and content of files. Owns: looking up paths in it, links followed within it. Rules: reads what is asked for and no
+ * more; everything read is checked against the image's size, so that a damaged image gives an error, not a loop.
+ */
+import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import type { FileKind } from '../rootfs/index.ts';
+import { ErofsError } from './error.ts';
+import { BLOCK, COMPACT, DIRENT, EXTENDED, LAYOUT, SLOT, SUPER_OFFSET, XATTR_HEAD } from './format.ts';
+
+const MAGIC = 0xe0f5e1e2;
+const KINDS: Record<number, FileKind> = { 1: 'fifo', 2: 'character', 4: 'directory', 6: 'block', 8: 'file', 10: 'symlink', 12: 'socket' };
+const MOST_LINKS = 40;
+
+export interface ErofsFile {
+  readonly kind: FileKind;
+  readonly mode: number;
+  readonly uid: number;
+  readonly gid: number;
+  readonly size: number;
+  /** Where its content is: whole blocks, then a tail. */
+  readonly blocks: number;
+  readonly tail: number | undefined;
+}
+
+export type ErofsReader = ReturnType<typeof openErofs>;
+
+export function openErofs(path: string) {
+  const fd = openSync(path, 'r');
+  const end = fstatSync(fd).size;
+  const damaged = (what: string) => new ErofsError('image-damaged', `Cannot read "${path}": ${what}, expected an EROFS image as hull writes it: remove it, and it is made again`);
+
+  const readAt = (at: number, size: number): Buffer => {
+    if (at < 0 || size < 0 || at + size > end) throw damaged('it is cut off or damaged');
+    const out = Buffer.allocUnsafe(size);
+    for (let done = 0; done < size; ) {
+      const got = readSync(fd, out, done, size - done, at + done);
+      if (got === 0) throw damaged('it is cut off');
+      done += got;
+    }
+    return out;
+  };
+
+  const readInode = (nid: number): ErofsFile => {
+    const at = nid * SLOT;
+    const head = readAt(at, COMPACT);
+    const format = head.readUInt16LE(0);
+    const isExtended = (format & 1) !== 0;
+    const count = head.readUInt16LE(2);
+    const mode = head.readUInt16LE(4);
+    const kind = KINDS[mode >> 12];
+    const layout = (format >> 1) & 7;
+    if (kind === undefined || (layout !== LAYOUT.PLAIN && layout !== LAYOUT.INLINE)) throw damaged(`an inode at ${at} is of an unknown kind`);
+    const body = isExtended ? readAt(at, EXTENDED) : head;
+    const size = isExtended ? Number(body.readBigUInt64LE(8)) : body.readUInt32LE(8);
+    const behind = at + (isExtended ? EXTENDED : COMPACT) + (count === 0 ? 0 : XATTR_HEAD + 4 * (count - 1));
+    return {
+      kind,
+      mode: mode & 0o7777,
+      uid: isExtended ? body.readUInt32LE(24) : body.readUInt16LE(24),
+      gid: isExtended ? body.readUInt32LE(28) : body.readUInt16LE(26),
+      size,
+      blocks: body.readUInt32LE(16) * BLOCK,
+      tail: layout === LAYOUT.INLINE ? behind : undefined,
+    };
+  };
+
+  const readContent = (file: ErofsFile): Buffer => {
+    if (file.size > end) throw damaged('a file in it is larger than it');
+    if (file.tail === undefined) return readAt(file.blocks, file.size);
+    const whole = Math.floor(file.size / BLOCK) * BLOCK;
+    return Buffer.concat([whole === 0 ? Buffer.alloc(0) : readAt(file.blocks, whole), readAt(file.tail, file.size - whole)]);
+  };
+
+  const folders = new Map<number, Map<string, number>>();
+  const readFolder = (nid: number): Map<string, number> => {
+    const known = folders.get(nid);
+    if (known !== undefined) return known;
+    const names = new Map<string, number>();
+    const bytes = readContent(readInode(nid));
+    for (let from = 0; from < bytes.length; from += BLOCK) {
+      const block = bytes.subarray(from, from + BLOCK);
+      const count = block.length < DIRENT ? 0 : Math.floor(block.readUInt16LE(8) / DIRENT);
+      if (count * DIRENT > block.length) throw damaged('a directory in it is damaged');
+      for (let i = 0; i < count; i++) {
+        const start = block.readUInt16LE(i * DIRENT + 8);
+        const stop = i + 1 < count ? block.readUInt16LE((i + 1) * DIRENT + 8) : block.length;
+        const name = block.subarray(start, stop);
+        const zero = name.indexOf(0);
+        names.set(name.toString('latin1', 0, zero < 0 ? name.length : zero), Number(block.readBigUInt64LE(i * DIRENT)));
+      }
+    }
+    folders.set(nid, names);
+    return names;
+  };
+
+  const head = readAt(SUPER_OFFSET, 128);
+  if (head.readUInt32LE(0) !== MAGIC) throw damaged('it has no superblock');
+  const root = head.readUInt16LE(14);
+
+  /** Links followed, as a program of the image would; `last`: also when the last part is one. */
+  const walk = (path: string, last: boolean): number | undefined => {
+    const rest = path.split('/').filter((part) => part !== '' && part !== '.');
+    const at = [root];
+    for (let links = 0; rest.length > 0; ) {
+      const part = rest.shift() as string;
+      if (part === '..') {
+        if (at.length > 1) at.pop();
+        continue;
+      }
+      const here = at.at(-1) as number;
+      if (readInode(here).kind !== 'directory') return undefined;
+      const nid = readFolder(here).get(Buffer.from(part).toString('latin1'));
+      if (nid === undefined) return undefined;
+      const file = readInode(nid);
+      if (file.kind !== 'symlink' || (rest.length === 0 && !last)) {
+        at.push(nid);
+        continue;
+      }
+      if (++links > MOST_LINKS) return undefined;
+      const target = readContent(file).toString();
+      if (target.startsWith('/')) at.length = 1;
+      rest.unshift(...target.split('/').filter((each) => each !== '' && each !== '.'));
+    }
+    return at.at(-1);
+  };
+
+  return {
+    /** The file at a path, links followed within the image; undefined: none is there. */
+    stat(name: string): ErofsFile | undefined {
+      const nid = walk(name, true);
+      return nid === undefined ? undefined : readInode(nid);
+    },
+    /** A regular file's content; undefined: there is none. `most`: a larger one counts as none. */
+    read(name: string, most = Number.MAX_SAFE_INTEGER): Buffer | undefined {
+      const nid = walk(name, true);
+      const file = nid === undefined ? undefined : readInode(nid);
+      return file?.kind === 'file' && file.size <= most ? readContent(file) : undefined;
+    },
+    /** The names in a directory, without "." and ".."; undefined: there is none. */
+    list(name: string): string[] | undefined {
+      const nid = walk(name, true);
+      if (nid === undefined || readInode(nid).kind !== 'directory') return undefined;
+      return [...readFolder(nid).keys()].filter((each) => each !== '.' && each !== '..').map((each) => Buffer.from(each, 'latin1').toString());
+    },
+    close: () => closeSync(fd),
+  };
+}
