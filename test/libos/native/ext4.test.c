@@ -83,10 +83,10 @@ static int flush(struct block_device *device) {
 static struct block_device device = { .transfer = transfer, .flush = flush, .sectors = SIZE / 512 };
 
 #ifndef CRASHES
-#define CRASHES 9
+#define CRASHES 6
 #endif
 #ifndef DAMAGES
-#define DAMAGES 300
+#define DAMAGES 100
 #endif
 static char folder[] = "build/test/native/ext4";
 static int shell(const char *format, const char *a) {
