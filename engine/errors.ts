@@ -50,6 +50,8 @@ const EXIT_CODES: Record<string, Record<string, number>> = {
   TreeError: { '*': EXIT.ENGINE },
   ErofsError: { '*': EXIT.ENGINE },
   Ext4Error: { '*': EXIT.ENGINE },
+  DockerfileError: { '*': EXIT.FAILED },
+  BuildError: { 'option-invalid': EXIT.ENGINE, '*': EXIT.FAILED },
   BootError: { 'image-invalid': EXIT.NOT_RUNNABLE, 'qemu-killed': EXIT.SIGNAL + 9, '*': EXIT.ENGINE },
 };
 

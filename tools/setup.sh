@@ -28,6 +28,7 @@ strace:strace
 openssl:openssl
 dc:dc
 bc:bc
+bwrap:bubblewrap
 lua5.4:lua5.4
 '
 missing=''

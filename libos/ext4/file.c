@@ -175,7 +175,7 @@ static int64_t file_seek(struct inode *inode, int64_t offset, bool hole) {
 
 const struct inode_ops ext4_file_ops = {
     .read = file_read, .write = file_write, .get_page = ext4_get_page, .truncate = file_truncate, .allocate = file_allocate, .seek_data = file_seek,
-    .changed = ext4_changed, .sync = ext4_sync, .sync_data = ext4_sync_data, .blocks = ext4_blocks, .attribute_holder = ext4_attribute_holder,
+    .changed = ext4_changed, .sync = ext4_sync, .blocks = ext4_blocks, .attribute_holder = ext4_attribute_holder,
     .attributes_changed = ext4_attributes_changed, .release = ext4_release,
 };
 

@@ -381,23 +381,20 @@ int ext4_changed(struct inode *inode) {
     return 0;
 }
 
-static int sync_inode(struct inode *inode, bool times) {
+int ext4_sync(struct inode *inode, bool data_only) {
     struct ext4 *fs = ext4_of(inode);
     struct node *node = node_of(inode);
     ext4_lock(fs);
     int error = fs->failed ? -EIO : 0;
     if (!error && !fs->super.read_only) {
-        if (times) ext4_touch(fs, node, false);
+        if (!data_only) ext4_touch(fs, node, false);
         if (node->dirty_count || node->lent_count) error = ext4_write_back(fs, inode);
-        bool needed = times || node->transaction == fs->transaction || node->reserved_pages || inode->size != node->disk_size;
+        bool needed = !data_only || node->transaction == fs->transaction || node->reserved_pages || inode->size != node->disk_size;
         if (!error) error = needed ? ext4_commit(fs) : ext4_flush(fs);
     }
     ext4_unlock(fs);
     return error;
 }
-
-int ext4_sync(struct inode *inode) { return sync_inode(inode, true); }
-int ext4_sync_data(struct inode *inode) { return sync_inode(inode, false); }
 
 uint64_t ext4_blocks(struct inode *inode) {
     const struct ext4 *fs = ext4_of(inode);

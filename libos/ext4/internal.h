@@ -150,8 +150,7 @@ void ext4_release(struct inode *);
 void ext4_bury(struct ext4 *); /* those that were released */
 int ext4_orphans_open(struct ext4 *);
 int ext4_changed(struct inode *);
-int ext4_sync(struct inode *);
-int ext4_sync_data(struct inode *);
+int ext4_sync(struct inode *, bool data_only);
 uint64_t ext4_blocks(struct inode *);
 int ext4_attribute_holder(struct inode *, bool changes, struct inode **out);
 /* xattr.c */

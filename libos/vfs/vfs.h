@@ -47,8 +47,7 @@ struct inode_ops {
     int (*attribute_holder)(struct inode *, bool changes, struct inode **out);
     int (*attributes_changed)(struct inode *); /* extended ones, of the holder; an error takes the change back. Absent: they live in the inode only */
     int (*changed)(struct inode *); /* mode, owner or times were set; absent: they live in the inode only */
-    int (*sync)(struct inode *);    /* absent: nothing to do */
-    int (*sync_data)(struct inode *); /* without times, as fdatasync; absent: sync */
+    int (*sync)(struct inode *, bool data_only); /* data_only: what reading the content back does not need may wait; absent: nothing to do */
     /* For file systems that others change behind our back. refresh: fetches the attributes anew; -ENOENT, -ESTALE: the name by which it was found
      * leads elsewhere now. opened, closed: an open file of it (directory or regular) begins and ends; an error refuses the opening. */
     int (*refresh)(struct inode *);

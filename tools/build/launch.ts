@@ -1,5 +1,5 @@
 // Builds tools/launch/launch.c -> dist/bin/hull-launch-<isa>, a static program without a C library; dist/bin/hull-bridge-up is a script beside it,
-// and dist/bin/hull-listen-<isa>.so what is loaded into QEMU where ports are published.
+// and dist/bin/hull-listen-<isa>.so what is loaded into QEMU where ports are published; dist/bin/hull-become-<isa> runs in the sandbox of a build's RUN.
 import { chmodSync, copyFileSync, mkdirSync, renameSync, statSync } from 'node:fs';
 import { mustRun } from './process.ts';
 import { hashInputs, isCurrent, writeStamp } from './stamp.ts';
@@ -32,13 +32,18 @@ export async function buildLaunch(tools: Toolchain, isa: string): Promise<string
   const bridgeUp = 'dist/bin/hull-bridge-up';
   const listenSource = 'tools/launch/listen.c';
   const listen = `dist/bin/hull-listen-${isa}.so`;
-  const hash = hashInputs([tools.version, ...SHARED_FLAGS], [source, script, listenSource]);
-  if (!isCurrent(stamp, hash, [output, bridgeUp, listen])) {
+  const becomeSource = 'tools/launch/become.c';
+  const become = `dist/bin/hull-become-${isa}`;
+  const hash = hashInputs([tools.version, ...SHARED_FLAGS], [source, script, listenSource, becomeSource]);
+  if (!isCurrent(stamp, hash, [output, bridgeUp, listen, become])) {
     mkdirSync('dist/bin', { recursive: true });
     const fresh = `${output}.${process.pid}.new`;
     await mustRun(tools.cc, [...FLAGS, '-o', fresh, source]);
     chmodSync(fresh, 0o755);
     renameSync(fresh, output);
+    await mustRun(tools.cc, [...FLAGS, '-o', fresh, becomeSource]);
+    chmodSync(fresh, 0o755);
+    renameSync(fresh, become);
     await mustRun(tools.cc, [...SHARED_FLAGS, '-o', `${fresh}.so`, listenSource]);
     renameSync(`${fresh}.so`, listen);
     copyFileSync(script, bridgeUp);

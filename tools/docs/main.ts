@@ -4,14 +4,15 @@ import { existsSync, readFileSync, writeFileSync } from 'node:fs';
 import { makeBootAbiPage } from './boot-abi-page.ts';
 import { makeCommandPage } from './command-page.ts';
 import { makeComponentPage } from './component-page.ts';
+import { findUntestedSyntax, makeDockerfilePage } from './dockerfile-page.ts';
 import { findErrorProblems, makeErrorPage } from './error-page.ts';
 import { findBrokenLinks } from './links.ts';
 import { readComponents } from './manifests.ts';
 import { makeSyscallPage } from './syscall-page.ts';
 
 const components = readComponents('x86_64');
-const pages = [makeSyscallPage(components), makeComponentPage(components), makeCommandPage(), makeErrorPage(), makeBootAbiPage()];
-const problems = findErrorProblems();
+const pages = [makeSyscallPage(components), makeComponentPage(components), makeCommandPage(), makeErrorPage(), makeBootAbiPage(), makeDockerfilePage()];
+const problems = [...findErrorProblems(), ...findUntestedSyntax()];
 
 for (const { path, text } of pages) {
   if (existsSync(path) && readFileSync(path, 'utf8') === text) continue;

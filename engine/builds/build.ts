@@ -1,0 +1,225 @@
+/**
+ * `hull build` of a Dockerfile. Owns: the build's surroundings: context and Dockerfile from where they are, store, cache, screen, and where the result goes. Rules: the
+ * image's ID is the last thing that is written, to stdout when quiet; a signal ends what the build started; nothing is left in the
+ * work folder when the build ends, and what a killed one left goes with the next.
+ */
+import type { ChildProcess } from 'node:child_process';
+import { createWriteStream, readFileSync, statSync } from 'node:fs';
+import { dirname, join, resolve } from 'node:path';
+import { Readable } from 'node:stream';
+import { pipeline } from 'node:stream/promises';
+import {
+  archiveFilesystem,
+  type BuildContext,
+  BuildError,
+  buildStages,
+  describeUnused,
+  exportFilesystem,
+  openArguments,
+  openDirectoryContext,
+  openLayerCache,
+  openProgress,
+  openWorkFolder,
+  type Progress,
+  readArchiveContext,
+  removeTree,
+  type Session,
+  storeImage,
+  type WorkFolder,
+} from '../../images/build/index.ts';
+import { parseDockerfile } from '../../images/dockerfile/index.ts';
+import { DEFAULT_PLATFORM, type Image, openStore, type Platform, type Store } from '../../images/store/index.ts';
+import { describeSystemError } from '../errors.ts';
+import { findStatePaths, writeAtomically } from '../state/index.ts';
+import { readHullFile } from './hull-file.ts';
+import { type BuildRequest, checkRequest, type CheckedRequest, type Output } from './request.ts';
+
+export interface BuildStreams {
+  readonly stdin: AsyncIterable<Uint8Array>;
+  readonly stdout: NodeJS.WritableStream;
+  readonly stderr: NodeJS.WriteStream;
+}
+
+interface Sources {
+  readonly context: BuildContext;
+  readonly name: string;
+  readonly text: string;
+  readonly mtimeNs: bigint;
+}
+
+const NS_PER_MS = 1_000_000n;
+
+/** The ID of the image that was made; undefined: another output. */
+export async function buildDockerfile(typed: BuildRequest, dist: string, streams: BuildStreams): Promise<string | undefined> {
+  const { request, labels } = applyHullFile(typed, dist);
+  const checked = { ...checkRequest(request), machineLabels: labels };
+  const paths = findStatePaths(request.env);
+  const store = openStore(join(paths.root, 'images'));
+  const cacheFolder = join(paths.cache, 'build');
+  const work = openWorkFolder(cacheFolder, removeTree);
+  const children = new Set<ChildProcess>();
+  const stop = (signal: NodeJS.Signals) => {
+    for (const child of children) child.kill('SIGKILL');
+    work.remove();
+    process.exit(128 + (signal === 'SIGINT' ? 2 : signal === 'SIGHUP' ? 1 : 15));
+  };
+  for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, stop);
+  try {
+    const progress = openScreen(request, streams.stderr);
+    const { context, name, text, mtimeNs } = await openSources(request, work, streams.stdin);
+    const dockerfile = parseDockerfile(name, text);
+    const session: Session = {
+      dockerfile,
+      context,
+      contexts: new Map([...checked.contexts].map(([each, path]) => [each, openDirectoryContext(resolve(path))])),
+      settings: {
+        platform: checked.platform,
+        network: checked.network,
+        secrets: checked.secrets,
+        noCache: request.noCache,
+        epoch: checked.epoch,
+        mtimeNs,
+      },
+      host: {
+        findImage: async (image, platform) => findImage(store, image, platform),
+        fetchUrl: (url) => fetch(url),
+        now: () => new Date(),
+        become: join(dist, 'bin/hull-become-x86_64'),
+        started(child) {
+          children.add(child);
+          child.once('close', () => children.delete(child));
+        },
+      },
+      cache: openLayerCache(cacheFolder, work, store),
+      work,
+      progress,
+      arguments: openArguments(checked.buildArgs, checked.platform, DEFAULT_PLATFORM),
+      built: new Map(),
+      images: new Map(),
+    };
+    const stage = await buildStages(session, request.target);
+    for (const line of describeUnused(session.arguments)) progress.warn(line);
+    const outputs: readonly Output[] = checked.outputs.length === 0 ? [{ kind: 'image' }] : checked.outputs;
+    let id: string | undefined;
+    for (const output of outputs) {
+      if (output.kind === 'image') id = await writeImage(session, store, stage, checked, request.iidFile);
+      else if (output.kind === 'local') await exportFilesystem(session, stage, output.path);
+      else await writeArchive(archiveFilesystem(session, stage), output.path, streams.stdout);
+    }
+    return id;
+  } finally {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.removeListener(signal, stop);
+    work.remove();
+  }
+}
+
+/** -f hull.yaml, or a hull.yaml beside the Dockerfile. */
+function applyHullFile(request: BuildRequest, dist: string): { request: BuildRequest; labels: ReadonlyMap<string, string> } {
+  const isNamed = request.file !== undefined && /\.ya?ml$/.test(request.file);
+  const path = isNamed ? resolve(request.file as string) : request.context === '-' ? undefined : join(resolve(request.context), 'hull.yaml');
+  if (path === undefined || (!isNamed && statSync(path, { throwIfNoEntry: false }) === undefined)) return { request, labels: new Map() };
+  const components = Object.values(JSON.parse(readFileSync(join(dist, 'libos/x86_64/components.json'), 'utf8')) as { name: string }[]).map(({ name }) => name);
+  const { dockerfile, labels } = readHullFile(path, components);
+  const file = isNamed ? (dockerfile === undefined ? undefined : join(dirname(path), dockerfile)) : (request.file ?? (dockerfile === undefined ? undefined : join(dirname(path), dockerfile)));
+  return { request: { ...request, file }, labels };
+}
+
+function openScreen(request: BuildRequest, stderr: NodeJS.WriteStream): Progress {
+  const isTerminal = request.progress === 'tty' || (request.progress === 'auto' && stderr.isTTY === true);
+  const kind = request.isQuiet || request.progress === 'quiet' ? 'quiet' : isTerminal ? 'tty' : 'plain';
+  return openProgress(kind, { write: (text) => void stderr.write(text), columns: stderr.columns ?? 80, now: () => Date.now() });
+}
+
+async function findImage(store: Store, name: string, platform: Platform): Promise<Image> {
+  return store.resolve(name, platform);
+}
+
+async function readAll(stream: AsyncIterable<Uint8Array>): Promise<Buffer> {
+  const chunks: Uint8Array[] = [];
+  for await (const chunk of stream) chunks.push(chunk);
+  return Buffer.concat(chunks);
+}
+
+/** Where the context and the Dockerfile come from: a directory, an archive on stdin, or a Dockerfile on stdin and no context. */
+async function openSources(request: BuildRequest, work: WorkFolder, stdin: AsyncIterable<Uint8Array>): Promise<Sources> {
+  const now = BigInt(Math.floor(Date.now() / 1000)) * 1000n * NS_PER_MS;
+  if (request.context === '-') {
+    if (request.file === '-') throw new BuildError('option-invalid', 'Cannot read both the Dockerfile and the context from standard input, expected one of them');
+    const bytes = await readAll(stdin);
+    if (!isArchive(bytes)) return { context: emptyContext(), name: '-', text: bytes.toString('utf8'), mtimeNs: now };
+    async function* all() {
+      yield bytes;
+    }
+    const context = await readArchiveContext(all(), '-', work.newPath('context'));
+    const name = request.file ?? 'Dockerfile';
+    const text = context.readText(name);
+    if (text === undefined) throw new BuildError('context-invalid', `Cannot read "${name}": not in the archive on standard input, expected a Dockerfile there; -f names another`);
+    context.ignore(name);
+    return { context, name, text, mtimeNs: 0n };
+  }
+  const folder = resolve(request.context);
+  const context = openDirectoryContext(folder);
+  if (request.file === '-') {
+    context.ignore(undefined);
+    return { context, name: '-', text: (await readAll(stdin)).toString('utf8'), mtimeNs: now };
+  }
+  const path = request.file === undefined ? findDockerfile(folder) : resolve(request.file);
+  let text: string;
+  try {
+    text = readFileSync(path, 'utf8');
+  } catch (error) {
+    throw new BuildError('context-invalid', `Cannot read "${path}": ${describeSystemError(error)}, expected a Dockerfile; -f names another`, { cause: error });
+  }
+  context.ignore(path);
+  const mtimeNs = BigInt(Math.floor(statSync(path).mtimeMs / 1000)) * 1000n * NS_PER_MS;
+  return { context, name: path.startsWith(`${folder}/`) ? path.slice(folder.length + 1) : path, text, mtimeNs };
+}
+
+function findDockerfile(folder: string): string {
+  const path = join(folder, 'Dockerfile');
+  const lower = join(folder, 'dockerfile');
+  return statSync(path, { throwIfNoEntry: false }) === undefined && statSync(lower, { throwIfNoEntry: false }) !== undefined ? lower : path;
+}
+
+function emptyContext(): BuildContext {
+  return { name: 'the empty context', root: { kind: 'directory', mode: 0o755, uid: 0, gid: 0, mtimeNs: 0n, size: 0, children: new Map() }, readText: () => undefined, ignore() {} };
+}
+
+/** gzip, zstd, xz, bzip2 or a tar header; a Dockerfile is text. */
+function isArchive(bytes: Buffer): boolean {
+  const isCompressed = ['1f8b', '28b52ffd', 'fd377a585a00', '425a68'].some((magic) => bytes.toString('hex', 0, 6).startsWith(magic));
+  return isCompressed || bytes.toString('latin1', 257, 262) === 'ustar';
+}
+
+async function writeImage(session: Session, store: Store, stage: Awaited<ReturnType<typeof buildStages>>, checked: CheckedRequest & { readonly machineLabels: ReadonlyMap<string, string> }, iidFile: string | undefined): Promise<string> {
+  return store.withLease(async (lease) => {
+    const step = session.progress.start('exporting to image');
+    const descriptor = await storeImage(session, store, lease, stage, { labels: new Map([...checked.machineLabels, ...checked.labels]) });
+    await store.tag(descriptor, checked.tags);
+    const { id } = store.resolve(descriptor.digest, session.settings.platform);
+    const show = (text: string) => step.output('stderr', Buffer.from(`${text}\n`));
+    show(`writing image ${id}`);
+    for (const { canonical } of checked.tags) show(`naming to ${canonical}`);
+    step.done('done');
+    if (iidFile !== undefined) writeAtomically(resolve(iidFile), id, 0o644);
+    return id;
+  });
+}
+
+async function writeArchive(bytes: AsyncIterable<Uint8Array>, path: string, stdout: NodeJS.WritableStream): Promise<void> {
+  if (path === '-') {
+    for await (const chunk of bytes) if (!stdout.write(chunk)) await new Promise<void>((done) => stdout.once('drain', done));
+    return;
+  }
+  const { rename, unlink } = await import('node:fs/promises');
+  const fresh = `${path}.tmp-${process.pid}-0`;
+  try {
+    await pipeline(Readable.from(bytes, { objectMode: false }), createWriteStream(fresh));
+    await rename(fresh, path);
+  } catch (error) {
+    await unlink(fresh).catch(() => undefined);
+    throw error instanceof Error && 'syscall' in error
+      ? new BuildError('output-unwritable', `Cannot write "${path}": ${describeSystemError(error)}, expected to write the archive there`, { cause: error })
+      : error;
+  }
+}

@@ -1,0 +1,212 @@
+/**
+ * COPY and ADD of a stage. Owns: the way from the instruction to a layer: sources, who owns what, cache key, plan, layer. Rules: the key has the digests of
+ * what is copied, its names and modes, never its times; sources are read again only when no record is found.
+ */
+import { type Expansion, expandWord, findNearest, type Instruction, listFlags, makeInstructionError, readFlag, splitArguments, type Word } from '../dockerfile/index.ts';
+import { expandFlag, expandPart } from './config.ts';
+import { digestContent, fetchContents, readText } from './contents.ts';
+import { CopyProblem, type CopyRequest, planCopy, type Planned, toEntries } from './copy.ts';
+import { parseMode } from './modes.ts';
+import { makeKey } from './records.ts';
+import { download, isGit, isUrl, unpackArchive } from './remote.ts';
+import { hasPattern, listFiles, type Selected, selectSources } from './select.ts';
+import type { Session } from './session.ts';
+import { findSource } from './sources.ts';
+import type { StageState } from './stage.ts';
+import { findNode, type Node } from './tree.ts';
+import { findOwner, type Owner, UnknownUser } from './users.ts';
+
+/** A change of files that may be cached: its key, and how it is made. */
+export interface FileChange {
+  readonly key: string;
+  /** The layer's diffId; undefined: nothing changed. */
+  make(): Promise<string | undefined>;
+}
+
+interface Arguments {
+  readonly sources: readonly Word[];
+  readonly target: Word;
+}
+
+function splitSources(instruction: Instruction): Arguments {
+  const words = instruction.json?.map((text) => ({ text, offset: instruction.rest.offset })) ?? splitArguments(instruction.rest);
+  if (words.length < 2) {
+    throw makeInstructionError(instruction, `${instruction.keyword} with ${words.length === 1 ? 'a source and no target' : 'no arguments'}, expected at least one source and the target`, instruction.rest);
+  }
+  return { sources: words.slice(0, -1), target: words.at(-1) as Word };
+}
+
+const isOn = (instruction: Instruction, name: string, expansion: Expansion): boolean => {
+  const flag = readFlag(instruction, name);
+  return flag !== undefined && /^(true|1)$/i.test(expandFlag(instruction, flag, expansion));
+};
+
+/** Files of heredocs, in the order of their words. */
+function readHeredocs(instruction: Instruction, session: Session, expansion: Expansion): Selected[] {
+  return instruction.heredocs.map(({ name, body, expand }) => {
+    const text = expand ? expandLines(body, expansion) : body;
+    const bytes = Buffer.from(text);
+    const node: Node = { kind: 'file', mode: 0o644, uid: 0, gid: 0, mtimeNs: session.settings.mtimeNs, size: bytes.length, content: { kind: 'bytes', bytes } };
+    return { path: name, name, node, kept: name };
+  });
+}
+
+/** In a heredoc quotes are characters as any other. */
+function expandLines(body: string, expansion: Expansion): string {
+  return expandWord(body.replace(/["']/g, `${expansion.escape}$&`), expansion);
+}
+
+export async function planAdd(instruction: Instruction, session: Session, state: StageState, expansion: Expansion): Promise<FileChange> {
+  const isAdd = instruction.keyword === 'ADD';
+  const { sources, target } = splitSources(instruction);
+  const targetText = expandPart(instruction, target, expansion);
+  const from = readFlag(instruction, 'from');
+  const isLinked = isOn(instruction, 'link', expansion);
+  const base = isLinked ? undefined : await state.readTree();
+  const owner = await findFlagOwner(instruction, session, state, expansion);
+  const chmod = readFlag(instruction, 'chmod');
+  const chmodText = chmod === undefined ? undefined : expandFlag(instruction, chmod, expansion);
+  const mode = chmodText === undefined ? undefined : parseMode(chmodText);
+  if (chmod !== undefined && mode === undefined) {
+    throw makeInstructionError(instruction, `"--chmod=${chmodText}", expected an octal mode such as 0755 or one by letters such as u=rwX,go=rX`, chmod);
+  }
+  const excluded = listFlags(instruction, 'exclude').map((flag) => expandFlag(instruction, flag, expansion));
+  const keepParents = isOn(instruction, 'parents', expansion);
+
+  const heredocNames = instruction.heredocs.length;
+  const words = sources.filter((word) => !(heredocNames > 0 && /^\d*<</.test(word.text)));
+  const found: Selected[] = readHeredocs(instruction, session, expansion);
+  const unpacked = new Map<Selected, Node>();
+  for (const word of words) {
+    const text = expandPart(instruction, word, expansion);
+    if (isAdd && isGit(text)) throw makeInstructionError(instruction, `"${text}" is a git repository, expected a file, directory, archive or URL: clone it in a stage with RUN`, word);
+    if (isAdd && isUrl(text)) {
+      found.push(await addRemote(instruction, session, { text, word, target: targetText, expansion }, unpacked));
+      continue;
+    }
+    const source = await findSource(session, instruction, from);
+    const matched = selectSources(await source.readTree(), text);
+    if (matched.length === 0 && !hasPattern(text)) throw makeMissingError(instruction, word, text, await source.readTree(), from === undefined ? session.context.name : `"${from.value}"`);
+    for (const each of matched) {
+      found.push(each);
+      if (isAdd && readFlag(instruction, 'unpack') === undefined ? true : isOn(instruction, 'unpack', expansion)) await findArchive(instruction, each, session, unpacked);
+    }
+  }
+  if (found.length === 0) throw makeInstructionError(instruction, 'no source is there: the patterns match nothing, expected at least one file', sources[0]);
+  const isMany = sources.length > 1 || found.length > 1;
+  if (isMany && !/(^|\/)\.{0,2}$/.test(targetText) && found.length > 1) {
+    const node = base === undefined ? undefined : findNode(base, targetText.startsWith('/') ? targetText : `${state.config.WorkingDir ?? ''}/${targetText}`).node;
+    if (node?.children === undefined) throw makeInstructionError(instruction, `target "${targetText}" for several sources, expected a directory: a path with "/" at its end`, target);
+  }
+
+  const request: CopyRequest = {
+    base,
+    target: targetText,
+    workdir: state.config.WorkingDir || '/',
+    sources: [],
+    isMany: isMany && found.length > 1,
+    owner,
+    mode,
+    excluded,
+    keepParents,
+    mtimeNs: session.settings.mtimeNs,
+  };
+  const listed = [];
+  for (const source of found) {
+    const archive = unpacked.get(source);
+    const files = archive === undefined ? listFiles(source, excluded) : listFiles({ ...source, node: archive }, []);
+    listed.push([source.name, source.kept, archive !== undefined, await Promise.all(files.map(async ({ path, node }) => describeNode(path, node)))]);
+  }
+  const key = makeKey(['copy', isLinked ? '' : state.chainId(), request.workdir, targetText, request.isMany, owner ?? null, chmodText ?? null, keepParents, isLinked, session.settings.epoch ?? null, listed]);
+  return { key, make: () => makeLayer(instruction, session, request, found, unpacked) };
+}
+
+async function describeNode(path: string, node: Node): Promise<unknown> {
+  const { kind, mode, uid, gid, target, device, xattrs } = node;
+  const attributes = [...(xattrs ?? [])].map(([name, value]) => [name, value.toString('base64')]);
+  return [path, kind, mode, uid, gid, target ?? null, device ?? null, attributes, kind === 'file' ? await digestContent(node) : null];
+}
+
+async function makeLayer(instruction: Instruction, session: Session, request: CopyRequest, found: readonly Selected[], unpacked: ReadonlyMap<Selected, Node>): Promise<string> {
+  const planned: Planned = new Map();
+  try {
+    // Each kind of source has rules of its own; a later one sees what an earlier one made.
+    for (const source of found) {
+      const archive = unpacked.get(source);
+      const own = archive === undefined ? { ...request, sources: [source] } : { ...request, sources: [{ ...source, node: archive }], excluded: [], isMany: true };
+      const newest = latestTime(own.sources, request.mtimeNs);
+      for (const [path, node] of planCopy({ ...own, mtimeNs: newest })) {
+        const before = planned.get(path);
+        if (before?.children !== undefined && node.children !== undefined && own.sources[0]?.node.children === undefined) continue;
+        planned.set(path, node);
+      }
+    }
+  } catch (error) {
+    if (error instanceof CopyProblem) throw makeInstructionError(instruction, error.message, instruction.rest);
+    throw error;
+  }
+  const spools = await fetchContents(planned.values(), session.cache);
+  return session.cache.write(toEntries(planned, spools), session.settings.epoch);
+}
+
+/** Directories that are made are as old as the newest file in them, so that the same sources give the same layer. */
+function latestTime(sources: readonly Selected[], otherwise: bigint): bigint {
+  let latest: bigint | undefined;
+  for (const source of sources) for (const { node } of listFiles(source, [])) if (node.kind !== 'directory' && (latest === undefined || node.mtimeNs > latest)) latest = node.mtimeNs;
+  return latest ?? otherwise;
+}
+
+async function findFlagOwner(instruction: Instruction, session: Session, state: StageState, expansion: Expansion): Promise<Owner | undefined> {
+  const flag = readFlag(instruction, 'chown');
+  if (flag === undefined) return undefined;
+  const text = expandFlag(instruction, flag, expansion);
+  const isByNumber = /^\d+(:\d+)?$/.test(text);
+  const root = isByNumber ? undefined : await state.readTree();
+  const read = async (path: string) => (root === undefined ? '' : readText(findNode(root, path).node, session.cache));
+  try {
+    return findOwner(text, { passwd: await read('etc/passwd'), group: await read('etc/group') });
+  } catch (error) {
+    if (error instanceof UnknownUser) throw makeInstructionError(instruction, `"--chown=${text}": ${error.message}`, flag);
+    throw error;
+  }
+}
+
+interface Remote {
+  readonly text: string;
+  readonly word: Word;
+  readonly target: string;
+  readonly expansion: Expansion;
+}
+
+async function addRemote(instruction: Instruction, session: Session, { text, word, target, expansion }: Remote, unpacked: Map<Selected, Node>): Promise<Selected> {
+  const { node, name } = await download(text, session.work.newPath('download'), session.host.fetchUrl);
+  const flag = readFlag(instruction, 'checksum');
+  if (flag !== undefined) {
+    const wanted = expandFlag(instruction, flag, expansion);
+    if (!/^sha256:[0-9a-f]{64}$/.test(wanted)) throw makeInstructionError(instruction, `"--checksum=${wanted}", expected sha256: and 64 hexadecimal digits`, flag);
+    if (wanted !== `sha256:${node.digest}`) throw makeInstructionError(instruction, `"${text}" has the digest sha256:${node.digest}, expected ${wanted}`, flag);
+  }
+  if (name === '' && target.endsWith('/')) throw makeInstructionError(instruction, `"${text}" has no file name and the target is a directory, expected a target with the file's name`, word);
+  const selected: Selected = { path: name, name, node, kept: name };
+  if (isOn(instruction, 'unpack', expansion)) await findArchive(instruction, selected, session, unpacked);
+  return selected;
+}
+
+/** A local archive is copied as what is in it. */
+async function findArchive(instruction: Instruction, selected: Selected, session: Session, unpacked: Map<Selected, Node>): Promise<void> {
+  const { node } = selected;
+  if (instruction.keyword !== 'ADD' || node.kind !== 'file' || node.size === 0) return;
+  const { content } = node;
+  if (content?.kind !== 'host' && content?.kind !== 'part') return;
+  const [path, offset] = content.kind === 'host' ? [content.path, 0] : [content.file, content.offset];
+  const archive = await unpackArchive(path, offset, node.size, session.work.newPath('archive'));
+  if (archive !== undefined) unpacked.set(selected, archive);
+}
+
+function makeMissingError(instruction: Instruction, word: Word, text: string, root: Node, where: string): Error {
+  const slash = text.replace(/\/+$/, '').lastIndexOf('/');
+  const folder = findNode(root, slash < 0 ? '' : text.slice(0, slash)).node;
+  const nearest = findNearest(text.slice(slash + 1).replace(/\/+$/, ''), [...(folder?.children?.keys() ?? [])]);
+  const expected = nearest === undefined ? 'expected a path in it (is it in .dockerignore?)' : `expected ${slash < 0 ? '' : text.slice(0, slash + 1)}${nearest}`;
+  return makeInstructionError(instruction, `"${text}" is not in ${where}, ${expected}`, word);
+}

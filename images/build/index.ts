@@ -1,0 +1,13 @@
+/** Builds: a Dockerfile and its context -> an image. */
+export { archiveFilesystem, exportFilesystem, storeImage } from './assemble.ts';
+export { buildStages } from './build.ts';
+export { type BuildContext, openDirectoryContext, readArchiveContext } from './context.ts';
+export { BuildError, type BuildErrorCode } from './error.ts';
+export { type LayerCache, openLayerCache } from './layer-cache.ts';
+export { MOUNT_OPTIONS } from './mounts.ts';
+export { removeTree } from './privileges.ts';
+export { openProgress, type Progress, type ProgressKind } from './progress.ts';
+export type { BuildHost, BuildSettings, RunNetwork, Secret, Session } from './session.ts';
+export type { StageResult } from './stage.ts';
+export { describeUnused, openArguments } from './variables.ts';
+export { openWorkFolder, type WorkFolder } from './work-folder.ts';

@@ -1,0 +1,187 @@
+/**
+ * hull build: the conformance list, each case by the command line with a state of its own file; and what a build promises beside: same sources, same digest; a
+ * change rebuilds what depends on it; outputs; contexts on stdin; nothing left of a build that was killed.
+ */
+import { execFileSync, spawn } from 'node:child_process';
+import { createReadStream, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { dirname, join } from 'node:path';
+import { execa } from 'execa';
+import t from 'tap';
+import { readLayer } from '../../images/layers/index.ts';
+import { openStore } from '../../images/store/index.ts';
+import { findCheckout } from '../boot/guest/build.ts';
+import { CASES } from './conformance.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'hull-build-'));
+t.teardown(() => rmSync(folder, { recursive: true, force: true }));
+const hull = join(findCheckout(), 'dist/hull');
+const state = join(folder, 'state');
+const env: NodeJS.ProcessEnv = { ...process.env, NODE_EXTRA_CA_CERTS: '', NODE_OPTIONS: '', HULL_ROOT: state };
+const build = (args: readonly string[], options: { cwd: string; input?: string | Uint8Array; env?: NodeJS.ProcessEnv }) =>
+  execa(hull, ['build', '--progress', 'plain', ...args], { env: { ...env, ...options.env }, extendEnv: false, reject: false, cwd: options.cwd, input: options.input ?? '', timeout: 240_000, stripFinalNewline: false });
+const store = openStore(join(state, 'images'));
+
+function writeFiles(root: string, files: Readonly<Record<string, string>>): void {
+  for (const [path, text] of Object.entries(files)) {
+    const at = join(root, path);
+    mkdirSync(dirname(at), { recursive: true });
+    const [, mode] = /^([0-7]+)\t/.exec(text) ?? [];
+    if (text === 'tar') {
+      const source = join(folder, 'tar-source');
+      writeFiles(source, { 'in/side': 'inside' });
+      execFileSync('tar', ['--owner=3', '--group=4', '--mode=u=rwX,g=rX,o=', '-caf', at, '-C', source, '.']);
+    } else if (text.startsWith('-> ')) symlinkSync(text.slice(3), at);
+    else {
+      writeFileSync(at, mode === undefined ? text : text.slice(mode.length + 1), { mode: 0o644 });
+      execFileSync('chmod', [mode ?? '644', at]);
+    }
+  }
+}
+
+/** What an archive of a root file system has, in the form of the cases. */
+async function readTree(path: string): Promise<Map<string, string>> {
+  const found = new Map<string, string>();
+  for await (const entry of readLayer(createReadStream(path), { isPlain: true })) {
+    const parts: Uint8Array[] = [];
+    for await (const chunk of entry.content()) parts.push(chunk);
+    const content = entry.kind === 'directory' ? '/' : Buffer.concat(parts).toString();
+    const text = entry.kind === 'symlink' ? `-> ${entry.target}` : entry.kind === 'hardlink' ? (found.get(entry.target as string) ?? '') : `${entry.mode.toString(8)} ${entry.uid}:${entry.gid} ${content}`;
+    found.set(entry.path, text);
+  }
+  return found;
+}
+
+const server = createServer((request, response) => {
+  if (request.url === '/file.txt') response.setHeader('Last-Modified', 'Thu, 01 Jan 2015 00:00:00 GMT').end('hello');
+  else response.writeHead(404).end();
+});
+await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
+t.teardown(() => server.close());
+const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+
+await t.test('base images', async (t) => {
+  const context = join(folder, 'base');
+  mkdirSync(context);
+  execFileSync('cp', ['/bin/busybox', context]);
+  writeFiles(context, {
+    passwd: 'root:x:0:0:root:/root:/bin/sh\napp:x:1000:1001::/home/app:/bin/sh\n',
+    group: 'root:x:0:\nstaff:x:50:app\napp:x:1001:\n',
+    Dockerfile: 'FROM scratch\nCOPY busybox /bin/\nCOPY passwd group /etc/\nRUN ["/bin/busybox", "--install", "-s", "/bin"]\n',
+    cmd: 'FROM base\nCMD ["inherited"]',
+    trigger: 'FROM base\nONBUILD COPY a /triggered',
+  });
+  for (const args of [['-t', 'base'], ['-t', 'with-cmd', '-f', 'cmd'], ['-t', 'with-trigger', '-f', 'trigger']]) {
+    const { exitCode, stderr } = await build([...args, '.'], { cwd: context });
+    t.equal(exitCode, 0, stderr);
+  }
+  t.end();
+});
+
+await t.test('conformance', async (t) => {
+  const runCase = async (index: number) => {
+    const { subjects, dockerfile, files = {}, args = [], env: more = {}, expect, config, error, log } = CASES[index] as (typeof CASES)[number];
+    const name = `${subjects[0]}: ${JSON.stringify(dockerfile)}`;
+    const context = join(folder, `case-${index}`, 'context');
+    mkdirSync(context, { recursive: true });
+    writeFiles(context, { Dockerfile: dockerfile, ...files });
+    const archive = join(folder, `case-${index}`, 'out.tar');
+    const filled = args.map((text) => text.replace('@URL@', url));
+    const { exitCode, stderr } = await build(['-t', `case-${index}`, '-o', 'type=image', '-o', `type=tar,dest=${archive}`, ...filled, '.'], { cwd: context, env: more });
+    if (error !== undefined) {
+      t.equal(exitCode === 0, false, `fails: ${name}`);
+      t.match(stderr, error, name);
+      t.equal(store.find(`case-${index}`), undefined, `no image: ${name}`);
+      return;
+    }
+    t.equal(exitCode, 0, `${name}\n${exitCode === 0 ? '' : stderr}`);
+    if (exitCode !== 0) return;
+    if (log !== undefined) t.match(stderr, log, name);
+    const tree = await readTree(archive);
+    for (const [path, wanted] of Object.entries(expect ?? {})) {
+      const found = tree.get(path);
+      if (wanted === null) t.equal(found, undefined, `no ${path}: ${name}`);
+      else if (/^[0-7]{3,4} \d|^-> /.test(wanted)) t.equal(found, wanted, `${path}: ${name}`);
+      else t.match(found, new RegExp(wanted), `${path}: ${name}`);
+    }
+    const image = store.resolve(`case-${index}`);
+    for (const [key, wanted] of Object.entries(config ?? {})) t.strictSame((image.config.config as Record<string, unknown>)[key], wanted, `${key}: ${name}`);
+  };
+  const waiting = CASES.map((_, i) => i);
+  await Promise.all([0, 1].map(async () => { for (let next = waiting.shift(); next !== undefined; next = waiting.shift()) await runCase(next); }));
+  t.end();
+});
+
+await t.test('what a build promises', async (t) => {
+  const context = join(folder, 'promise');
+  mkdirSync(context);
+  writeFiles(context, { Dockerfile: 'FROM base\nRUN date +%N >/random\nCOPY a /a\nWORKDIR /w\nCOPY b c/\nCMD x\n', a: 'a\n', b: 'b\n' });
+  const id = async (args: string[], more: NodeJS.ProcessEnv = {}) => {
+    const { exitCode, stdout, stderr } = await build(['-q', ...args, '.'], { cwd: context, env: more });
+    t.equal(exitCode, 0, stderr);
+    t.match(stdout, /^sha256:[0-9a-f]{64}\n$/, 'quiet prints the ID alone');
+    return stdout.trim();
+  };
+  const first = await id(['-t', 'one', '-t', 'two:x', '--iidfile', join(folder, 'iid')]);
+  t.equal(readFileSync(join(folder, 'iid'), 'utf8'), first, '--iidfile');
+  t.strictSame(store.resolve('one').tags, ['docker.io/library/one:latest', 'docker.io/library/two:x'], 'every -t');
+  utimesSync(join(context, 'a'), 1, 1);
+  t.equal(await id([]), first, 'times of sources do not matter');
+  const layers = (name: string) => store.resolve(name).config.rootfs.diff_ids;
+  const before = layers('one');
+  writeFileSync(join(context, 'b'), 'changed\n');
+  const { stderr } = await build(['-t', 'one', '.'], { cwd: context });
+  t.equal(stderr.match(/CACHED/g)?.length, 3, 'a change in the last COPY rebuilds it only');
+  t.strictSame(layers('one').slice(0, -1), before.slice(0, -1), 'the layers below stay');
+  t.not(layers('one').at(-1), before.at(-1), 'its own layer is another');
+  writeFileSync(join(context, 'a'), 'changed\n');
+  const second = await build(['.'], { cwd: context });
+  t.equal(second.stderr.match(/CACHED/g)?.length, 1, 'a change in an earlier COPY rebuilds what follows');
+  const third = await build(['--no-cache', '.'], { cwd: context });
+  t.equal(third.stderr.match(/CACHED/g), null, '--no-cache');
+  writeFileSync(join(context, 'Dockerfile'), 'FROM base\nCOPY a /x/\nWORKDIR /w\nRUN mkdir /r && echo 1 >/r/f\nCOPY <<E /h\nx\nE\n');
+  const epoch = { SOURCE_DATE_EPOCH: '1000000000' };
+  t.equal(await id(['--no-cache'], epoch), await id(['--no-cache'], epoch), 'SOURCE_DATE_EPOCH: the same sources, the same image');
+
+  const tar = execFileSync('tar', ['-C', context, '-cz', '.']);
+  t.equal((await build(['-t', 'piped', '-'], { cwd: folder, input: tar })).exitCode, 0, 'a context on stdin');
+  t.equal((await build(['-t', 'alone', '-'], { cwd: folder, input: 'FROM base\nENV A=b\n' })).exitCode, 0, 'a Dockerfile on stdin');
+  t.equal((await build(['-t', 'both', '-f', '-', '.'], { cwd: context, input: 'FROM scratch\nCOPY a /\n' })).exitCode, 0, '-f -');
+  t.equal((await build(['-o', join(folder, 'out'), '-f', '-', '.'], { cwd: context, input: 'FROM scratch\nCOPY a /d/\n' })).exitCode, 0, '-o DIRECTORY');
+  t.equal(readFileSync(join(folder, 'out/d/a'), 'utf8'), 'changed\n', 'its files');
+  // Node.js and nothing else.
+  const bare = join(folder, 'bare');
+  mkdirSync(bare);
+  symlinkSync(process.execPath, join(bare, 'node'));
+  const without = await build(['.'], { cwd: context, env: { PATH: bare } });
+  t.equal(without.exitCode, 0, 'what is cached needs no sandbox');
+  writeFileSync(join(context, 'Dockerfile'), 'FROM base\nRUN echo never seen\n');
+  const refused = await build(['.'], { cwd: context, env: { PATH: bare } });
+  t.equal(refused.exitCode, 1, 'no sandbox, no RUN');
+  t.match(refused.stderr, /Dockerfile:2:1: Cannot execute RUN: no program "bwrap" in PATH, expected bubblewrap/);
+  t.end();
+});
+
+await t.test('a killed build leaves nothing', async (t) => {
+  const context = join(folder, 'killed');
+  mkdirSync(context);
+  writeFiles(context, { Dockerfile: 'FROM base\nRUN echo begun && sleep 1000\n' });
+  const child = spawn(hull, ['build', '--progress', 'plain', '-t', 'killed', context], { env, stdio: ['ignore', 'ignore', 'pipe'] });
+  let said = '';
+  await new Promise<void>((resolve) => child.stderr.on('data', (bytes: Buffer) => { said += bytes; if (/\d begun/.test(said)) resolve(); }));
+  const sleeping = () => execFileSync('ps', ['-eo', 'pid,args'], { encoding: 'utf8' }).split('\n').filter((line) => line.includes('sleep 1000') && line.includes('hull-become') === false && !line.includes('ps -eo'));
+  const ours = sleeping().length;
+  t.ok(ours > 0, 'it runs');
+  child.kill('SIGKILL');
+  await new Promise((resolve) => child.once('close', resolve));
+  for (let i = 0; i < 600 && sleeping().length > 0; i++) await new Promise((resolve) => setTimeout(resolve, 50));
+  t.strictSame(sleeping(), [], 'its processes are gone');
+  t.equal(store.find('killed'), undefined, 'no image');
+  writeFileSync(join(context, 'Dockerfile'), 'FROM base\nRUN true\n');
+  t.equal((await build(['-t', 'killed', '.'], { cwd: context })).exitCode, 0, 'the next build works');
+  t.strictSame(readdirSync(join(state, 'cache/build/work')), [], 'and leaves nothing of either');
+  t.ok(existsSync(join(state, 'cache/build/layers')));
+  t.end();
+});
