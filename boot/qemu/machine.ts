@@ -48,7 +48,7 @@ export interface MachineSpec {
   readonly disk?: string | undefined;
   readonly volumes?: readonly VolumeDisk[] | undefined;
   readonly shares?: readonly Share[] | undefined;
-  readonly card?: { readonly netdev: string; readonly mac: string } | undefined;
+  readonly cards?: readonly { readonly id: string; readonly netdev: string; readonly mac: string }[] | undefined;
   readonly name?: string | undefined;
   readonly extra?: readonly string[] | undefined;
 }
@@ -119,7 +119,7 @@ export function startMachine(spec: MachineSpec, events: MachineEvents): Machine 
       disk: spec.disk,
       volumes: spec.volumes,
       shares: spec.shares,
-      card: spec.card,
+      cards: spec.cards,
       name: spec.name,
       qboot: spec.machine === 'q35' ? findQboot(spec.qemu) : undefined,
       extra: spec.extra,
