@@ -3,7 +3,7 @@
  * and the same; where the request's body has no end yet, that is the input). Rules: a client may end its half and still gets everything; its JSON body, which some clients send along with the upgrade, is not
  * input; who does not read is waited for and holds up nobody else.
  */
-import type { Duplex } from 'node:stream';
+import type { Duplex, Readable } from 'node:stream';
 import type { Exchange } from './route.ts';
 import { writeSlowly } from './messages.ts';
 
@@ -72,7 +72,7 @@ function carryStream(socket: Duplex, head: string, rest: Buffer): HijackedStream
   if (rest.length > 0) socket.unshift(rest);
   return {
     write: (bytes) => writeSlowly(socket, bytes, controller.signal),
-    input: socket,
+    input: (socket as Readable).iterator({ destroyOnReturn: false }),
     gone: controller.signal,
     // Whoever still sends is not listened to: its end is not waited for.
     end: () => void socket.end(() => socket.destroy()),

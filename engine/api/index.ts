@@ -1,5 +1,4 @@
 /** engine/api: the Docker Engine API over engine's functions. Loaded only by `hull engine`, and by the generator of docs/engine-api.md. */
-export { ApiError, type ApiErrorCode } from './error.ts';
 export type { Route, Support } from './route.ts';
 export { type ApiService, listRoutes, serveApi, type ServeOptions } from './serve.ts';
 export { listFields } from './containers/body.ts';

@@ -5,7 +5,7 @@ export const familiarName = (name: string): string => formatReference(parseRefer
 
 export const sizeOfImage = ({ manifest }: Image): number => manifest.layers.reduce((sum, { size }) => sum + size, 0);
 
-export function describeListedImage(image: Image): Record<string, unknown> {
+export function describeListedImage(image: Image): Record<string, unknown> & { readonly RepoTags: readonly string[] } {
   const { config } = image;
   return {
     Id: image.id,

@@ -21,6 +21,8 @@ function record({ context }: Exchange, action: string, id: string, name: string)
 /** "*" and "?" as a shell has them; "*" does not go over "/". */
 const toPattern = (text: string) => new RegExp(`^${text.replace(/[.+^${}()|\\[\]]/g, '\\$&').replaceAll('*', '[^/]*').replaceAll('?', '[^/]')}$`);
 
+const matchReference = (tag: string, patterns: readonly string[]) => patterns.some((each) => toPattern(each).test(tag) || toPattern(each).test(tag.slice(0, tag.lastIndexOf(':'))));
+
 const FILTERS: readonly string[] = ['dangling', 'label', 'before', 'since', 'until', 'reference'];
 
 function makeImageFilter(exchange: Exchange): (image: Image) => boolean {
@@ -43,7 +45,7 @@ function makeImageFilter(exchange: Exchange): (image: Image) => boolean {
         case 'until':
           return created < (/^\d+$/.test(first) ? Number(first) * 1000 : Date.parse(first));
         default:
-          return image.tags.map(familiarName).some((tag) => values.some((value) => toPattern(value).test(tag) || toPattern(value).test(tag.slice(0, tag.lastIndexOf(':')))));
+          return image.tags.some((each) => matchReference(familiarName(each), values));
       }
     });
 }
@@ -56,7 +58,10 @@ function list(exchange: Exchange): void {
     .filter((image) => !seen.has(image.id) && seen.add(image.id))
     .filter(filter)
     .sort((a, b) => (b.config.created ?? '').localeCompare(a.config.created ?? ''));
-  sendJson(exchange, images.map(describeListedImage));
+  const patterns = readFilters(exchange.query).get('reference');
+  // Of an image with several names those that were asked for.
+  const listed = images.map(describeListedImage).map((each) => (patterns === undefined ? each : { ...each, RepoTags: each.RepoTags.filter((tag) => matchReference(tag, patterns)) }));
+  sendJson(exchange, listed);
 }
 
 function history(exchange: Exchange): void {
