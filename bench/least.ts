@@ -5,12 +5,13 @@
  * which lie in its memory. Linux has no ACPI there: with it newer kernels wait for ever for microvm's PIT.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
-import { existsSync, lstatSync, mkdtempSync, readFileSync, readlinkSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { dirname, join, resolve } from 'node:path';
+import { join } from 'node:path';
 import { makeDebianRoot } from '../test/debian-root.ts';
-import { findLinuxKernel, type InitramfsEntry, type LinuxKernel, linuxArguments, makeInitramfs, runGuest } from './linux-guest.ts';
+import { findLinuxKernel, type LinuxKernel, linuxArguments, makeInitramfs, runGuest } from './linux-guest.ts';
 import { describeMachine, renderTable } from './machine.ts';
+import { makeOpenedEntries } from './opened-files.ts';
 
 interface Subject {
   readonly name: string;
@@ -49,38 +50,6 @@ function runHull(args: readonly string[], state: string): { status: number | nul
   return spawnSync(HULL, args, { env, encoding: 'utf8', timeout: DEADLINE, stdio: ['ignore', 'pipe', 'ignore'] });
 }
 
-/** The files of `root` that the command opens, with the links on the way to them, as entries; and /init, which starts it. */
-function makeLinuxEntries(root: string, command: readonly string[], dir: string): InitramfsEntry[] {
-  const log = join(dir, 'strace');
-  execFileSync('strace', ['-f', '-qq', '-z', '-e', 'trace=%file', '-s', '4096', '-o', log, 'chroot', root, ...command], { stdio: ['ignore', 'ignore', 'inherit'] });
-  const text = readFileSync(log, 'utf8');
-  // What comes before the chroot was the host's.
-  const paths = [...text.slice(text.indexOf('chroot(')).matchAll(/"(\/[^"]*)"/g)].map((found) => found[1] as string);
-  const entries = new Map<string, InitramfsEntry>();
-  const add = (path: string): void => {
-    if (path === '/' || entries.has(path)) return;
-    const parent = dirname(path);
-    add(parent);
-    const at = entries.get(parent)?.link;
-    if (at !== undefined) {
-      add(join(resolve(dirname(parent), at), path.slice(parent.length)));
-      return;
-    }
-    const file = join(root, path);
-    if (!existsSync(dirname(file)) || !lstatSync(file, { throwIfNoEntry: false })) return;
-    const attributes = lstatSync(file);
-    if (attributes.isSymbolicLink()) {
-      const link = readlinkSync(file);
-      entries.set(path, { path, link });
-      add(resolve(dirname(path), link));
-    } else if (attributes.isDirectory()) entries.set(path, { path });
-    else if (attributes.isFile()) entries.set(path, { path, data: readFileSync(file), mode: attributes.mode & 0o777 });
-  };
-  for (const path of ['/bin/dash', '/lib64/ld-linux-x86-64.so.2', '/lib/x86_64-linux-gnu/libc.so.6', ...paths]) add(path);
-  const quoted = command.map((word) => `'${word}'`).join(' ');
-  return [...entries.values(), { path: '/init', data: Buffer.from(`#!/bin/dash\nexec ${quoted}\n`), mode: 0o755 }];
-}
-
 async function measure(subject: Subject, kernel: LinuxKernel, dir: string): Promise<string[]> {
   const made = makeDebianRoot(`least-${subject.name}`, subject.packages);
   if ('reason' in made) throw new Error(`Cannot measure "${subject.name}": ${made.reason}, expected its packages`);
@@ -90,7 +59,7 @@ async function measure(subject: Subject, kernel: LinuxKernel, dir: string): Prom
     return status === 0 && stdout === `${subject.expected}\n`;
   });
   const initramfs = join(dir, 'initramfs');
-  writeFileSync(initramfs, makeInitramfs(makeLinuxEntries(made.root, subject.command, dir)));
+  writeFileSync(initramfs, makeInitramfs(makeOpenedEntries(made.root, subject.command, dir)));
   const until = new RegExp(`^${subject.expected}\r?$`, 'm');
   const linux = await findLeast(32 << 10, 512 << 10, 1024, async (kib) => {
     const { first } = await runGuest(linuxArguments({ ...MACHINE, machine: `${MACHINE.machine},acpi=off`, memory: kib >> 10, kernel, initramfs }), { until, deadline: DEADLINE });

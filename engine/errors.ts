@@ -17,6 +17,9 @@ export type EngineErrorCode =
   | 'port-in-use' // a port of the host is held by somebody else
   | 'port-refused' // a port of the host cannot be had
   | 'network-refused' // this host has not what the network option needs
+  | 'network-missing' // there is no such network
+  | 'network-exists' // there is a network of that name
+  | 'network-busy' // machines are on the network
   | 'disk-full' // no room to write
   | 'state-failed' // a file of hull cannot be written
   | 'machine-failed'; // the machine ended without an exit status, or its output could not be written

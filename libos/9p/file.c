@@ -176,7 +176,7 @@ static int file_truncate(struct inode *inode, int64_t size) {
     return 0;
 }
 
-static int file_sync(struct inode *inode) {
+int p9_sync_inode(struct inode *inode, bool data_only) {
     struct p9_node *node = p9_node(inode);
     int error = p9_write_back(inode);
     uint32_t fid = node->writer != P9_NO_FID ? node->writer : node->reader;
@@ -184,11 +184,11 @@ static int file_sync(struct inode *inode) {
     struct p9_call *call = p9_begin(p9_session(inode), P9_TFSYNC);
     if (!call) return -ENOMEM;
     p9_put32(&call->out, fid);
-    p9_put32(&call->out, 0); /* data and attributes */
+    p9_put32(&call->out, data_only);
     return p9_finish(call);
 }
 
 const struct inode_ops p9_file_ops = {
-    .read = file_read, .write = file_write, .get_page = p9_get_page, .truncate = file_truncate, .sync = file_sync, .changed = p9_changed,
+    .read = file_read, .write = file_write, .get_page = p9_get_page, .truncate = file_truncate, .sync = p9_sync_inode, .changed = p9_changed,
     .blocks = p9_blocks, .refresh = p9_refresh, .opened = p9_opened, .closed = p9_closed, .release = p9_release,
 };

@@ -99,6 +99,7 @@ void p9_make_orphan(struct inode *); /* its last name goes: what needs one is fe
 long p9_read_data(struct inode *, void *data, uint32_t size, int64_t position);
 long p9_write_data(struct inode *, const void *data, uint32_t size, int64_t position);
 int p9_get_page(struct inode *, uint64_t index, int how, uint64_t *physical);
+int p9_sync_inode(struct inode *, bool data_only); /* an open file or directory: also on the server's disk; another: only to the server */
 int p9_write_back(struct inode *); /* pages that the program changed through a mapping */
 void p9_drop_pages(struct p9_node *, uint64_t first);
 #endif

@@ -44,7 +44,7 @@ static int p9_sync(struct superblock *super) {
         struct inode *at = session->buckets[i];
         while (at) { /* held over the sleep, so that its place in the list is still there */
             inode_get(at);
-            int error = p9_write_back(at);
+            int error = p9_node(at)->writer != P9_NO_FID ? p9_sync_inode(at, false) : p9_write_back(at);
             if (!result) result = error;
             struct inode *next = p9_node(at)->next;
             inode_put(at);

@@ -27,7 +27,7 @@ long file_vector(struct file *file, const struct iovec *program, unsigned long c
 long file_single(int descriptor, void *buffer, size_t size, int64_t position, file_transfer transfer);
 long file_read(struct file *, const struct iovec *, int count, int64_t position);
 long file_write(struct file *, const struct iovec *, int count, int64_t position);
-enum { RWF_NOWAIT = 8, RWF_APPEND = 16, RWF_READS = 15, RWF_WRITES = 31 }; /* preadv2(2); READS, WRITES: what these take */
+enum { RWF_DSYNC = 2, RWF_SYNC = 4, RWF_NOWAIT = 8, RWF_APPEND = 16, RWF_READS = 15, RWF_WRITES = 31 }; /* preadv2(2); READS, WRITES: what these take */
 long file_vector_with(struct file *file, const struct iovec *program, unsigned long count, int64_t position, int flags, file_transfer transfer);
 #define FILE_TRANSFER_MAX 0x7ffff000ul /* Linux's MAX_RW_COUNT */
 #endif

@@ -52,15 +52,18 @@ long file_vector(struct file *file, const struct iovec *program, unsigned long c
     return result;
 }
 
-/* A call's RWF_* flags for as long as it runs: NOWAIT is O_NONBLOCK, APPEND is O_APPEND; HIPRI, DSYNC and SYNC ask for what is so anyway. */
+/* A call's RWF_* flags for as long as it runs: NOWAIT is O_NONBLOCK, APPEND, DSYNC and SYNC likewise; HIPRI asks for what is so anyway. */
 long file_vector_with(struct file *file, const struct iovec *program, unsigned long count, int64_t position, int flags, file_transfer transfer) {
     if (!file) return -EBADF;
     uint32_t before = file->flags;
     file_get(file);
     if (flags & RWF_NOWAIT) file->flags |= O_NONBLOCK;
     if (flags & RWF_APPEND) file->flags |= O_APPEND;
+    if (flags & RWF_DSYNC) file->flags |= O_DSYNC;
+    if (flags & RWF_SYNC) file->flags |= O_SYNC;
     long result = file_vector(file, program, count, position, transfer);
-    file->flags = (file->flags & ~(uint32_t)(O_NONBLOCK | O_APPEND)) | (before & (O_NONBLOCK | O_APPEND));
+    const uint32_t borrowed = O_NONBLOCK | O_APPEND | O_SYNC;
+    file->flags = (file->flags & ~borrowed) | (before & borrowed);
     file_put(file);
     return result;
 }

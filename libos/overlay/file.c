@@ -51,9 +51,9 @@ static int prepare_write(struct inode *inode, bool truncates) {
     return overlay_copy_up(inode, truncates ? 0 : INT64_MAX);
 }
 
-static int file_sync(struct inode *inode) {
+static int file_sync(struct inode *inode, bool data_only) {
     struct inode *upper = layers_of(inode)->upper;
-    return upper && upper->ops->sync ? upper->ops->sync(upper) : 0;
+    return upper && upper->ops->sync ? upper->ops->sync(upper, data_only) : 0;
 }
 
 static uint64_t any_blocks(struct inode *inode) {

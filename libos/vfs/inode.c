@@ -2,6 +2,8 @@
 #include "vfs/internal.h"
 #include "clock/clock.h"
 #include "signal/signal.h"
+#include "vm/vm.h"
+#pragma weak vm_forget_file
 
 uint64_t inode_number_next(void) {
     static uint64_t last = 1;
@@ -100,6 +102,12 @@ int inode_check_size(int64_t start, int64_t *end) {
     return -EFBIG;
 }
 
+static bool shows(struct file *file, const void *inode) { return file_inode(file) == inode; }
+
+void inode_forget_mapped(const struct inode *inode, uint64_t first, uint64_t end, bool copies) {
+    if (vm_forget_file) vm_forget_file(shows, inode, first, end, copies);
+}
+
 int inode_truncate(struct inode *inode, int64_t size) {
     if (size < 0) return -EINVAL;
     if (is_directory(inode)) return -EISDIR;
@@ -108,6 +116,7 @@ int inode_truncate(struct inode *inode, int64_t size) {
     if (inode->seals & SEAL_GROW && size > inode->size) return -EPERM;
     int64_t end = size;
     int error = size > inode->size ? inode_check_size(size, &end) : 0;
+    if (!error && size < inode->size) inode_forget_mapped(inode, ((uint64_t)size + PAGE_SIZE - 1) >> PAGE_SHIFT, ~0ull, true);
     if (!error) error = inode->ops->truncate(inode, size);
     if (!error) inode->mtime = inode->ctime = vfs_now();
     return error;

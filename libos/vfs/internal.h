@@ -95,6 +95,8 @@ void inode_refresh(struct inode *); /* where others change it; an error leaves w
 void inode_fill_stat(struct inode *, struct linux_stat *out);
 int inode_check_size(int64_t start, int64_t *end); /* RLIMIT_FSIZE for [start, *end), shortened to it; else -EFBIG, with SIGXFSZ */
 int inode_truncate(struct inode *, int64_t size);
+/* Before content goes from it: pages [first, end) go from all mappings (vm_forget_file). */
+void inode_forget_mapped(const struct inode *, uint64_t first, uint64_t end, bool copies);
 void xattrs_free(struct inode *);
 long inode_seals(struct file *, unsigned command, unsigned long seals); /* F_ADD_SEALS, F_GET_SEALS */
 long path_text(struct path path, char *out, size_t room);

@@ -88,6 +88,10 @@ static long regular_write(struct file *file, const struct iovec *vector, int cou
         inode->mtime = inode->ctime = vfs_now();
         notify(file_open_of(file)->path.dentry, IN_MODIFY);
         if (current_process()->credentials.euid) inode->mode &= ~(uint32_t)(S_ISUID | (inode->mode & 010 ? S_ISGID : 0));
+        if (file->flags & O_DSYNC && inode->ops->sync) { /* O_SYNC is this bit and another */
+            int error = inode->ops->sync(inode, (file->flags & O_SYNC) != O_SYNC);
+            if (error) return error;
+        }
     }
     return done;
 }
@@ -129,7 +133,7 @@ static void any_close(struct file *file) {
 
 static int regular_sync(struct file *file) {
     struct inode *inode = file_open_of(file)->inode;
-    return inode->ops->sync ? inode->ops->sync(inode) : 0;
+    return inode->ops->sync ? inode->ops->sync(inode, false) : 0;
 }
 
 static int regular_get_page(struct file *file, uint64_t index, int how, uint64_t *physical) {

@@ -191,20 +191,20 @@ SYSCALL_DEFINE(copy_file_range, int from, int64_t *from_offset, int to, int64_t 
     return result;
 }
 
-static long sync_file(int descriptor) {
+static long sync_file(int descriptor, bool data_only) {
     struct file *file = file_lookup(descriptor);
     if (!file) return -EBADF;
     struct inode *inode = file_inode(file);
     if (!inode) return -EINVAL;
-    return inode->ops->sync ? inode->ops->sync(inode) : 0;
+    return inode->ops->sync ? inode->ops->sync(inode, data_only) : 0;
 }
 
 SYSCALL_DEFINE(fsync, int descriptor) {
-    return sync_file(descriptor);
+    return sync_file(descriptor, false);
 }
 
 SYSCALL_DEFINE(fdatasync, int descriptor) {
-    return sync_file(descriptor);
+    return sync_file(descriptor, true);
 }
 
 SYSCALL_DEFINE(syncfs, int descriptor) {
@@ -254,6 +254,7 @@ SYSCALL_DEFINE(fallocate, int descriptor, int mode, int64_t start, int64_t lengt
     int64_t size = inode->size;
     if (inode->seals & (SEAL_WRITE | SEAL_FUTURE_WRITE) && (punch || zero)) return -EPERM;
     if (inode->seals & SEAL_GROW && end > size && !(mode & FALLOC_KEEP_SIZE)) return -EPERM;
+    if (punch || zero) inode_forget_mapped(inode, (uint64_t)start >> PAGE_SHIFT, ((uint64_t)end + PAGE_SIZE - 1) >> PAGE_SHIFT, false);
     if (zero) error = inode->ops->allocate(inode, start, length, true);
     if (!error && !(mode & FALLOC_KEEP_SIZE) && end > size) error = inode_truncate(inode, end);
     if (!error) error = inode->ops->allocate(inode, start, length, punch);
@@ -269,6 +270,7 @@ int vfs_punch(struct file *file, int64_t start, int64_t length) {
     struct inode *inode = file_inode(file);
     if (!inode || !inode->ops->allocate) return -EOPNOTSUPP;
     if (inode->seals & (SEAL_WRITE | SEAL_FUTURE_WRITE)) return -EPERM;
+    inode_forget_mapped(inode, (uint64_t)start >> PAGE_SHIFT, ((uint64_t)(start + length) + PAGE_SIZE - 1) >> PAGE_SHIFT, false);
     return inode->ops->allocate(inode, start, length, true);
 }
 
@@ -280,7 +282,7 @@ SYSCALL_DEFINE(sync_file_range, int descriptor, int64_t start, int64_t length, u
     if (flags & ~SYNC_FILE_RANGE_ALL || start < 0 || length < 0 || __builtin_add_overflow(start, length, &end)) return -EINVAL;
     struct inode *inode = file_inode(file);
     if (!inode) return -ESPIPE;
-    return flags && inode->ops->sync ? inode->ops->sync(inode) : 0;
+    return flags && inode->ops->sync ? inode->ops->sync(inode, true) : 0;
 }
 
 /* Handles: no file system here has any, which is also what Linux says of an overlay. */

@@ -46,7 +46,7 @@ struct inode_ops {
     /* Which inode keeps the extended attributes (`xattrs`): itself, or what it stands for. *out NULL: there are none. Absent: -EOPNOTSUPP */
     int (*attribute_holder)(struct inode *, bool changes, struct inode **out);
     int (*changed)(struct inode *); /* mode, owner or times were set; absent: they live in the inode only */
-    int (*sync)(struct inode *);    /* absent: nothing to do */
+    int (*sync)(struct inode *, bool data_only); /* data_only: what reading the content back does not need may wait; absent: nothing to do */
     /* For file systems that others change behind our back. refresh: fetches the attributes anew; -ENOENT, -ESTALE: the name by which it was found
      * leads elsewhere now. opened, closed: an open file of it (directory or regular) begins and ends; an error refuses the opening. */
     int (*refresh)(struct inode *);

@@ -60,5 +60,6 @@ bool vm_covered(struct address_space *, uintptr_t start, uintptr_t end);
 static inline void vm_mapped(struct address_space *space) { /* one page more */
     if (++space->resident > space->most_resident) space->most_resident = space->resident;
 }
+extern struct address_space *vm_spaces;
 int vm_populate(struct address_space *, uintptr_t start, uintptr_t end);
 #endif

@@ -6,6 +6,7 @@
 #include "entropy/entropy.h"
 
 static struct address_space first_space;
+struct address_space *vm_spaces = &first_space;
 
 struct vm_commit vm_commit = {.mode = COMMIT_GUESS, .ratio = 50};
 
@@ -188,6 +189,8 @@ struct address_space *vm_space_create(void) {
         kfree(space);
         return NULL;
     }
+    space->next = vm_spaces;
+    vm_spaces = space;
     vm_space_randomise(space);
     return space;
 }
@@ -198,6 +201,9 @@ void vm_space_put(struct address_space *space) {
     if (space->program.file) file_put(space->program.file);
     space->program.file = NULL;
     if (space == &first_space) return;
+    struct address_space **at = &vm_spaces;
+    while (*at != space) at = &(*at)->next;
+    *at = space->next;
     arch_root_destroy(space->root);
     kfree(space);
 }

@@ -22,6 +22,7 @@ enum { PROT_NONE = 0, PROT_READ = 1, PROT_WRITE = 2, PROT_EXEC = 4 }; /* = MAP_R
 
 struct process;
 struct address_space {
+    struct address_space *next;      /* vm_spaces: all of them */
     uint32_t references;
     bool linked;                     /* the program is part of the image: calls may pass image addresses */
     arch_root root;
@@ -51,6 +52,12 @@ int vm_map(struct address_space *, uintptr_t start, size_t size, unsigned protec
 int vm_unmap(struct address_space *, uintptr_t start, size_t size);
 uintptr_t vm_room(struct address_space *, size_t size); /* a free range, top down; 0 when none */
 int vm_fault_in(struct address_space *, uintptr_t address, unsigned access); /* 0 or signal << 8 | si_code */
+
+/*
+ * Before pages [first, end) of a file go from it: unmaps them in all spaces. `is` tells the file's mappings. copies: what private mappings made of them
+ * goes, too (truncation: the address leads nowhere any more); else only the file's own pages (a hole).
+ */
+void vm_forget_file(bool (*is)(struct file *, const void *which), const void *which, uint64_t first, uint64_t end, bool copies);
 
 /*
  * How much memory may be promised (the kernel's vm/overcommit-accounting): COMMIT_GUESS: what alone is more than there is is refused, unless it is a piece of an earlier reservation; COMMIT_ALWAYS: nothing;

@@ -1,8 +1,9 @@
-/* Bytes between pipes and other files; seals on memory files. */
+/* Bytes between pipes and other files; seals on memory files; mappings of files that are cut; writes that are to be durable. */
 // variants: musl glibc
 #define _GNU_SOURCE
 #include <errno.h>
 #include <fcntl.h>
+#include <setjmp.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -87,8 +88,63 @@ static void seals(void) {
     int run = memfd_create("x", MFD_ALLOW_SEALING); SHOW(fcntl(run, F_ADD_SEALS, SEAL_EXEC_)); SHOW(fcntl(run, F_GET_SEALS)); FAILS(write(run, "x", 1)); FAILS(memfd_create("x", 1 << 20));
 }
 
+static sigjmp_buf back;
+static void caught(int number, siginfo_t *info, void *context) {
+    (void)context;
+    siglongjmp(back, number * 100 + info->si_code);
+}
+static int peek(const volatile char *at) { /* the byte, or signal and code */
+    int how = sigsetjmp(back, 1);
+    return how ? how : *at;
+}
+
+/* What was cut off or punched out is not in mappings either, also in those of another process; copies of private ones stay over holes only. */
+static void cut(void) {
+    struct sigaction action = { .sa_sigaction = caught, .sa_flags = SA_SIGINFO };
+    sigaction(SIGBUS, &action, NULL);
+    sigaction(SIGSEGV, &action, NULL);
+    char path[] = "/tmp/cut-XXXXXX";
+    int fd = mkstemp(path), pipes[2][2], status;
+    unlink(path);
+    memset(text, 'a', 5 * 4096);
+    SHOW(write(fd, text, 5 * 4096));
+    char *shared = mmap(NULL, 5 * 4096, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0), *own = mmap(NULL, 5 * 4096, PROT_READ | PROT_WRITE, MAP_PRIVATE, fd, 0);
+    for (int i = 0; i < 5; i++) peek(shared + i * 4096), peek(own + i * 4096);
+    own[4096] = own[4 * 4096] = 'p';
+    if (pipe(pipes[0]) || pipe(pipes[1])) exit(1);
+    pid_t child = fork();
+    if (!child) {
+        char byte = (char)peek(shared + 4 * 4096);
+        if (write(pipes[0][1], &byte, 1) != 1 || read(pipes[1][0], &byte, 1) != 1) _exit(9);
+        _exit(peek(shared + 4 * 4096) == SIGBUS * 100 + 2 ? 3 : 4);
+    }
+    if (read(pipes[0][0], text, 1) != 1) exit(1);
+    SHOW(fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, 0, 2 * 4096)); SHOW(peek(shared)); SHOW(peek(shared + 4096)); SHOW(peek(own)); SHOW(peek(own + 4096)); SHOW(peek(own + 2 * 4096));
+    SHOW(ftruncate(fd, 2 * 4096 + 10)); SHOW(peek(shared + 2 * 4096 + 9)); SHOW(peek(shared + 2 * 4096 + 10)); SHOW(peek(shared + 3 * 4096)); SHOW(peek(own + 3 * 4096)); SHOW(peek(own + 4 * 4096)); SHOW(peek(own + 4096));
+    FAILS(write(1, shared + 4 * 4096, 1));
+    if (write(pipes[1][1], "x", 1) != 1) exit(1);
+    waitpid(child, &status, 0);
+    SHOW(WEXITSTATUS(status));
+    SHOW(ftruncate(fd, 5 * 4096)); SHOW(peek(shared + 4 * 4096)); shared[4 * 4096] = 'n'; SHOW(pread(fd, text, 1, 4 * 4096)); SHOW(text[0]); SHOW(pwrite(fd, "m", 1, 3 * 4096)); SHOW(peek(shared + 3 * 4096));
+}
+
+static long write_with(int fd, const struct iovec *piece, long position, int flags) { return syscall(SYS_pwritev2, fd, piece, 1, position, position < 0 ? -1l : 0l, flags); }
+
+/* It cannot be seen from here that the bytes are on a disk; the calls say what they say. */
+static void durable(void) {
+    char path[] = "/tmp/durable-XXXXXX";
+    int made = mkstemp(path), fd = open(path, O_RDWR | O_DSYNC), both = open(path, O_RDWR | O_SYNC | O_APPEND), folder = open("/tmp", O_RDONLY | O_DIRECTORY);
+    struct iovec piece = { "durable", 7 };
+    SHOW(write(fd, "one", 3)); SHOW(write(both, "two", 3)); SHOW(write_with(made, &piece, 0, 2)); SHOW(write_with(made, &piece, 0, 4)); SHOW(write_with(made, &piece, -1, 16 | 2)); SHOW((fcntl(fd, F_GETFL) & O_SYNC) == O_DSYNC); SHOW((fcntl(both, F_GETFL) & O_SYNC) == O_SYNC); SHOW((fcntl(made, F_GETFL) & O_SYNC) == 0);
+    SHOW(fsync(made)); SHOW(fdatasync(made)); SHOW(fsync(folder)); SHOW(fdatasync(folder)); SHOW(sync_file_range(made, 0, 0, 7)); SHOW(syncfs(folder));
+    close(fd); fd = open(path, O_RDONLY); SHOW(fsync(fd)); SHOW(lseek(fd, 0, SEEK_END)); unlink(path); SHOW(fsync(fd));
+    FAILS(fsync(-1)); int pipes[2]; if (pipe(pipes)) exit(1); FAILS(fsync(pipes[0])); FAILS(sync_file_range(pipes[0], 0, 0, 1));
+}
+
 int main(void) {
     splices();
     seals();
+    cut();
+    durable();
     return 0;
 }

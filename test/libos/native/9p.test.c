@@ -229,6 +229,9 @@ static int serve_rename(struct node *from) {
     return 0;
 }
 
+static const struct node *synced; /* by the last request for it */
+static uint32_t synced_data_only;
+
 static int serve(uint8_t type) {
     uint32_t fid = p9_get32(&request);
     struct node *node = named(fid);
@@ -265,7 +268,7 @@ static int serve(uint8_t type) {
         p9_put32(&reply, count);
         return 0;
     }
-    case P9_TFSYNC: return of->opened ? 0 : EBADF;
+    case P9_TFSYNC: synced = of->opened, synced_data_only = p9_get32(&request); return of->opened ? 0 : EBADF;
     case P9_TREADDIR: return serve_readdir(fid);
     }
     if (!node) return ENOENT;
@@ -406,6 +409,28 @@ static void behind_our_back(void) {
     EQUAL(sys_rmdir("/9/host"), 0);
 }
 
+/* What shall be durable is asked for, of directories, too; and by each write of a file that was opened so. */
+static void durable(void) {
+    long directory = sys_open("/9", O_RDONLY | O_DIRECTORY, 0), descriptor = sys_open("/9/durable", O_RDWR | O_CREAT | O_DSYNC, 0644);
+    CHECK(directory >= 0 && descriptor >= 0);
+    struct node *node = (*place_of(&top, "durable"))->node;
+    synced = NULL;
+    EQUAL(sys_write((int)descriptor, "1", 1), 1);
+    CHECK(synced == node && synced_data_only == 1);
+    EQUAL(sys_fsync((int)directory), 0);
+    CHECK(synced == &top && synced_data_only == 0);
+    EQUAL(sys_fdatasync((int)descriptor), 0);
+    CHECK(synced == node && synced_data_only == 1);
+    EQUAL(sys_fsync((int)descriptor), 0);
+    CHECK(synced == node && synced_data_only == 0);
+    synced = NULL;
+    EQUAL(sys_sync(), 0);
+    CHECK(synced == node);
+    EQUAL(sys_close((int)descriptor), 0);
+    EQUAL(sys_close((int)directory), 0);
+    EQUAL(sys_unlink("/9/durable"), 0);
+}
+
 /* Pages as mappings have them: written back by sync, seen by read, changed by write. */
 static void mapped(void) {
     uint8_t bytes[8192];
@@ -422,7 +447,7 @@ static void mapped(void) {
     uint8_t *memory = phys_to_virt(page);
     CHECK(memory[903] == 'a' && memory[904] == 0);
     unsigned before = requests;
-    EQUAL(inode->ops->sync(inode), 0);
+    EQUAL(inode->ops->sync(inode, false), 0);
     EQUAL(requests, before + 1); /* nothing to write back: only the fsync */
     memory[1] = 'b';
     CHECK(node->data[4097] == 'a');
@@ -430,7 +455,7 @@ static void mapped(void) {
     CHECK(bytes[4097] == 'b' && bytes[4096] == 'a');
     EQUAL(inode->ops->write(inode, "cc", 2, 4098), 2);
     CHECK(memory[2] == 'c' && memory[3] == 'c');
-    EQUAL(inode->ops->sync(inode), 0);
+    EQUAL(inode->ops->sync(inode, false), 0);
     CHECK(node->data[4097] == 'b' && node->data[4098] == 'c' && node->size == 5000);
     EQUAL(inode->ops->truncate(inode, 4098), 0);
     CHECK(memory[1] == 'b' && memory[2] == 0);
@@ -452,6 +477,7 @@ int main(void) {
     without_exchange = true;
     nameless();
     behind_our_back();
+    durable();
     mapped();
     EQUAL(sys_mkdir("/9/dir", 0755), sys_mkdir("/m/dir", 0755));
     storm(4000, true);

@@ -15,11 +15,12 @@ md5sum ../lib/*.o ../lib/*.a *.o dc; echo '2 200 ^ p 9 k 1 3 / p' | ./dc
 cp -a /suite/sources/lua5.4 b; cd b
 # As debian/rules does it: its libtool comes from a configure of its own, which autoconf makes first.
 mkdir -p debian/libtool/m4; cp debian/configure.ac debian/libtool; cd debian/libtool
-LIBTOOLIZE='libtoolize -i' autoreconf -f -i > out 2>&1; echo $?; cat out; wc -l configure; md5sum configure aclocal.m4
+ACLOCAL=aclocal-1.16 AUTOMAKE=automake-1.16 LIBTOOLIZE='libtoolize -i' autoreconf -f -i > out 2>&1; echo $?; cat out; wc -l configure; md5sum configure aclocal.m4
 ./configure > out 2>&1; echo $?; cat out; sed 's/^# Libtool was configured on host.*//' libtool | md5sum; cd ../..
+echo '#define DEB_HOST_MULTIARCH "x86_64-linux-gnu"' > src/lua5.4-deb-multiarch.h
 make linux-readline LIBTOOL="$PWD/debian/libtool/libtool" CC='gcc -std=gnu99' CXX=g++ > out 2>&1; echo $?; cat out
-cd src; md5sum *.o .libs/*.o .libs/*.so* .libs/*.a *.la lua luac; ./lua -e 'print(_VERSION, 2^53, ("x"):rep(10), string.pack("<i4", 7):byte(1, -1))'; ./lua -v
-./luac -l - <<'X' | grep -v '^main' | sed 's/0x[0-9a-f]*/ADDRESS/g'
+cd src; md5sum *.o .libs/*.o .libs/*.so* .libs/*.a *.la lua5.4 luac5.4; ./lua5.4 -e 'print(_VERSION, 2^53, ("x"):rep(10), string.pack("<i4", 7):byte(1, -1))'; ./lua5.4 -v
+./luac5.4 -l - <<'X' | grep -v '^main' | sed 's/0x[0-9a-f]*/ADDRESS/g'
 local t = {} for i = 1, 10 do t[i] = i * i end return #t
 X
 #: C and C++ programs
