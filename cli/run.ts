@@ -90,6 +90,7 @@ export function readRunRequest(parsed: ParsedOptions, command: string): RunReque
       user: user === undefined || isImage ? undefined : parseUser(user, command),
       userName: user,
       memory: memory === undefined ? DEFAULT_MEMORY : parseMemory(memory, command),
+      isMemoryGiven: memory !== undefined,
       cpus: 1,
       machine: (readValue(parsed, 'machine') ?? 'microvm') as MachineKind,
       accelerator: (readValue(parsed, 'accel') ?? 'auto') as Accelerator | 'auto',

@@ -65,6 +65,8 @@ export interface RunRequest {
   /** The same as typed; an image's own files say what names mean. */
   readonly userName?: string | undefined;
   readonly memory: number;
+  /** Somebody asked for it: an image's label does not hold. */
+  readonly isMemoryGiven?: boolean | undefined;
   readonly cpus: number;
   readonly machine: MachineKind;
   readonly accelerator: Accelerator | 'auto';
@@ -175,6 +177,7 @@ async function prepareWithMounts(request: RunRequest, host: RunHost, options: Pr
     ...(tracer === undefined ? [] : ['trace']),
     ...(storage.mounts.length === 0 ? [] : ['mounts']),
     ...(storage.shares.length === 0 ? [] : ['9p']),
+    ...readComponentLabels(request.image?.labels),
   ];
   const image =
     root !== undefined
@@ -259,6 +262,12 @@ async function prepareWithMounts(request: RunRequest, host: RunHost, options: Pr
       }
     },
   };
+}
+
+/** hull.components.add and .omit, names with commas between; what is left out has a "-" before it. */
+function readComponentLabels(labels: Readonly<Record<string, string>> | undefined): string[] {
+  const list = (name: string) => (labels?.[name] ?? '').split(',').map((each) => each.trim()).filter((each) => each !== '');
+  return [...list('hull.components.add'), ...list('hull.components.omit').map((each) => `-${each}`)];
 }
 
 function isNetworkAsked(options: NetworkOptions): boolean {

@@ -164,6 +164,20 @@ await t.test('what a build promises', async (t) => {
   t.end();
 });
 
+await t.test('an image of scratch and a static program runs', async (t) => {
+  const context = join(folder, 'machine');
+  mkdirSync(context);
+  execFileSync('cp', ['/bin/busybox', context]);
+  writeFiles(context, { Dockerfile: 'FROM scratch\nCOPY busybox /bin/\nENV GREETING=hello\nWORKDIR /w\nENTRYPOINT ["busybox", "sh", "-c"]\nCMD ["echo $GREETING; pwd; busybox grep MemTotal /proc/meminfo"]\n', 'hull.yaml': 'memory: 48m\ncomponents:\n  omit: [inotify]\n' });
+  t.equal((await build(['-t', 'machine', '.'], { cwd: context })).exitCode, 0);
+  const { stdout, stderr, exitCode } = await execa(hull, ['run', '--accel', 'tcg', 'machine'], { env, extendEnv: false, reject: false, input: '', timeout: 200_000 });
+  t.equal(exitCode, 0, stderr);
+  t.match(stdout, /^hello\n\/w\nMemTotal: +(\d+) kB$/);
+  const memory = Number(/(\d+) kB/.exec(stdout)?.[1]);
+  t.ok(memory > 24 * 1024 && memory <= 48 * 1024, `its memory is the label's: ${memory} kB`);
+  t.end();
+});
+
 await t.test('a killed build leaves nothing', async (t) => {
   const context = join(folder, 'killed');
   mkdirSync(context);

@@ -109,6 +109,13 @@ export const CASES: readonly BuildCase[] = [
   { subjects: ['ONBUILD'], dockerfile: `${F}ONBUILD RUN echo 1 >/o`, config: { OnBuild: ['RUN echo 1 >/o'] } },
   { subjects: ['ONBUILD'], dockerfile: 'FROM with-trigger\nRUN test -f /triggered', files: { a: 'A' }, expect: { triggered: '644 0:0 A' }, config: { OnBuild: undefined } },
   { subjects: ['MAINTAINER'], dockerfile: `${F}MAINTAINER me`, config: {} },
+  // hull.yaml
+  { subjects: ['LABEL'], dockerfile: `${F}LABEL hull.memory=32m`, files: { 'hull.yaml': 'memory: 64m\ncomponents:\n  add: [trace]\n  omit:\n    - inotify\n' }, config: { Labels: { 'hull.components.add': 'trace', 'hull.components.omit': 'inotify', 'hull.memory': '64m' } } },
+  { subjects: ['LABEL'], dockerfile: 'FROM nothing', files: { 'other.yaml': 'dockerfile: sub/D\n', 'sub/D': `${F}LABEL of=sub` }, args: ['-f', 'other.yaml'], config: { Labels: { of: 'sub' } } },
+  { subjects: ['LABEL'], dockerfile: F, files: { 'hull.yaml': 'memory: 64m\ncomponents:\n  add: [trase]\n' }, error: /hull\.yaml:3:9: component "trase" is not known, expected trace\n {3}3 \| {3}add: \[trase\]\n {5}\| {9}\^/ },
+  { subjects: ['LABEL'], dockerfile: F, files: { 'hull.yaml': 'memroy: 64m\n' }, error: /hull\.yaml:1:\d+: "memroy" is not known, expected memory/ },
+  { subjects: ['LABEL'], dockerfile: F, files: { 'hull.yaml': 'memory: lots\n' }, error: /hull\.yaml:1:9: "lots" for memory .*, expected such as 64m/ },
+  { subjects: ['LABEL'], dockerfile: F, files: { 'hull.yaml': 'memory: [\n' }, error: /hull\.yaml:\d+:\d+: / },
   // directives and the language
   { subjects: ['# escape', '# syntax'], dockerfile: `# syntax=docker/dockerfile:1\n# escape=\`\n${F}RUN echo 'a\\b' \`\n  c >/o`, expect: { o: '644 0:0 a\\b c\n' } },
   { subjects: ['# check'], dockerfile: `# check=skip=all\n${F}RUN true`, expect: { bin: '755 0:0 /' } },
