@@ -2,6 +2,7 @@
  * The table of verbs: names, options, one-line descriptions, and where each is implemented. Owns: what help, completion and parsing agree on.
  * Rule: `load` is a dynamic import, so a verb's code is read only when it is used; `run` is in the main bundle, because its start counts.
  */
+import { IMAGE_COMMANDS } from './image-commands.ts';
 import type { OptionSpec, ParsedOptions } from './options.ts';
 import { makeInstanceCommands } from './instance-commands.ts';
 import { runCommand } from './run.ts';
@@ -172,6 +173,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     arguments: 'file',
     load: async () => (await import('./inspect.ts')).inspectCommand,
   },
+  ...IMAGE_COMMANDS,
   {
     name: 'volume',
     usage: 'hull volume create|ls|inspect|rm|prune [OPTIONS] [VOLUME...]',
