@@ -38,6 +38,7 @@ export async function buildCommand(parsed: ParsedOptions, context: CommandContex
     outputs: list('output'),
     target: readValue(parsed, 'target'),
     noCache: parsed.switches.get('no-cache') ?? false,
+    pulls: parsed.switches.get('pull') ?? false,
     progress: readValue(parsed, 'progress') ?? 'auto',
     isQuiet: parsed.switches.get('quiet') ?? false,
     platform: readValue(parsed, 'platform'),

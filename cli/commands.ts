@@ -130,6 +130,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       { name: 'output', short: 'o', value: 'path', many: true, complete: 'file', summary: 'Where the result goes: a directory, "-" for a tar archive on STDOUT, type=tar|local,dest=PATH or type=image; for a PROGRAM the file' },
       { name: 'platform', value: 'string', summary: 'Platform of the image (default linux/amd64)' },
       { name: 'progress', value: 'string', choices: ['auto', 'plain', 'tty', 'quiet'], summary: 'How progress is shown (default auto)' },
+      { name: 'pull', summary: 'Ask registries for newer images, also of those that are here' },
       { name: 'quiet', short: 'q', summary: "Write nothing but the image's ID" },
       { name: 'secret', value: 'list', many: true, summary: 'Secret for RUN --mount=type=secret: id=NAME,src=FILE or id=NAME,env=VARIABLE' },
       { name: 'strip', short: 's', summary: 'PROGRAM: leave out the symbols and the manifest that hull inspect reads' },

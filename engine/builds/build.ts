@@ -31,7 +31,7 @@ import {
 import { parseDockerfile } from '../../images/dockerfile/index.ts';
 import { DEFAULT_PLATFORM, type Image, openStore, type Platform, type Store } from '../../images/store/index.ts';
 import { describeSystemError } from '../errors.ts';
-import { findStatePaths, writeAtomically } from '../state/index.ts';
+import { findStatePaths, type StatePaths, writeAtomically } from '../state/index.ts';
 import { type BuildRequest, checkRequest, type CheckedRequest, type Output } from './request.ts';
 
 export interface BuildStreams {
@@ -54,7 +54,7 @@ export async function buildDockerfile(typed: BuildRequest, dist: string, streams
   const { request, labels } = await applyHullFile(typed, dist);
   const checked = { ...checkRequest(request), machineLabels: labels };
   const paths = findStatePaths(request.env);
-  const store = openStore(join(paths.root, 'images'));
+  const store = openStore(paths.images);
   const cacheFolder = join(paths.cache, 'build');
   const work = openWorkFolder(cacheFolder, removeTree);
   const children = new Set<ChildProcess>();
@@ -81,7 +81,7 @@ export async function buildDockerfile(typed: BuildRequest, dist: string, streams
         mtimeNs,
       },
       host: {
-        findImage: async (image, platform) => findImage(store, image, platform),
+        findImage: (image, platform) => findImage({ store, paths, progress, isFresh: request.pulls, host: { env: request.env, dist } }, image, platform),
         fetchUrl: (url) => fetch(url),
         now: () => new Date(),
         become: join(dist, 'bin/hull-become-x86_64'),
@@ -138,7 +138,29 @@ function openScreen(request: BuildRequest, stderr: NodeJS.WriteStream): Progress
   return openProgress(kind, { write: (text) => void stderr.write(text), columns: stderr.columns ?? 80, now: () => Date.now() });
 }
 
-async function findImage(store: Store, name: string, platform: Platform): Promise<Image> {
+interface ImageSource {
+  readonly store: Store;
+  readonly paths: StatePaths;
+  readonly progress: Progress;
+  /** --pull: what the registry has now counts. */
+  readonly isFresh: boolean;
+  readonly host: { readonly env: NodeJS.ProcessEnv; readonly dist: string };
+}
+
+/** An image of the store, or brought there from its registry. */
+async function findImage({ store, paths, progress, isFresh, host }: ImageSource, name: string, platform: Platform): Promise<Image> {
+  const found = store.find(name, platform);
+  if (found !== undefined && (!isFresh || found.tags.length === 0)) return found;
+  if (/^(sha256:)?[0-9a-f]{64}$/.test(name)) return store.resolve(name, platform); // an ID: its error
+  const { pullReference } = await import('../ship/index.ts');
+  const step = progress.start(`[internal] pull ${name}`);
+  try {
+    await pullReference(name, platform, paths, host, { blob: () => {} });
+    step.done('done');
+  } catch (error) {
+    step.done('failed');
+    throw error;
+  }
   return store.resolve(name, platform);
 }
 
