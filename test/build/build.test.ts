@@ -54,6 +54,8 @@ async function readTree(path: string): Promise<Map<string, string>> {
   return found;
 }
 
+t.setTimeout(1_200_000); // a hundred commands: on a busy machine they take minutes
+
 const server = createServer((request, response) => {
   if (request.url === '/file.txt') response.setHeader('Last-Modified', 'Thu, 01 Jan 2015 00:00:00 GMT').end('hello');
   else response.writeHead(404).end();
