@@ -2,6 +2,7 @@
  * The table of verbs: names, options, one-line descriptions, and where each is implemented. Owns: what help, completion and parsing agree on.
  * Rule: `load` is a dynamic import, so a verb's code is read only when it is used; `run` is in the main bundle, because its start counts.
  */
+import { IMAGE_COMMANDS } from './image-commands.ts';
 import type { OptionSpec, ParsedOptions } from './options.ts';
 import { makeInstanceCommands } from './instance-commands.ts';
 import { runCommand } from './run.ts';
@@ -68,7 +69,8 @@ export const RUN_OPTIONS: readonly OptionSpec[] = [
   { name: 'memory', short: 'm', value: 'bytes', summary: `Memory of the machine: 2m, 1g; below 4096 without a unit: MiB (default ${MEMORY_DEFAULT})` },
   { name: 'mount', value: 'mount', many: true, summary: 'Host directory, volume or memory: type=bind|volume|tmpfs,source=S,target=T[,readonly]' },
   { name: 'name', value: 'string', summary: 'Name of the instance (-d), or of a run in the foreground' },
-  { name: 'network', value: 'network', summary: 'Network: none, user, bridge:NAME or tap:NAME (default user for a program that has network calls, else none)' },
+  { name: 'network', value: 'network', summary: 'Network: none, user, bridge:NAME, tap:NAME, or one that hull network create made (default user for a program that has network calls, else none)' },
+  { name: 'network-alias', value: 'list', many: true, summary: 'Further names of the machine on a network of that kind' },
   { name: 'no-healthcheck', summary: 'No health check, whatever the image says' },
   { name: 'publish', short: 'p', value: 'list', many: true, summary: 'Publish a port of the machine on this host: [[ADDRESS:]HOST:]GUEST[/udp], ranges too' },
   { name: 'read-only', summary: 'Nothing can be written but in mounts' },
@@ -171,6 +173,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     arguments: 'file',
     load: async () => (await import('./inspect.ts')).inspectCommand,
   },
+  ...IMAGE_COMMANDS,
   {
     name: 'volume',
     usage: 'hull volume create|ls|inspect|rm|prune [OPTIONS] [VOLUME...]',
@@ -186,6 +189,24 @@ export const COMMANDS: readonly CommandSpec[] = [
     mostArguments: Number.POSITIVE_INFINITY,
     arguments: ['create', 'ls', 'inspect', 'rm', 'prune'],
     load: async () => (await import('./volume.ts')).volumeCommand,
+  },
+  {
+    name: 'network',
+    usage: 'hull network create|ls|inspect|rm|prune [OPTIONS] [NETWORK...]',
+    summary: 'Manage networks, on which machines reach each other by name',
+    options: [
+      { name: 'filter', short: 'f', value: 'list', many: true, summary: 'ls: only those with name=TEXT, id=DIGITS or label=NAME[=VALUE]' },
+      { name: 'force', summary: 'rm: a network that is not there is no error; prune never asks' },
+      { name: 'internal', summary: 'create: no way to other networks or to this host' },
+      { name: 'label', value: 'list', many: true, summary: 'create: a label, NAME=VALUE' },
+      { name: 'quiet', short: 'q', summary: 'ls: only ids' },
+      { name: 'subnet', value: 'subnet', summary: 'create: its IPv4 addresses, as in 172.30.0.0/16' },
+    ],
+    stopAtArgument: false,
+    leastArguments: 1,
+    mostArguments: Number.POSITIVE_INFINITY,
+    arguments: ['create', 'ls', 'inspect', 'rm', 'prune'],
+    load: async () => (await import('./network.ts')).networkCommand,
   },
   {
     name: 'doctor',

@@ -51,8 +51,9 @@ function readHealth(parsed: ParsedOptions, command: string): InstanceSpec['healt
   return isAsked ? { test: test === undefined ? [] : ['CMD-SHELL', test], ...values } : undefined;
 }
 
-export async function makeInstanceSpec(parsed: ParsedOptions, command: string, env: NodeJS.ProcessEnv): Promise<InstanceSpec> {
-  const typed = await applyImage(readRunRequest(parsed, command), { env });
+export async function makeInstanceSpec(parsed: ParsedOptions, command: string, context: CommandContext): Promise<InstanceSpec> {
+  const { env } = context;
+  const typed = await applyImage(readRunRequest(parsed, command), context);
   const readAll = (name: string) => parsed.values.get(name) ?? [];
   const { image } = typed;
   const program = typed.rootfs === undefined && image === undefined ? resolve(typed.program) : typed.program;
@@ -99,7 +100,7 @@ async function createFrom(parsed: ParsedOptions, command: string, context: Comma
   if (cidfile !== undefined && existsSync(cidfile)) {
     throw new EngineError('option-invalid', `container ID file found, make sure the other container isn't running or delete ${cidfile}`);
   }
-  const { id } = await createInstance(await makeInstanceSpec(parsed, command, context.env), context);
+  const { id } = await createInstance(await makeInstanceSpec(parsed, command, context), context);
   if (cidfile !== undefined) {
     try {
       writeFileSync(cidfile, id, { flag: 'wx' });

@@ -73,6 +73,10 @@ function findAction(verb: string, parsed: ParsedOptions, context: CommandContext
 }
 
 export async function nameCommand(verb: string, parsed: ParsedOptions, context: CommandContext): Promise<number> {
+  if (verb === 'start' && (parsed.switches.get('attach') === true || parsed.switches.get('interactive') === true)) {
+    if (parsed.args.length > 1) throw new UsageError('you cannot start and attach multiple containers at once', 'hull start');
+    return (await import('./attach.ts')).startAttached(parsed.args[0] as string, parsed, context);
+  }
   const act = findAction(verb, parsed, context);
   let code = 0;
   for (const name of parsed.args) {

@@ -84,6 +84,7 @@ export function readRunRequest(parsed: ParsedOptions, command: string): RunReque
         dnsSearch: readAll('dns-search'),
         dnsOptions: readAll('dns-option'),
         addHosts: readAll('add-host'),
+        aliases: readAll('network-alias'),
       },
       // Only an image has names of users.
       user: user === undefined || isImage ? undefined : parseUser(user, command),

@@ -4,11 +4,16 @@ import type { RunHost, RunRequest } from './prepare.ts';
 import { findStatePaths } from './state/index.ts';
 
 /** A request that names a program, or was applied already, comes back as it is. */
-export async function applyImage(request: RunRequest, host: Pick<RunHost, 'env'>): Promise<RunRequest> {
+export async function applyImage(request: RunRequest, host: RunHost): Promise<RunRequest> {
   if (request.rootfs !== undefined || request.image !== undefined || isProgramPath(request.program)) return request;
-  const { openImageRun } = await import('./oci/index.ts');
+  const { hasImage, openImageRun } = await import('./oci/index.ts');
+  const paths = findStatePaths(host.env);
+  if (!hasImage(request.program, paths)) {
+    const { ensureImage } = await import('./ship/index.ts');
+    await ensureImage(request.program, paths, host, (line) => void process.stderr.write(`${line}\n`));
+  }
   const { entrypoint, args, userName, workdir } = request;
-  const run = await openImageRun({ image: request.program, entrypoint, args, user: userName, workdir }, findStatePaths(host.env), host.env);
+  const run = await openImageRun({ image: request.program, entrypoint, args, user: userName, workdir }, paths, host.env);
   const [program, ...rest] = run.argv;
   return {
     ...request,

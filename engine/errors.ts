@@ -8,6 +8,7 @@ export type EngineErrorCode =
   | 'program-invalid' // the program cannot be read or run
   | 'image-invalid' // the image is for another version of hull, or cannot be run here
   | 'image-missing' // the store has no such image
+  | 'image-in-use' // an instance is made of the image
   | 'option-invalid' // an option cannot be met here
   | 'volume-missing' // there is no such volume
   | 'volume-busy' // a machine uses the volume
@@ -17,6 +18,9 @@ export type EngineErrorCode =
   | 'port-in-use' // a port of the host is held by somebody else
   | 'port-refused' // a port of the host cannot be had
   | 'network-refused' // this host has not what the network option needs
+  | 'network-missing' // there is no such network
+  | 'network-exists' // there is a network of that name
+  | 'network-busy' // machines are on the network
   | 'disk-full' // no room to write
   | 'state-failed' // a file of hull cannot be written
   | 'machine-failed'; // the machine ended without an exit status, or its output could not be written
@@ -49,6 +53,9 @@ const EXIT_CODES: Record<string, Record<string, number>> = {
   LinkError: { '*': EXIT.COMPILE },
   TreeError: { '*': EXIT.ENGINE },
   ErofsError: { '*': EXIT.ENGINE },
+  StoreError: { '*': EXIT.ENGINE },
+  LayerError: { '*': EXIT.ENGINE },
+  RegistryError: { '*': EXIT.ENGINE },
   DockerfileError: { '*': EXIT.FAILED },
   BuildError: { 'option-invalid': EXIT.ENGINE, '*': EXIT.FAILED },
   BootError: { 'image-invalid': EXIT.NOT_RUNNABLE, 'qemu-killed': EXIT.SIGNAL + 9, '*': EXIT.ENGINE },

@@ -93,6 +93,8 @@ export interface NetworkOptions {
   readonly dnsSearch: readonly string[];
   readonly dnsOptions: readonly string[];
   readonly addHosts: readonly string[];
+  /** Further names on a named network. */
+  readonly aliases: readonly string[];
 }
 
 /** This process, as far as a run needs it. */
@@ -187,7 +189,8 @@ async function prepareWithMounts(request: RunRequest, host: RunHost, options: Pr
     throw new EngineError('option-invalid', `Cannot mount into "${request.program}": its image was built without mounts, expected one made by hull build --add mounts --add 9p`);
   }
   // A microvm has room for eight virtio devices.
-  const machine = storage.shares.length > MICROVM_SHARES ? 'q35' : request.machine;
+  const room = network?.mode?.kind === 'named' ? MICROVM_SHARES - 1 : MICROVM_SHARES;
+  const machine = storage.shares.length > room ? 'q35' : request.machine;
   options.say(`image ${image}`);
 
   // There is an accelerator that runs guests.
@@ -204,9 +207,12 @@ async function prepareWithMounts(request: RunRequest, host: RunHost, options: Pr
       : await (await import('./networks/index.ts')).planNetwork(network ?? (await readNetworkOptions(request.network)), {
           isAble,
           program: request.program,
+          name: request.name,
           hostname,
           dist: host.dist,
           isKvm: choice.accelerator === 'kvm',
+          networks: paths.networks,
+          env: host.env,
           isDetached: options.isDetached,
         });
   for (const line of plan?.chosen ?? []) options.notice(line);
@@ -235,7 +241,7 @@ async function prepareWithMounts(request: RunRequest, host: RunHost, options: Pr
       gdb: request.gdb,
       disk: root?.image,
       shares: storage.shares,
-      card: plan?.card,
+      cards: plan?.cards,
       name: `hull run ${request.name ?? request.program}`,
     },
     tracer,

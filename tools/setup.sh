@@ -29,6 +29,10 @@ openssl:openssl
 dc:dc
 bc:bc
 bwrap:bubblewrap
+skopeo:skopeo
+docker-registry:docker-registry
+htpasswd:apache2-utils
+zstd:zstd
 lua5.4:lua5.4
 '
 missing=''

@@ -51,8 +51,12 @@ export const RECORD = {
   FAULT: 11,
   TRACE_ENTER: 12,
   TRACE_LEAVE: 13,
+  DONE: 14,
+  STARTED: 15,
   STDIN: 32,
   STDIN_EOF: 33,
   SIGNAL: 34,
   RESIZE: 35,
+  ATTACH: 36,
+  EXEC: 37,
 } as const;

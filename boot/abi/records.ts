@@ -20,8 +20,8 @@ export interface RecordDecoder {
   end(): void;
 }
 
-const LAST_GUEST_TYPE = RECORD.TRACE_LEAVE;
-const LAST_HOST_TYPE = RECORD.RESIZE;
+const LAST_GUEST_TYPE = RECORD.STARTED;
+const LAST_HOST_TYPE = RECORD.EXEC;
 
 /** The least and most payload of each type; an output record may be empty. */
 function isPlausibleLength(type: number, length: number): boolean {
@@ -31,16 +31,20 @@ function isPlausibleLength(type: number, length: number): boolean {
     case RECORD.LOG:
     case RECORD.PANIC:
     case RECORD.STDIN:
+    case RECORD.EXEC:
       return length <= RECORD_MAX;
     case RECORD.EXIT:
     case RECORD.CREDIT:
     case RECORD.SIGNAL:
     case RECORD.RESIZE:
+    case RECORD.DONE:
+    case RECORD.STARTED:
       return length === 4;
     case RECORD.READY:
     case RECORD.CLOCK:
       return length === 8;
     case RECORD.STDIN_EOF:
+    case RECORD.ATTACH:
       return length === 0;
     case RECORD.LOG_DEFERRED:
     case RECORD.PANIC_DEFERRED:

@@ -57,8 +57,8 @@ export interface QemuSpec {
   readonly disk?: string | undefined;
   /** Directories of the host, over virtio-9p. */
   readonly shares?: readonly Share[] | undefined;
-  /** A network card: QEMU's -netdev with the id net0, and the card's hardware address. */
-  readonly card?: { readonly netdev: string; readonly mac: string } | undefined;
+  /** Network cards: QEMU's -netdev with that id, and the card's hardware address. */
+  readonly cards?: readonly { readonly id: string; readonly netdev: string; readonly mac: string }[] | undefined;
   /** What the process is called in lists: "hull run nginx". */
   readonly name?: string | undefined;
   readonly qboot?: string | undefined;
@@ -108,9 +108,9 @@ export function makeQemuArguments(spec: QemuSpec): string[] {
     const device = spec.machine === 'microvm' ? 'virtio-balloon-device' : 'virtio-balloon-pci,disable-legacy=on';
     args.push('-device', `${device},free-page-reporting=on`);
   }
-  if (spec.card !== undefined) {
+  for (const card of spec.cards ?? []) {
     const device = spec.machine === 'microvm' ? 'virtio-net-device' : 'virtio-net-pci,disable-legacy=on,romfile=';
-    args.push('-netdev', spec.card.netdev, '-device', `${device},netdev=net0,mac=${spec.card.mac}`);
+    args.push('-netdev', card.netdev, '-device', `${device},netdev=${card.id},mac=${card.mac}`);
   }
 
   if (spec.fds !== undefined) args.push(...makeAttachedChannel(spec, spec.fds));

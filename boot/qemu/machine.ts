@@ -47,7 +47,7 @@ export interface MachineSpec {
   /** Path of a raw image that the machine has as a read-only disk. */
   readonly disk?: string | undefined;
   readonly shares?: readonly Share[] | undefined;
-  readonly card?: { readonly netdev: string; readonly mac: string } | undefined;
+  readonly cards?: readonly { readonly id: string; readonly netdev: string; readonly mac: string }[] | undefined;
   readonly name?: string | undefined;
   readonly extra?: readonly string[] | undefined;
 }
@@ -117,7 +117,7 @@ export function startMachine(spec: MachineSpec, events: MachineEvents): Machine 
       gdb: spec.gdb,
       disk: spec.disk,
       shares: spec.shares,
-      card: spec.card,
+      cards: spec.cards,
       name: spec.name,
       qboot: spec.machine === 'q35' ? findQboot(spec.qemu) : undefined,
       extra: spec.extra,

@@ -155,7 +155,7 @@ function writeNote(cache: KernelCache, seen: string, key: string): void {
 function evictOld(folder: string): void {
   const images = readdirSync(folder)
     .filter((name) => name.endsWith('.img'))
-    .map((name) => ({ name, time: statSync(join(folder, name)).mtimeMs }))
+    .map((name) => ({ name, time: statSync(join(folder, name), { throwIfNoEntry: false })?.mtimeMs ?? 0 })) // 0: another run removed it meanwhile
     .sort((a, b) => b.time - a.time);
   if (images.length <= KEPT_IMAGES) return;
   const remove = (path: string) => {

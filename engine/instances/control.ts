@@ -2,7 +2,7 @@
  * What is said to a running machine: records on the sockets of its console's ports (libos/abi/boot_abi.h), and QMP. Owns: one short conversation each. Rules: each socket serves one client at
  * a time and others wait in its queue, so the first port is for records that are sent and forgotten (signals, window sizes), by clients that leave at once.
  */
-import { type BootError, connectIn, connectQmp, DETACHED, encodeResize, encodeSignal, FEATURE } from '../../boot/index.ts';
+import { type BootError, connectIn, connectQmp, createRecordDecoder, DETACHED, encodeResize, encodeSignal, FEATURE, RECORD } from '../../boot/index.ts';
 import { EngineError } from '../errors.ts';
 import type { Instance } from './types.ts';
 
@@ -31,14 +31,29 @@ export function takesSignals({ state }: Instance): boolean {
   return isReachable && (state.features & FEATURE.SIGNALS) !== 0;
 }
 
+/** Resolves when the guest has taken it, or is gone. */
 async function sendRecord(instance: Instance, bytes: Buffer, what: string): Promise<void> {
   try {
     const socket = await withPatience(connectIn(instance.folder, DETACHED.control[0]));
-    await new Promise<void>((resolve, reject) => {
+    const taken = new Promise<void>((resolve, reject) => {
+      const decoder = createRecordDecoder({
+        record: (type) => {
+          if (type === RECORD.DONE) resolve();
+        },
+        raw: () => {},
+      });
+      socket.on('data', (chunk: Buffer) => decoder.push(chunk));
+      socket.on('close', () => resolve());
       socket.on('error', reject);
-      socket.end(bytes, () => resolve());
+      // A 16550 has one port, and nothing is said back on it.
+      if ((instance.state.features & FEATURE.VIRTIO_CONSOLE) === 0) socket.end(bytes, () => resolve());
+      else socket.write(bytes);
     });
-    socket.destroy();
+    try {
+      await withPatience(taken);
+    } finally {
+      socket.destroy();
+    }
   } catch (error) {
     throw fail(instance, what, error);
   }

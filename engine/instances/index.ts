@@ -22,3 +22,4 @@ export { type OutputPiece, type OutputStream, outputSize, readOutput } from './o
 export type { HealthCheck, Instance, InstanceConfig, InstanceSpec, InstanceState, RestartPolicy, Status } from './types.ts';
 export { renameInstance } from './store.ts';
 export { sendResize } from './control.ts';
+export { type FollowOptions, followInstance, type InstanceInput, openInput } from './attach.ts';

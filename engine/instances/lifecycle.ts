@@ -66,6 +66,7 @@ async function startUnderLock(paths: StatePaths, instance: Instance, host: RunHo
       notice: options.notice ?? (() => {}),
       windowSize: options.windowSize ?? (config.request.tty ? { rows: 24, columns: 80 } : undefined),
       isDetached: true,
+      add: ['control'],
       volumeUser: { instance: instance.id, files: join(folder, 'files'), anonymous: config.anonymous },
       untilAborted: (work) => work,
     });
@@ -170,7 +171,7 @@ export async function stopInstance(text: string, env: NodeJS.ProcessEnv, options
   if (!takesSignals(instance)) {
     await killMachine(paths, instance, signal);
   } else {
-    await sendSignal(instance, signal).catch(() => {}); // it may end by itself at this moment
+    sendSignal(instance, signal).catch(() => {}); // it may end by itself at this moment, or not listen any more
     if (!(await waitForEnd(instance, seconds < 0 ? Number.POSITIVE_INFINITY : seconds * 1000))) {
       recordInstanceEvent(paths, instance, 'kill', { signal: String(SIGKILL) });
       await killMachine(paths, instance, SIGKILL);

@@ -57,7 +57,8 @@ export function parseResolver(text: string): Resolver {
   };
 }
 
-function readHostResolver(): Resolver {
+/** The host's own resolv.conf(5). */
+export function readHostResolver(): Resolver {
   try {
     return parseResolver(readFileSync('/etc/resolv.conf', 'utf8'));
   } catch {

@@ -9,17 +9,30 @@ import { networkInterfaces } from 'node:os';
 import type { Address, GuestFile, NetworkInterface } from '../../boot/index.ts';
 import { EngineError } from '../errors.ts';
 import { makeGuestFiles, type NameOptions } from './files.ts';
+import { findNetwork, findSwitchFolder, NETWORK_NAME, subnetOf } from './registry.ts';
+import { isWithin, parseIpv4Number } from './subnets.ts';
+import { joinSwitch } from './switch/client.ts';
 import { formatEndpoint, type Protocol, type PublishedPort } from './ports.ts';
 import { type Relay, startRelay } from './relay.ts';
 import { type HeldPort, reservePorts } from './reserve.ts';
 
-export type NetworkMode = { readonly kind: 'none' } | { readonly kind: 'user' } | { readonly kind: 'bridge' | 'tap'; readonly name: string };
+/** `named`: one that `hull network create` made. */
+export type NetworkMode = { readonly kind: 'none' } | { readonly kind: 'user' } | { readonly kind: 'bridge' | 'tap' | 'named'; readonly name: string };
+
+/** QEMU's -netdev, with that id, and the card's hardware address. */
+export interface Card {
+  readonly id: string;
+  readonly netdev: string;
+  readonly mac: string;
+}
 
 export interface NetworkRequest extends NameOptions {
   /** Undefined: `user` where the image has a network, else `none`. */
   readonly mode: NetworkMode | undefined;
   readonly publish: readonly PublishedPort[];
   readonly ip: string | undefined;
+  /** Under which others on a named network find the machine, beside its host name. */
+  readonly aliases: readonly string[];
 }
 
 export interface PlannedPort {
@@ -30,7 +43,7 @@ export interface PlannedPort {
 }
 
 export interface NetworkPlan {
-  readonly card: { readonly netdev: string; readonly mac: string } | undefined;
+  readonly cards: readonly Card[];
   readonly env: Readonly<Record<string, string>>;
   readonly interfaces: readonly NetworkInterface[];
   readonly files: readonly GuestFile[];
@@ -48,8 +61,11 @@ export interface NetworkPlan {
 
 export function parseNetworkMode(text: string): NetworkMode {
   if (text === 'none' || text === 'user') return { kind: text };
+  if (text === 'bridge' || text === 'default') return { kind: 'user' }; // Docker's names for what a container gets that asks for nothing
+  if (text === 'host') throw new EngineError('option-invalid', 'Cannot use network "host": a machine has no part in the network of its host, expected none, user, bridge:NAME, tap:NAME or the name of a network');
+  if (NETWORK_NAME.test(text)) return { kind: 'named', name: text };
   const match = /^(bridge|tap):([^/\s,]{1,15})$/.exec(text);
-  if (match === null) throw new EngineError('option-invalid', `network ${text} not found, expected none, user, bridge:NAME or tap:NAME`);
+  if (match === null) throw new EngineError('option-invalid', `network ${text} not found, expected none, user, bridge:NAME, tap:NAME or the name of a network`);
   return { kind: match[1] as 'bridge' | 'tap', name: match[2] as string };
 }
 
@@ -57,14 +73,17 @@ const USER = { mac: '52:54:00:12:34:56', network: '10.0.2', guest: '10.0.2.15', 
 const HELPERS = ['/usr/lib/qemu/qemu-bridge-helper', '/usr/libexec/qemu-bridge-helper'];
 
 interface Link {
-  readonly netdev: string;
-  readonly mac: string;
+  readonly cards: readonly Card[];
   readonly env: Readonly<Record<string, string>>;
-  readonly guest: Omit<NetworkInterface, 'mac'>;
+  /** One for each card; the machine's addresses in /etc/hosts are the first one's. */
+  readonly interfaces: readonly NetworkInterface[];
+  readonly gateway: string | undefined;
   readonly servers: readonly string[];
   readonly forwards: readonly HeldPort[];
   readonly relays: readonly Relay[];
   readonly reserved: readonly HeldPort[];
+  /** Leaves what it joined, unless QEMU is there by now. */
+  leave?(): void;
 }
 
 function checkUserIp(ip: string): string {
@@ -109,10 +128,10 @@ async function planUser(request: NetworkRequest, dist: string, isDetached: boole
   }
   const rules = forwards.map((port) => `,hostfwd=${port.protocol}:${port.address}:${port.port}-${ip}:${port.guest}`);
   return {
-    netdev: `user,id=net0,net=${USER.network}.0/24${rules.join('')}`,
-    mac: USER.mac,
+    cards: [{ id: 'net0', netdev: `user,id=net0,net=${USER.network}.0/24${rules.join('')}`, mac: USER.mac }],
     env: forwards.length === 0 ? {} : findPreload(dist),
-    guest: { ipv4: { address: ip, prefix: 24, gateway: USER.gateway }, ipv6: { address: USER.guest6, prefix: 64, gateway: USER.gateway6 } },
+    interfaces: [{ mac: USER.mac, ipv4: { address: ip, prefix: 24, gateway: USER.gateway }, ipv6: { address: USER.guest6, prefix: 64, gateway: USER.gateway6 } }],
+    gateway: USER.gateway,
     servers: [USER.dns],
     forwards,
     relays,
@@ -186,11 +205,13 @@ async function planTap(request: NetworkRequest, mode: { kind: 'bridge' | 'tap'; 
   if (isDetached && request.publish.length > 0) throw refuseRelay(`${mode.kind}:${mode.name}`);
   const { netdev, env } = makeTapDevice(mode, dist, vhost);
   const reserved = await reservePorts(request.publish);
+  const mac = `52:54:00:${randomBytes(3).toString('hex').replace(/(..)(?=.)/g, '$1:')}`;
+  const ipv4 = ip === undefined ? undefined : findHostAddress(mode.name, ip);
   return {
-    netdev,
+    cards: [{ id: 'net0', netdev, mac }],
     env,
-    mac: `52:54:00:${randomBytes(3).toString('hex').replace(/(..)(?=.)/g, '$1:')}`,
-    guest: ip === undefined ? { dhcp: true, autoconf: true } : { ipv4: findHostAddress(mode.name, ip), autoconf: true },
+    interfaces: [ipv4 === undefined ? { mac, dhcp: true, autoconf: true } : { mac, ipv4, autoconf: true }],
+    gateway: ipv4?.gateway,
     servers: [],
     forwards: [],
     relays: reserved.map(({ protocol, address, port, guest }) => ({ protocol, address, port, target: { address: ip as string, port: guest } })),
@@ -198,21 +219,61 @@ async function planTap(request: NetworkRequest, mode: { kind: 'bridge' | 'tap'; 
   };
 }
 
+/** A card on the network's switch, and unless it is internal one on QEMU's user network: the way out, and where ports are published. */
+async function planNamed(request: NetworkRequest, name: string, context: PlanContext): Promise<Link> {
+  const network = findNetwork(context.networks, name);
+  if (network === undefined) throw new EngineError('network-missing', `network ${name} not found`);
+  const subnet = subnetOf(network.subnet);
+  const { ip } = request;
+  if (ip !== undefined && (parseIpv4Number(ip) === undefined || !isWithin(subnet, parseIpv4Number(ip) as number))) {
+    throw new EngineError('option-invalid', `invalid argument "${ip}" for "--ip" flag: not an address of network "${network.name}", expected one of ${network.subnet}`);
+  }
+  if (network.isInternal && request.publish.length > 0) {
+    throw new EngineError('option-invalid', `Cannot publish ports on "${network.name}": the network is internal, expected one with a way to this host`);
+  }
+  const names = [...new Set([...(context.name === undefined ? [] : [context.name]), ...request.aliases, context.hostname])];
+  const joined = await joinSwitch({ name: network.name, folder: findSwitchFolder(network, context.env) }, { names, ip }, context);
+  try {
+    const user = network.isInternal ? undefined : await planUser({ ...request, ip: undefined }, context.dist, context.isDetached);
+    const card = { id: 'net1', netdev: `stream,id=net1,server=off,addr.type=unix,addr.path=${joined.path.replaceAll(',', ',,')}`, mac: joined.mac };
+    return {
+      cards: [card, ...(user?.cards ?? [])],
+      env: user?.env ?? {},
+      interfaces: [{ mac: joined.mac, ipv4: { address: joined.ip, prefix: subnet.prefix } }, ...(user?.interfaces ?? [])],
+      gateway: user?.gateway,
+      servers: [joined.gateway],
+      forwards: user?.forwards ?? [],
+      relays: user?.relays ?? [],
+      reserved: user?.reserved ?? [],
+      leave: () => joined.close(),
+    };
+  } catch (error) {
+    joined.close();
+    throw error;
+  }
+}
+
 export interface PlanContext {
   /** The image has a driver and sockets of the network. */
   readonly isAble: boolean;
   readonly program: string;
+  /** The run's name. */
+  readonly name: string | undefined;
   readonly hostname: string;
   readonly dist: string;
   readonly isKvm: boolean;
+  /** The folder of named networks. */
+  readonly networks: string;
+  readonly env: NodeJS.ProcessEnv;
   /** hull does not stay beside the machine: it cannot relay. */
   readonly isDetached: boolean;
 }
 
 async function planLink(request: NetworkRequest, mode: NetworkMode, context: PlanContext): Promise<Link | undefined> {
   if (mode.kind === 'none') return undefined;
+  if (mode.kind === 'named') return await planNamed(request, mode.name, context);
   if (mode.kind === 'user') return await planUser(request, context.dist, context.isDetached);
-  return await planTap(request, mode, context, context.isKvm && hasVhost());
+  return await planTap(request, { kind: mode.kind, name: mode.name }, context, context.isKvm && hasVhost());
 }
 
 export async function planNetwork(request: NetworkRequest, context: PlanContext): Promise<NetworkPlan> {
@@ -222,17 +283,18 @@ export async function planNetwork(request: NetworkRequest, context: PlanContext)
     throw new EngineError('option-invalid', `Cannot publish a port of "${context.program}": ${why}, expected a program that listens on a network`);
   }
   const link = context.isAble ? await planLink(request, mode, context) : undefined;
-  const addresses = [link?.guest.ipv4?.address, link?.guest.ipv6?.address].filter((address) => address !== undefined);
+  const first = link?.interfaces[0];
+  const addresses = [first?.ipv4?.address, first?.ipv6?.address].filter((address) => address !== undefined);
   const relays = link?.relays ?? [];
   const ends: (() => void)[] = [];
   const release = async () => void (await Promise.all((link?.reserved ?? []).map((port) => port.release())));
   let isReleased = false;
   try {
     return {
-      card: link === undefined ? undefined : { netdev: link.netdev, mac: link.mac },
+      cards: link?.cards ?? [],
       env: link?.env ?? {},
-      interfaces: link === undefined ? [] : [{ mac: link.mac, ...link.guest }],
-      files: makeGuestFiles(context.hostname, request, { servers: link?.servers ?? [], gateway: link?.guest.ipv4?.gateway, addresses }),
+      interfaces: link?.interfaces ?? [],
+      files: makeGuestFiles(context.hostname, request, { servers: link?.servers ?? [], gateway: link?.gateway, addresses }),
       chosen: (link?.reserved ?? []).filter((port) => port.isChosen && port.address !== '::').filter((port) => !isPrivate(port, relays)).map((port) => `${port.guest}/${port.protocol} -> ${formatEndpoint(port.address, port.port)}`),
       ports: (link?.reserved ?? []).filter((port) => !isPrivate(port, relays)).map(({ protocol, address, port, guest }) => ({ protocol, address, host: port, guest })),
       async release() {
@@ -244,10 +306,12 @@ export async function planNetwork(request: NetworkRequest, context: PlanContext)
       },
       async close() {
         for (const end of ends.splice(0)) end();
+        link?.leave?.();
         if (!isReleased) await release();
       },
     };
   } catch (error) {
+    link?.leave?.();
     await release();
     throw error;
   }

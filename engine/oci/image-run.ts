@@ -61,6 +61,9 @@ function toEngineError(error: unknown): unknown {
   return error;
 }
 
+/** Whether the store has it; a name that is none is an error. */
+export const hasImage = (name: string, paths: StatePaths): boolean => openImages(paths).find(name) !== undefined;
+
 export const openImages = (paths: StatePaths): Store => openStore(paths.images);
 
 export async function openImageRun(request: ImageRunRequest, paths: StatePaths, env: NodeJS.ProcessEnv): Promise<ImageRun> {

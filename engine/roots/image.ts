@@ -29,7 +29,7 @@ export function findRootImage(cache: string, folder: string): string {
 function evictOld(cache: string): void {
   const images = readdirSync(cache)
     .filter((name) => name.endsWith('.erofs'))
-    .map((name) => ({ path: join(cache, name), time: statSync(join(cache, name)).mtimeMs }))
+    .map((name) => ({ path: join(cache, name), time: statSync(join(cache, name), { throwIfNoEntry: false })?.mtimeMs ?? 0 })) // 0: another run removed it meanwhile
     .sort((a, b) => b.time - a.time);
   for (const { path } of images.slice(KEPT)) {
     try {

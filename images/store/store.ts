@@ -434,6 +434,8 @@ export function openStore(layout: string) {
     entries: () => readLayout(layout).manifests,
     selectImage: (target: Descriptor, name: string, platform: Platform = DEFAULT_PLATFORM) => selectImage(target, name, platform, readLayout(layout).manifests),
     listManifests: (entry: Descriptor) => listManifests(entry),
+    /** The name that an entry has; undefined: none, or one that is no reference. */
+    namesOf: nameOf,
     /** For checkStore. */
     folders: { ...folders, leases },
   };

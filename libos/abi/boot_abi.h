@@ -124,10 +124,15 @@ struct hull_record {
 /* A traced system call: u32 number, u32 thread, then pieces: u8 argument, u8 0, u16 size, bytes. */
 #define HULL_RECORD_TRACE_ENTER 12 /* before the pieces: u64 arguments[6] */
 #define HULL_RECORD_TRACE_LEAVE 13 /* before the pieces: u64 result */
+/* On the port of the console that the host used (HULL_FEATURE_CONTROL): */
+#define HULL_RECORD_DONE 14    /* u32 type: a signal or size that came there was taken */
+#define HULL_RECORD_STARTED 15 /* u32: 0 or errno: what HULL_RECORD_EXEC asked for; EBUSY: the port has a process already. Its STDOUT, STDERR, CREDIT and EXIT follow */
 /* host -> guest */
 #define HULL_RECORD_STDIN 32
 #define HULL_RECORD_STDIN_EOF 33
 #define HULL_RECORD_SIGNAL 34 /* u32 signal number, for the first process */
 #define HULL_RECORD_RESIZE 35 /* u16 rows, u16 columns */
+#define HULL_RECORD_ATTACH 36 /* on a further port: stdin comes here from now on; answered by the CREDIT that it has */
+#define HULL_RECORD_EXEC 37   /* on a further port: a boot module with ARGV, ENV, CWD, USER, WINSIZE and EXEC of a further process; what else comes there is for it */
 
 #endif

@@ -139,6 +139,7 @@ static void forget_connection(struct inet_socket *it) {
     it->state = INET_NEW;
     it->shut = 0;
     it->peer_closed = it->begun = false;
+    it->window_debt = 0;
     it->remote_port = 0;
     if (!it->port_bound) inet_leave_port(it);
     if (!it->address_bound) ip_addr_set_any_val(inet_is6(it), it->local);
@@ -186,6 +187,7 @@ static int begin(struct inet_socket *it, ip_addr_t *to, uint16_t port) {
     pcb->local_port = it->local_port;
     pcb->remote_ip = *to;
     attach(it, pcb);
+    inet_window_begin(it);
     it->state = INET_CONNECTING;
     it->shut = 0;
     err_t result = tcp_connect(pcb, to, port, connected);
@@ -245,24 +247,17 @@ static bool is_full(const struct inet_socket *it) { return it->queue_length > it
 /* A request for a connection between ends whose last one is in TIME_WAIT: when it begins behind the old one's end, the old one goes (RFC 1122, 4.2.2.13). lwIP would
  * reset it. The segment is taken through lwIP once more, as it came. */
 static int begin_anew(struct tcp_pcb *old, struct tcp_hdr *header, const u8_t *further_options, struct pbuf *p) {
-    u8_t size = (u8_t)TCPH_HDRLEN_BYTES(header);
     if (further_options || TCPH_FLAGS(header) & (TCP_ACK | TCP_RST) || !TCP_SEQ_GT(header->seqno, old->rcv_nxt)) return 0;
-    if (pbuf_header_force(p, (s16_t)size)) return 0; /* forced: a device's own buffer refuses otherwise, though the header is there */
     tcp_abandon(old, 0);
-    header->src = lwip_htons(header->src);
-    header->dest = lwip_htons(header->dest);
-    header->seqno = lwip_htonl(header->seqno);
-    header->ackno = lwip_htonl(header->ackno);
-    header->wnd = lwip_htons(header->wnd);
-    pbuf_ref(p);
-    tcp_input(p, ip_current_input_netif());
+    inet_tcp_again(header, p);
     return 1;
 }
 
 /* A connection request that nobody has room for is dropped, so that the client tries again; where half-open ones fill the listener, the oldest has to go. */
 int lwip_port_tcp_in(struct tcp_pcb *pcb, struct tcp_hdr *header, const u8_t *further_options, struct pbuf *p) {
     if (pcb->state == TIME_WAIT && TCPH_FLAGS(header) & TCP_SYN) return begin_anew(pcb, header, further_options, p);
-    if (pcb->state != LISTEN || (TCPH_FLAGS(header) & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_SYN) return 0;
+    if (pcb->state != LISTEN) return inet_window_closed(pcb, header, further_options, p);
+    if ((TCPH_FLAGS(header) & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_SYN) return 0;
     struct tcp_pcb_listen *listening = (struct tcp_pcb_listen *)pcb;
     const struct listener *listener = listening->callback_arg;
     const struct inet_socket *it = choose(listener, ip_current_src_addr(), header->src);
@@ -294,6 +289,7 @@ static err_t accepted(void *argument, struct tcp_pcb *pcb, err_t error) {
     it->socket.send_timeout = parent->socket.send_timeout;
     it->socket.send_room = parent->socket.send_room;
     it->socket.receive_room = parent->socket.receive_room;
+    it->socket.receive_fixed = parent->socket.receive_fixed;
     it->socket.plain_options = parent->socket.plain_options;
     memcpy(it->socket.linger, parent->socket.linger, sizeof it->socket.linger);
     it->flags = parent->flags;
@@ -340,6 +336,7 @@ static int share_listener(struct inet_socket *it) {
         pcb->ttl = it->ttl;
         pcb->tos = it->tos;
         ip_set_option(pcb, SOF_REUSEADDR);
+        inet_window_listen(it, pcb);
         if (!(listening = tcp_listen_with_backlog(pcb, HALF_OPEN_MOST))) tcp_close(pcb);
     }
     if (!listening) {

@@ -55,6 +55,7 @@ struct inet_socket {
     uint32_t queue_length, queue_most;
     struct pbuf *first, *last;          /* received and not read: single pbufs, linked by `next`, whose lengths count */
     uint32_t unread;                    /* bytes */
+    uint32_t window_debt;               /* bytes that are not given back to the window when they are read */
     struct pbuf *corked;                /* the incomplete last segment of MSG_MORE or TCP_CORK, not lwIP's yet */
     uint32_t corked_room;
     struct timer cork_timer;
@@ -116,6 +117,17 @@ int inet_shutdown_stream(struct socket *, int how);
 void inet_close_stream(struct socket *);
 unsigned inet_poll_stream(struct socket *, struct poll_wait *);
 void inet_apply_options(struct inet_socket *); /* to its pcb */
+
+/* window.c */
+void inet_window_listen(const struct inet_socket *, struct tcp_pcb *listening); /* the window of connections to come */
+void inet_window_begin(const struct inet_socket *);                             /* of a connection that is not asked for yet */
+void inet_window_change(struct socket *);                                       /* SO_RCVBUF was set */
+void inet_window_give_back(struct inet_socket *, size_t);                       /* the program has read so many bytes */
+struct tcp_hdr;
+/* A pure acknowledgment that comes while the window is 0 is in it (RFC 9293, 3.10.7.4), which lwIP denies: it would be answered, and so would the answer be where the peer
+ * is such a stack, too, with no end on loopback. The segment is taken with a window of 1. Arguments and result are lwip_port_tcp_in's. */
+int inet_window_closed(struct tcp_pcb *, struct tcp_hdr *, const u8_t *further_options, struct pbuf *);
+int inet_tcp_again(struct tcp_hdr *, struct pbuf *); /* the segment goes through lwIP once more, as it came: 1; 0: not possible */
 
 /* stream.c */
 long inet_send_stream(struct socket *, struct message *);

@@ -57,7 +57,7 @@ static int create6(int type, int protocol, struct socket **out) { return create(
 const struct socket_ops inet_stream_ops = {
     .bind = inet_bind, .connect = inet_connect_stream, .listen = inet_listen, .accept = inet_accept, .name = inet_name, .send = inet_send_stream,
     .receive = inet_receive_stream, .shutdown = inet_shutdown_stream, .get_option = inet_get_option, .set_option = inet_set_option, .ioctl = inet_ioctl,
-    .poll = inet_poll_stream, .close = inet_close_stream,
+    .poll = inet_poll_stream, .close = inet_close_stream, .receive_room_set = inet_window_change,
 };
 const struct socket_ops inet_datagram_ops = {
     .bind = inet_bind, .connect = inet_connect_datagram, .name = inet_name, .send = inet_send_datagram, .receive = inet_receive_datagram,

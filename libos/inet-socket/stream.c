@@ -122,7 +122,8 @@ static int wait_for_room(struct inet_socket *it, unsigned flags) {
 }
 
 static size_t segment_size(const struct inet_socket *it) {
-    size_t mss = it->pcb->mss;
+    size_t mss = it->pcb->mss, half = it->pcb->snd_wnd_max / 2;
+    if (half && mss > half) mss = half; /* a segment that no window of the peer's has room for would wait for lwIP's persist timer */
     if (it->max_segment && mss > (size_t)it->max_segment) mss = (size_t)it->max_segment;
     return mss > SEGMENT_MOST ? SEGMENT_MOST : mss;
 }
@@ -264,13 +265,6 @@ long inet_copy_out(const struct message *message, const struct pbuf *p, size_t o
     return 0;
 }
 
-static void give_window_back(struct inet_socket *it, size_t size) {
-    if (!it->pcb) return;
-    for (; size; size -= size < 0xffff ? size : 0xffff) tcp_recved(it->pcb, (u16_t)(size < 0xffff ? size : 0xffff));
-    lwip_timers_tcp();
-    inet_settle();
-}
-
 static bool can_receive(void *argument) {
     struct inet_socket *it = argument;
     return it->first || it->socket.error || it->shut & SHUT_RECEIVE || (it->state != INET_CONNECTED && it->state != INET_CONNECTING);
@@ -361,7 +355,7 @@ long inet_receive_stream(struct socket *socket, struct message *message) {
         long taken = take_some(it, message, wanted, done);
         if (taken < 0) return done ? (long)done : taken;
         done += (size_t)taken;
-        give_window_back(it, (size_t)taken);
+        inet_window_give_back(it, (size_t)taken);
     }
     return (long)done;
 }

@@ -8,6 +8,7 @@
 #include "abi/linux_file.h"
 #include "channel/channel.h"
 #include "console/console.h"
+#include "control/control.h"
 #include "init/init.h"
 #include "lib/string.h"
 #include "memory/memory.h"
@@ -17,6 +18,7 @@
 
 #define SMALL_WINDOW 4096u
 #pragma weak vfs_stat
+#pragma weak control_credit
 uint32_t input_component = SMALL_WINDOW;
 struct wait_queue input_queue;
 bool input_ended;
@@ -34,7 +36,12 @@ void input_grant(uint32_t room) {
     uint32_t more = room - promised;
     if (promised && more < window / 2) return;
     promised += more;
+    if (control_credit && control_credit(more)) return;
     channel_write(HULL_RECORD_CREDIT, &more, sizeof more);
+}
+
+uint32_t input_promised(void) {
+    return promised;
 }
 
 /* Someone wants input: the ring comes into being and the host may send. */

@@ -8,4 +8,5 @@
 /* What HULL_NEEDS names to bring this component into an image. Also the most bytes of stdin in flight: a transport with little
  * buffering of its own lowers it, one with flow control raises it, before the start hooks of order 9. */
 extern uint32_t input_component;
+uint32_t input_promised(void); /* credit that the host has and has not used */
 #endif

@@ -33,6 +33,11 @@ void lwip_port_start(uint64_t memory) {
     sys_timeouts_init();
 }
 
+uint32_t lwip_port_window_of(const struct tcp_pcb *pcb) {
+    uint32_t own = pcb ? (uint32_t)(uintptr_t)pcb->ext_args[LWIP_PORT_WINDOW_SLOT].data : 0;
+    return own ? own : lwip_port_window;
+}
+
 u32_t sys_now(void) {
     return (u32_t)(clock_monotonic_ns() / 1000000);
 }

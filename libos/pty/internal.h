@@ -25,6 +25,8 @@ struct pty {
     unsigned number;
     bool master, locked, opened;     /* opened: a slave was, so that none means a hang-up */
     bool packets;                    /* TIOCPKT */
+    void (*watch)(void *);           /* told of each change; NULL: nobody */
+    void *watcher;
     uint8_t events;                  /* TIOCPKT_* that the master was not told */
     uint8_t output[PTY_ROOM];
 };

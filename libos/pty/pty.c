@@ -17,7 +17,10 @@ unsigned pty_next(unsigned number) {
     return number;
 }
 
-void pty_changed(struct pty *pty) { wait_queue_wake(&pty->changes, -1); }
+void pty_changed(struct pty *pty) {
+    wait_queue_wake(&pty->changes, -1);
+    if (pty->watch) pty->watch(pty->watcher);
+}
 
 static uint32_t output_room(const struct pty *pty) { return PTY_ROOM - (pty->tail - pty->head); }
 

@@ -28,7 +28,11 @@ static int set_common(struct socket *socket, int name, const void *value, uint32
     memcpy(&number, value, sizeof number);
     switch (name) {
     case SO_SNDBUF: case SO_SNDBUFFORCE: socket->send_room = room_of(number, SEND_LEAST); return 0;
-    case SO_RCVBUF: case SO_RCVBUFFORCE: socket->receive_room = room_of(number, RECEIVE_LEAST); return 0;
+    case SO_RCVBUF: case SO_RCVBUFFORCE:
+        socket->receive_room = room_of(number, RECEIVE_LEAST);
+        socket->receive_fixed = true;
+        if (socket->ops->receive_room_set) socket->ops->receive_room_set(socket);
+        return 0;
     case SO_RCVLOWAT: case SO_PRIORITY: return 0;
     case SO_LINGER:
         if (size < sizeof socket->linger) return -EINVAL;

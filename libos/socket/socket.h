@@ -38,6 +38,7 @@ struct socket {
     uint64_t serial;         /* inode number */
     uint64_t receive_timeout, send_timeout; /* ns, 0: none */
     uint32_t send_room, receive_room;
+    bool receive_fixed;      /* receive_room is what the program asked for */
     int error;               /* SO_ERROR, -errno */
     uint32_t plain_options;  /* bits by SO_*: kept, without effect */
     int linger[2];
@@ -54,6 +55,7 @@ struct socket_ops {
     int (*pair)(struct socket *, struct socket *);
     int (*get_option)(struct socket *, int level, int name, void *out, uint32_t *size); /* absent or -ENOPROTOOPT: not the family's; *size: room, at most 256 bytes */
     int (*set_option)(struct socket *, int level, int name, const void *value, uint32_t size);
+    void (*receive_room_set)(struct socket *); /* receive_room changed; absent: it is looked at when something comes */
     long (*ioctl)(struct socket *, unsigned long request, unsigned long argument); /* absent: -ENOTTY */
     unsigned (*poll)(struct socket *, struct poll_wait *);
     void (*close)(struct socket *); /* frees it */

@@ -54,6 +54,25 @@ static bool memory_is_short(void) {
     return !memory_reclaim || !memory_reclaim(least >> PAGE_SHIFT);
 }
 
+int thread_create_at(struct process *process, void (*entry)(void *), struct thread **out) {
+    struct thread *made;
+    if (memory_is_short() || arch_thread_adopt(&current_thread()->arch)) return -ENOMEM;
+    if (!(made = kzalloc(sizeof *made))) return -ENOMEM;
+    if (!(made->signals = signal_thread_create()) || arch_thread_prepare(&made->arch, entry, made)) {
+        kfree(made->signals);
+        kfree(made);
+        return -ENOMEM;
+    }
+    made->process = process;
+    made->tid = thread_number();
+    made->started_ns = clock_monotonic_ns();
+    made->state = THREAD_BLOCKED;
+    made->turns = current_thread()->turns;
+    __builtin_memcpy(made->name, process->name, sizeof made->name);
+    *out = made;
+    return 0;
+}
+
 int thread_create(struct process *process, const struct trap_frame *frame, const struct clone_request *request, struct thread **out) {
     struct thread *self = current_thread(), *made;
     if (memory_is_short() || arch_thread_adopt(&self->arch)) return -ENOMEM;

@@ -19,6 +19,9 @@ struct clone_request { uint64_t flags; uintptr_t stack, tls; int *parent_tid, *c
 /* A thread of `process` (the current one, or one that is being made) that goes on as the frame says, on the request's stack when it has one.
  * Not in the process's list and not ready yet. 0 or -errno. */
 int thread_create(struct process *process, const struct trap_frame *frame, const struct clone_request *request, struct thread **out);
+/* A thread that begins in the libOS: entry(thread), interrupts off, which first calls sched_resumed() and never returns. As for the rest, like thread_create. */
+int thread_create_at(struct process *process, void (*entry)(void *), struct thread **out);
+void sched_resumed(void);
 void thread_start(struct thread *thread); /* puts it in its process's list and makes it ready */
 void thread_discard(struct thread *thread); /* instead of thread_start */
 /* clone with CLONE_THREAD: the new thread's number or -errno. */

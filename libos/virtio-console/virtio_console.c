@@ -6,10 +6,15 @@
  */
 #include "arch/arch.h"
 #include "channel/channel.h"
+#include "control/control.h"
 #include "lib/string.h"
 #include "memory/memory.h"
 #include "syscall/errno.h"
 #include "virtio/virtio.h"
+
+#pragma weak control_start
+#pragma weak control_ready
+#pragma weak control_look
 
 #define QUEUE_ENTRIES 16
 #define CONTROL_ENTRIES 2
@@ -61,6 +66,7 @@ static void received(struct virtio_device *device) {
         any = true;
     }
     if (any) virtqueue_notify(&receive_queue);
+    if (control_look) control_look();
 }
 
 static void start_input(void) {
@@ -87,6 +93,7 @@ static int start(struct virtio_device *device) {
     int error = virtqueue_create(device, &receive_queue, first, QUEUE_ENTRIES);
     if (!error) error = virtqueue_create(device, &send_queue, first + 1, QUEUE_ENTRIES);
     if (!error && several) error = virtqueue_create(device, &control_queue, CONTROL_QUEUES + 1, CONTROL_ENTRIES);
+    if (!error && several && control_start) error = control_start(device);
     if (error) return error;
     send_buffer = pages_alloc(SEND_PAGES);
     if (!send_buffer) return -ENOMEM;
@@ -96,11 +103,16 @@ static int start(struct virtio_device *device) {
 }
 
 /* The device hands over what the host sends once the port is open. Nothing that it would say on the control channel is of use here. */
+static void open_port(unsigned port) {
+    const struct { uint32_t port; uint16_t event, value; } open = { port, EVENT_PORT_OPEN, 1 };
+    memcpy(send_buffer, &open, sizeof(open));
+    send_piece(&control_queue, sizeof(open));
+}
+
 static void ready(struct virtio_device *device) {
     if (device->features & FEATURE_MULTIPORT) {
-        static const struct { uint32_t port; uint16_t event, value; } open = { PORT, EVENT_PORT_OPEN, 1 };
-        memcpy(send_buffer, &open, sizeof(open));
-        send_piece(&control_queue, sizeof(open));
+        open_port(PORT);
+        if (control_ready) control_ready(open_port);
     }
     channel_attach(&channel);
 }

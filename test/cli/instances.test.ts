@@ -116,6 +116,58 @@ t.test('states and what they allow', async (t) => {
   t.equal(await ok('rm', '-v', 'second'), 'second');
 });
 
+t.test('signals and stdin of a program that takes them', async (t) => {
+  const listener = join(folder, 'listen');
+  writeFileSync(
+    `${listener}.c`,
+    `#include <signal.h>
+#include <stdio.h>
+#include <unistd.h>
+static volatile int got;
+static void note(int number) { got = number; }
+int main(void) {
+    char bytes[64];
+    struct sigaction action = {.sa_handler = note};
+    sigaction(SIGTERM, &action, 0);
+    sigaction(SIGUSR1, &action, 0);
+    printf("ready\\n"); fflush(stdout);
+    for (;;) {
+        long size = read(0, bytes, sizeof bytes);
+        if (size > 0) printf("got %.*s", (int)size, bytes);
+        if (size == 0) { printf("end\\n"); fflush(stdout); while (!got) pause(); }
+        if (got) printf("signal %d\\n", got);
+        fflush(stdout);
+        if (got == SIGTERM) return 3;
+        got = 0;
+    }
+}
+`,
+  );
+  execFileSync('musl-gcc', ['-static', '-O1', '-o', listener, `${listener}.c`]);
+  const until = async (name: string, text: string) => {
+    for (let i = 0; i < 600; i++) {
+      if ((await ok('logs', name)).includes(text)) return;
+      await new Promise((resolve) => setTimeout(resolve, 100));
+    }
+    throw new Error(`${name} never says ${text}: ${await ok('logs', name)}`);
+  };
+  await ok('run', '-d', '-i', '--name', 'listen', listener);
+  await until('listen', 'ready');
+  await ok('kill', '-s', 'USR1', 'listen');
+  await until('listen', 'signal 10');
+  const attached = execa(hull, ['attach', 'listen'], { env, extendEnv: false, reject: false, timeout: 120_000 });
+  attached.stdin?.write('hello\n');
+  await until('listen', 'got hello');
+  attached.stdin?.end();
+  await until('listen', 'end');
+  await ok('stop', 'listen');
+  const { stdout, exitCode } = await attached;
+  t.match(stdout, /got hello\nend\nsignal 15$/);
+  t.equal(exitCode, 3);
+  t.equal((await inspect('listen')).State.ExitCode, 3, 'the program ended by itself');
+  t.equal(await ok('rm', 'listen'), 'listen');
+});
+
 t.test('a machine that is killed, and a command that is', async (t) => {
   await ok('run', '-d', '--name', 'third', program, 'stay');
   process.kill((await inspect('third')).State.Pid, 'SIGKILL');

@@ -621,6 +621,67 @@ static void test_bulk(void) {
     close(b);
 }
 
+/* Fills fd: bytes until there is no room, also after a moment. */
+static long fill(int fd) {
+    long total = 0;
+    memset(buffer, 'f', sizeof buffer);
+    for (;;) {
+        struct pollfd p = {fd, POLLOUT, 0};
+        long n = write(fd, buffer, sizeof buffer);
+        if (n > 0) total += n;
+        else if (poll(&p, 1, 50) <= 0) return total;
+    }
+}
+static long drain(int fd, long most) {
+    long total = 0;
+    while (total < most) {
+        long n = wait_ready(fd, POLLIN) & POLLIN ? read(fd, buffer, sizeof buffer) : 0;
+        if (n <= 0) break;
+        total += n;
+    }
+    return total;
+}
+
+static void test_windows(void) {
+    int a, b, l = listener(1);
+    printf("receive room: %d", set(l, SOL_SOCKET, SO_RCVBUF, 4096));
+    a = client(port_of(l), SOCK_NONBLOCK);
+    b = accept(l, NULL, NULL);
+    printf(" %d %d", get(b, SOL_SOCKET, SO_RCVBUF), set(a, SOL_SOCKET, SO_SNDBUF, 4096));
+    long sent = fill(a);
+    printf(" limits: %d", sent > 1000 && sent < 65536);
+    printf(", all there: %d", drain(b, sent) == sent);
+    sent = fill(a);
+    printf(", again: %d", drain(b, sent) == sent);
+    printf(", larger: %d", set(b, SOL_SOCKET, SO_RCVBUF, 60000));
+    sent = fill(a);
+    printf(" %d\n", drain(b, sent) == sent);
+    close(a);
+    close(b);
+    close(l);
+
+    pair(&a, &b);
+    set(a, SOL_SOCKET, SO_SNDBUF, 4096);
+    fcntl(a, F_SETFL, O_NONBLOCK);
+    printf("later: %d", set(b, SOL_SOCKET, SO_RCVBUF, 4096));
+    sent = fill(a); /* up to what was promised before */
+    printf(" %d", drain(b, sent) == sent);
+    sent = fill(a);
+    printf(" limits: %d %d\n", sent < 65536, drain(b, sent) == sent);
+    close(a);
+    close(b);
+
+    /* Nobody reads: both windows are 0, and both sides have more. */
+    pair(&a, &b);
+    fcntl(a, F_SETFL, O_NONBLOCK);
+    fcntl(b, F_SETFL, O_NONBLOCK);
+    long there = fill(a), back = fill(b);
+    there += fill(a);
+    printf("full both ways: %d %d\n", drain(b, there) == there, drain(a, back) == back);
+    close(a);
+    close(b);
+}
+
 static void test_epoll(void) {
     int e = epoll_create1(0), l = listener(10);
     struct epoll_event events[8], event = {EPOLLIN, {.fd = l}};
@@ -942,6 +1003,7 @@ int main(void) {
         test_options();
         test_cork();
         test_bulk();
+        test_windows();
         test_epoll();
         test_datagrams();
         test_many_messages();

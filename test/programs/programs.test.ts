@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import t from 'tap';
 import { findSuite, makeCasesCommand, makeSuiteRoot, readCases, runInMachine, runNatively, SUITES } from './suites.ts';
 
-const FILES = (process.env['HULL_PROGRAMS'] ?? 'dash.sh busybox.sh make.sh languages.sh').split(' ');
+const FILES = (process.env['HULL_PROGRAMS'] ?? 'dash.sh busybox.sh make.sh languages.sh node.sh').split(' ');
 /** Seconds. */
 const DEADLINE = 1500;
 

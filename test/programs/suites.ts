@@ -4,7 +4,7 @@
  * them, and run-suites.ts, which runs all.
  */
 import { execFileSync, spawn } from 'node:child_process';
-import { chmodSync, cpSync, existsSync, mkdirSync, rmSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { findCheckout } from '../boot/guest/build.ts';
 import { fetchedSource, fetchSources, readLock } from '../../tools/build/sources.ts';
@@ -21,8 +21,11 @@ export interface Suite {
   readonly limit?: number;
   /** Debian source packages that lie unpacked under /suite/sources, each with the lock file that has it. */
   readonly sources?: readonly { readonly name: string; readonly lock: string }[];
+  /** Paths of this checkout that lie under /suite/project. */
+  readonly project?: readonly string[];
 }
 
+const NODE = 'base-files base-passwd dash coreutils findutils gawk grep sed procps netbase nodejs';
 const words = (text: string): string[] => text.split(/\s+/).filter((word) => word !== '');
 
 export const SUITES: readonly Suite[] = [
@@ -69,6 +72,14 @@ export const SUITES: readonly Suite[] = [
     files: words('languages.sh'),
     memory: '1g',
   },
+  {
+    name: 'node',
+    packages: words(NODE),
+    files: words('node.sh node-more.sh'),
+    memory: '1g',
+    project: words('images tsconfig.json node_modules/typescript node_modules/@types/node node_modules/undici-types node_modules/fzstd'),
+  },
+  { name: 'npm', packages: words(`${NODE} npm`), files: words('npm.sh'), memory: '1g' },
 ];
 
 export interface Outcome {
@@ -88,8 +99,10 @@ export async function makeSuiteRoot(suite: Suite, folder: string): Promise<{ roo
   rmSync(root, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
   execFileSync('cp', ['-al', made.root, root]);
-  for (const name of ['cases', 'languages', 'run-cases', 'perl-tests']) cpSync(join(here, name), join(root, 'suite', name), { recursive: true });
+  for (const name of ['cases', 'languages', 'node', 'run-cases', 'perl-tests']) cpSync(join(here, name), join(root, 'suite', name), { recursive: true });
+  for (const path of suite.project ?? []) cpSync(join(findCheckout(), path), join(root, 'suite/project', path), { recursive: true });
   chmodSync(join(root, 'suite/run-cases'), 0o755);
+  writeFileSync(join(root, 'etc/hosts'), '127.0.0.1\tlocalhost\n::1\tlocalhost\n'); // in a machine it is hull's
   for (const { name, lock: path } of suite.sources ?? []) {
     const lock = readLock(join(findCheckout(), path));
     try {
@@ -149,7 +162,7 @@ export function readCases(output: string): Map<string, string> {
   const cases = new Map<string, string>();
   let name = '';
   for (const line of output.split('\n')) {
-    const head = /^=== ([\w.]+: .*) = \d+$/.exec(line);
+    const head = /^=== ([\w.-]+: .*) = \d+$/.exec(line);
     if (head) name = head[1] ?? '';
     if (name) cases.set(name, `${cases.get(name) ?? ''}${line}\n`);
   }

@@ -70,9 +70,13 @@
 /* TCP. The window and the send buffer follow the machine's memory (lwip_port_start). Segments up to what loopback carries: the
  * maximum on a device comes from its MTU. */
 extern uint32_t lwip_port_window;
+struct tcp_pcb;
+uint32_t lwip_port_window_of(const struct tcp_pcb *); /* TCP_WND of one connection; NULL: of none */
+#define LWIP_TCP_PCB_NUM_EXT_ARGS 1
+#define LWIP_PORT_WINDOW_SLOT 0 /* the extension argument that holds it; 0: lwip_port_window */
 #define LWIP_DISABLE_TCP_SANITY_CHECKS 1 /* they are for the preprocessor */
 #define TCP_MSS 32768
-#define TCP_WND lwip_port_window
+#define TCP_WND lwip_port_window_of(pcb) /* lwIP asks where a `pcb` is known, and nowhere else */
 #define LWIP_WND_SCALE 1
 #define TCP_RCV_SCALE 5
 #define TCP_WND_UPDATE_THRESHOLD (TCP_WND_MAX(pcb) / 4)

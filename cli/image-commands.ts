@@ -1,0 +1,59 @@
+/** The verbs on images in the table of verbs: names and options are those of docker's command line. Rule: as commands.ts, nothing is loaded before it is used. */
+import type { CommandSpec } from './commands.ts';
+import type { OptionSpec } from './options.ts';
+
+const MANY = Number.POSITIVE_INFINITY;
+const PLATFORM: OptionSpec = { name: 'platform', value: 'string', summary: 'Of an image for several platforms the one for this (default linux/amd64)' };
+const ALL_PLATFORMS: OptionSpec = { name: 'all-platforms', summary: 'Every platform that the image is there for' };
+const QUIET: OptionSpec = { name: 'quiet', short: 'q', summary: 'Print as little as possible' };
+const FORMAT: OptionSpec = { name: 'format', value: 'string', summary: 'How it is written: json, or a template' };
+const LIST: readonly OptionSpec[] = [
+  { name: 'all', short: 'a', summary: 'Also images without a name' },
+  { name: 'digests', summary: "Show the registries' digests" },
+  { name: 'filter', short: 'f', value: 'filter', many: true, summary: 'Only those that meet it: dangling=true, reference=PATTERN, label=NAME[=VALUE]' },
+  { name: 'format', value: 'string', summary: 'How it is written: table, json, or a template' },
+  { name: 'no-trunc', summary: 'Whole IDs' },
+  { name: 'quiet', short: 'q', summary: 'Only IDs' },
+];
+
+const verb = (name: string, usage: string, summary: string, least: number, most: number, options: readonly OptionSpec[] = []): CommandSpec => ({
+  name,
+  usage: `hull ${name} ${usage}`.trimEnd(),
+  summary,
+  options,
+  stopAtArgument: false,
+  leastArguments: least,
+  mostArguments: most,
+  load: async () => {
+    const { runImageVerb } = await import('./image.ts');
+    return (parsed, context) => runImageVerb(name, parsed, context);
+  },
+});
+
+export const IMAGE_COMMANDS: readonly CommandSpec[] = [
+  verb('pull', '[OPTIONS] NAME[:TAG|@DIGEST]', 'Download an image from a registry', 1, 1, [ALL_PLATFORMS, PLATFORM, QUIET]),
+  verb('push', '[OPTIONS] NAME[:TAG]', 'Upload an image to a registry', 1, 1, [QUIET]),
+  verb('login', '[OPTIONS] [SERVER]', 'Log in to a registry', 0, 1, [
+    { name: 'password', short: 'p', value: 'string', summary: 'Password' },
+    { name: 'password-stdin', summary: 'Take the password from STDIN' },
+    { name: 'username', short: 'u', value: 'string', summary: 'User name' },
+  ]),
+  verb('logout', '[SERVER]', 'Log out from a registry', 0, 1),
+  verb('images', '[OPTIONS] [REPOSITORY[:TAG]]', 'List images', 0, 1, LIST),
+  verb('rmi', '[OPTIONS] IMAGE [IMAGE...]', 'Remove images', 1, MANY, [{ name: 'force', short: 'f', summary: 'Also an image that has several names' }]),
+  verb('tag', 'IMAGE NAME[:TAG]', 'Give an image a further name', 2, 2),
+  verb('history', '[OPTIONS] IMAGE', 'Show how an image came about', 1, 1, [FORMAT, { name: 'no-trunc', summary: 'Whole commands' }, QUIET]),
+  {
+    ...verb('image', 'ls|inspect|prune|check|rm|pull|push|tag|history [OPTIONS] [IMAGE...]', 'Manage images', 1, MANY, [
+      ...LIST,
+      ALL_PLATFORMS,
+      { name: 'force', summary: 'rm: also an image that has several names; prune never asks' },
+      PLATFORM,
+    ]),
+    arguments: ['ls', 'inspect', 'prune', 'check', 'rm', 'pull', 'push', 'tag', 'history'],
+  },
+  {
+    ...verb('manifest', 'inspect NAME[:TAG|@DIGEST]', 'Show the manifest that a registry has', 2, 2),
+    arguments: ['inspect'],
+  },
+];

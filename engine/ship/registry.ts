@@ -1,0 +1,116 @@
+/** pull, push, login and logout, as the engine offers them. Owns: which registry a name means here (settings, credentials). Loaded only when one is asked. */
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
+import {
+  createHttpClient,
+  type Credentials,
+  eraseCredentials,
+  findCredentials,
+  isInsecureHost,
+  listBases,
+  openRegistry,
+  type Pulled,
+  pullImage,
+  pushImage,
+  readSettings,
+  type Registry,
+  storeCredentials,
+  type TransferEvents,
+} from '../../images/registry/index.ts';
+import { DEFAULT_PLATFORM, parseReference, type Platform, type Reference, withDefaultTag } from '../../images/store/index.ts';
+import { EngineError } from '../errors.ts';
+import type { StatePaths } from '../state/index.ts';
+import { openImages, resolveImage } from '../oci/index.ts';
+
+export interface RegistryHost {
+  readonly env: NodeJS.ProcessEnv;
+  readonly dist: string;
+}
+
+function readVersion(dist: string): string {
+  try {
+    return (JSON.parse(readFileSync(join(dist, '..', 'package.json'), 'utf8')) as { version?: string }).version ?? '0';
+  } catch {
+    return '0';
+  }
+}
+
+/** Seconds without any progress, from HULL_REGISTRY_TIMEOUT. */
+function readStall(env: NodeJS.ProcessEnv): number | undefined {
+  const text = env['HULL_REGISTRY_TIMEOUT'];
+  if (text === undefined || text === '') return undefined;
+  const seconds = Number(text);
+  if (!Number.isFinite(seconds) || seconds <= 0) throw new EngineError('option-invalid', `Cannot use HULL_REGISTRY_TIMEOUT "${text}": no number of seconds, expected one such as 30`);
+  return seconds * 1000;
+}
+
+/** Does `action` with the repository that a name means. */
+async function withRegistry<T>(
+  reference: Reference,
+  paths: StatePaths,
+  host: RegistryHost,
+  options: { readonly reads: boolean; readonly credentials?: Credentials },
+  action: (registry: Registry) => Promise<T>,
+): Promise<T> {
+  const settings = readSettings(paths.root);
+  const stall = readStall(host.env);
+  const http = createHttpClient({
+    ...(stall === undefined ? {} : { stall }),
+    isInsecure: (name) => isInsecureHost(settings, name),
+    certificates: settings.certificates,
+    userAgent: `hull/${readVersion(host.dist)}`,
+  });
+  try {
+    const credentials = options.credentials ?? (await findCredentials(reference.domain, host.env));
+    return await action(openRegistry(reference, { http, bases: listBases(settings, reference.domain, options.reads), credentials }));
+  } finally {
+    http.close();
+  }
+}
+
+/** `platform` undefined: every platform of an index. */
+export function pullReference(name: string, platform: Platform | undefined, paths: StatePaths, host: RegistryHost, events: TransferEvents): Promise<Pulled & { reference: Reference }> {
+  const reference = withDefaultTag(parseReference(name));
+  return withRegistry(reference, paths, host, { reads: true }, async (registry) => ({ ...(await pullImage(openImages(paths), registry, reference, platform, events)), reference }));
+}
+
+export async function pushReference(name: string, paths: StatePaths, host: RegistryHost, events: TransferEvents): Promise<{ digest: string; size: number; reference: Reference }> {
+  const reference = withDefaultTag(parseReference(name));
+  if (reference.digest !== undefined) throw new EngineError('option-invalid', `cannot push a digest reference: Cannot push "${name}": expected a name with a tag`);
+  const store = openImages(paths);
+  const entry = store.entries().find((each) => store.namesOf(each)?.canonical === reference.canonical);
+  if (entry === undefined) throw new EngineError('image-missing', `An image does not exist locally with the tag: ${reference.familiar}`);
+  return withRegistry(reference, paths, host, { reads: false }, async (registry) => ({ ...(await pushImage(store, registry, reference, entry, events)), reference }));
+}
+
+const loginReference = (domain: string): Reference => parseReference(`${domain === 'docker.io' ? '' : `${domain}/`}hull/login`);
+
+/** Checks them with the registry, then keeps them; where they are kept. */
+export async function login(domain: string, credentials: Credentials, paths: StatePaths, host: RegistryHost): Promise<string> {
+  await withRegistry(loginReference(domain), paths, host, { reads: false, credentials }, (registry) => registry.checkLogin());
+  return storeCredentials(domain, credentials, host.env);
+}
+
+/** Whether there was anything to forget. */
+export const logout = (domain: string, host: RegistryHost): Promise<boolean> => eraseCredentials(domain, host.env);
+
+/** The manifest or index that a registry has under a name, as it is there. */
+export function fetchManifest(name: string, paths: StatePaths, host: RegistryHost): Promise<{ bytes: Buffer; digest: string }> {
+  const reference = withDefaultTag(parseReference(name));
+  return withRegistry(reference, paths, host, { reads: true }, async (registry) => {
+    const { bytes, descriptor } = await registry.getManifest(reference.digest ?? (reference.tag as string));
+    return { bytes, digest: descriptor.digest };
+  });
+}
+
+/** The image, pulled when the store has not got it; `notice` gets Docker's lines about it. */
+export async function ensureImage(name: string, paths: StatePaths, host: RegistryHost, notice: (line: string) => void): Promise<void> {
+  const store = openImages(paths);
+  if (store.find(name) !== undefined) return;
+  if (/^(sha256:)?[0-9a-f]{64}$/.test(name)) resolveImage(store, name); // an ID: its error
+  const shown = withDefaultTag(parseReference(name));
+  notice(`Unable to find image '${shown.familiar}${shown.tag === undefined ? '' : `:${shown.tag}`}${shown.digest === undefined ? '' : `@${shown.digest}`}' locally`);
+  const pulled = await pullReference(name, DEFAULT_PLATFORM, paths, host, { blob: () => {} });
+  notice(`Digest: ${pulled.digest}`);
+  notice(`Status: Downloaded newer image for ${shown.familiar}${shown.tag === undefined ? '' : `:${shown.tag}`}`);
+}

@@ -1,0 +1,177 @@
+/**
+ * Images between a registry and a store. Owns: the order of transfers, how many go at once, what is left out because it is there. Rules: a lease first, so that nobody removes
+ * what is about to be named; content before manifests, manifests before names: whatever ends a transfer, no name leads to something that is not whole.
+ */
+import {
+  type Descriptor,
+  formatPlatform,
+  isIndexType,
+  isManifestType,
+  type Lease,
+  matchesPlatform,
+  parseConfig,
+  parseIndex,
+  parseManifest,
+  type Platform,
+  type Reference,
+  type Store,
+  withDigest,
+} from '../store/index.ts';
+import type { Registry } from './client.ts';
+import { RegistryError } from './error.ts';
+
+const PARALLEL = 4;
+
+export type TransferState = 'waiting' | 'moving' | 'done' | 'there' | 'mounted';
+
+export interface TransferEvents {
+  /** Of one blob; bytes so far, and of how many. */
+  blob(descriptor: Descriptor, state: TransferState, done: number): void;
+}
+
+export interface Pulled {
+  /** What the registry calls the tag: of a manifest, or an index. */
+  readonly digest: string;
+  readonly target: Descriptor;
+  readonly isNew: boolean;
+}
+
+async function inParallel<T>(items: readonly T[], action: (item: T) => Promise<void>): Promise<void> {
+  const queue = [...items];
+  let failure: { error: unknown } | undefined;
+  await Promise.all(
+    Array.from({ length: Math.min(PARALLEL, items.length) }, async () => {
+      for (let item = queue.shift(); item !== undefined && failure === undefined; item = queue.shift()) {
+        try {
+          await action(item);
+        } catch (error) {
+          failure ??= { error };
+        }
+      }
+    }),
+  );
+  if (failure !== undefined) throw failure.error;
+}
+
+const uniqueByDigest = (list: readonly Descriptor[]): Descriptor[] => [...new Map(list.map((each) => [each.digest, each])).values()];
+
+/** `platform`: of an index, that one; undefined: all of them. */
+export async function pullImage(store: Store, registry: Registry, reference: Reference, platform: Platform | undefined, events: TransferEvents): Promise<Pulled> {
+  const asked = reference.digest ?? reference.tag ?? 'latest';
+  return store.withLease(async (lease) => {
+    const top = await registry.getManifest(asked);
+    const { mediaType, digest } = top.descriptor;
+    let target = top.descriptor;
+    if (isIndexType(mediaType)) {
+      const { manifests } = parseIndex(top.bytes, `${registry.name}@${digest}`);
+      if (platform === undefined) {
+        for (const each of manifests.filter((every) => isManifestType(every.mediaType))) await pullManifest(store, registry, lease, each, events);
+        await putManifest(store, lease, top.bytes, top.descriptor);
+      } else {
+        const found = manifests.find((each) => isManifestType(each.mediaType) && matchesPlatform(each.platform, platform));
+        if (found === undefined) {
+          const have = manifests.flatMap((each) => (each.platform === undefined || each.platform.os === 'unknown' ? [] : formatPlatform(each.platform)));
+          throw new RegistryError('platform-missing', `Cannot pull "${registry.name}:${asked}": no matching manifest for ${formatPlatform(platform)} in the manifest list entries, expected one of ${have.join(', ') || 'its platforms'}`);
+        }
+        await pullManifest(store, registry, lease, found, events);
+        target = found;
+      }
+    } else if (isManifestType(mediaType)) await pullManifest(store, registry, lease, top.descriptor, events, top.bytes);
+    else throw new RegistryError('registry-invalid', `Cannot pull "${registry.name}:${asked}": it is of type "${mediaType}", expected an image`);
+    const names = [...(reference.tag === undefined ? [] : [reference]), withDigest(reference, digest)];
+    const before = reference.tag === undefined ? store.find(withDigest(reference, digest).canonical) : store.find(reference.canonical);
+    await store.tag(target, names);
+    return { digest, target, isNew: before?.target.digest !== target.digest };
+  });
+}
+
+async function putManifest(store: Store, lease: Lease, bytes: Buffer, descriptor: Descriptor): Promise<void> {
+  await store.putBlob(lease, bytes, { digest: descriptor.digest, size: bytes.length });
+}
+
+async function pullManifest(store: Store, registry: Registry, lease: Lease, descriptor: Descriptor, events: TransferEvents, known?: Buffer): Promise<void> {
+  const what = `${registry.name}@${descriptor.digest}`;
+  await lease.keep([descriptor.digest]);
+  const bytes = known ?? (store.hasBlob(descriptor) ? store.readBlob(descriptor.digest) : (await registry.getManifest(descriptor.digest)).bytes);
+  const manifest = parseManifest(bytes, what);
+  const blobs = uniqueByDigest([manifest.config, ...manifest.layers.filter((layer) => layer.urls === undefined || !/foreign|nondistributable/.test(layer.mediaType))]);
+  await lease.keep(blobs.map(({ digest }) => digest));
+  for (const each of blobs) events.blob(each, store.hasBlob(each) ? 'there' : 'waiting', 0);
+  await inParallel(
+    blobs.filter((each) => !store.hasBlob(each)),
+    async (blob) => {
+      let done = 0;
+      events.blob(blob, 'moving', 0);
+      async function* watch() {
+        for await (const chunk of registry.getBlob(blob)) {
+          done += chunk.length;
+          events.blob(blob, 'moving', done);
+          yield chunk;
+        }
+      }
+      await store.putBlob(lease, watch(), blob);
+      events.blob(blob, 'done', done);
+    },
+  );
+  if (/image\.(config\.v1|v1)\+json$/.test(manifest.config.mediaType)) {
+    const { rootfs } = parseConfig(store.readBlob(manifest.config.digest), what);
+    if (rootfs.diff_ids.length !== manifest.layers.length) {
+      throw new RegistryError('registry-invalid', `Cannot pull "${what}": ${manifest.layers.length} layers and ${rootfs.diff_ids.length} diff_ids, expected as many`);
+    }
+  }
+  await putManifest(store, lease, bytes, descriptor);
+}
+
+/** Repositories of the same registry that hold a blob, as far as names in the store tell. */
+function listSources(store: Store, reference: Reference): Map<string, string> {
+  const sources = new Map<string, string>();
+  for (const image of store.list()) {
+    const others = [...image.tags, ...image.digests].filter((name) => name.startsWith(`${reference.domain}/`)).map((name) => name.slice(reference.domain.length + 1).replace(/(@sha256:.*|:[\w.-]*)$/, ''));
+    // Only what came from there or went there has a name by digest.
+    const from = image.digests.length === 0 ? undefined : others.find((path) => path !== reference.path);
+    if (from !== undefined) for (const { digest } of image.manifest.layers) sources.set(digest, from);
+  }
+  return sources;
+}
+
+/** The digest by which the registry knows it. */
+export async function pushImage(store: Store, registry: Registry, reference: Reference, target: Descriptor, events: TransferEvents): Promise<{ digest: string; size: number }> {
+  registry.willPush();
+  return store.withLease(async (lease) => {
+    await lease.keep([target.digest]);
+    const sources = listSources(store, reference);
+    await pushEntry(store, registry, target, reference.tag ?? target.digest, sources, events);
+    await store.tag(target, [withDigest(reference, target.digest)]);
+    return { digest: target.digest, size: target.size };
+  });
+}
+
+async function pushEntry(store: Store, registry: Registry, target: Descriptor, name: string, sources: ReadonlyMap<string, string>, events: TransferEvents): Promise<void> {
+  const bytes = store.readBlob(target.digest);
+  if (isIndexType(target.mediaType)) {
+    const { manifests } = parseIndex(bytes, target.digest);
+    const absent = manifests.find((each) => !store.hasBlob(each));
+    if (absent !== undefined) {
+      const platform = absent.platform === undefined ? absent.digest : formatPlatform(absent.platform);
+      throw new RegistryError('platform-missing', `Cannot push "${registry.name}:${name}": the store has not its part for ${platform}, expected all of them: pull it with --all-platforms first`);
+    }
+    for (const each of manifests) await pushEntry(store, registry, each, each.digest, sources, events);
+  } else {
+    const manifest = parseManifest(bytes, target.digest);
+    const blobs = uniqueByDigest([manifest.config, ...manifest.layers]).filter((each) => each.urls === undefined || store.hasBlob(each));
+    for (const blob of blobs) events.blob(blob, 'waiting', 0);
+    await inParallel(blobs, async (blob) => {
+      async function* open(from: number) {
+        let done = from;
+        for await (const chunk of store.streamBlob(blob, from)) {
+          done += chunk.length;
+          events.blob(blob, 'moving', done);
+          yield chunk;
+        }
+      }
+      const state = await registry.putBlob(blob, open, sources.get(blob.digest));
+      events.blob(blob, state === 'sent' ? 'done' : state, blob.size);
+    });
+  }
+  await registry.putManifest(bytes, target.mediaType, name);
+}
