@@ -13,13 +13,17 @@ import t from 'tap';
 import { findCheckout } from '../boot/guest/build.ts';
 import { makeRoot } from './roots.ts';
 
-const PACKAGES = 'openjdk-17-jdk-headless base-files base-passwd dash coreutils findutils grep procps libc-bin'.split(' ');
+const PACKAGES = 'openjdk-17-jdk-headless base-files base-passwd dash coreutils findutils grep sed procps libc-bin'.split(' ');
 /** Perl, which only maintainer scripts use, and what jlink links. */
 const UNUSED = ['usr/share/perl', 'usr/lib/x86_64-linux-gnu/perl', 'usr/lib/x86_64-linux-gnu/perl-base', 'usr/lib/jvm/java-17-openjdk-amd64/jmods', 'usr/lib/jvm/java-17-openjdk-amd64/legal'];
 const here = join(findCheckout(), 'test/programs');
 const hull = join(findCheckout(), 'dist/hull');
 const all = readFileSync(join(here, 'java/cases'), 'utf8').trim().split('\n').map((line) => line.split(' ')[0] as string);
-const CASES = process.env['HULL_JAVA'] === 'all' ? all : ['project', 'threads', 'channels', 'faults', 'exit', 'throw'];
+const isAll = process.env['HULL_JAVA'] === 'all';
+const CASES = isAll ? all : ['project', 'channels', 'faults', 'exit', 'throw'];
+/** Where time counts: fewer classes, by a javac that the optimising compiler leaves alone (it is slow to earn its cost under TCG). */
+const SETTINGS = isAll ? {} : { CLASSES: '8', JAVAC: '-J-XX:TieredStopAtLevel=1' };
+const settings = Object.entries(SETTINGS).map(([name, value]) => `${name}=${value}`);
 const folder = mkdtempSync(join(tmpdir(), 'hull-java-'));
 t.teardown(() => rmSync(folder, { recursive: true, force: true }));
 t.setTimeout(3_600_000);
@@ -37,8 +41,8 @@ if ('root' in made) {
 const env: NodeJS.ProcessEnv = { ...process.env, NODE_EXTRA_CA_CERTS: '', NODE_OPTIONS: '', HULL_ROOT: join(folder, 'state') };
 
 t.test('as natively', { skip }, async (t) => {
-  const native = spawnSync(join(here, 'run-natively'), [root, '/suite/work.sh', ...CASES], { encoding: 'utf8', input: '', timeout: 600_000, maxBuffer: 1 << 26 });
-  const guest = await execa(hull, ['run', '-m', '512m', '--rootfs', root, '-v', 'classes:/out', '/suite/work.sh', ...CASES], {
+  const native = spawnSync(join(here, 'run-natively'), [root, '/usr/bin/env', ...settings, '/suite/work.sh', ...CASES], { encoding: 'utf8', input: '', timeout: 600_000, maxBuffer: 1 << 26 });
+  const guest = await execa(hull, ['run', '-m', '512m', '--rootfs', root, '-v', 'classes:/out', ...settings.flatMap((setting) => ['-e', setting]), '/suite/work.sh', ...CASES], {
     env,
     extendEnv: false,
     reject: false,
@@ -46,7 +50,7 @@ t.test('as natively', { skip }, async (t) => {
     timeout: 3_000_000,
     stderr: 'inherit',
   });
-  t.match(native.stdout, /javac 0\n\d{3}\n/, `it works natively: ${native.stderr}`);
+  t.match(native.stdout, /javac 0\n\d+\n/, `it works natively: ${native.stderr}`);
   const split = (text: string) => text.split(/^(?==== )/m);
   const expected = split(native.stdout);
   const found = split(`${guest.stdout}\n`);
