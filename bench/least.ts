@@ -23,6 +23,7 @@ interface Subject {
 const SUBJECTS: readonly Subject[] = [
   { name: 'dash', packages: ['base-files', 'dash'], command: ['/bin/dash', '-c', 'echo x'], expected: 'x' },
   { name: 'python3', packages: ['base-files', 'dash', 'python3'], command: ['/usr/bin/python3', '-c', 'print(1)'], expected: '1' },
+  { name: 'node', packages: ['base-files', 'dash', 'nodejs'], command: ['/usr/bin/node', '-e', 'console.log(1)'], expected: '1' },
 ];
 const HULL = join(process.cwd(), 'dist/hull');
 const MACHINE = { machine: 'microvm', accelerator: 'tcg' };

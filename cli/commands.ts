@@ -51,6 +51,7 @@ export const RUN_OPTIONS: readonly OptionSpec[] = [
   { name: 'entrypoint', value: 'string', summary: "In place of the image's entrypoint; for a PROGRAM its argv[0]" },
   { name: 'env', short: 'e', value: 'list', many: true, summary: 'Set environment variables (NAME=VALUE, or NAME to pass it on)' },
   { name: 'env-file', value: 'list', many: true, complete: 'file', summary: 'Read in a file of environment variables' },
+  { name: 'exec', summary: 'Let hull exec start processes in it, also when its program starts none (-d)' },
   { name: 'expose', value: 'list', many: true, summary: 'Ports of the machine that are shown without being published' },
   { name: 'gdb', value: 'device', summary: 'Wait for a debugger there before the start, such as tcp::1234' },
   { name: 'health-cmd', value: 'string', summary: 'Command that tells whether the program is well; recorded for what supervises it' },

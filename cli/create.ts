@@ -79,6 +79,7 @@ export async function makeInstanceSpec(parsed: ParsedOptions, command: string, c
     request,
     image: image?.name ?? typed.program,
     openStdin,
+    exec: parsed.switches.get('exec') === true,
     labels: { ...image?.labels, ...parseLabels([...readAll('label-file').flatMap((path) => readLines(path, 'label')), ...readAll('label')]) },
     stopSignal: typed.stopSignal,
     stopTimeout: typed.stopTimeout === undefined ? undefined : typed.stopTimeout / 1000,

@@ -111,10 +111,14 @@ export async function findRootKernel(
 
   const linker = await loadLinker();
   const calls = await program.findCalls();
-  const names = await linker.listForRoot(add, calls);
-  const key = [...build, ...(names === undefined ? [] : [hash(names)])].join('-');
+  const first = await linker.listForRoot(add, calls);
+  // Where a host comes and goes, it may ask for further processes; they take nothing that is not there anyway.
+  const takesProcesses = add.includes('control') && !add.includes('exec-session') && (first === undefined || first.includes('process'));
+  const all = takesProcesses ? [...add, 'exec-session'] : add;
+  const names = takesProcesses ? await linker.listForRoot(all, calls) : first;
+  const key = [...build, ...(takesProcesses ? ['exec-session'] : []), ...(names === undefined ? [] : [hash(names)])].join('-');
   const path = join(cache.folder, `${key}.img`);
-  if (!markUsed(path)) keep(cache, key, await linker.linkForRoot(add, calls));
+  if (!markUsed(path)) keep(cache, key, await linker.linkForRoot(all, calls));
   writeNote(cache, seen, key);
   return path;
 }

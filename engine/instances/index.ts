@@ -23,3 +23,6 @@ export type { HealthCheck, Instance, InstanceConfig, InstanceSpec, InstanceState
 export { renameInstance } from './store.ts';
 export { sendResize } from './control.ts';
 export { type FollowOptions, followInstance, type InstanceInput, openInput } from './attach.ts';
+export { type ExecEvents, execInInstance, type ExecRequest, type ExecSession } from './exec.ts';
+export { type InstanceStats, readStats } from './stats.ts';
+export { type InstanceUpdate, pruneInstances, updateInstance } from './update.ts';

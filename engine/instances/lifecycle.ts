@@ -66,7 +66,7 @@ async function startUnderLock(paths: StatePaths, instance: Instance, host: RunHo
       notice: options.notice ?? (() => {}),
       windowSize: options.windowSize ?? (config.request.tty ? { rows: 24, columns: 80 } : undefined),
       isDetached: true,
-      add: ['control'],
+      add: config.exec === true ? ['control', 'exec-session'] : ['control'],
       volumeUser: { instance: instance.id, files: join(folder, 'files'), anonymous: config.anonymous },
       untilAborted: (work) => work,
     });
@@ -180,11 +180,12 @@ export async function stopInstance(text: string, env: NodeJS.ProcessEnv, options
   await settleAfterStop(paths, instance);
 }
 
+/** Its end is noted before the stop is. */
 async function settleAfterStop(paths: StatePaths, instance: Instance): Promise<void> {
-  recordInstanceEvent(paths, instance, 'stop');
   await findInstance(paths, instance.id).catch((error: { code?: string }) => {
     if (error.code !== 'instance-missing') throw error; // --rm
   });
+  recordInstanceEvent(paths, instance, 'stop');
 }
 
 /** SIGKILL ends the machine; what a program without signals cannot take ends it, too, where Linux' default would. */

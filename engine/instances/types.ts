@@ -28,6 +28,8 @@ export interface InstanceSpec {
   readonly image: string;
   readonly imageId?: string | undefined;
   readonly openStdin: boolean;
+  /** Its image shall take further processes in any case. */
+  readonly exec?: boolean | undefined;
   /** stdin ends when the first client that was attached goes. */
   readonly stdinOnce?: boolean | undefined;
   readonly labels: Readonly<Record<string, string>>;

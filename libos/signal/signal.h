@@ -47,6 +47,7 @@ static inline bool signal_waits(void) { return signals_waiting(); }
 struct signal_thread *signal_thread_create(void);
 void signal_thread_end(struct thread *);
 struct signal_state *signal_state_copy(const struct signal_state *); /* actions; nothing pending */
+struct signal_state *signal_state_create(void); /* every action the default */
 void signal_state_end(struct process *);
 void signal_exec(void); /* handlers become the default, as exec has it */
 void signal_reset(struct signal_state *); /* actions to the default, but for those that ignore */

@@ -29,6 +29,8 @@ struct signal_state *signal_state_copy(const struct signal_state *from) {
     return made;
 }
 
+struct signal_state *signal_state_create(void) { return kzalloc(sizeof(struct signal_state)); }
+
 void signal_state_end(struct process *process) {
     drop(process->signals, &process->signals->queue);
     if (process != &first_process) kfree(process->signals);

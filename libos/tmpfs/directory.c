@@ -110,7 +110,15 @@ static long link_text(struct inode *inode, char *out, size_t room) {
     return (long)(length < room ? length : room);
 }
 
-static const struct inode_ops symlink_ops = { .readlink = link_text, .attribute_holder = tmpfs_attribute_holder, .release = plain_release };
+static uint64_t no_blocks(struct inode *inode) {
+    (void)inode;
+    return 0;
+}
+
+/* As on Linux, whose tmpfs keeps a text of up to 127 bytes in the inode and a longer one in a page. */
+static uint64_t link_blocks(struct inode *inode) { return inode->size < 128 ? 0 : PAGE_SIZE / 512; }
+
+static const struct inode_ops symlink_ops = { .readlink = link_text, .blocks = link_blocks, .attribute_holder = tmpfs_attribute_holder, .release = plain_release };
 static const struct inode_ops node_ops = { .attribute_holder = tmpfs_attribute_holder, .release = plain_release }; /* FIFOs, sockets, devices: names only */
 
 /* Puts a new inode under its name; a failure gives it up. */
@@ -252,11 +260,6 @@ static void directory_release(struct inode *inode) {
     }
     if (directory->buckets != directory->first_buckets) kfree(directory->buckets);
     plain_release(inode);
-}
-
-static uint64_t no_blocks(struct inode *inode) {
-    (void)inode;
-    return 0;
 }
 
 const struct inode_ops tmpfs_directory_ops = {

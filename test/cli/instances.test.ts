@@ -1,6 +1,7 @@
 /** Instances: machines that outlive their command. The verbs as docker's, ends that nobody saw, commands that are killed. Runs the built dist/hull; each guest ends with the test. */
 import { execFileSync } from 'node:child_process';
-import { existsSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { randomBytes } from 'node:crypto';
+import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -166,6 +167,43 @@ int main(void) {
   t.equal(exitCode, 3);
   t.equal((await inspect('listen')).State.ExitCode, 3, 'the program ended by itself');
   t.equal(await ok('rm', 'listen'), 'listen');
+});
+
+t.test('exec: further processes', async (t) => {
+  const rootfs = join(folder, 'tree');
+  mkdirSync(join(rootfs, 'bin'), { recursive: true });
+  mkdirSync(join(rootfs, 'dev'));
+  copyFileSync('/bin/busybox', join(rootfs, 'bin/busybox'));
+  for (const name of ['sh', 'cat', 'sleep', 'ls', 'id', 'pwd', 'tty', 'head', 'yes', 'ps']) symlinkSync('busybox', join(rootfs, 'bin', name));
+  await ok('run', '-d', '--name', 'web', '-e', 'FROM=run', '--rootfs', rootfs, '/bin/sh', '-c', 'sleep 1000; :');
+  t.match(await ok('exec', 'web', 'ls', '-l', '/bin/ls'), /\/bin\/ls -> busybox$/);
+  const both = await call('exec', 'web', 'sh', '-c', 'echo out; echo err >&2; exit 5');
+  t.match(both, { stdout: 'out', stderr: 'err', exitCode: 5 });
+  t.equal(await ok('exec', '-e', 'A=5', '-w', '/bin', '-u', '12:34', 'web', 'sh', '-c', 'echo $FROM $A; pwd; id'), 'run 5\n/bin\nuid=12 gid=34');
+  t.match(await call('exec', 'web', 'nope'), { exitCode: 127, stderr: /exec: "nope": executable file not found in \$PATH/ });
+  t.equal((await call('exec', 'web', '/bin')).exitCode, 126);
+  const bytes = randomBytes(200_000).toString('base64');
+  t.equal((await execa(hull, ['exec', '-i', 'web', 'cat'], { env, extendEnv: false, input: bytes, timeout: 120_000 })).stdout, bytes, 'stdin to stdout');
+  t.equal((await ok('exec', 'web', 'sh', '-c', 'yes | head -c 1000000')).length, 999_999);
+  t.equal((await execa(hull, ['exec', 'web', 'cat'], { env, extendEnv: false, timeout: 120_000 })).stdout, '', 'without -i stdin is at its end');
+  const many = await Promise.all(Array.from({ length: 8 }, (_, i) => ok('exec', 'web', 'sh', '-c', `sleep 0.2; echo ${i}`)));
+  t.strictSame(many, Array.from({ length: 8 }, (_, i) => String(i)), 'more at once than there are ports');
+  await ok('exec', '-d', 'web', 'sh', '-c', 'echo late > /bin/late');
+  for (let i = 0; i < 300 && (await call('exec', 'web', 'cat', '/bin/late')).stdout !== 'late'; i++) await new Promise((resolve) => setTimeout(resolve, 100));
+  t.equal(await ok('exec', 'web', 'cat', '/bin/late'), 'late', '-d');
+  t.equal(await ok('exec', '-t', 'web', 'tty'), '/dev/pts/0', 'a terminal');
+  t.equal((await ok('exec', 'web', 'ps')).split('\n').length, 4, 'nothing is left of them');
+  t.match(await ok('stats', '--no-stream', '--format', '{{.Name}} {{.MemUsage}}', 'web'), /^web [\d.]+MiB \/ 256MiB$/);
+  await ok('rename', 'web', 'shop');
+  t.match(await call('rename', 'shop', 'shop'), { exitCode: 125, stderr: /same name/ });
+  t.equal(await ok('ps', '--format', '{{.Names}}'), 'shop');
+  t.equal(await ok('stop', 'shop'), 'shop');
+  t.match(await call('exec', 'shop', 'ls'), { exitCode: 1, stderr: /container [0-9a-f]{64} is not running/ });
+  await ok('update', '-m', '64m', '--restart', 'always', 'shop');
+  t.equal(await ok('inspect', '-f', '{{.HostConfig.Memory}} {{.HostConfig.RestartPolicy.Name}}', 'shop'), `${64 << 20} always`);
+  t.match(await ok('events', '--since', '1h', '--until', '0s', '--format', '{{.Action}}'), /create\nstart\n(.*\n)*die\nstop/);
+  t.match(await ok('container', 'prune', '-f'), /^Deleted Containers:\n[0-9a-f]{64}\n\nTotal reclaimed space: /);
+  t.equal(await ok('ps', '-aq'), '');
 });
 
 t.test('a machine that is killed, and a command that is', async (t) => {

@@ -77,9 +77,10 @@ export const SUITES: readonly Suite[] = [
     packages: words(NODE),
     files: words('node.sh node-more.sh'),
     memory: '1g',
+    limit: 1200,
     project: words('images tsconfig.json node_modules/typescript node_modules/@types/node node_modules/undici-types node_modules/fzstd'),
   },
-  { name: 'npm', packages: words(`${NODE} npm`), files: words('npm.sh'), memory: '1g' },
+  { name: 'npm', packages: words(`${NODE} npm`), files: words('npm.sh'), memory: '1g', limit: 1800 },
 ];
 
 export interface Outcome {
