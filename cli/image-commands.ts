@@ -43,14 +43,28 @@ export const IMAGE_COMMANDS: readonly CommandSpec[] = [
   verb('rmi', '[OPTIONS] IMAGE [IMAGE...]', 'Remove images', 1, MANY, [{ name: 'force', short: 'f', summary: 'Also an image that has several names' }]),
   verb('tag', 'IMAGE NAME[:TAG]', 'Give an image a further name', 2, 2),
   verb('history', '[OPTIONS] IMAGE', 'Show how an image came about', 1, 1, [FORMAT, { name: 'no-trunc', summary: 'Whole commands' }, QUIET]),
+  verb('save', '[OPTIONS] IMAGE [IMAGE...]', 'Write images to a tar archive, for docker load, hull load and as an OCI layout', 1, MANY, [
+    { name: 'output', short: 'o', value: 'path', complete: 'file', summary: 'Where it goes (default STDOUT)' },
+  ]),
+  verb('load', '[OPTIONS]', 'Read images from a tar archive: of docker save, or of an OCI layout', 0, 0, [
+    { name: 'input', short: 'i', value: 'path', complete: 'file', summary: 'Where it is (default STDIN)' },
+    QUIET,
+  ]),
+  verb('import', '[OPTIONS] FILE|- [NAME[:TAG]]', 'Make an image of a tar archive with a root file system', 1, 2, [
+    { name: 'message', short: 'm', value: 'string', summary: "Comment in the image's history" },
+    { name: 'platform', value: 'string', summary: 'Platform of the image (default linux/amd64)' },
+  ]),
   {
-    ...verb('image', 'ls|inspect|prune|check|rm|pull|push|tag|history [OPTIONS] [IMAGE...]', 'Manage images', 1, MANY, [
+    ...verb('image', 'ls|inspect|prune|check|rm|pull|push|tag|history|save|load|import [OPTIONS] [IMAGE...]', 'Manage images', 1, MANY, [
       ...LIST,
       ALL_PLATFORMS,
       { name: 'force', summary: 'rm: also an image that has several names; prune never asks' },
+      { name: 'input', short: 'i', value: 'path', complete: 'file', summary: 'load: where it is (default STDIN)' },
+      { name: 'message', short: 'm', value: 'string', summary: "import: comment in the image's history" },
+      { name: 'output', short: 'o', value: 'path', complete: 'file', summary: 'save: where it goes (default STDOUT)' },
       PLATFORM,
     ]),
-    arguments: ['ls', 'inspect', 'prune', 'check', 'rm', 'pull', 'push', 'tag', 'history'],
+    arguments: ['ls', 'inspect', 'prune', 'check', 'rm', 'pull', 'push', 'tag', 'history', 'save', 'load', 'import'],
   },
   {
     ...verb('manifest', 'inspect NAME[:TAG|@DIGEST]', 'Show the manifest that a registry has', 2, 2),

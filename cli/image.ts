@@ -1,12 +1,17 @@
 /** The verbs on images: options -> the store and registries, output as docker's. Owns: which function a verb is, and that each of several names is tried. */
-import { describeError, EngineError, findStatePaths, type StatePaths } from '../engine/index.ts';
+import { createReadStream, createWriteStream, existsSync, renameSync, rmSync } from 'node:fs';
+import { pipeline } from 'node:stream/promises';
+import { describeError, describeSystemError, EngineError, findStatePaths, type StatePaths } from '../engine/index.ts';
 import {
   checkStore,
   describeHistory,
   describeImage,
   fetchManifest,
+  formatReference,
   type Image,
+  importImage,
   listUsedImages,
+  loadImages,
   login,
   logout,
   openImages,
@@ -15,6 +20,7 @@ import {
   pullReference,
   pushReference,
   resolveImage,
+  saveImages,
   sizeOfImage,
   type Store,
   withDefaultTag,
@@ -26,7 +32,7 @@ import { type ParsedOptions, readValue } from './options.ts';
 import { createProgress } from './progress.ts';
 import { formatList } from './tables.ts';
 import { parseTemplate } from './templates.ts';
-import { writeOut } from './write-out.ts';
+import { writeOut, writeTo } from './write-out.ts';
 
 interface Call {
   readonly parsed: ParsedOptions;
@@ -303,7 +309,66 @@ async function manifest({ context, args, paths, command }: Call): Promise<number
   return 0;
 }
 
-const VERBS: Readonly<Record<string, Verb>> = { pull, push, login: logIn, logout: logOut, images: list, rmi: remove, tag, history, manifest };
+/** `docker save`: a name takes itself along, an ID none. */
+async function save({ args, store, value, command }: Call): Promise<number> {
+  const output = value('output');
+  if (output === undefined && process.stdout.isTTY) throw new UsageError('cowardly refusing to save to a terminal. Use the -o flag or redirect', command);
+  const chosen = new Map<string, { image: Image; names: Set<string> }>();
+  for (const name of args) {
+    const image = resolveImage(store, name);
+    const known = chosen.get(image.descriptor.digest) ?? { image, names: new Set<string>() };
+    const canonical = /^(sha256:)?[0-9a-f]{64}$/.test(name) ? undefined : withDefaultTag(parseReference(name)).canonical;
+    if (canonical !== undefined && image.tags.includes(canonical)) known.names.add(canonical);
+    chosen.set(image.descriptor.digest, known);
+  }
+  const bytes = saveImages(store, [...chosen.values()].map(({ image, names }) => ({ image, names: [...names] })));
+  if (output === undefined) {
+    for await (const chunk of bytes) await writeTo(process.stdout, chunk);
+    return 0;
+  }
+  const fresh = `${output}.${process.pid}.new`;
+  try {
+    await pipeline(bytes, createWriteStream(fresh, { flags: 'wx', mode: 0o644 }));
+    renameSync(fresh, output);
+  } catch (error) {
+    rmSync(fresh, { force: true });
+    if (!(error instanceof Error && 'syscall' in error)) throw error;
+    throw new EngineError('state-failed', `Cannot write "${output}": ${describeSystemError(error)}, expected room for the archive`, { cause: error });
+  }
+  return 0;
+}
+
+/** A file's bytes, or STDIN's. */
+function readInput(path: string | undefined): AsyncIterable<Uint8Array> {
+  if (path === undefined || path === '-') return process.stdin;
+  if (!existsSync(path)) throw new EngineError('option-invalid', `Cannot read "${path}": no such file or directory, expected a tar archive`);
+  return createReadStream(path, { highWaterMark: 1 << 18 });
+}
+
+async function load({ store, isOn, value, command }: Call): Promise<number> {
+  if (value('input') === undefined && process.stdin.isTTY) throw new UsageError('requested load from stdin, but stdin is empty', command);
+  const loaded = await loadImages(store, readInput(value('input')));
+  for (const { target, names } of loaded) {
+    if (isOn('quiet')) continue;
+    await writeOut(names.length === 0 ? `Loaded image ID: ${resolveImage(store, target.digest).id}\n` : names.map((name) => `Loaded image: ${formatReference(withDefaultTag(name))}\n`).join(''));
+  }
+  return 0;
+}
+
+async function importArchive({ args, store, value }: Call): Promise<number> {
+  const [path, name] = args as [string, string | undefined];
+  const epoch = process.env['SOURCE_DATE_EPOCH'];
+  const target = await importImage(store, readInput(path), {
+    names: name === undefined ? [] : [withDefaultTag(parseReference(name))],
+    platform: parsePlatform(value('platform') ?? 'linux/amd64'),
+    message: value('message'),
+    created: epoch === undefined || !/^\d+$/.test(epoch) ? new Date() : new Date(Number(epoch) * 1000),
+  });
+  await writeOut(`${store.resolve(target.digest).id}\n`);
+  return 0;
+}
+
+const VERBS: Readonly<Record<string, Verb>> = { pull, push, login: logIn, logout: logOut, images: list, rmi: remove, tag, history, manifest, save, load, import: importArchive };
 
 /** `hull image VERB`; least and most arguments. */
 const BELOW_IMAGE: Readonly<Record<string, readonly [verb: Verb, least: number, most: number]>> = {
@@ -318,6 +383,9 @@ const BELOW_IMAGE: Readonly<Record<string, readonly [verb: Verb, least: number, 
   push: [push, 1, 1],
   tag: [tag, 2, 2],
   history: [history, 1, 1],
+  save: [save, 1, Number.POSITIVE_INFINITY],
+  load: [load, 0, 0],
+  import: [importArchive, 1, 2],
 };
 
 export async function runImageVerb(name: string, parsed: ParsedOptions, context: CommandContext): Promise<number> {

@@ -24,6 +24,13 @@ export function parseMemory(text: string, command: string): number {
   return bytes;
 }
 
+/** Bytes: `512m`, `1G`, `2gb`. */
+export function parseSize(text: string, flag: string, command: string): number {
+  const match = /^(\d+(?:\.\d+)?)\s*([bkmgt]?)(?:i?b)?$/i.exec(text.trim());
+  if (match === null) throw new UsageError(`invalid argument "${text}" for "--${flag}": invalid size: '${text}', expected a number with b, k, m, g or t`, command);
+  return Math.floor(Number(match[1]) * (UNITS[(match[2] as string).toLowerCase()] as number));
+}
+
 export function parseCount(text: string, flag: string, least: number, command: string): number {
   const number = Number(text);
   if (text.trim() === '' || !Number.isInteger(number) || number < least) {

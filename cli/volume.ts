@@ -4,6 +4,7 @@ import { createVolume, EngineError, findVolume, listVolumes, pruneVolumes, remov
 import type { CommandContext } from './commands.ts';
 import { UsageError } from './errors.ts';
 import type { ParsedOptions } from './options.ts';
+import { parseSize } from './quantities.ts';
 import { writeOut } from './write-out.ts';
 
 const COMMAND = 'hull volume';
@@ -12,11 +13,11 @@ const COMMAND = 'hull volume';
 function describeVolume(volume: Volume): object {
   return {
     CreatedAt: volume.created,
-    Driver: 'local',
+    Driver: volume.driver,
     Labels: volume.labels,
     Mountpoint: volume.data,
     Name: volume.name,
-    Options: { security: volume.security },
+    Options: volume.driver === 'block' ? { size: String(volume.size) } : { security: volume.security },
     Scope: 'local',
   };
 }
@@ -28,6 +29,22 @@ function parseLabels(texts: readonly string[]): Record<string, string> {
       return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
     }),
   );
+}
+
+/** `--driver block --opt size=2g`; Docker's own driver takes no options here. */
+function readDriver(parsed: ParsedOptions): { driver?: Volume['driver']; size?: number } {
+  const driver = parsed.values.get('driver')?.at(-1);
+  const options = parsed.values.get('opt') ?? [];
+  if (driver !== undefined && driver !== 'local' && driver !== 'block') {
+    throw new EngineError('option-invalid', `create: error looking up volume plugin ${driver}: plugin "${driver}" not found, expected local or block`);
+  }
+  let size: number | undefined;
+  for (const option of options) {
+    const value = /^size=(.*)$/.exec(option)?.[1];
+    if (driver !== 'block' || value === undefined) throw new EngineError('option-invalid', `create: invalid option: "${option}", expected ${driver === 'block' ? 'size=BYTES' : 'none for the driver local'}`);
+    size = parseSize(value, 'opt size', `${COMMAND} create`);
+  }
+  return { ...(driver !== undefined && { driver }), ...(size !== undefined && { size }) };
 }
 
 function requireNames(names: readonly string[], verb: string): void {
@@ -61,13 +78,14 @@ export async function volumeCommand(parsed: ParsedOptions, context: CommandConte
       if (!VOLUME_NAME.test(name)) {
         throw new EngineError('option-invalid', `create ${name}: "${name}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed`);
       }
-      await writeOut(`${createVolume(volumes, name, { labels: parseLabels(parsed.values.get('label') ?? []), isAnonymous: names.length === 0 }).name}\n`);
+      const labels = parseLabels(parsed.values.get('label') ?? []);
+      await writeOut(`${createVolume(volumes, name, { labels, isAnonymous: names.length === 0, ...readDriver(parsed) }).name}\n`);
       return 0;
     }
     case 'ls':
     case 'list': {
       const found = listVolumes(volumes);
-      await writeOut(isQuiet ? found.map(({ name }) => `${name}\n`).join('') : `DRIVER    VOLUME NAME\n${found.map(({ name }) => `local     ${name}\n`).join('')}`);
+      await writeOut(isQuiet ? found.map(({ name }) => `${name}\n`).join('') : `DRIVER    VOLUME NAME\n${found.map(({ name, driver }) => `${driver.padEnd(10)}${name}\n`).join('')}`);
       return 0;
     }
     case 'inspect': {

@@ -53,6 +53,7 @@ const EXIT_CODES: Record<string, Record<string, number>> = {
   LinkError: { '*': EXIT.COMPILE },
   TreeError: { '*': EXIT.ENGINE },
   ErofsError: { '*': EXIT.ENGINE },
+  Ext4Error: { '*': EXIT.ENGINE },
   StoreError: { '*': EXIT.ENGINE },
   LayerError: { '*': EXIT.ENGINE },
   RegistryError: { '*': EXIT.ENGINE },

@@ -175,6 +175,7 @@ async function prepareWithMounts(request: RunRequest, host: RunHost, options: Pr
     ...(tracer === undefined ? [] : ['trace']),
     ...(storage.mounts.length === 0 ? [] : ['mounts']),
     ...(storage.shares.length === 0 ? [] : ['9p']),
+    ...(storage.disks.length === 0 ? [] : ['ext4', 'virtio-blk']),
   ];
   const image =
     root !== undefined
@@ -184,13 +185,13 @@ async function prepareWithMounts(request: RunRequest, host: RunHost, options: Pr
         : await findKernel(cache, file as Extract<ProgramFile, { kind: 'executable' }>, add, () => loadLinker(host));
   const note = file?.kind === 'image' ? file.note : readNoteOf(image);
   if (tracer !== undefined && (note.features & FEATURE.TRACE) === 0) throw refuseTrace(request.program, note);
-  const needed = (storage.mounts.length === 0 ? 0 : FEATURE.MOUNTS) | (storage.shares.length === 0 ? 0 : FEATURE['9P']);
+  const needed = (storage.mounts.length === 0 ? 0 : FEATURE.MOUNTS) | (storage.shares.length === 0 ? 0 : FEATURE['9P']) | (storage.disks.length === 0 ? 0 : FEATURE.EXT4);
   if ((note.features & needed) !== needed) {
-    throw new EngineError('option-invalid', `Cannot mount into "${request.program}": its image was built without mounts, expected one made by hull build --add mounts --add 9p`);
+    throw new EngineError('option-invalid', `Cannot mount into "${request.program}": its image was built without mounts, expected one made by hull build --add mounts --add 9p --add ext4`);
   }
   // A microvm has room for eight virtio devices.
   const room = network?.mode?.kind === 'named' ? MICROVM_SHARES - 1 : MICROVM_SHARES;
-  const machine = storage.shares.length > room ? 'q35' : request.machine;
+  const machine = storage.shares.length + storage.disks.length > room ? 'q35' : request.machine;
   options.say(`image ${image}`);
 
   // There is an accelerator that runs guests.
@@ -240,6 +241,7 @@ async function prepareWithMounts(request: RunRequest, host: RunHost, options: Pr
       cpus: request.cpus,
       gdb: request.gdb,
       disk: root?.image,
+      volumes: storage.disks,
       shares: storage.shares,
       cards: plan?.cards,
       name: `hull run ${request.name ?? request.program}`,

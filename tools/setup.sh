@@ -4,6 +4,8 @@
 set -eu
 cd "$(dirname "$0")/.."
 
+PATH="$PATH:/usr/sbin:/sbin"
+
 say() { echo "setup: $*"; }
 
 # command that must be there -> package that has it (Debian 12)
@@ -20,6 +22,7 @@ gdb:gdb
 python3:python3-minimal
 musl-gcc:musl-tools
 busybox:busybox-static
+mke2fs:e2fsprogs
 dpkg-source:dpkg-dev
 xz:xz-utils
 make:make

@@ -5,7 +5,7 @@
 export const ABI_VERSION = 1;
 
 export const NOTE_IMAGE = 1;
-export const FEATURE = { UART: 1 << 0, VIRTIO_CONSOLE: 1 << 1, INPUT: 1 << 2, SIGNALS: 1 << 3, BINARY: 1 << 4, TRACE: 1 << 5, NETWORK: 1 << 6, MOUNTS: 1 << 7, '9P': 1 << 8, BALLOON: 1 << 9, CONTROL: 1 << 10 } as const;
+export const FEATURE = { UART: 1 << 0, VIRTIO_CONSOLE: 1 << 1, INPUT: 1 << 2, SIGNALS: 1 << 3, BINARY: 1 << 4, TRACE: 1 << 5, NETWORK: 1 << 6, MOUNTS: 1 << 7, '9P': 1 << 8, BALLOON: 1 << 9, CONTROL: 1 << 10, EXT4: 1 << 11 } as const;
 
 export const MODULE_MAGIC = 0x314d4c48;
 export const FLAG = { FRAMED: 1 << 0, DEBUG_EXIT: 1 << 1, STDIN: 1 << 2, TTY: 1 << 3, FIXED: 1 << 4 } as const;
@@ -25,8 +25,9 @@ export const MODULE = {
   NETWORK: 13,
   FILES: 14,
   MOUNTS: 15,
+  UPPER: 16,
 } as const;
-export const MOUNT = { '9P': 1, TMPFS: 2, READ_ONLY: 1 << 0, OWN: 1 << 1, FILL: 1 << 2 } as const;
+export const MOUNT = { '9P': 1, TMPFS: 2, EXT4: 3, READ_ONLY: 1 << 0, OWN: 1 << 1, FILL: 1 << 2 } as const;
 export const NETWORK = { DHCP: 1 << 0, AUTOCONF: 1 << 1 } as const;
 
 /** What to send of a traced call's argument. */

@@ -31,6 +31,8 @@ export interface BootModule {
   readonly files?: readonly GuestFile[] | undefined;
   /** Made in this order, after the root. */
   readonly mounts?: readonly GuestMount[] | undefined;
+  /** The disk that has the root's writable layer. */
+  readonly upper?: string | undefined;
 }
 
 function encodeStrings(strings: readonly string[]): Buffer {
@@ -63,6 +65,7 @@ export function encodeBootModule(module: BootModule): Buffer {
   if (module.trace !== undefined) records.push([MODULE.TRACE, module.trace]);
   if (module.interfaces !== undefined && module.interfaces.length > 0) records.push([MODULE.NETWORK, encodeInterfaces(module.interfaces)]);
   if (module.files !== undefined && module.files.length > 0) records.push([MODULE.FILES, encodeFiles(module.files)]);
+  if (module.upper !== undefined) records.push([MODULE.UPPER, Buffer.from(`${module.upper}\0`, 'utf8')]);
   if (module.mounts !== undefined && module.mounts.length > 0) records.push([MODULE.MOUNTS, encodeMounts(module.mounts)]);
   const rootfs = module.rootfs;
   const rootfsRecord = Buffer.alloc(16);

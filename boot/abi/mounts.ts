@@ -13,6 +13,15 @@ export type GuestMount =
       /** An empty one gets what is at its target. */
       readonly fill?: boolean | undefined;
     }
+  | {
+      readonly kind: 'ext4';
+      /** The disk's name. */
+      readonly disk: string;
+      readonly target: string;
+      readonly readOnly: boolean;
+      /** An empty one gets what is at its target. */
+      readonly fill?: boolean | undefined;
+    }
   | { readonly kind: 'tmpfs'; readonly target: string; readonly readOnly: boolean; readonly options: string };
 
 /** sizeof(struct hull_mount). */
@@ -28,11 +37,15 @@ export function encodeMounts(mounts: readonly GuestMount[]): Buffer {
       head.writeUInt32LE(MOUNT['9P'], 0);
       head.writeUInt32LE(mount.owner?.uid ?? 0, 8);
       head.writeUInt32LE(mount.owner?.gid ?? 0, 12);
+    } else if (mount.kind === 'ext4') {
+      if (mount.fill === true) flags |= MOUNT.FILL;
+      head.writeUInt32LE(MOUNT.EXT4, 0);
     } else {
       head.writeUInt32LE(MOUNT.TMPFS, 0);
     }
     head.writeUInt32LE(flags, 4);
-    const names = Buffer.from(`${mount.kind === '9p' ? mount.tag : mount.options}\0${mount.target}\0`, 'utf8');
+    const source = mount.kind === '9p' ? mount.tag : mount.kind === 'ext4' ? mount.disk : mount.options;
+    const names = Buffer.from(`${source}\0${mount.target}\0`, 'utf8');
     const padding = Buffer.alloc((8 - ((MOUNT_SIZE + names.length) & 7)) & 7);
     return Buffer.concat([head, names, padding]);
   });

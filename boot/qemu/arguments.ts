@@ -41,6 +41,13 @@ export interface Share {
   readonly security: 'passthrough' | 'none' | 'mapped-xattr' | 'mapped-file';
 }
 
+/** An image of ext4 on a virtio disk that the guest finds by its name (at most 20 letters). */
+export interface VolumeDisk {
+  readonly name: string;
+  readonly path: string;
+  readonly readOnly: boolean;
+}
+
 export interface QemuSpec {
   readonly machine: MachineKind;
   readonly accelerator: Accelerator;
@@ -55,6 +62,7 @@ export interface QemuSpec {
   readonly gdb?: string | undefined;
   /** A raw image, given as a disk that cannot be written to. */
   readonly disk?: string | undefined;
+  readonly volumes?: readonly VolumeDisk[] | undefined;
   /** Directories of the host, over virtio-9p. */
   readonly shares?: readonly Share[] | undefined;
   /** Network cards: QEMU's -netdev with that id, and the card's hardware address. */
@@ -97,6 +105,12 @@ export function makeQemuArguments(spec: QemuSpec): string[] {
     args.push('-device', spec.machine === 'microvm' ? 'virtio-blk-device,drive=root' : 'virtio-blk-pci,disable-legacy=on,drive=root');
   }
 
+  for (const [i, volume] of (spec.volumes ?? []).entries()) {
+    // No io_uring or native AIO: they need kernel features that are not everywhere; a flush is an fdatasync of the file.
+    args.push('-drive', `if=none,id=volume${i},format=raw,cache=writeback,discard=unmap,file=${escapeValue(volume.path)}${volume.readOnly ? ',readonly=on' : ''}`);
+    const device = spec.machine === 'microvm' ? 'virtio-blk-device' : 'virtio-blk-pci,disable-legacy=on';
+    args.push('-device', `${device},drive=volume${i},serial=${volume.name}`);
+  }
   for (const [i, share] of (spec.shares ?? []).entries()) {
     const readOnly = share.readOnly ? ',readonly=on' : '';
     args.push('-fsdev', `local,id=share${i},path=${escapeValue(share.path)},security_model=${share.security},multidevs=remap${readOnly}`);

@@ -23,7 +23,7 @@ import {
 } from '../abi/index.ts';
 import { BootError } from '../errors.ts';
 import { createChannelWriter } from './channel-writer.ts';
-import { type Accelerator, type MachineKind, makeQemuArguments, type Share } from './arguments.ts';
+import { type Accelerator, type MachineKind, makeQemuArguments, type Share, type VolumeDisk } from './arguments.ts';
 import { findQboot, type Qemu } from './find.ts';
 import { wrapLaunch } from './launch.ts';
 import { openQmp } from './qmp.ts';
@@ -46,6 +46,7 @@ export interface MachineSpec {
   readonly gdb?: string | undefined;
   /** Path of a raw image that the machine has as a read-only disk. */
   readonly disk?: string | undefined;
+  readonly volumes?: readonly VolumeDisk[] | undefined;
   readonly shares?: readonly Share[] | undefined;
   readonly cards?: readonly { readonly id: string; readonly netdev: string; readonly mac: string }[] | undefined;
   readonly name?: string | undefined;
@@ -116,6 +117,7 @@ export function startMachine(spec: MachineSpec, events: MachineEvents): Machine 
       log: spec.log,
       gdb: spec.gdb,
       disk: spec.disk,
+      volumes: spec.volumes,
       shares: spec.shares,
       cards: spec.cards,
       name: spec.name,

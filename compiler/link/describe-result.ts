@@ -32,6 +32,7 @@ const FEATURES: readonly { component: string; bit: number; name: string }[] = [
   { component: '9p', bit: 256, name: '9P' },
   { component: 'balloon', bit: 512, name: 'BALLOON' },
   { component: 'control', bit: 1024, name: 'CONTROL' },
+  { component: 'ext4', bit: 2048, name: 'EXT4' },
 ];
 const FEATURE_BINARY = 16;
 

@@ -6,8 +6,8 @@ import { posix, resolve } from 'node:path';
 import { EngineError } from '../errors.ts';
 
 export interface MountRequest {
-  readonly type: 'bind' | 'volume' | 'tmpfs';
-  /** bind: an absolute path of the host. volume: its name, or undefined for a volume of this run's own. */
+  readonly type: 'bind' | 'volume' | 'tmpfs' | 'block';
+  /** bind, block: an absolute path of the host. volume: its name, or undefined for a volume of this run's own. */
   readonly source?: string | undefined;
   readonly target: string;
   readonly readOnly: boolean;
@@ -118,7 +118,7 @@ export function parseMountOption(spec: string): MountRequest {
     else if (key === 'volume-nocopy') noCopy = parseSwitch(value, key);
     else if (value === undefined) refuse(`invalid argument "${spec}" for "--mount" flag: invalid field '${field}' must be a key=value pair`);
     else if (key === 'type') {
-      if (value !== 'bind' && value !== 'volume' && value !== 'tmpfs') refuse(`invalid mount config: mount type unknown: "${value}", expected bind, volume or tmpfs`);
+      if (value !== 'bind' && value !== 'volume' && value !== 'tmpfs' && value !== 'block') refuse(`invalid mount config: mount type unknown: "${value}", expected bind, volume, tmpfs or block`);
       type = value;
     } else if (key === 'source' || key === 'src') values['source'] = value;
     else if (key === 'target' || key === 'dst' || key === 'destination') values['target'] = value;
@@ -130,9 +130,9 @@ export function parseMountOption(spec: string): MountRequest {
   const { source } = values;
   if (values['target'] === undefined) refuse(`invalid argument "${spec}" for "--mount" flag: target is required`);
   const target = checkTarget(values['target'], spec);
-  if (type === 'bind') {
-    if (source === undefined) refuse('invalid mount config for type "bind": field Source must not be empty');
-    if (!source.startsWith('/') && !source.startsWith('.')) refuse(`invalid mount config for type "bind": invalid mount path: '${source}' mount path must be absolute`);
+  if (type === 'bind' || type === 'block') {
+    if (source === undefined) refuse(`invalid mount config for type "${type}": field Source must not be empty`);
+    if (!source.startsWith('/') && !source.startsWith('.')) refuse(`invalid mount config for type "${type}": invalid mount path: '${source}' mount path must be absolute`);
     return { type, source: resolve(source), target, readOnly };
   }
   if (type === 'tmpfs') {

@@ -5,13 +5,15 @@
 import { randomBytes } from 'node:crypto';
 import { cpSync, existsSync, linkSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { join, posix } from 'node:path';
-import type { GuestMount, Share } from '../../boot/index.ts';
+import type { GuestMount, Share, VolumeDisk } from '../../boot/index.ts';
 import { describeSystemError, EngineError } from '../errors.ts';
+import { checkBlockFile } from './block.ts';
 import type { MountRequest } from './parse.ts';
 import { createVolume, holdVolume, removeVolume, sweepLeftOvers } from './store.ts';
 
 export interface MountPlan {
   readonly shares: readonly Share[];
+  readonly disks: readonly VolumeDisk[];
   readonly mounts: readonly GuestMount[];
   /** After the machine's end: volumes of this run alone go, the others are free again. */
   release(): void;
@@ -74,6 +76,7 @@ export interface VolumeUser {
 
 export function planMounts(volumes: string, requests: readonly MountRequest[], user?: VolumeUser): MountPlan {
   const shares: Share[] = [];
+  const disks: VolumeDisk[] = [];
   const mounts: GuestMount[] = [];
   const releases: (() => void)[] = [];
   const seen = new Set<string>();
@@ -84,6 +87,20 @@ export function planMounts(volumes: string, requests: readonly MountRequest[], u
     const tag = `hull${shares.length}`;
     shares.push({ tag, path, security, readOnly });
     return tag;
+  };
+
+  /** The disk's name; one disk for all mounts of a file. */
+  const disk = (path: string, what: string, readOnly: boolean): string => {
+    const at = disks.findIndex((known) => known.path === path);
+    const known = disks[at];
+    if (known !== undefined) {
+      disks[at] = { ...known, readOnly: known.readOnly && readOnly };
+      return known.name;
+    }
+    checkBlockFile(path, what);
+    const name = `volume${disks.length}`;
+    disks.push({ name, path, readOnly });
+    return name;
   };
 
   /** One share for all single files that may be written to, one for those that may not. */
@@ -109,6 +126,9 @@ export function planMounts(volumes: string, requests: readonly MountRequest[], u
       seen.add(target);
       if (request.type === 'tmpfs') {
         mounts.push({ kind: 'tmpfs', target, readOnly, options: request.tmpfs ?? '' });
+      } else if (request.type === 'block') {
+        const source = request.source as string;
+        mounts.push({ kind: 'ext4', disk: disk(source, `"${source}"`, readOnly), target, readOnly });
       } else if (request.type === 'bind') {
         const security = isRoot() ? 'passthrough' : 'none';
         const source = request.source as string;
@@ -132,6 +152,11 @@ export function planMounts(volumes: string, requests: readonly MountRequest[], u
             if (isAnonymous) removeVolume(volumes, name);
           });
         }
+        if (volume.driver === 'block') {
+          if (request.subpath !== undefined) throw new EngineError('option-invalid', `invalid mount config for type "volume": "${name}" is a block volume, which is mounted whole: expected no volume-subpath`);
+          mounts.push({ kind: 'ext4', disk: disk(volume.data, `volume "${name}"`, readOnly), target, readOnly, fill: request.noCopy !== true && !readOnly });
+          continue;
+        }
         const path = request.subpath === undefined ? volume.data : join(volume.data, posix.normalize(`/${request.subpath}`));
         if (!existsSync(path)) throw new EngineError('option-invalid', `invalid mount config for type "volume": subpath does not exist: ${request.subpath}`);
         const tag = share(path, volume.security, readOnly);
@@ -144,5 +169,5 @@ export function planMounts(volumes: string, requests: readonly MountRequest[], u
   }
   // A mount below another comes after it.
   mounts.sort((a, b) => a.target.split('/').length - b.target.split('/').length);
-  return { shares, mounts, release };
+  return { shares, disks, mounts, release };
 }

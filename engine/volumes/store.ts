@@ -1,5 +1,5 @@
 /**
- * Named volumes: $HULL_ROOT/volumes/<name>/{volume.json, _data}. Owns: both. Rules: a volume is there when its volume.json is, which is written last and
+ * Named volumes: $HULL_ROOT/volumes/<name>/{volume.json, _data or volume.img}. Owns: both. Rules: a volume is there when its volume.json is, which is written last and
  * removed first; two hulls may create the same volume at once; a volume in use (a lock file that its machine's hull holds open by pid) is not removed.
  *
  * How a volume keeps owners and modes is decided when it is made, by what its user may do: root keeps them as they are; others keep them beside the
@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import type { Share } from '../../boot/index.ts';
 import { EngineError, describeSystemError } from '../errors.ts';
 import { isProcessAlive, writeAtomically } from '../state/index.ts';
+import { DEFAULT_BLOCK_SIZE, makeBlockFile } from './block.ts';
 
 export interface Volume {
   readonly name: string;
@@ -18,6 +19,10 @@ export interface Volume {
   /** It belongs to one run and goes with it. */
   readonly isAnonymous: boolean;
   readonly security: Share['security'];
+  /** local: a directory. block: an ext4 file system of `size` bytes in a file. Absent in records of before: local. */
+  readonly driver: 'local' | 'block';
+  readonly size?: number | undefined;
+  /** The directory, or the file. */
   readonly data: string;
 }
 
@@ -28,6 +33,8 @@ type VolumeRecord = Omit<Volume, 'data' | 'name'>;
 const folderOf = (volumes: string, name: string) => join(volumes, name);
 const recordOf = (volumes: string, name: string) => join(folderOf(volumes, name), 'volume.json');
 const usersOf = (volumes: string, name: string) => join(folderOf(volumes, name), 'users');
+
+const dataOf = (volumes: string, name: string, driver: string | undefined) => join(folderOf(volumes, name), driver === 'block' ? 'volume.img' : '_data');
 
 /** File systems on which a plain user's extended attributes work on every Linux that hull supports. */
 const WITH_ATTRIBUTES = new Set(['ext4', 'ext3', 'xfs', 'btrfs', 'zfs', 'f2fs', 'overlay', 'bcachefs']);
@@ -51,21 +58,37 @@ function pickSecurity(folder: string): Share['security'] {
 export function findVolume(volumes: string, name: string): Volume | undefined {
   try {
     const record = JSON.parse(readFileSync(recordOf(volumes, name), 'utf8')) as VolumeRecord;
-    return { name, data: join(folderOf(volumes, name), '_data'), ...record };
+    return { name, ...record, driver: record.driver ?? 'local', data: dataOf(volumes, name, record.driver) };
   } catch (error) {
     if ((error as NodeJS.ErrnoException).code === 'ENOENT' || (error as NodeJS.ErrnoException).code === 'ENOTDIR') return undefined;
     throw new EngineError('state-failed', `Cannot read volume "${name}": ${describeSystemError(error)}, expected ${recordOf(volumes, name)}`, { cause: error });
   }
 }
 
+export interface NewVolume {
+  readonly labels?: Readonly<Record<string, string>>;
+  readonly isAnonymous?: boolean;
+  readonly driver?: Volume['driver'];
+  /** Of a block volume, in bytes. */
+  readonly size?: number | undefined;
+}
+
 /** The volume of that name, made now if there is none. */
-export function createVolume(volumes: string, name: string, options: { labels?: Readonly<Record<string, string>>; isAnonymous?: boolean } = {}): Volume {
+export function createVolume(volumes: string, name: string, options: NewVolume = {}): Volume {
   const known = findVolume(volumes, name);
-  if (known !== undefined) return known;
+  const driver = options.driver ?? 'local';
+  if (known !== undefined) {
+    if (options.driver === undefined || known.driver === driver) return known;
+    throw new EngineError('option-invalid', `create ${name}: a volume of that name is there already with the driver ${known.driver}, expected another name`);
+  }
   const folder = folderOf(volumes, name);
+  const data = dataOf(volumes, name, driver);
   try {
-    mkdirSync(join(folder, '_data'), { recursive: true, mode: 0o755 });
+    mkdirSync(driver === 'block' ? folder : data, { recursive: true, mode: 0o755 });
+    if (driver === 'block') makeBlockFile(data, options.size ?? DEFAULT_BLOCK_SIZE);
   } catch (error) {
+    if (driver === 'block' && findVolume(volumes, name) === undefined) rmSync(folder, { recursive: true, force: true });
+    if ((error as Error).name === 'Ext4Error') throw new EngineError('option-invalid', `create ${name}: ${(error as Error).message}`, { cause: error });
     throw new EngineError('state-failed', `Cannot create volume "${name}": ${describeSystemError(error)}, expected to write into ${volumes}`, { cause: error });
   }
   const record: VolumeRecord = {
@@ -73,9 +96,11 @@ export function createVolume(volumes: string, name: string, options: { labels?: 
     labels: options.labels ?? {},
     isAnonymous: options.isAnonymous === true,
     security: pickSecurity(folder),
+    driver,
+    size: driver === 'block' ? (options.size ?? DEFAULT_BLOCK_SIZE) : undefined,
   };
   writeAtomically(recordOf(volumes, name), `${JSON.stringify(record, null, 2)}\n`);
-  return { name, data: join(folder, '_data'), ...record };
+  return { name, data, ...record };
 }
 
 export function listVolumes(volumes: string): Volume[] {

@@ -26,5 +26,5 @@ export {
   type Platform,
   REF_NAME,
 } from './oci.ts';
-export { formatReference, parseReference, type Reference, withDefaultTag, withDigest, withTag } from './reference.ts';
+export { formatReference, parseReference, readRefName, type Reference, withDefaultTag, withDigest, withTag } from './reference.ts';
 export { type Image, type NewImage, openStore, type Removal, type Store } from './store.ts';

@@ -26,6 +26,7 @@
 #define HULL_FEATURE_NETWORK (1u << 6)  /* has a driver for a virtio network card */
 #define HULL_FEATURE_BALLOON (1u << 9)  /* tells a virtio balloon of its free memory */
 #define HULL_FEATURE_CONTROL (1u << 10) /* takes records on further ports of the console, too */
+#define HULL_FEATURE_EXT4 (1u << 11)    /* has ext4 for HULL_MOUNT_EXT4 and HULL_MODULE_UPPER */
 
 /* ---- Boot module. Header, then `count` records, each: u32 type, u32 size, size bytes, zero padding to 8. ---- */
 #define HULL_MODULE_MAGIC 0x314d4c48u /* "HLM1" */
@@ -63,12 +64,14 @@
 #define HULL_MODULE_FILES 14   /* files over the root file system: each u32 mode (permission bits), u32 size, absolute path ended by NUL, `size` bytes */
 #define HULL_NETWORK_DHCP (1u << 0)     /* ask for an IPv4 address: none is known here */
 #define HULL_NETWORK_AUTOCONF (1u << 1) /* take IPv6 addresses and routes from router advertisements */
+#define HULL_MODULE_UPPER 16   /* the name of a virtio disk: its ext4 file system has the root's writable layer, in the directories upper and work */
 #define HULL_MODULE_MOUNTS 15  /* mounts in their order: each struct hull_mount, source, target (both ended by NUL); the next at a multiple of 8 */
 #define HULL_MOUNT_9P 1        /* source: the mount tag of a virtio-9p device; "tag/name": one file of it */
 #define HULL_MOUNT_TMPFS 2     /* source: its options as mount(8) has them */
+#define HULL_MOUNT_EXT4 3      /* source: the name (serial) of a virtio disk */
 #define HULL_MOUNT_READ_ONLY (1u << 0)
 #define HULL_MOUNT_OWN (1u << 1)  /* 9p: files of host user uid and group gid show as root's, since the server can make no others */
-#define HULL_MOUNT_FILL (1u << 2) /* 9p: when it is empty, it gets what is at its target */
+#define HULL_MOUNT_FILL (1u << 2) /* 9p, ext4: when it is empty, it gets what is at its target */
 #ifndef __ASSEMBLER__
 #include <stdint.h>
 struct hull_mount {

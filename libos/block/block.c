@@ -5,6 +5,7 @@
 #include "block/block.h"
 #include "arch/arch.h"
 #include "file/file.h"
+#include "lib/string.h"
 #include "memory/memory.h"
 #include "syscall/errno.h"
 
@@ -17,6 +18,19 @@ static struct block_device *first_device;
 
 struct block_device *block_first(void) {
     return first_device;
+}
+
+struct block_device *block_find(const char *name) {
+    struct block_device *device = first_device;
+    while (device && strcmp(device->name, name)) device = device->next;
+    return device;
+}
+
+static struct block_reclaimer *first_reclaimer;
+
+void block_add_reclaimer(struct block_reclaimer *reclaimer) {
+    reclaimer->next = first_reclaimer;
+    first_reclaimer = reclaimer;
 }
 
 int block_attach(struct block_device *device) {
@@ -132,5 +146,6 @@ uint64_t memory_reclaim(uint64_t wanted) {
         for (uint64_t rounds = 2 * (device->pages / LEAF + 1) + 1; rounds && device->cached && freed < wanted; rounds--)
             freed += sweep(device, wanted - freed);
     }
+    for (struct block_reclaimer *other = first_reclaimer; other && freed < wanted; other = other->next) freed += other->reclaim(wanted - freed);
     return freed;
 }

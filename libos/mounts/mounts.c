@@ -4,6 +4,7 @@
  */
 #include "9p/9p.h"
 #include "abi/boot_abi.h"
+#include "ext4/ext4.h"
 #include "channel/channel.h"
 #include "init/init.h"
 #include "lib/string.h"
@@ -13,6 +14,8 @@
 #include "task/task.h"
 #include "vfs/vfs.h"
 
+#pragma weak block_find
+#pragma weak ext4_open
 #pragma weak p9_open
 #pragma weak p9_transport_find
 
@@ -64,6 +67,20 @@ static int open_share(const struct hull_mount *what, const char *tag, uint64_t d
     return transport ? p9_open(transport, &(struct p9_options){ flags, what->uid, what->gid, device }, out) : -ENODEV;
 }
 
+static const char *why; /* of the last failure, where there are words for it */
+
+static int open_disk(const struct hull_mount *what, const char *name, uint64_t number, struct superblock **out) {
+    struct block_device *device = ext4_open ? block_find(name) : NULL;
+    if (!device) return -ENODEV;
+    if ((*out = device->super)) { /* mounted a second time */
+        inode_get((*out)->root);
+        return 0;
+    }
+    int error = ext4_open(device, number, what->flags & HULL_MOUNT_READ_ONLY, out, &why);
+    if (!error) device->super = *out;
+    return error;
+}
+
 static int mount(const struct hull_mount *what, const char *source, const char *target, uint64_t device) {
     struct superblock *super = NULL;
     uint32_t flags = what->flags & HULL_MOUNT_READ_ONLY ? MS_RDONLY : 0;
@@ -81,7 +98,7 @@ static int mount(const struct hull_mount *what, const char *source, const char *
         error = tmpfs ? tmpfs->create("tmpfs", source, &super) : -ENODEV;
         if (error) return error;
     } else {
-        error = open_share(what, source, device, &super);
+        error = what->kind == HULL_MOUNT_EXT4 ? open_disk(what, source, device, &super) : open_share(what, source, device, &super);
         if (error) return error;
         if (what->flags & HULL_MOUNT_FILL && (error = fill_new(super, target))) return error;
     }
@@ -96,7 +113,8 @@ static void mounts_start(void) {
         const char *source = (const char *)(what + 1), *target = source + strlen(source) + 1;
         int error = mount(what, source, target, device);
         if (error) {
-            log_line("Cannot mount a volume at \"%s\": error %d, expected a directory that can be one", target, -error);
+            if (why) log_line("Cannot mount a volume at \"%s\": %s (error %d), expected an ext4 file system", target, why, -error);
+            else log_line("Cannot mount a volume at \"%s\": error %d, expected a directory that can be one", target, -error);
             machine_exit(125 << 8);
         }
         at = ((size_t)(target + strlen(target) + 1 - (const char *)bytes) + 7) & ~7ul;

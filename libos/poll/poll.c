@@ -6,7 +6,6 @@
 #include "clock/clock.h"
 #include "file/file.h"
 #include "init/init.h"
-#include "input/input.h"
 #include "lib/string.h"
 #include "memory/memory.h"
 #include "signal/signal.h"
@@ -92,7 +91,6 @@ typedef int (*look)(void *set, struct poll_wait *wait);
 
 /* deadline: UINT64_MAX waits for ever, 0 does not wait. Ready files, 0, -EINTR or -ENOMEM. */
 static long poll_until(look look_at, void *set, uint64_t deadline) {
-    HULL_NEEDS(input_component);
     struct poller poller;
     poller_start(&poller);
     run_deferred(); /* what interrupts brought, also for who only looks */

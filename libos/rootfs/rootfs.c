@@ -33,7 +33,7 @@ static struct block_device *find_in_module(void) {
 struct superblock *rootfs_super(void) {
     const char *why = "no disk and no boot module has it";
     struct block_device *device = find_in_module();
-    if (!device) device = block_first();
+    if (!device) device = block_find(""); /* volumes have names */
     struct superblock *lower = device ? erofs_open(device, 254 << 8, &why) : NULL;
     if (!lower) {
         log_line("Cannot mount the root file system: %s, expected an EROFS image", why);

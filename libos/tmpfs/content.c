@@ -27,7 +27,8 @@ static uint64_t fresh_page(void) {
     return page ? virt_to_phys(page) : 0;
 }
 
-int content_get(struct content *content, uint64_t index, uint64_t *physical) {
+/* The slot of a page, with the tables that lead there. */
+static int slot_at(struct content *content, uint64_t index, uint64_t **out) {
     while (index >= span(content->height)) {
         if (content->root) {
             uint64_t table = fresh_page();
@@ -38,16 +39,33 @@ int content_get(struct content *content, uint64_t index, uint64_t *physical) {
         content->height++;
     }
     uint64_t *slot = &content->root;
-    for (unsigned height = content->height;; height--) {
-        if (!*slot) {
-            *slot = fresh_page();
-            if (!*slot) return -ENOSPC;
-            if (height == 0) content->pages++;
-        }
-        if (height == 0) break;
+    for (unsigned height = content->height; height; height--) {
+        if (!*slot && !(*slot = fresh_page())) return -ENOSPC;
         slot = &table_of(*slot)[index >> (height - 1) * FANOUT_SHIFT & (FANOUT - 1)];
     }
+    *out = slot;
+    return 0;
+}
+
+int content_get(struct content *content, uint64_t index, uint64_t *physical) {
+    uint64_t *slot;
+    int error = slot_at(content, index, &slot);
+    if (error) return error;
+    if (!*slot) {
+        if (!(*slot = fresh_page())) return -ENOSPC;
+        content->pages++;
+    }
     *physical = *slot;
+    return 0;
+}
+
+int content_place(struct content *content, uint64_t index, uint64_t physical) {
+    uint64_t *slot;
+    int error = slot_at(content, index, &slot);
+    if (error) return error;
+    if (*slot) return -EEXIST;
+    *slot = physical;
+    content->pages++;
     return 0;
 }
 

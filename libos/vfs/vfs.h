@@ -45,6 +45,7 @@ struct inode_ops {
     int (*temporary)(struct inode *directory, uint32_t mode, struct inode **out); /* a regular file without a name (O_TMPFILE); absent: -EOPNOTSUPP */
     /* Which inode keeps the extended attributes (`xattrs`): itself, or what it stands for. *out NULL: there are none. Absent: -EOPNOTSUPP */
     int (*attribute_holder)(struct inode *, bool changes, struct inode **out);
+    int (*attributes_changed)(struct inode *); /* extended ones, of the holder; an error takes the change back. Absent: they live in the inode only */
     int (*changed)(struct inode *); /* mode, owner or times were set; absent: they live in the inode only */
     int (*sync)(struct inode *, bool data_only); /* data_only: what reading the content back does not need may wait; absent: nothing to do */
     /* For file systems that others change behind our back. refresh: fetches the attributes anew; -ENOENT, -ESTALE: the name by which it was found
@@ -167,5 +168,9 @@ struct inode *inode_create(const struct inode_ops *ops, struct superblock *super
 void inode_get(struct inode *);
 void inode_put(struct inode *);
 uint64_t inode_number_next(void);
+/* Extended attributes as the inode has them, in memory. set: takes a copy; 0 or -ENOMEM. next: after `previous` (NULL: the first); NULL: no more. */
+struct xattr_view { const char *name; size_t length; const void *value; size_t size; };
+int inode_xattr_set(struct inode *, const char *name, size_t length, const void *value, size_t size);
+const struct extended *inode_xattr_next(const struct inode *, const struct extended *previous, struct xattr_view *out);
 struct linux_timespec vfs_now(void);
 #endif

@@ -18,6 +18,28 @@ void xattrs_free(struct inode *inode) {
     inode->xattrs = NULL;
 }
 
+int inode_xattr_set(struct inode *inode, const char *name, size_t length, const void *value, size_t size) {
+    struct extended *made = kmalloc(sizeof *made + length + 1 + size), **link = &inode->xattrs;
+    if (!made) return -ENOMEM;
+    made->size = size;
+    made->name_size = (uint16_t)(length + 1);
+    memcpy(made->bytes, name, length);
+    made->bytes[length] = 0;
+    memcpy(made->bytes + length + 1, value, size);
+    while (*link && ((*link)->name_size != length + 1 || memcmp((*link)->bytes, name, length))) link = &(*link)->next;
+    struct extended *old = *link;
+    made->next = old ? old->next : NULL;
+    *link = made;
+    kfree(old);
+    return 0;
+}
+
+const struct extended *inode_xattr_next(const struct inode *inode, const struct extended *previous, struct xattr_view *out) {
+    const struct extended *at = previous ? previous->next : inode->xattrs;
+    if (at) *out = (struct xattr_view){ at->bytes, at->name_size - 1u, at->bytes + at->name_size, at->size };
+    return at;
+}
+
 static bool starts(const struct xattr_name *name, const char *prefix) {
     size_t length = strlen(prefix);
     return name->length >= length && !memcmp(name->text, prefix, length);
@@ -90,6 +112,11 @@ static long set(struct path path, struct request *r) {
     struct extended *old = *link;
     made->next = old ? old->next : NULL;
     *link = made;
+    if (holder->ops->attributes_changed && (error = holder->ops->attributes_changed(holder))) {
+        *link = old ? old : made->next;
+        kfree(made);
+        return error;
+    }
     kfree(old);
     path.dentry->inode->ctime = vfs_now();
     notify(path.dentry, IN_ATTRIB);
@@ -103,6 +130,10 @@ static long take_away(struct path path, struct request *r) {
     struct extended **link = find(holder, &r->name), *old = *link;
     if (!old) return -ENODATA;
     *link = old->next;
+    if (holder->ops->attributes_changed && (error = holder->ops->attributes_changed(holder))) {
+        *link = old;
+        return error;
+    }
     kfree(old);
     path.dentry->inode->ctime = vfs_now();
     notify(path.dentry, IN_ATTRIB);

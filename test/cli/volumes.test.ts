@@ -2,6 +2,7 @@
  * Host directories, volumes and memory in a machine: what a program does there is compared with what is on the host afterwards, and what the options refuse.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
+import { createHash } from 'node:crypto';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -90,7 +91,13 @@ t.test('random operations leave the same tree as natively', async (t) => {
   const steps = process.env['HULL_TEST_STEPS'] ?? '4000';
   console.error(`volumes.test: seed ${seed}, ${steps} steps (HULL_TEST_SEED, HULL_TEST_STEPS)`);
   // 9P: without hard links, since a file whose name was removed cannot be cut short by another (libos/9p/README.md).
-  for (const [name, options, links] of [['tmpfs', ['--tmpfs', '/t'], []], ['9p', ['-v', './random:/t'], ['without-links']]] as const) {
+  t.equal((await call(['volume', 'create', '--driver', 'block', '--opt', 'size=64m', 'random'])).exitCode, 0);
+  const places = [
+    ['tmpfs', ['--tmpfs', '/t'], []],
+    ['9p', ['-v', './random:/t'], ['without-links']],
+    ['block', ['-v', 'random:/t'], []],
+  ] as const;
+  for (const [name, options, links] of places) {
     const native = mkdtempSync(join(existsSync('/dev/shm') ? '/dev/shm' : folder, 'hull-random-'));
     t.teardown(() => rmSync(native, { recursive: true, force: true }));
     const expected = await execa(program, [native, seed, steps, ...links]);
@@ -98,6 +105,61 @@ t.test('random operations leave the same tree as natively', async (t) => {
     t.equal(result.exitCode, 0, `${name}: ${result.stderr}`);
     t.equal(result.stdout, expected.stdout, `${name}, seed ${seed}`);
   }
+  t.equal((await call(['volume', 'rm', 'random'])).exitCode, 0);
+});
+
+/** e2fsck finds nothing, and nothing to replay. */
+const checkImage = (path: string) => execa('e2fsck', ['-fn', path], { reject: false, env: { PATH: `${process.env['PATH']}:/sbin:/usr/sbin` } });
+
+t.test('block volumes: what the guest writes, Linux reads, and the other way', async (t) => {
+  const image = async (name: string) => (JSON.parse((await call(['volume', 'inspect', name])).stdout) as { Mountpoint: string }[])[0]?.Mountpoint ?? '';
+  t.equal((await call(['volume', 'create', '-d', 'block', '-o', 'size=100m', 'disk'])).stdout, 'disk');
+  const [shown] = JSON.parse((await call(['volume', 'inspect', 'disk'])).stdout) as object[];
+  t.match(shown, { Driver: 'block', Options: { size: String(100 * 1024 ** 2) } });
+  t.match((await call(['volume', 'ls'])).stdout, /^block +disk$/m);
+  const disk = await image('disk');
+  t.ok(statSync(disk).blocks * 512 < 2 ** 20, 'an empty one takes no room');
+  t.equal((await checkImage(disk)).exitCode, 0);
+  const script = `set -e; cd /data; test -z "$(ls -A)"; mkdir -p d/e; echo content > d/e/f; ln d/e/f hard; ln -s d/e/f soft; mknod fifo p; mknod dev c 1 3; chown 12:34 d; chmod 1750 d
+    dd if=/dev/zero of=sparse bs=1 seek=5000000 count=0 2>/dev/null; dd if=/dev/urandom of=big bs=64k count=160 2>/dev/null; md5sum < big
+    i=0; while test $i -lt 300; do echo $i > d/file-with-a-long-name-$i; i=$((i + 1)); done; rm d/file-with-a-long-name-2*`;
+  const made = await shell(['-v', 'disk:/data'], script);
+  t.equal(made.exitCode, 0, made.stderr);
+  const checked = await checkImage(disk);
+  t.equal(checked.exitCode, 0, checked.stdout);
+  const debugfs = (request: string) => execa('debugfs', ['-R', request, disk], { env: { PATH: `${process.env['PATH']}:/sbin:/usr/sbin` }, encoding: 'buffer' });
+  t.equal(createHash('md5').update((await debugfs('cat /big')).stdout).digest('hex'), made.stdout.slice(0, 32));
+  t.equal(Buffer.from((await debugfs('cat /hard')).stdout).toString(), 'content');
+  t.match(Buffer.from((await debugfs('stat /d')).stdout).toString(), /Mode: +01750[^]*User: +12 +Group: +34/);
+  const again = await shell(['-v', 'disk:/data:ro'], 'cd /data; md5sum < big; cat soft; ls d | wc -l; stat -c "%h %t:%T %F" hard dev fifo; stat -c %s sparse; touch x');
+  t.match(again.stdout, new RegExp(`^${made.stdout.slice(0, 32)} .*\ncontent\n190\n2 0:0 regular file\n1 1:3 character special file\n1 0:0 fifo\n5000000`));
+  t.match(again.stderr, /Read-only file system/);
+
+  // What mke2fs makes of a tree, as a file that was named.
+  const tree = join(folder, 'tree');
+  mkdirSync(join(tree, 'many'), { recursive: true });
+  for (let i = 0; i < 700; i++) writeFileSync(join(tree, 'many', `name-${i}`), String(i));
+  const foreign = join(folder, 'foreign.img');
+  const environment = { PATH: `${process.env['PATH']}:/sbin:/usr/sbin` };
+  await execa('mke2fs', ['-q', '-t', 'ext4', '-d', tree, foreign, '64m'], { env: environment });
+  const there = await shell(['--mount', `type=block,source=${foreign},target=/data`], 'cd /data/many; cat name-699; ls | wc -l; echo new > made; rm name-1; cat name-?? | wc -c');
+  t.equal(there.stdout, '699700\n180', there.stderr);
+  t.equal((await checkImage(foreign)).exitCode, 0);
+
+  await execa('mke2fs', ['-q', '-F', '-t', 'ext3', foreign], { env: environment });
+  const refused = await shell(['--mount', `type=block,source=${foreign},target=/data`], 'true');
+  t.match([refused.exitCode, refused.stderr], [125, /Cannot mount a volume at "\/data": it has not the feature extent/]);
+  const unknown = await call(['volume', 'create', '-d', 'nfs', 'other']);
+  t.match([unknown.exitCode, unknown.stderr], [125, /plugin "nfs" not found, expected local or block/]);
+  t.match((await call(['volume', 'create', '-d', 'block', '-o', 'size=1m', 'other'])).stderr, /Cannot make a file system of 1048576 bytes, expected from 16m/);
+
+  const busy = shell(['-v', 'disk:/data'], 'echo up; sleep 60');
+  await new Promise((done) => busy.stdout?.once('data', done));
+  const second = await shell(['-v', 'disk:/data'], 'true');
+  t.match([second.exitCode, second.stderr], [1, /Cannot use volume "disk": another machine uses it/]);
+  busy.kill('SIGKILL');
+  await busy;
+  t.equal((await call(['volume', 'rm', 'disk'])).exitCode, 0);
 });
 
 t.test('volumes outlive machines; those of a run alone do not', async (t) => {

@@ -187,6 +187,14 @@ t.test('small programs make small images', async (t) => {
   }
 });
 
+t.test('a small static executable brings little along', async (t) => {
+  const source = write('static.c', '#include <stdio.h>\nint main(void) { puts("Hello"); return 0; }\n');
+  execFileSync('musl-gcc', ['-static', '-Os', '-s', source, '-o', at('static')]);
+  execFileSync(resolve('dist/hull'), ['build', '-s', '-o', at('static.img'), at('static')]);
+  const over = statSync(at('static.img')).size - statSync(at('static')).size;
+  t.ok(over <= 48 * 1024, `${over} bytes over the program, at most ${48 * 1024}`);
+});
+
 t.test('the channel of a linked program', async (t) => {
   const featuresOf = (name: string) => inspectImage(readFileSync(at(name)), at(name)).features;
   const heap = write('heap.c', '#include <stdlib.h>\n#include <stdio.h>\nint main(int argc, char **argv) { (void)argv; puts(malloc((size_t)argc) ? "y" : "n"); return 0; }\n');

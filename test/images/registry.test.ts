@@ -1,13 +1,15 @@
 /** Registries: Debian's docker-registry with and without TLS and authentication, skopeo as a second client, and a registry that misbehaves. */
-import { type ChildProcess, execFile, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, execFile, execFileSync, spawnSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
 import { mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
-import { type AddressInfo, createServer as createNetServer } from 'node:net';
+import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import t from 'tap';
 import { writeLayer } from '../../images/layers/index.ts';
+import { startDockerRegistry } from './docker-registry.ts';
+import { killAtRandom } from './sudden-ends.ts';
 import { openStore, parseReference } from '../../images/store/index.ts';
 
 const hull = resolve('dist/hull');
@@ -46,31 +48,10 @@ async function addImage(root: string, name: string, content: Buffer): Promise<st
   });
 }
 
-function findPort(): Promise<number> {
-  return new Promise((done) => {
-    const server = createNetServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => done(port));
-    });
-  });
-}
-
 async function startRegistry(name: string, more: string): Promise<string> {
-  const port = await findPort();
-  const config = join(folder, `${name}.yml`);
-  mkdirSync(join(folder, `${name}.data`));
-  writeFileSync(config, `version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: ${join(folder, `${name}.data`)}}, delete: {enabled: true}}\nhttp:\n  addr: 127.0.0.1:${port}\n${more}`);
-  const child = spawn('docker-registry', ['serve', config], { stdio: 'ignore' });
+  const { host, child } = await startDockerRegistry(folder, name, more);
   running.push(child);
-  for (let i = 0; i < 600; i++) {
-    const isOpen = await new Promise<boolean>((done) => {
-      const socket = createNetServer().listen(port, '127.0.0.1', () => socket.close(() => done(false)));
-      socket.on('error', () => done(true));
-    });
-    if (isOpen) return `127.0.0.1:${port}`;
-    await new Promise((next) => setTimeout(next, 100));
-  }
-  throw new Error('docker-registry does not listen after a minute');
+  return host;
 }
 
 t.test('docker-registry', { skip: has('docker-registry') ? false : 'no docker-registry here' }, async (t) => {
@@ -105,6 +86,11 @@ t.test('docker-registry', { skip: has('docker-registry') ? false : 'no docker-re
     t.match(await call('c', ['image', 'check']), { code: 0, out: /nothing wrong/ }, 'a store into which skopeo wrote');
     t.match(await call('c', ['images', '-q', 'from-skopeo']), { code: 0, out: /^[0-9a-f]{12}\n$/ });
   } else t.comment('skipped: no skopeo here');
+
+  // Sudden ends; 200 of them: node tools/run.mjs test/images/run-sudden-ends.ts
+  const archive = join(folder, 'a.tar');
+  t.match(await call('a', ['save', '-o', archive, `${host}/one/app:1`]), { code: 0 });
+  t.same(await killAtRandom({ hull, root: join(folder, 'b'), home: folder, registry: host, names: [`${host}/one/app:1`], archive, count: 10 }), [], 'kill -9 leaves a store that works');
 
   // Removal leaves what others need.
   t.match(await call('a', ['rmi', `${host}/two/app`]), { code: 0, out: /Untagged/ });

@@ -1,0 +1,2 @@
+/** Empty ext4 file systems in sparse files. */
+export { formatExt4 } from './format.ts';

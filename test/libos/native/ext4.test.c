@@ -1,0 +1,507 @@
+/*
+ * ext4 without a machine: volumes that mke2fs makes in several forms, the same random calls on them and on a tmpfs, e2fsck's opinion of what is left; the power
+ * failing at any write, with what was not flushed lost or not by chance: consistent after our replay and after e2fsck's, and all that fsync returned for is
+ * there; images damaged in thousands of ways (errors, never a wrong access: the sanitizers watch).
+ * sources: libos/block/block.c libos/ext4/checksum.c libos/ext4/buffer.c libos/ext4/groups.c libos/ext4/extents.c libos/ext4/journal.c libos/ext4/commit.c libos/ext4/inode.c libos/ext4/xattr.c libos/ext4/pages.c libos/ext4/file.c libos/ext4/directory.c libos/ext4/super.c libos/vfs/dentry.c libos/vfs/inode.c libos/vfs/xattr.c libos/vfs/seals.c libos/vfs/walk.c libos/vfs/view.c libos/vfs/mount.c libos/vfs/open.c libos/vfs/attributes.c libos/vfs/names.c libos/vfs/transfer.c libos/tmpfs/content.c libos/tmpfs/file.c libos/tmpfs/directory.c libos/tmpfs/super.c libos/file/file.c libos/file/table.c libos/file/transfer.c libos/file/read.c libos/file/write.c libos/file/descriptor.c
+ * flags: -fno-builtin
+ */
+#include "stand_ins.h"
+#include "vfs/internal.h"
+#include "block/block.h"
+#include "channel/channel.h"
+#include "console/console.h"
+#include "ext4/ext4.h"
+#include "tmpfs/tmpfs.h"
+
+#include "vfs_calls.h"
+
+int system(const char *);
+char *getenv(const char *);
+int snprintf(char *, size_t, const char *, ...);
+struct _IO_FILE;
+struct _IO_FILE *fopen(const char *, const char *);
+size_t fread(void *, size_t, size_t, struct _IO_FILE *), fwrite(const void *, size_t, size_t, struct _IO_FILE *);
+int fclose(struct _IO_FILE *);
+long sys_fsync(int), sys_fallocate(int, int, int64_t, int64_t), sys_setxattr(const char *, const char *, const void *, size_t, int);
+long sys_getxattr(const char *, const char *, void *, size_t), sys_removexattr(const char *, const char *), sys_lseek(int, int64_t, int);
+static bool quiet;
+void log_line(const char *format, ...) {
+    va_list arguments;
+    va_start(arguments, format);
+    if (!quiet) printf("log: "), vprintf(format, arguments), printf("\n");
+    va_end(arguments);
+}
+
+/* ---- The device: what was written and not flushed may be lost. ---- */
+#define SIZE (24ul << 20)
+static uint8_t *image;                 /* as the driver sees it */
+static uint8_t *stable;                /* as it would be found after the worst crash */
+struct pending { uint64_t at; uint32_t size; uint8_t *bytes; };
+static struct pending *pending;
+static unsigned pending_count, pending_room;
+static long writes_left = -1;          /* the power fails then; -1: never */
+static bool dead;
+
+static void settle_pending(bool all) {
+    for (unsigned i = 0; i < pending_count; i++) {
+        if (all || any(2)) memcpy(stable + pending[i].at, pending[i].bytes, pending[i].size);
+        free(pending[i].bytes);
+    }
+    pending_count = 0;
+}
+static int transfer(struct block_device *device, bool write, uint64_t sector, const struct block_piece *pieces, unsigned count) {
+    uint64_t at = sector * 512;
+    CHECK(count >= 1 && count <= BLOCK_PIECES_MOST);
+    for (unsigned i = 0; i < count; i++, at += pieces[i - 1].size) {
+        CHECK(pieces[i].size && pieces[i].size % 512 == 0 && at + pieces[i].size <= device->sectors * 512);
+        if (dead) return -EIO;
+        if (!write) {
+            memcpy(pieces[i].data, image + at, pieces[i].size);
+            continue;
+        }
+        CHECK(!device->read_only);
+        memcpy(image + at, pieces[i].data, pieces[i].size);
+        if (pending_count == pending_room) {
+            struct pending *larger = calloc(pending_room * 2 + 64, sizeof *larger);
+            if (pending_count) memcpy(larger, pending, pending_count * sizeof *larger);
+            free(pending);
+            pending = larger, pending_room = pending_room * 2 + 64;
+        }
+        struct pending *one = &pending[pending_count++];
+        *one = (struct pending){ at, pieces[i].size, malloc(pieces[i].size) };
+        memcpy(one->bytes, pieces[i].data, pieces[i].size);
+        if (writes_left > 0 && !--writes_left) dead = true;
+    }
+    return 0;
+}
+static int flush(struct block_device *device) {
+    (void)device;
+    if (dead) return -EIO;
+    settle_pending(true);
+    return 0;
+}
+static struct block_device device = { .transfer = transfer, .flush = flush, .sectors = SIZE / 512 };
+
+#ifndef CRASHES
+#define CRASHES 6
+#endif
+#ifndef DAMAGES
+#define DAMAGES 100
+#endif
+static char folder[] = "build/test/native/ext4";
+static int shell(const char *format, const char *a) {
+    char line[600];
+    snprintf(line, sizeof line, format, a, folder, folder, folder);
+    return system(line);
+}
+static void load(void) {
+    char path[100];
+    snprintf(path, sizeof path, "%s.img", folder);
+    struct _IO_FILE *file = fopen(path, "r");
+    CHECK(file && fread(image, 1, SIZE, file) == SIZE);
+    fclose(file);
+    memcpy(stable, image, SIZE);
+    pending_count = 0;
+    dead = false;
+}
+static void save(const uint8_t *bytes) {
+    char path[100];
+    snprintf(path, sizeof path, "%s.img", folder);
+    struct _IO_FILE *file = fopen(path, "w");
+    CHECK(file && fwrite(bytes, 1, SIZE, file) == SIZE);
+    fclose(file);
+}
+static void make(const char *options) {
+    EQUAL(shell("rm -f build/test/native/ext4.img; truncate -s 24M build/test/native/ext4.img; PATH=$PATH:/sbin:/usr/sbin mke2fs -q -F -t ext4 %s build/test/native/ext4.img 2>&1", options), 0);
+    load();
+}
+/* e2fsck -n finds nothing. */
+static void sound(const uint8_t *bytes, const char *when) {
+    save(bytes);
+    int status = shell("PATH=$PATH:/sbin:/usr/sbin e2fsck -fn build/test/native/ext4.img >build/test/native/ext4.fsck 2>&1 || { echo '%s'; cat build/test/native/ext4.fsck; false; }", when);
+    EQUAL(status, 0);
+    if (status) exit(1);
+}
+
+static struct superblock *mount_it(void) {
+    const char *why = NULL;
+    struct superblock *super;
+    int error = ext4_open(&device, 5, false, &super, &why);
+    if (error) printf("open: %d %s\n", error, why);
+    EQUAL(error, 0);
+    EQUAL(vfs_mount(super, "/o", false, 0), 0);
+    return super;
+}
+static void unmount(struct superblock *super) {
+    for (struct mount *at = first_mount; at; at = at->next)
+        if (at->super == super) {
+            mount_detach(at);
+            return;
+        }
+}
+static void clear_tree(const char *path, unsigned depth) {
+    struct seen *names = malloc(sizeof *names);
+    read_names(path, names);
+    for (unsigned i = 0; i < names->count; i++) {
+        char text[2000];
+        const char *name = names->names[i];
+        if (!strcmp(name, ".") || !strcmp(name, "..")) continue;
+        snprintf(text, sizeof text, "%s/%s", path, name);
+        if (sys_unlink(text) == -EISDIR) {
+            if (depth) clear_tree(text, depth - 1);
+            EQUAL(sys_rmdir(text), 0);
+        }
+    }
+    free(names);
+}
+
+static unsigned steps(unsigned count) {
+    unsigned done = 0;
+    for (unsigned step = 0; step < count; step++) {
+        unsigned what = any(13), value = any(1000);
+        char first[32], second[32];
+        memcpy(first, any_path(), 32);
+        memcpy(second, any_path(), 32);
+        long got = act(what, "/o", first, second, value);
+        if (dead) break;
+        long wanted = act(what, "/m", first, second, value);
+        if (got != wanted) printf("step %u: %u %s %s %u\n", step, what, first, second, value);
+        EQUAL(got, wanted);
+        if (got >= 0) done++;
+        if (failures > 10) exit(1);
+        if (any(100) == 0) {
+            long descriptor = sys_open(below("/o", first, path_a), O_RDONLY, 0);
+            if (descriptor >= 0) sys_fsync((int)descriptor), sys_close((int)descriptor);
+        }
+        if (any(500) == 0) vfs_forget_idle();
+        if (any(300) == 0) memory_reclaim(any(2) ? 5 : 10000);
+    }
+    return done;
+}
+
+static void fill_pattern(uint8_t *bytes, size_t size, unsigned start) {
+    for (size_t i = 0; i < size; i++) bytes[i] = (uint8_t)(start + i * 7 + i / 251);
+}
+
+/* What the storm does not reach: many names, long links, attributes, extents by the hundred, punched holes, an index of Linux's. */
+static void corners(const char *form) {
+    static uint8_t bytes[200000], back[200000];
+    char path[300], text[900];
+    struct superblock *super = mount_it();
+    EQUAL(sys_mkdir("/o/many", 0755), 0);
+    for (unsigned i = 0; i < 1500; i++) {
+        snprintf(path, sizeof path, "/o/many/name-%u-%s", i, i % 3 ? "x" : "a-longer-one-than-the-others-so-that-gaps-differ");
+        long descriptor = sys_open(path, O_RDWR | O_CREAT, 0600);
+        CHECK(descriptor >= 0);
+        sys_close((int)descriptor);
+    }
+    for (unsigned i = 0; i < 1500; i += 2) {
+        snprintf(path, sizeof path, "/o/many/name-%u-%s", i, i % 3 ? "x" : "a-longer-one-than-the-others-so-that-gaps-differ");
+        EQUAL(sys_unlink(path), 0);
+    }
+    memset(text, 't', sizeof text);
+    text[600] = 0;
+    EQUAL(sys_symlink(text, "/o/long"), 0);
+    text[59] = 0;
+    EQUAL(sys_symlink(text, "/o/short"), 0);
+    /* A block here, a block there: an extent tree of its own. */
+    long descriptor = sys_open("/o/holes", O_RDWR | O_CREAT, 0600);
+    fill_pattern(bytes, sizeof bytes, 3);
+    for (unsigned i = 0; i < 700; i++) EQUAL(sys_pwrite64((int)descriptor, bytes + i, 100, (int64_t)(i * 7919 % 700) * 12288), 100);
+    sys_fsync((int)descriptor);
+    for (unsigned i = 0; i < 700; i += 3) EQUAL(sys_fallocate((int)descriptor, 3, (int64_t)i * 12288, 12288), 0);
+    EQUAL(sys_lseek((int)descriptor, 0, SEEK_DATA), 12288);
+    for (unsigned i = 1; i < 700; i += 5) EQUAL(sys_pwrite64((int)descriptor, bytes, 5000, (int64_t)i * 12288 + 5000), 5000);
+    sys_close((int)descriptor);
+    descriptor = sys_open("/o/room", O_RDWR | O_CREAT, 0600);
+    EQUAL(sys_fallocate((int)descriptor, 0, 100, 150000), 0);
+    EQUAL(sys_pwrite64((int)descriptor, bytes, 70000, 33333), 70000);
+    EQUAL(sys_fallocate((int)descriptor, 3, 40000, 3000), 0);
+    EQUAL(sys_fallocate((int)descriptor, 1, 150100, 20000), 0);
+    sys_close((int)descriptor);
+    for (unsigned i = 0; i < 6; i++) {
+        snprintf(path, sizeof path, "user.name%u", i);
+        long result = sys_setxattr("/o/room", path, bytes, i * i * 10, 0);
+        CHECK(result == 0 || (result == -ENOSPC && i == 5));
+    }
+    EQUAL(sys_setxattr("/o/many", "trusted.overlay.opaque", "y", 1, 0), 0);
+    EQUAL(sys_removexattr("/o/room", "user.name1"), 0);
+    for (int again = 0; again < 2; again++) {
+        unmount(super);
+        sound(image, form);
+        super = mount_it();
+        struct linux_stat stat;
+        struct seen *names = malloc(sizeof *names);
+        EQUAL(sys_readlink("/o/long", text, sizeof text), 600);
+        EQUAL(sys_readlink("/o/short", text, sizeof text), 59);
+        EQUAL(sys_lstat("/o/many/name-1499-x", &stat), 0);
+        EQUAL(sys_lstat("/o/many/name-1498-x", &stat), -ENOENT);
+        EQUAL(sys_lstat("/o/room", &stat), 0);
+        EQUAL(stat.size, 150100);
+        descriptor = sys_open("/o/room", O_RDONLY, 0);
+        EQUAL(sys_read((int)descriptor, back, sizeof back), 150100);
+        sys_close((int)descriptor);
+        for (unsigned i = 0; i < 150100; i++) {
+            bool shown = i >= 33333 && i < 103333 && !(i >= 40000 && i < 43000);
+            if (back[i] != (shown ? bytes[i - 33333] : 0)) {
+                EQUAL(i, -1);
+                break;
+            }
+        }
+        EQUAL(sys_getxattr("/o/room", "user.name4", back, sizeof back), 160);
+        CHECK(!memcmp(back, bytes, 160));
+        EQUAL(sys_getxattr("/o/room", "user.name1", back, sizeof back), -ENODATA);
+        EQUAL(sys_getxattr("/o/many", "trusted.overlay.opaque", back, sizeof back), 1);
+        descriptor = sys_open("/o/holes", O_RDONLY, 0);
+        EQUAL(sys_pread64((int)descriptor, back, 100, 7 * 12288), 100);
+        for (unsigned i = 0; i < 700; i++)
+            if (i * 7919 % 700 == 7) CHECK(!memcmp(back, bytes + i, 100));
+        EQUAL(sys_pread64((int)descriptor, back, 100, 6 * 12288), 100);
+        for (unsigned i = 0; i < 100; i++) CHECK(!back[i]);
+        sys_close((int)descriptor);
+        free(names);
+    }
+    EQUAL(sys_unlink("/o/holes"), 0);
+    EQUAL(sys_unlink("/o/room"), 0);
+    unmount(super);
+    sound(image, form);
+}
+
+/* Names as Linux's hash tree has them (debugfs and e2fsck -D make one), changed here. */
+static void indexed(void) {
+    make("-b 1024 -O dir_index");
+    save(image);
+    EQUAL(shell("cd build/test/native && rm -rf ext4.d && mkdir -p ext4.d/in && (cd ext4.d/in && for i in $(seq 2000); do : > file-with-a-name-$i; done) && rm -f ext4.img && "
+                "truncate -s 24M ext4.img && PATH=$PATH:/sbin:/usr/sbin && mke2fs -q -F -t ext4 -b 1024 -N 4096 %s -d ext4.d ext4.img && e2fsck -fyD ext4.img >/dev/null 2>&1; rm -rf ext4.d", ""), 0);
+    load();
+    struct superblock *super = mount_it();
+    struct linux_stat stat;
+    EQUAL(sys_lstat("/o/in/file-with-a-name-2000", &stat), 0);
+    EQUAL(sys_unlink("/o/in/file-with-a-name-77"), 0);
+    unmount(super);
+    sound(image, "a name less in an index");
+    super = mount_it();
+    EQUAL(sys_link("/o/in/file-with-a-name-2000", "/o/in/another"), 0);
+    EQUAL(sys_lstat("/o/in/file-with-a-name-1", &stat), 0);
+    unmount(super);
+    sound(image, "an index given up");
+    super = mount_it();
+    EQUAL(sys_lstat("/o/in/another", &stat), 0);
+    EQUAL(stat.nlink, 2);
+    unmount(super);
+}
+
+static const char *const forms[] = { "-b 4096", "-b 1024", "-b 2048 -O ^metadata_csum,uninit_bg", "-b 4096 -O ^has_journal", "-b 1024 -I 128 -O ^64bit,^metadata_csum,^uninit_bg,^flex_bg",
+                                     "-b 1024 -O ^resize_inode,metadata_csum_seed -N 4096", "-b 4096 -I 1024 -g 2048" };
+static void storms(void) {
+    for (unsigned form = 0; form < sizeof forms / sizeof *forms; form++) {
+        make(forms[form]);
+        struct superblock *super = mount_it();
+        EQUAL(sys_rmdir("/o/lost+found"), 0);
+        unsigned done = 0;
+        for (unsigned round = 0; round < 4; round++) {
+            done += steps(1500);
+            same_tree("/o", "/m", 3);
+            unmount(super);
+            sound(image, forms[form]);
+            super = mount_it();
+            same_tree("/o", "/m", 3);
+        }
+        CHECK(done > 500);
+        clear_tree("/o", 60);
+        clear_tree("/m", 60);
+        unmount(super);
+        sound(image, forms[form]);
+        corners(forms[form]);
+        settle_pending(true);
+    }
+}
+
+/* ---- The power fails. ---- */
+static unsigned acknowledged[64];       /* size + 1 of the file with that number; 0: it may be there or not */
+static void work(void) {
+    static uint8_t bytes[30000];
+    char path[40], second[40];
+    memset(acknowledged, 0, sizeof acknowledged);
+    for (unsigned i = 0; !dead; i = (i + 1) % 64) {
+        for (unsigned k = any(12); k; k--) {
+            memcpy(second, any_path(), 32);
+            memcpy(path, any_path(), 32);
+            act(any(13), "/o", path, second, any(1000));
+        }
+        snprintf(path, sizeof path, "/o/file%u", i);
+        acknowledged[i] = 0;
+        if (any(3) == 0) sys_unlink(path);
+        if (dead) return;
+        unsigned size = any(2) ? any(3000) : any(30000);
+        fill_pattern(bytes, size, i + size);
+        snprintf(second, sizeof second, "/o/fresh%u", i);
+        long descriptor = sys_open(second, O_RDWR | O_CREAT | O_TRUNC, 0600);
+        if (descriptor < 0) continue; /* out of room, or dead */
+        long wrote = sys_pwrite64((int)descriptor, bytes, size, 0);
+        long renamed = any(2) ? sys_rename(second, path) : -1; /* before or behind the fsync: it has the name with it */
+        long synced = sys_fsync((int)descriptor);
+        sys_close((int)descriptor);
+        if (!synced && !renamed && wrote == (long)size && !dead) acknowledged[i] = size + 1;
+        if (any(40) == 0) vfs_forget_idle();
+        if (any(60) == 0) vfs_sync();
+    }
+}
+
+static unsigned survivors;
+static void look(void) {
+    static uint8_t bytes[30000], back[30001];
+    char path[40];
+    for (unsigned i = 0; i < 64; i++) {
+        if (!acknowledged[i]) continue;
+        unsigned size = acknowledged[i] - 1;
+        snprintf(path, sizeof path, "/o/file%u", i);
+        fill_pattern(bytes, size, i + size);
+        EQUAL(content_of(path, back, sizeof back), size);
+        CHECK(!memcmp(bytes, back, size));
+        survivors++;
+    }
+}
+
+static void crashes(void) {
+    static const char *const journaled[] = { "-b 1024", "-b 4096", "-b 1024 -O ^metadata_csum,uninit_bg,^64bit" };
+    uint8_t *found = malloc(SIZE);
+    quiet = true;
+    for (unsigned round = 0; round < CRASHES; round++) {
+        make(journaled[round % 3]);
+        struct superblock *super = mount_it();
+        writes_left = 20 + any(round % 4 ? 3000 : 300);
+        work();
+        writes_left = -1;
+        unmount(super); /* which can write nothing any more */
+        vfs_forget_idle();
+        settle_pending(false);
+        memcpy(found, stable, SIZE);
+        /* Our replay. */
+        memcpy(image, stable, SIZE);
+        dead = false;
+        super = mount_it();
+        look();
+        unmount(super);
+        sound(image, "our replay");
+        /* Linux's. */
+        save(found);
+        int status = shell("PATH=$PATH:/sbin:/usr/sbin e2fsck -fy build/test/native/ext4.img >build/test/native/ext4.fsck 2>&1; test $? -le 1 && PATH=$PATH:/sbin:/usr/sbin e2fsck -fn "
+                           "build/test/native/ext4.img >>build/test/native/ext4.fsck 2>&1 && ! grep -Eq 'WRONG|[Bb]itmap differences|count wrong|inode .* is too' build/test/native/ext4.fsck %s", "");
+        if (status) shell("cat build/test/native/ext4.fsck %s", "");
+        EQUAL(status, 0);
+        load();
+        super = mount_it();
+        look();
+        unmount(super);
+        settle_pending(true);
+        if (failures) {
+            printf("round %u of crashes\n", round);
+            exit(1);
+        }
+    }
+    CHECK(survivors > 20);
+    quiet = false;
+    free(found);
+}
+
+/* ---- Damage: everything that can be asked of it gives an answer or an error. ---- */
+static void explore(const char *path, unsigned depth) {
+    static uint8_t bytes[20000];
+    struct dirent_sink *none = NULL;
+    (void)none;
+    long descriptor = sys_open(path, O_RDONLY | O_DIRECTORY, 0), size;
+    uint8_t list[1024];
+    for (unsigned helpings = 0; descriptor >= 0 && helpings < 20 && (size = sys_getdents64((int)descriptor, list, sizeof list)) > 0; helpings++)
+        for (long at = 0; at < size;) {
+            struct linux_dirent64 *entry = (void *)(list + at);
+            char text[600];
+            at += entry->length;
+            struct linux_stat stat;
+            if (!strcmp(entry->name, ".") || !strcmp(entry->name, "..")) continue;
+            snprintf(text, sizeof text, "%s/%s", path, entry->name);
+            if (strlen(text) > 500 || sys_lstat(text, &stat)) continue;
+            sys_readlink(text, (char *)bytes, 4000);
+            sys_getxattr(text, "user.a", bytes, sizeof bytes);
+            if ((stat.mode & S_IFMT) == S_IFREG) {
+                content_of(text, bytes, sizeof bytes);
+                long other = sys_open(text, O_RDWR, 0);
+                if (other >= 0) {
+                    sys_pwrite64((int)other, bytes, 3000, any(40000));
+                    if (any(3) == 0) sys_fallocate((int)other, 3, any(9000), 1 + any(9000));
+                    sys_fsync((int)other);
+                    sys_close((int)other);
+                }
+            }
+            if ((stat.mode & S_IFMT) == S_IFDIR && depth) explore(text, depth - 1);
+            if (any(4) == 0) sys_unlink(text);
+            if (any(4) == 0) sys_rename(text, "/o/elsewhere");
+        }
+    if (descriptor >= 0) sys_close((int)descriptor);
+}
+
+static void damage(void) {
+    static const char *const damaged[] = { "-b 1024 -O ^metadata_csum,uninit_bg", "-b 1024 -O ^metadata_csum,^uninit_bg,^has_journal -I 128", "-b 4096" };
+    static uint64_t places[40000];
+    uint8_t *pristine = malloc(SIZE);
+    unsigned opened = 0, rounds = 0;
+    for (unsigned form = 0; form < 3; form++) {
+        make(damaged[form]);
+        clear_tree("/m", 60);
+        struct superblock *super = mount_it();
+        steps(400);
+        unmount(super);
+        corners("before the damage");
+        super = mount_it();
+        writes_left = any(3) ? 600 : -1; /* with something in its journal */
+        for (unsigned i = 0; i < 300 && !dead; i++) act(any(13), "/o", any_path(), "/sub", any(1000)), i % 9 ? 0 : vfs_sync();
+        writes_left = -1, dead = true;
+        unmount(super);
+        settle_pending(false);
+        dead = false;
+        memcpy(pristine, stable, SIZE);
+        unsigned count = 0; /* worth damaging: where there is something */
+        for (uint64_t at = 1024; at < SIZE && count < 40000; at += 64)
+            for (unsigned i = 0; i < 64; i++)
+                if (pristine[at + i]) {
+                    places[count++] = at;
+                    break;
+                }
+        quiet = true;
+        for (unsigned round = 0; round < DAMAGES; round++, rounds++) {
+            memcpy(image, pristine, SIZE);
+            for (unsigned i = 1 + any(6); i; i--) {
+                uint64_t at = any(4) ? places[any(any(3) ? count / 4 + 1 : count)] + any(64) : 1024 + any(1024);
+                image[at] = any(2) ? (uint8_t)any(256) : any(2) ? 0xff : image[at] ^ (uint8_t)(1u << any(8));
+            }
+            const char *why = NULL;
+            int error = ext4_open(&device, 5, any(8) == 0, &super, &why);
+            CHECK(!error || why);
+            if (!error) {
+                opened++;
+                EQUAL(vfs_mount(super, "/o", false, 0), 0);
+                explore("/o", 3);
+                unmount(super);
+            }
+            vfs_forget_idle();
+            settle_pending(true);
+        }
+        quiet = false;
+    }
+    CHECK(opened > rounds / 20);
+    free(pristine);
+}
+
+int main(void) {
+    image = calloc(1, SIZE);
+    stable = calloc(1, SIZE);
+    first_process.view = NULL;
+    EQUAL(vfs_mount(tmpfs_create(0755, 2), "/", true, 0), 0);
+    EQUAL(vfs_make_directory("/o", 0755), 0);
+    EQUAL(vfs_make_directory("/m", 0755), 0);
+    EQUAL(vfs_mount(tmpfs_create(0755, 3), "/m", false, 0), 0);
+    if (!getenv("ONLY")) storms(), indexed();
+    crashes();
+    damage();
+    return report("ext4");
+}
