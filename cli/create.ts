@@ -60,8 +60,13 @@ export async function makeInstanceSpec(parsed: ParsedOptions, command: string, c
   if (typed.rootfs === undefined && image === undefined) openProgram(typed.program); // its errors now, not at the start
   else if (typed.rootfs !== undefined && !existsSync(typed.rootfs)) throw new EngineError('option-invalid', `Cannot use "${typed.rootfs}" as a root file system: no such directory, expected one`);
   const openStdin = parsed.switches.get('interactive') === true;
+  const exposed = [...new Set([...(image?.ports ?? []), ...readAll('expose')].map((text) => (text.includes('/') ? text : `${text}/tcp`)))];
+  // Paths that the image names get volumes of their own, unless something else is mounted there.
+  const missing = (image?.volumes ?? []).filter((target) => !typed.mounts.some((mount) => mount.target === target));
   const request: RunRequest = {
     ...typed,
+    mounts: [...typed.mounts, ...missing.map((target) => ({ type: 'volume' as const, target, readOnly: false }))],
+    network: parsed.switches.get('publish-all') === true ? { ...typed.network, publish: [...typed.network.publish, ...exposed] } : typed.network,
     program,
     entrypoint: typed.entrypoint ?? typed.program,
     rootfs: typed.rootfs === undefined ? undefined : resolve(typed.rootfs),
@@ -87,7 +92,7 @@ export async function makeInstanceSpec(parsed: ParsedOptions, command: string, c
     restart,
     health: readHealth(parsed, command),
     autoRemove,
-    exposed: [...new Set([...(image?.ports ?? []), ...readAll('expose')].map((text) => (text.includes('/') ? text : `${text}/tcp`)))],
+    exposed,
   };
 }
 

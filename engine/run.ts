@@ -46,6 +46,7 @@ async function runWith(request: RunRequest, host: RunHost, interrupts: Interrupt
   const say = (line: string) => {
     if (request.verbose) process.stderr.write(`hull: ${(performance.now() - started).toFixed(1)} ms: ${line}\n`);
   };
+  if (request.name !== undefined) await (await import('./instances/index.ts')).requireFreeName(request.name, host.env);
   if (request.tty && !isTerminal()) throw new EngineError('option-invalid', 'the input device is not a TTY');
   let machine: PreparedMachine;
   try {

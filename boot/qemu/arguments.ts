@@ -171,5 +171,7 @@ function makeDetachedChannel(spec: QemuSpec, files: DetachedFiles): string[] {
     args.push('-chardev', `${listen('channel', files.control[0] as string)},logfile=${escapeValue(files.output)},logappend=on`, '-serial', 'chardev:channel');
   }
   args.push('-chardev', listen('qmp', files.qmp), '-mon', 'chardev=qmp,mode=control');
+  // A bridge takes QEMU's helper or a script; without one QEMU has nothing to start and nobody to become.
+  if (!(spec.cards ?? []).some(({ netdev }) => /^(bridge|tap),/.test(netdev))) args.push('-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny');
   return args;
 }

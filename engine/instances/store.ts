@@ -6,7 +6,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, renameSync, rmSync, symlinkSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describeSystemError, EngineError } from '../errors.ts';
-import { isProcessAlive, tryLock, withLock, writeAtomically } from '../state/index.ts';
+import { findStatePaths, isProcessAlive, tryLock, withLock, writeAtomically } from '../state/index.ts';
 import { INSTANCE_NAME, makeName } from './names.ts';
 import { type Instance, type InstanceConfig, type InstanceState, NEVER_STARTED } from './types.ts';
 
@@ -105,12 +105,21 @@ export function findId(instances: string, text: string): string {
   return found[0];
 }
 
+function refuseName(name: string, holder: string): EngineError {
+  return new EngineError('instance-conflict', `Conflict. The container name "/${name}" is already in use by container "${holder}". You have to remove (or rename) that container to be able to reuse that name.`);
+}
+
+/** For a run in the foreground, which keeps no state under its name. */
+export function requireFreeName(name: string, env: NodeJS.ProcessEnv): void {
+  checkName(name);
+  const holder = readName(findStatePaths(env).instances, name);
+  if (holder !== undefined) throw refuseName(name, holder);
+}
+
 function claimName(instances: string, name: string, id: string): void {
   const holder = readName(instances, name);
   if (holder === id) return;
-  if (holder !== undefined) {
-    throw new EngineError('instance-conflict', `Conflict. The container name "/${name}" is already in use by container "${holder}". You have to remove (or rename) that container to be able to reuse that name.`);
-  }
+  if (holder !== undefined) throw refuseName(name, holder);
   const link = join(namesOf(instances), name);
   rmSync(link, { force: true }); // of an instance that is gone
   symlinkSync(id, link);
