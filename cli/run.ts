@@ -65,6 +65,7 @@ export function readRunRequest(parsed: ParsedOptions, command: string): RunReque
   return {
       program: parsed.args[0] as string,
       rootfs: readValue(parsed, 'rootfs'),
+      writable: readValue(parsed, 'writable'),
       args: parsed.args.slice(1),
       entrypoint: readValue(parsed, 'entrypoint'),
       env,
