@@ -4,7 +4,6 @@
  */
 import { closeSync, openSync, readSync, statSync } from 'node:fs';
 import { buildDockerfile } from '../engine/builds/index.ts';
-import { buildProgramImage } from '../engine/toolchain/index.ts';
 import type { CommandContext } from './commands.ts';
 import { UsageError } from './errors.ts';
 import { type ParsedOptions, readValue } from './options.ts';
@@ -39,6 +38,7 @@ export async function buildCommand(parsed: ParsedOptions, context: CommandContex
     outputs: list('output'),
     target: readValue(parsed, 'target'),
     noCache: parsed.switches.get('no-cache') ?? false,
+    pulls: parsed.switches.get('pull') ?? false,
     progress: readValue(parsed, 'progress') ?? 'auto',
     isQuiet: parsed.switches.get('quiet') ?? false,
     platform: readValue(parsed, 'platform'),
@@ -51,9 +51,11 @@ export async function buildCommand(parsed: ParsedOptions, context: CommandContex
   return 0;
 }
 
-function buildProgram(path: string, parsed: ParsedOptions, context: CommandContext): number {
+async function buildProgram(path: string, parsed: ParsedOptions, context: CommandContext): Promise<number> {
   const output = readValue(parsed, 'output');
   if (output === undefined || output === '') throw new UsageError('required flag "output" not set, expected -o IMAGE', 'hull build');
+  // The compiler is large: a Dockerfile does without.
+  const { buildProgramImage } = await import('../engine/toolchain/index.ts');
   buildProgramImage(path, output, `${context.dist}/libos/x86_64`, {
     add: parsed.values.get('add') ?? [],
     leaveOut: parsed.values.get('omit') ?? [],

@@ -87,6 +87,7 @@ export const RUN_OPTIONS: readonly OptionSpec[] = [
   { name: 'user', short: 'u', value: 'uid[:gid]', summary: 'User and group of the program; names are those of the image' },
   { name: 'verbose', summary: 'Say what is done, and show what the machine says outside of its channel' },
   { name: 'volume', short: 'v', value: '[source:]target[:ro]', many: true, complete: 'file', summary: 'Host directory (a path) or volume (a name) at a path of the machine' },
+  { name: 'writable', value: 'file', complete: 'file', summary: 'With a root file system: keep what is written to it in this file (ext4, made when it is missing)' },
   { name: 'workdir', short: 'w', value: 'string', summary: 'Working directory of the program (default /)' },
 ];
 
@@ -131,6 +132,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       { name: 'output', short: 'o', value: 'path', many: true, complete: 'file', summary: 'Where the result goes: a directory, "-" for a tar archive on STDOUT, type=tar|local,dest=PATH or type=image; for a PROGRAM the file' },
       { name: 'platform', value: 'string', summary: 'Platform of the image (default linux/amd64)' },
       { name: 'progress', value: 'string', choices: ['auto', 'plain', 'tty', 'quiet'], summary: 'How progress is shown (default auto)' },
+      { name: 'pull', summary: 'Ask registries for newer images, also of those that are here' },
       { name: 'quiet', short: 'q', summary: "Write nothing but the image's ID" },
       { name: 'secret', value: 'list', many: true, summary: 'Secret for RUN --mount=type=secret: id=NAME,src=FILE or id=NAME,env=VARIABLE' },
       { name: 'strip', short: 's', summary: 'PROGRAM: leave out the symbols and the manifest that hull inspect reads' },
@@ -159,7 +161,7 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'inspect',
-    usage: 'hull inspect [OPTIONS] FILE|CONTAINER [CONTAINER...]',
+    usage: 'hull inspect [OPTIONS] FILE|CONTAINER|IMAGE...',
     summary: 'Show what is in an image or what a program needs, and why; or all about instances',
     notes: ['Of a file: names, before the run, the system calls that the program may make and hull lacks or has in part, and why each component is in its kernel.'],
     options: [
@@ -167,7 +169,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       { name: 'json', summary: 'Of a file: the same as --format json' },
       { name: 'rootfs', value: 'directory', complete: 'directory', summary: 'Directory that is the root file system; FILE is a program in it' },
       { name: 'size', short: 's', summary: 'Of instances: what they keep, in bytes' },
-      { name: 'type', value: 'string', choices: ['container'], summary: 'Names are those of instances' },
+      { name: 'type', value: 'string', choices: ['container', 'image'], summary: 'Names are those of instances, or of images' },
     ],
     stopAtArgument: false,
     leastArguments: 1,

@@ -83,6 +83,7 @@ export async function makeInstanceSpec(parsed: ParsedOptions, command: string, c
     name: readValue(parsed, 'name'),
     request,
     image: image?.name ?? typed.program,
+    imageId: image?.id,
     openStdin,
     exec: parsed.switches.get('exec') === true,
     labels: { ...image?.labels, ...parseLabels([...readAll('label-file').flatMap((path) => readLines(path, 'label')), ...readAll('label')]) },

@@ -1,6 +1,6 @@
 /** `hull inspect`: what is in an image file or what a program needs; or an instance, as docker describes a container. */
 import { existsSync } from 'node:fs';
-import { describeError, EngineError, findStatePaths } from '../engine/index.ts';
+import { describeError, EngineError, findStatePaths, isProgramPath, type StatePaths } from '../engine/index.ts';
 import type { CommandContext } from './commands.ts';
 import { type ParsedOptions, readValue } from './options.ts';
 import { parseTemplate } from './templates.ts';
@@ -19,19 +19,37 @@ async function inspectFile(program: string, parsed: ParsedOptions, context: Comm
   return 0;
 }
 
+async function findImage(name: string, paths: StatePaths): Promise<Record<string, unknown> | undefined> {
+  const { describeImage, openImages } = await import('../engine/ship/index.ts');
+  try {
+    const image = openImages(paths).find(name);
+    return image === undefined ? undefined : describeImage(image);
+  } catch (error) {
+    if ((error as { code?: string }).code === 'reference-invalid') return undefined; // not an image's name either
+    throw error;
+  }
+}
+
 /** Docker's output for those that are there, its words for the others. */
 async function inspectInstances(names: readonly string[], parsed: ParsedOptions, context: CommandContext): Promise<number> {
   const { describeUse, findInstance, inspectInstance } = await import('../engine/instances/index.ts');
   const paths = findStatePaths(context.env);
   const found: Record<string, unknown>[] = [];
   const missing: string[] = [];
+  const type = readValue(parsed, 'type');
   for (const name of names) {
     try {
+      if (type === 'image') throw new EngineError('instance-missing', `No such image: ${name}`);
       const instance = await findInstance(paths, name);
       found.push({ ...inspectInstance(instance, paths.volumes), ...(parsed.switches.get('size') === true ? describeUse(instance) : {}) });
     } catch (error) {
       if ((error as { code?: string }).code !== 'instance-missing') throw error;
-      missing.push(names.length === 1 && readValue(parsed, 'type') === undefined ? `No such object: ${name}` : describeError(error));
+      const image = type === 'container' ? undefined : await findImage(name, paths);
+      if (image !== undefined) {
+        found.push(image);
+        continue;
+      }
+      missing.push(names.length === 1 && type === undefined ? `No such object: ${name}` : describeError(error));
     }
   }
   const format = readValue(parsed, 'format');
@@ -47,6 +65,6 @@ async function inspectInstances(names: readonly string[], parsed: ParsedOptions,
 export async function inspectCommand(parsed: ParsedOptions, context: CommandContext): Promise<number> {
   const [first, ...rest] = parsed.args as [string, ...string[]];
   const type = readValue(parsed, 'type');
-  const isFile = type === undefined && rest.length === 0 && (first.includes('/') || existsSync(first) || readValue(parsed, 'rootfs') !== undefined || parsed.switches.get('json') === true);
+  const isFile = type === undefined && rest.length === 0 && (isProgramPath(first) || existsSync(first) || readValue(parsed, 'rootfs') !== undefined || parsed.switches.get('json') === true);
   return isFile ? inspectFile(first, parsed, context) : inspectInstances(parsed.args, parsed, context);
 }

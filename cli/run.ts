@@ -65,6 +65,7 @@ export function readRunRequest(parsed: ParsedOptions, command: string): RunReque
   return {
       program: parsed.args[0] as string,
       rootfs: readValue(parsed, 'rootfs'),
+      writable: readValue(parsed, 'writable'),
       args: parsed.args.slice(1),
       entrypoint: readValue(parsed, 'entrypoint'),
       env,
@@ -90,6 +91,7 @@ export function readRunRequest(parsed: ParsedOptions, command: string): RunReque
       user: user === undefined || isImage ? undefined : parseUser(user, command),
       userName: user,
       memory: memory === undefined ? DEFAULT_MEMORY : parseMemory(memory, command),
+      isMemoryGiven: memory !== undefined,
       cpus: 1,
       machine: (readValue(parsed, 'machine') ?? 'microvm') as MachineKind,
       accelerator: (readValue(parsed, 'accel') ?? 'auto') as Accelerator | 'auto',

@@ -113,7 +113,7 @@ function selectForRoot(request: RootImageRequest, components: LoadedComponent[])
   // What a path can lead to is there for any program: nobody knows which it opens.
   const byPath = components.filter(({ manifest }) => manifest.byPath && manifest.programs !== 'linked' && manifest.instead === undefined);
   const always = [...rootComponents, ...machineComponents, ...byPath.map(({ manifest }) => manifest.name)].filter((name) => names.includes(name));
-  const selection = select({ ...request, add: [...new Set([...always, ...(request.add ?? [])])] }, 'binary', components, request.calls ?? 'all');
+  const selection = select({ ...request, add: [...new Set([...always.filter((name) => request.leaveOut?.includes(name) !== true), ...(request.add ?? [])])] }, 'binary', components, request.calls ?? 'all');
   for (const name of always) {
     if (request.add?.includes(name)) continue;
     selection.why.set(name, { kind: 'profile', text: explainAlways(name) });

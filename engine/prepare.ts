@@ -28,7 +28,7 @@ import type { Symbolizer } from './log-lines.ts';
 import { openProgram, type ProgramFile } from './program.ts';
 import { findStatePaths, type StatePaths, sweepTemporaries } from './state/index.ts';
 import type { Tracer } from './trace/index.ts';
-import { type MountPlan, type MountRequest, planMounts, type VolumeUser } from './volumes/index.ts';
+import { type MountPlan, type MountRequest, openWritable, planMounts, type VolumeUser } from './volumes/index.ts';
 
 /** What a request keeps of its image. */
 export interface RequestImage {
@@ -50,6 +50,8 @@ export interface RunRequest {
   readonly rootfs?: string | undefined;
   /** The image that is the machine's root file system; the program is looked for in it. See apply-image.ts. */
   readonly image?: RequestImage | undefined;
+  /** With a root file system: the file that keeps what the machine writes to it (an ext4 file system, made when it is missing); absent: memory. */
+  readonly writable?: string | undefined;
   readonly args: readonly string[];
   readonly name?: string | undefined;
   /** argv[0], when it is not the program's name as given. */
@@ -65,6 +67,8 @@ export interface RunRequest {
   /** The same as typed; an image's own files say what names mean. */
   readonly userName?: string | undefined;
   readonly memory: number;
+  /** Somebody asked for it: an image's label does not hold. */
+  readonly isMemoryGiven?: boolean | undefined;
   readonly cpus: number;
   readonly machine: MachineKind;
   readonly accelerator: Accelerator | 'auto';
@@ -165,6 +169,11 @@ async function prepareWithMounts(request: RunRequest, host: RunHost, options: Pr
         ? undefined
         : await openRoot(request, request.rootfs, host, paths, storage);
   const file = root === undefined ? openProgram(request.program) : undefined;
+  if (request.writable !== undefined && root === undefined) {
+    throw new EngineError('option-invalid', `Cannot keep what "${request.program}" writes in "${request.writable}": it has no root file system, expected --rootfs or an image`);
+  }
+  const upper = request.writable === undefined ? undefined : openWritable(request.writable);
+  const disks = upper === undefined ? storage.disks : [upper, ...storage.disks];
   const qemu = findQemu(request.qemu, host.env);
 
   // There is an image to boot.
@@ -175,7 +184,8 @@ async function prepareWithMounts(request: RunRequest, host: RunHost, options: Pr
     ...(tracer === undefined ? [] : ['trace']),
     ...(storage.mounts.length === 0 ? [] : ['mounts']),
     ...(storage.shares.length === 0 ? [] : ['9p']),
-    ...(storage.disks.length === 0 ? [] : ['ext4', 'virtio-blk']),
+    ...readComponentLabels(request.image?.labels),
+    ...(disks.length === 0 ? [] : ['ext4', 'virtio-blk']),
   ];
   const image =
     root !== undefined
@@ -185,13 +195,13 @@ async function prepareWithMounts(request: RunRequest, host: RunHost, options: Pr
         : await findKernel(cache, file as Extract<ProgramFile, { kind: 'executable' }>, add, () => loadLinker(host));
   const note = file?.kind === 'image' ? file.note : readNoteOf(image);
   if (tracer !== undefined && (note.features & FEATURE.TRACE) === 0) throw refuseTrace(request.program, note);
-  const needed = (storage.mounts.length === 0 ? 0 : FEATURE.MOUNTS) | (storage.shares.length === 0 ? 0 : FEATURE['9P']) | (storage.disks.length === 0 ? 0 : FEATURE.EXT4);
+  const needed = (storage.mounts.length === 0 ? 0 : FEATURE.MOUNTS) | (storage.shares.length === 0 ? 0 : FEATURE['9P']) | (disks.length === 0 ? 0 : FEATURE.EXT4);
   if ((note.features & needed) !== needed) {
     throw new EngineError('option-invalid', `Cannot mount into "${request.program}": its image was built without mounts, expected one made by hull build --add mounts --add 9p --add ext4`);
   }
   // A microvm has room for eight virtio devices.
   const room = network?.mode?.kind === 'named' ? MICROVM_SHARES - 1 : MICROVM_SHARES;
-  const machine = storage.shares.length + storage.disks.length > room ? 'q35' : request.machine;
+  const machine = storage.shares.length + disks.length > room ? 'q35' : request.machine;
   options.say(`image ${image}`);
 
   // There is an accelerator that runs guests.
@@ -222,6 +232,7 @@ async function prepareWithMounts(request: RunRequest, host: RunHost, options: Pr
     trace: tracer?.rules,
     exec: root?.program,
     mounts: storage.mounts,
+    upper: upper?.name,
     interfaces: plan?.interfaces,
     files: plan?.files,
   });
@@ -241,7 +252,7 @@ async function prepareWithMounts(request: RunRequest, host: RunHost, options: Pr
       cpus: request.cpus,
       gdb: request.gdb,
       disk: root?.image,
-      volumes: storage.disks,
+      volumes: disks,
       shares: storage.shares,
       cards: plan?.cards,
       name: `hull run ${request.name ?? request.program}`,
@@ -261,6 +272,12 @@ async function prepareWithMounts(request: RunRequest, host: RunHost, options: Pr
       }
     },
   };
+}
+
+/** hull.components.add and .omit, names with commas between; what is left out has a "-" before it. */
+function readComponentLabels(labels: Readonly<Record<string, string>> | undefined): string[] {
+  const list = (name: string) => (labels?.[name] ?? '').split(',').map((each) => each.trim()).filter((each) => each !== '');
+  return [...list('hull.components.add'), ...list('hull.components.omit').map((each) => `-${each}`)];
 }
 
 function isNetworkAsked(options: NetworkOptions): boolean {

@@ -14,6 +14,7 @@ import {
   BuildError,
   buildStages,
   describeUnused,
+  evictOld,
   exportFilesystem,
   openArguments,
   openDirectoryContext,
@@ -30,8 +31,7 @@ import {
 import { parseDockerfile } from '../../images/dockerfile/index.ts';
 import { DEFAULT_PLATFORM, type Image, openStore, type Platform, type Store } from '../../images/store/index.ts';
 import { describeSystemError } from '../errors.ts';
-import { findStatePaths, writeAtomically } from '../state/index.ts';
-import { readHullFile } from './hull-file.ts';
+import { findStatePaths, type StatePaths, writeAtomically } from '../state/index.ts';
 import { type BuildRequest, checkRequest, type CheckedRequest, type Output } from './request.ts';
 
 export interface BuildStreams {
@@ -51,10 +51,10 @@ const NS_PER_MS = 1_000_000n;
 
 /** The ID of the image that was made; undefined: another output. */
 export async function buildDockerfile(typed: BuildRequest, dist: string, streams: BuildStreams): Promise<string | undefined> {
-  const { request, labels } = applyHullFile(typed, dist);
+  const { request, labels } = await applyHullFile(typed, dist);
   const checked = { ...checkRequest(request), machineLabels: labels };
   const paths = findStatePaths(request.env);
-  const store = openStore(join(paths.root, 'images'));
+  const store = openStore(paths.images);
   const cacheFolder = join(paths.cache, 'build');
   const work = openWorkFolder(cacheFolder, removeTree);
   const children = new Set<ChildProcess>();
@@ -81,7 +81,7 @@ export async function buildDockerfile(typed: BuildRequest, dist: string, streams
         mtimeNs,
       },
       host: {
-        findImage: async (image, platform) => findImage(store, image, platform),
+        findImage: (image, platform) => findImage({ store, paths, progress, isFresh: request.pulls, host: { env: request.env, dist } }, image, platform),
         fetchUrl: (url) => fetch(url),
         now: () => new Date(),
         become: join(dist, 'bin/hull-become-x86_64'),
@@ -106,6 +106,7 @@ export async function buildDockerfile(typed: BuildRequest, dist: string, streams
       else if (output.kind === 'local') await exportFilesystem(session, stage, output.path);
       else await writeArchive(archiveFilesystem(session, stage), output.path, streams.stdout);
     }
+    evictOld(cacheFolder, Date.now(), readLimit(request.env));
     return id;
   } finally {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.removeListener(signal, stop);
@@ -114,14 +115,21 @@ export async function buildDockerfile(typed: BuildRequest, dist: string, streams
 }
 
 /** -f hull.yaml, or a hull.yaml beside the Dockerfile. */
-function applyHullFile(request: BuildRequest, dist: string): { request: BuildRequest; labels: ReadonlyMap<string, string> } {
+async function applyHullFile(request: BuildRequest, dist: string): Promise<{ request: BuildRequest; labels: ReadonlyMap<string, string> }> {
   const isNamed = request.file !== undefined && /\.ya?ml$/.test(request.file);
   const path = isNamed ? resolve(request.file as string) : request.context === '-' ? undefined : join(resolve(request.context), 'hull.yaml');
   if (path === undefined || (!isNamed && statSync(path, { throwIfNoEntry: false }) === undefined)) return { request, labels: new Map() };
   const components = Object.values(JSON.parse(readFileSync(join(dist, 'libos/x86_64/components.json'), 'utf8')) as { name: string }[]).map(({ name }) => name);
+  const { readHullFile } = await import('./hull-file.ts');
   const { dockerfile, labels } = readHullFile(path, components);
   const file = isNamed ? (dockerfile === undefined ? undefined : join(dirname(path), dockerfile)) : (request.file ?? (dockerfile === undefined ? undefined : join(dirname(path), dockerfile)));
   return { request: { ...request, file }, labels };
+}
+
+/** HULL_BUILD_CACHE: bytes that the build cache may have. */
+function readLimit(env: NodeJS.ProcessEnv): number | undefined {
+  const text = env['HULL_BUILD_CACHE'];
+  return text !== undefined && /^\d+$/.test(text) ? Number(text) : undefined;
 }
 
 function openScreen(request: BuildRequest, stderr: NodeJS.WriteStream): Progress {
@@ -130,7 +138,29 @@ function openScreen(request: BuildRequest, stderr: NodeJS.WriteStream): Progress
   return openProgress(kind, { write: (text) => void stderr.write(text), columns: stderr.columns ?? 80, now: () => Date.now() });
 }
 
-async function findImage(store: Store, name: string, platform: Platform): Promise<Image> {
+interface ImageSource {
+  readonly store: Store;
+  readonly paths: StatePaths;
+  readonly progress: Progress;
+  /** --pull: what the registry has now counts. */
+  readonly isFresh: boolean;
+  readonly host: { readonly env: NodeJS.ProcessEnv; readonly dist: string };
+}
+
+/** An image of the store, or brought there from its registry. */
+async function findImage({ store, paths, progress, isFresh, host }: ImageSource, name: string, platform: Platform): Promise<Image> {
+  const found = store.find(name, platform);
+  if (found !== undefined && (!isFresh || found.tags.length === 0)) return found;
+  if (/^(sha256:)?[0-9a-f]{64}$/.test(name)) return store.resolve(name, platform); // an ID: its error
+  const { pullReference } = await import('../ship/index.ts');
+  const step = progress.start(`[internal] pull ${name}`);
+  try {
+    await pullReference(name, platform, paths, host, { blob: () => {} });
+    step.done('done');
+  } catch (error) {
+    step.done('failed');
+    throw error;
+  }
   return store.resolve(name, platform);
 }
 

@@ -7,12 +7,10 @@
  *   components:
  *     add: [trace]              hull.components.add     libOS components that the kernel has in any case
  *     omit: [tcp]               hull.components.omit    and those that it never has
- *   mode: binary                hull.mode               binary, or linked: the program is an image that hull cc made
- *   kernel: [strip]             hull.kernel.options     options of the link
  */
 import { readFileSync } from 'node:fs';
 import { Ajv, type ErrorObject } from 'ajv';
-import { LineCounter, parseDocument } from 'yaml';
+import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
 import { findNearest } from '../../images/dockerfile/index.ts';
 import { describeSystemError, EngineError } from '../errors.ts';
 
@@ -20,8 +18,6 @@ interface HullFile {
   readonly dockerfile?: string;
   readonly memory?: string | number;
   readonly components?: { readonly add?: readonly string[]; readonly omit?: readonly string[] };
-  readonly mode?: 'binary' | 'linked';
-  readonly kernel?: readonly 'strip'[];
 }
 
 export interface CheckedHullFile {
@@ -38,8 +34,6 @@ function makeSchema(components: readonly string[]): object {
       dockerfile: { type: 'string', minLength: 1 },
       memory: { anyOf: [{ type: 'string', pattern: '^[0-9]+[kmgKMG]?[bB]?$' }, { type: 'integer', minimum: 1 }] },
       components: { type: 'object', additionalProperties: false, properties: { add: list, omit: list } },
-      mode: { enum: ['binary', 'linked'] },
-      kernel: { type: 'array', items: { enum: ['strip'] }, uniqueItems: true },
     },
   };
 }
@@ -67,7 +61,9 @@ export function readHullFile(path: string, components: readonly string[]): Check
     const at = error.instancePath.split('/').slice(1);
     const isKey = error.keyword === 'additionalProperties';
     const name = isKey ? String((error.params as { additionalProperty: string }).additionalProperty) : at.at(-1);
-    const node = document.getIn(isKey ? [...at, name] : at, true) as { range?: [number, number, number] } | undefined;
+    const inner = document.getIn(at, true);
+    const key = isKey && isMap(inner) ? inner.items.map((pair) => pair.key).find((each) => isScalar(each) && each.value === name) : undefined;
+    const node = (key ?? inner) as { range?: [number, number, number] } | undefined;
     throw fail(node?.range?.[0] ?? 0, describe(error, name, components, value, at));
   }
   const list = (names: readonly string[] | undefined) => (names === undefined || names.length === 0 ? undefined : names.join(','));
@@ -75,15 +71,13 @@ export function readHullFile(path: string, components: readonly string[]): Check
     'hull.memory': value.memory === undefined ? undefined : String(value.memory),
     'hull.components.add': list(value.components?.add),
     'hull.components.omit': list(value.components?.omit),
-    'hull.mode': value.mode,
-    'hull.kernel.options': list(value.kernel),
   }).flatMap(([name, label]) => (label === undefined ? [] : [[name, label] as const]));
   return { dockerfile: value.dockerfile, labels: new Map(labels) };
 }
 
 function describe(error: ErrorObject, name: string | undefined, components: readonly string[], value: unknown, at: readonly string[]): string {
   if (error.keyword === 'additionalProperties') {
-    const known = at[0] === 'components' ? ['add', 'omit'] : ['dockerfile', 'memory', 'components', 'mode', 'kernel'];
+    const known = at[0] === 'components' ? ['add', 'omit'] : ['dockerfile', 'memory', 'components'];
     return `"${name}" is not known, expected ${findNearest(name ?? '', known) ?? `one of ${known.join(', ')}`}`;
   }
   const found = at.reduce<unknown>((inner, key) => (inner as Record<string, unknown> | undefined)?.[key], value);

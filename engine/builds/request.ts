@@ -20,6 +20,8 @@ export interface BuildRequest {
   readonly outputs: readonly string[];
   readonly target: string | undefined;
   readonly noCache: boolean;
+  /** Ask registries for what FROM names, also when it is here. */
+  readonly pulls: boolean;
   readonly progress: string;
   readonly isQuiet: boolean;
   readonly platform: string | undefined;

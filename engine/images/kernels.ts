@@ -21,7 +21,7 @@ export interface LinkedImage {
   readonly symbols?: Uint8Array | undefined;
 }
 
-/** What makes images; compiler/ is behind it, loaded only when an image is missing. */
+/** What makes images; compiler/ is behind it, loaded only when an image is missing. `add`: components that it shall have, and "-NAME" for those that it shall not. */
 export interface ImageLinker {
   link(program: Uint8Array, path: string, add: readonly string[]): Promise<LinkedImage>;
   /** The names of what an image for programs of a root file system has when they make these calls; undefined: everything. */

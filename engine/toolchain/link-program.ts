@@ -17,13 +17,17 @@ export function createImageLinker(libos: string): ImageLinker {
       return { image: built.image, symbols: Buffer.from(built.symbols) };
     },
     async listForRoot(add, calls) {
-      return listRootComponents({ libos, add, calls });
+      return listRootComponents({ libos, ...splitChanges(add), calls });
     },
     async linkForRoot(add, calls) {
-      const built = buildRootImage({ libos, add, calls, strip: true });
+      const built = buildRootImage({ libos, ...splitChanges(add), calls, strip: true });
       return { image: built.image, symbols: Buffer.from(built.symbols) };
     },
   };
+}
+
+function splitChanges(changes: readonly string[]): { add: string[]; leaveOut: string[] } {
+  return { add: changes.filter((name) => !name.startsWith('-')), leaveOut: changes.filter((name) => name.startsWith('-')).map((name) => name.slice(1)) };
 }
 
 function readProgram(path: string): Uint8Array {

@@ -2,7 +2,8 @@
  * Block volumes: ext4 file systems in files, which a machine has as disks. Owns: how they are made, and who may use one: a single machine at a time. QEMU locks
  * the file (fcntl(2), open file description locks); the kernel's list of locks tells it to us before, so that there is one clear error.
  */
-import { readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import { existsSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs';
+import type { VolumeDisk } from '../../boot/index.ts';
 import { formatExt4 } from '../../images/ext4/index.ts';
 import { describeSystemError, EngineError } from '../errors.ts';
 
@@ -19,6 +20,16 @@ export function makeBlockFile(path: string, size: number): void {
     if ((error as Error).name === 'Ext4Error') throw error;
     throw new EngineError('state-failed', `Cannot create "${path}": ${describeSystemError(error)}, expected room for a block volume`, { cause: error });
   }
+}
+
+/**
+ * The disk for a root's writable layer in the file `path`, which is made where there is none (`size` bytes, sparse): its directories upper and work are Linux's overlayfs's.
+ * EngineError: it cannot be made, is no file, or another machine uses it.
+ */
+export function openWritable(path: string, size = DEFAULT_BLOCK_SIZE): VolumeDisk {
+  if (!existsSync(path)) makeBlockFile(path, size);
+  checkBlockFile(path, `"${path}" for what the machine writes`);
+  return { name: 'writable', path, readOnly: false };
 }
 
 /** The file is there, and no machine uses it. what: how the error calls it. */

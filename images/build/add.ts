@@ -76,12 +76,15 @@ export async function planAdd(instruction: Instruction, session: Session, state:
   const heredocNames = instruction.heredocs.length;
   const words = sources.filter((word) => !(heredocNames > 0 && /^\d*<</.test(word.text)));
   const found: Selected[] = readHeredocs(instruction, session, expansion);
-  const unpacked = new Map<Selected, Node>();
+  // Whether a file is an archive follows from its content, so the key need not know what is in it.
+  const archives = new Set<Selected>();
   for (const word of words) {
     const text = expandPart(instruction, word, expansion);
     if (isAdd && isGit(text)) throw makeInstructionError(instruction, `"${text}" is a git repository, expected a file, directory, archive or URL: clone it in a stage with RUN`, word);
     if (isAdd && isUrl(text)) {
-      found.push(await addRemote(instruction, session, { text, word, target: targetText, expansion }, unpacked));
+      const selected = await addRemote(instruction, session, { text, word, target: targetText, expansion });
+      found.push(selected);
+      if (isOn(instruction, 'unpack', expansion)) archives.add(selected);
       continue;
     }
     const source = await findSource(session, instruction, from);
@@ -89,7 +92,7 @@ export async function planAdd(instruction: Instruction, session: Session, state:
     if (matched.length === 0 && !hasPattern(text)) throw makeMissingError(instruction, word, text, await source.readTree(), from === undefined ? session.context.name : `"${from.value}"`);
     for (const each of matched) {
       found.push(each);
-      if (isAdd && readFlag(instruction, 'unpack') === undefined ? true : isOn(instruction, 'unpack', expansion)) await findArchive(instruction, each, session, unpacked);
+      if (isAdd && (readFlag(instruction, 'unpack') === undefined || isOn(instruction, 'unpack', expansion))) archives.add(each);
     }
   }
   if (found.length === 0) throw makeInstructionError(instruction, 'no source is there: the patterns match nothing, expected at least one file', sources[0]);
@@ -113,12 +116,11 @@ export async function planAdd(instruction: Instruction, session: Session, state:
   };
   const listed = [];
   for (const source of found) {
-    const archive = unpacked.get(source);
-    const files = archive === undefined ? listFiles(source, excluded) : listFiles({ ...source, node: archive }, []);
-    listed.push([source.name, source.kept, archive !== undefined, await Promise.all(files.map(async ({ path, node }) => describeNode(path, node)))]);
+    const files = listFiles(source, excluded);
+    listed.push([source.name, source.kept, archives.has(source), await Promise.all(files.map(async ({ path, node }) => describeNode(path, node)))]);
   }
   const key = makeKey(['copy', isLinked ? '' : state.chainId(), request.workdir, targetText, request.isMany, owner ?? null, chmodText ?? null, keepParents, isLinked, session.settings.epoch ?? null, listed]);
-  return { key, make: () => makeLayer(instruction, session, request, found, unpacked) };
+  return { key, make: () => makeLayer(instruction, session, request, found, archives) };
 }
 
 async function describeNode(path: string, node: Node): Promise<unknown> {
@@ -127,12 +129,12 @@ async function describeNode(path: string, node: Node): Promise<unknown> {
   return [path, kind, mode, uid, gid, target ?? null, device ?? null, attributes, kind === 'file' ? await digestContent(node) : null];
 }
 
-async function makeLayer(instruction: Instruction, session: Session, request: CopyRequest, found: readonly Selected[], unpacked: ReadonlyMap<Selected, Node>): Promise<string> {
+async function makeLayer(instruction: Instruction, session: Session, request: CopyRequest, found: readonly Selected[], archives: ReadonlySet<Selected>): Promise<string> {
   const planned: Planned = new Map();
   try {
     // Each kind of source has rules of its own; a later one sees what an earlier one made.
     for (const source of found) {
-      const archive = unpacked.get(source);
+      const archive = archives.has(source) ? await readArchive(source.node, session) : undefined;
       const own = archive === undefined ? { ...request, sources: [source] } : { ...request, sources: [{ ...source, node: archive }], excluded: [], isMany: true };
       const newest = latestTime(own.sources, request.mtimeNs);
       for (const [path, node] of planCopy({ ...own, mtimeNs: newest })) {
@@ -178,7 +180,7 @@ interface Remote {
   readonly expansion: Expansion;
 }
 
-async function addRemote(instruction: Instruction, session: Session, { text, word, target, expansion }: Remote, unpacked: Map<Selected, Node>): Promise<Selected> {
+async function addRemote(instruction: Instruction, session: Session, { text, word, target, expansion }: Remote): Promise<Selected> {
   const { node, name } = await download(text, session.work.newPath('download'), session.host.fetchUrl);
   const flag = readFlag(instruction, 'checksum');
   if (flag !== undefined) {
@@ -187,20 +189,15 @@ async function addRemote(instruction: Instruction, session: Session, { text, wor
     if (wanted !== `sha256:${node.digest}`) throw makeInstructionError(instruction, `"${text}" has the digest sha256:${node.digest}, expected ${wanted}`, flag);
   }
   if (name === '' && target.endsWith('/')) throw makeInstructionError(instruction, `"${text}" has no file name and the target is a directory, expected a target with the file's name`, word);
-  const selected: Selected = { path: name, name, node, kept: name };
-  if (isOn(instruction, 'unpack', expansion)) await findArchive(instruction, selected, session, unpacked);
-  return selected;
+  return { path: name, name, node, kept: name };
 }
 
 /** A local archive is copied as what is in it. */
-async function findArchive(instruction: Instruction, selected: Selected, session: Session, unpacked: Map<Selected, Node>): Promise<void> {
-  const { node } = selected;
-  if (instruction.keyword !== 'ADD' || node.kind !== 'file' || node.size === 0) return;
+async function readArchive(node: Node, session: Session): Promise<Node | undefined> {
   const { content } = node;
-  if (content?.kind !== 'host' && content?.kind !== 'part') return;
+  if (node.kind !== 'file' || node.size === 0 || (content?.kind !== 'host' && content?.kind !== 'part')) return undefined;
   const [path, offset] = content.kind === 'host' ? [content.path, 0] : [content.file, content.offset];
-  const archive = await unpackArchive(path, offset, node.size, session.work.newPath('archive'));
-  if (archive !== undefined) unpacked.set(selected, archive);
+  return unpackArchive(path, offset, node.size, session.work.newPath('archive'));
 }
 
 function makeMissingError(instruction: Instruction, word: Word, text: string, root: Node, where: string): Error {

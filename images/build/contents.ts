@@ -58,7 +58,11 @@ export async function digestContent(node: Node): Promise<string> {
 /** A small file as text: /etc/passwd and the like. */
 export async function readText(node: Node | undefined, cache: LayerCache): Promise<string> {
   if (node?.kind !== 'file') return '';
+  const known = node.digest === undefined ? undefined : cache.readText(node.digest);
+  if (known !== undefined) return known;
   const parts: Uint8Array[] = [];
   for await (const chunk of readContent(node, await fetchContents([node], cache))) parts.push(chunk);
-  return Buffer.concat(parts).toString('utf8');
+  const text = Buffer.concat(parts).toString('utf8');
+  if (node.digest !== undefined) cache.saveText(node.digest, text);
+  return text;
 }

@@ -2,6 +2,7 @@
 export { archiveFilesystem, exportFilesystem, storeImage } from './assemble.ts';
 export { buildStages } from './build.ts';
 export { type BuildContext, openDirectoryContext, readArchiveContext } from './context.ts';
+export { evictOld } from './evict.ts';
 export { BuildError, type BuildErrorCode } from './error.ts';
 export { type LayerCache, openLayerCache } from './layer-cache.ts';
 export { MOUNT_OPTIONS } from './mounts.ts';

@@ -3,7 +3,8 @@
  *   layers/<diffId>.tar   a layer that a build made, not compressed: what RUN and COPY --from read
  *   index/<diffId>.json   the entries of a layer, with the digests of their contents; also of layers of base images
  *   records/<key>         what an instruction with this key gave (see records.ts)
- *   unpacked/<diffId>     a layer as a directory for overlayfs (see sandbox/)
+ *   unpacked/<diffId>     a layer as a directory for overlayfs (see overlay.ts)
+ *   texts/<digest>        small files of layers
  * Rules: files are complete or absent; a layer's name is its content's digest, so any number of builds may work at once; layers of images
  * stay in the image store and are read from there.
  */
@@ -36,7 +37,7 @@ const hexOf = (diffId: string) => diffId.slice('sha256:'.length);
 export function openLayerCache(folder: string, work: WorkFolder, blobs: BlobSource) {
   const stored = new Map<string, Descriptor>();
   const indexes = new Map<string, readonly IndexedEntry[]>();
-  for (const name of ['layers', 'index', 'records', 'unpacked']) {
+  for (const name of ['layers', 'index', 'records', 'unpacked', 'texts']) {
     try {
       mkdirSync(join(folder, name), { recursive: true, mode: 0o700 });
     } catch (error) {
@@ -157,8 +158,29 @@ export function openLayerCache(folder: string, work: WorkFolder, blobs: BlobSour
     }
   }
 
+  /** Small files that are asked for in each build (/etc/passwd): a layer is not read through again for them. */
+  function readText(digest: string): string | undefined {
+    try {
+      return readFileSync(join(folder, 'texts', digest), 'utf8');
+    } catch {
+      return undefined;
+    }
+  }
+
+  function saveText(digest: string, text: string): void {
+    const fresh = work.newPath('text');
+    try {
+      writeFileSync(fresh, text, { mode: 0o600 });
+    } catch (error) {
+      throw explainCacheError(error, fresh);
+    }
+    finish(fresh, join(folder, 'texts', digest));
+  }
+
   return {
     folder,
+    readText,
+    saveText,
     /** A layer of an image is in the image store. */
     addStored: (diffId: string, descriptor: Descriptor) => void stored.set(diffId, descriptor),
     findStored: (diffId: string) => stored.get(diffId),

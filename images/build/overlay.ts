@@ -5,6 +5,7 @@
  */
 import { existsSync, mkdirSync } from 'node:fs';
 import { type LayerEntry, readLayer, type WriteEntry, writeTar } from '../layers/index.ts';
+import { markUsed } from './evict.ts';
 import { type Spools, readContent } from './contents.ts';
 import type { LayerCache } from './layer-cache.ts';
 import { findPrivileges, pipeThrough } from './privileges.ts';
@@ -30,7 +31,10 @@ async function extract(entries: AsyncIterable<WriteEntry> | Iterable<WriteEntry>
 /** The directory of a layer, made now if there is none. */
 export async function unpackLayer(diffId: string, cache: LayerCache, work: WorkFolder): Promise<string> {
   const path = cache.unpackedPath(diffId);
-  if (existsSync(path)) return path;
+  if (existsSync(path)) {
+    markUsed(path);
+    return path;
+  }
   const fresh = work.newPath('unpacked');
   mkdirSync(fresh, { mode: 0o755 });
   const opaque = new Set((await cache.readIndex(diffId)).filter(({ kind }) => kind === 'opaque').map((entry) => entry.path));

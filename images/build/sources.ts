@@ -1,5 +1,5 @@
 /** Where COPY --from and mounts take files from: the context, another context, an earlier stage, or an image. Owns: what such a name means. */
-import { type Flag, type Instruction, makeInstructionError } from '../dockerfile/index.ts';
+import { findNearest, type Flag, type Instruction, makeInstructionError } from '../dockerfile/index.ts';
 import { findStage } from './plan.ts';
 import type { Session } from './session.ts';
 import { type Filesystem, openImage } from './stage.ts';
@@ -21,6 +21,7 @@ export async function findSource(session: Session, instruction: Instruction, fro
     session.images.set(name, image);
     return image;
   } catch (error) {
-    throw makeInstructionError(instruction, `"${name}" is neither a stage nor an image: ${(error as Error).message}`, from);
+    const nearest = findNearest(name, session.dockerfile.stages.flatMap((each) => each.name ?? []));
+    throw makeInstructionError(instruction, `"${name}" is neither a stage nor an image: ${(error as Error).message}${nearest === undefined ? '' : `; the stage ${nearest} is near`}`, from);
   }
 }

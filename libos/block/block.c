@@ -1,6 +1,7 @@
 /*
  * The page cache of block devices. A device's slots are in leaves of one page each, made when first needed, so that a large device
- * costs nothing before it is read. Misses read a run around them: 16 pages, or 64 where a reader goes forward.
+ * costs nothing before it is read. Misses read a run around them: 16 pages, or 64 where a reader goes forward or half of the memory is free.
+ * Then pages cost less than requests: the start of Node.js, 552 requests for 41 MB, becomes 200 for 51 MB.
  */
 #include "block/block.h"
 #include "arch/arch.h"
@@ -11,6 +12,7 @@
 
 #define LEAF 1024u
 #define AROUND 16u
+#define AROUND_WITH_ROOM 64u /* <= BLOCK_READ_MOST */
 enum { ABSENT = 0, READING = 1 };
 #define PAGE_USED 1u /* page.flags: handed out since the hand came by */
 
@@ -63,7 +65,8 @@ static int hand_out(uint32_t slot, uint64_t *physical) {
 static int read_run(struct block_device *device, uint64_t index) {
     void *pages[BLOCK_READ_MOST];
     bool forward = index == device->next_expected;
-    uint64_t first = index, low = forward ? index : index & ~(uint64_t)(AROUND - 1), end = low + (forward ? BLOCK_READ_MOST : AROUND);
+    unsigned around = memory_free() > memory_total() / 2 ? AROUND_WITH_ROOM : AROUND;
+    uint64_t first = index, low = forward ? index : index & ~(uint64_t)(around - 1), end = low + (forward ? BLOCK_READ_MOST : around);
     if (end > device->pages) end = device->pages;
     while (first > low && is_absent(device, first - 1)) first--;
     unsigned count = 0;

@@ -18,6 +18,29 @@ void overlay_take_attributes(struct inode *to, const struct inode *from) {
     to->atime = from->atime, to->mtime = from->mtime, to->ctime = from->ctime, to->btime = from->btime;
 }
 
+static const char opaque_name[] = "trusted.overlay.opaque";
+
+int overlay_mark_opaque(struct inode *upper) {
+    upper->rdev = OVERLAY_OPAQUE;
+    if (!outlives(upper)) return 0;
+    int error = inode_xattr_set(upper, opaque_name, sizeof opaque_name - 1, "y", 1);
+    return error ? error : upper->ops->attributes_changed(upper);
+}
+
+void overlay_read_marks(struct inode *upper) {
+    struct xattr_view view;
+    if (upper->rdev || !outlives(upper)) return;
+    for (const struct extended *at = inode_xattr_next(upper, NULL, &view); at; at = inode_xattr_next(upper, at, &view))
+        if (view.length == sizeof opaque_name - 1 && !memcmp(view.name, opaque_name, view.length)) upper->rdev = OVERLAY_OPAQUE;
+}
+
+int overlay_push_all(const struct superblock *super) {
+    for (unsigned i = 0; i < BUCKETS; i++)
+        for (struct inode *at = known[i]; at; at = layers_of(at)->next)
+            if (at->super == super) overlay_take_attributes(layers_of(at)->upper, at);
+    return 0;
+}
+
 static const struct inode_ops *ops_of(const struct inode *inode) {
     switch (inode->mode & S_IFMT) {
     case S_IFDIR: return &overlay_directory_ops;

@@ -30,6 +30,7 @@ static int lookup(struct inode *directory, const char *name, size_t length, stru
         inode_put(upper);
         return -ENOENT;
     }
+    if (upper && is_kind(upper, S_IFDIR)) overlay_read_marks(upper);
     if (!upper || (is_kind(upper, S_IFDIR) && !is_opaque(upper))) error = look(lower_of(directory), name, length, &lower);
     else if (is_kind(upper, S_IFDIR) && is_redirected(upper) && (lower = overlay_redirected(upper))) inode_get(lower);
     if (!error && upper && lower && !is_kind(lower, S_IFDIR)) {
@@ -88,7 +89,12 @@ static int put_whiteout(struct inode *directory, const char *name, size_t length
 /* `made` came to be in the upper directory: its overlay inode. */
 static int finish(struct inode *directory, const char *name, size_t length, struct inode *made, struct inode **out) {
     if (is_kind(made, S_IFDIR)) {
-        made->rdev = OVERLAY_OPAQUE;
+        int error = overlay_mark_opaque(made);
+        if (error) {
+            upper_of(directory)->ops->unlink(upper_of(directory), name, length, made);
+            inode_put(made);
+            return error;
+        }
         directory->nlink++;
     }
     resize(directory);
@@ -189,6 +195,8 @@ static void set_parent(struct inode *inode, struct inode *parent) {
 /* Ready to get another name: there above, and a directory remembers what is below it. */
 static int make_movable(struct inode *inode) {
     int error = overlay_copy_up(inode, INT64_MAX);
+    /* As Linux without redirect_dir: who moves it copies it. */
+    if (!error && is_kind(inode, S_IFDIR) && lower_of(inode) && outlives(upper_of(inode))) return -EXDEV;
     return !error && is_kind(inode, S_IFDIR) && lower_of(inode) ? overlay_redirect(upper_of(inode), lower_of(inode)) : error;
 }
 
@@ -268,8 +276,10 @@ static int iterate(struct inode *directory, int64_t position, struct dirent_sink
 
 static int changed(struct inode *inode) {
     int error = overlay_copy_up(inode, 0);
-    if (!error) overlay_take_attributes(upper_of(inode), inode);
-    return error;
+    if (error) return error;
+    struct inode *upper = upper_of(inode);
+    overlay_take_attributes(upper, inode);
+    return upper->ops->changed ? upper->ops->changed(upper) : 0;
 }
 
 static uint64_t blocks(struct inode *inode) {
@@ -298,16 +308,22 @@ static void statfs(struct superblock *super, struct linux_statfs *out) {
     if (upper->ops->statfs) upper->ops->statfs(upper, out);
     out->type = 0x794c7630; /* OVERLAYFS_SUPER_MAGIC */
 }
-static const struct super_ops super_ops = { .statfs = statfs };
+static int sync_all(struct superblock *super) {
+    struct superblock *upper = super->data;
+    int error = overlay_push_all(super);
+    if (error || !upper->ops->sync) return error;
+    return upper->ops->sync(upper);
+}
+static const struct super_ops super_ops = { .statfs = statfs, .sync = sync_all };
 
-struct superblock *overlay_create(struct superblock *lower, struct superblock *upper, uint64_t device) {
+struct superblock *overlay_create(struct superblock *lower, struct superblock *upper, struct inode *top, uint64_t device) {
     struct superblock *super = kzalloc(sizeof *super);
     if (!super) return NULL;
     *super = (struct superblock){ .ops = &super_ops, .kind = "overlay", .device = device, .data = upper };
-    overlay_take_attributes(upper->root, lower->root);
+    if (!top) overlay_take_attributes(top = upper->root, lower->root);
     inode_get(lower->root);
-    inode_get(upper->root);
-    if (!overlay_inode(super, NULL, "", 0, lower->root, upper->root, &super->root)) return super;
+    inode_get(top);
+    if (!overlay_inode(super, NULL, "", 0, lower->root, top, &super->root)) return super;
     kfree(super);
     return NULL;
 }

@@ -43,8 +43,9 @@ static int file_allocate(struct inode *inode, int64_t start, int64_t length, boo
 
 static int any_changed(struct inode *inode) {
     int error = overlay_copy_up(inode, INT64_MAX);
-    if (!error) overlay_take_attributes(layers_of(inode)->upper, inode);
-    return error;
+    struct inode *upper = layers_of(inode)->upper;
+    if (!error) overlay_take_attributes(upper, inode);
+    return !error && upper->ops->changed ? upper->ops->changed(upper) : error;
 }
 
 static int prepare_write(struct inode *inode, bool truncates) {
@@ -53,6 +54,7 @@ static int prepare_write(struct inode *inode, bool truncates) {
 
 static int file_sync(struct inode *inode, bool data_only) {
     struct inode *upper = layers_of(inode)->upper;
+    if (upper) overlay_take_attributes(upper, inode);
     return upper && upper->ops->sync ? upper->ops->sync(upper, data_only) : 0;
 }
 

@@ -24,6 +24,12 @@ enum { OVERLAY_OPAQUE = 1, OVERLAY_REDIRECTED = 2 };
 static inline bool is_redirected(const struct inode *upper) { return upper->rdev == OVERLAY_REDIRECTED; }
 static inline bool is_opaque(const struct inode *upper) { return upper->rdev != 0; }
 
+/* Marks are kept where the upper file system keeps extended attributes: as Linux's overlayfs has them (trusted.overlay.opaque). 0 or -errno. */
+int overlay_mark_opaque(struct inode *upper);
+void overlay_read_marks(struct inode *upper); /* of a directory that was just looked up */
+static inline bool outlives(const struct inode *upper) { return upper->ops->attributes_changed; }
+int overlay_push_all(const struct superblock *); /* attributes of living inodes, to their upper ones */
+
 extern const struct inode_ops overlay_directory_ops, overlay_file_ops, overlay_link_ops, overlay_node_ops;
 
 /* The overlay inode for these; takes their references in any case. Another name of an upper inode that is known gives the same inode. */

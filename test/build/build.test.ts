@@ -2,7 +2,7 @@
  * hull build: the conformance list, each case by the command line with a state of its own file; and what a build promises beside: same sources, same digest; a
  * change rebuilds what depends on it; outputs; contexts on stdin; nothing left of a build that was killed.
  */
-import { execFileSync, spawn } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { createReadStream, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -53,6 +53,8 @@ async function readTree(path: string): Promise<Map<string, string>> {
   }
   return found;
 }
+
+t.setTimeout(1_200_000); // a hundred commands: on a busy machine they take minutes
 
 const server = createServer((request, response) => {
   if (request.url === '/file.txt') response.setHeader('Last-Modified', 'Thu, 01 Jan 2015 00:00:00 GMT').end('hello');
@@ -161,6 +163,38 @@ await t.test('what a build promises', async (t) => {
   const refused = await build(['.'], { cwd: context, env: { PATH: bare } });
   t.equal(refused.exitCode, 1, 'no sandbox, no RUN');
   t.match(refused.stderr, /Dockerfile:2:1: Cannot execute RUN: no program "bwrap" in PATH, expected bubblewrap/);
+  t.end();
+});
+
+await t.test('an image of scratch and a static program runs', async (t) => {
+  const context = join(folder, 'machine');
+  mkdirSync(context);
+  execFileSync('cp', ['/bin/busybox', context]);
+  writeFiles(context, { Dockerfile: 'FROM scratch\nCOPY busybox /bin/\nENV GREETING=hello\nWORKDIR /w\nENTRYPOINT ["busybox", "sh", "-c"]\nCMD ["echo $GREETING; pwd; busybox grep MemTotal /proc/meminfo"]\n', 'hull.yaml': 'memory: 48m\ncomponents:\n  omit: [inotify]\n' });
+  t.equal((await build(['-t', 'machine', '.'], { cwd: context })).exitCode, 0);
+  const { stdout, stderr, exitCode } = await execa(hull, ['run', '--accel', 'tcg', 'machine'], { env, extendEnv: false, reject: false, input: '', timeout: 200_000 });
+  t.equal(exitCode, 0, stderr);
+  t.match(stdout, /^hello\n\/w\nMemTotal: +(\d+) kB$/);
+  const memory = Number(/(\d+) kB/.exec(stdout)?.[1]);
+  t.ok(memory > 24 * 1024 && memory <= 48 * 1024, `its memory is the label's: ${memory} kB`);
+  t.end();
+});
+
+const canSwitch = process.geteuid?.() === 0 && spawnSync('setpriv', ['--reuid', '65534', '--regid', '65534', '--clear-groups', process.execPath, hull, 'version']).status === 0;
+await t.test('without root', { skip: canSwitch ? false : 'not root, or this checkout cannot be read by another user' }, async (t) => {
+  const own = mkdtempSync(join(tmpdir(), 'hull-build-user-'));
+  t.teardown(() => rmSync(own, { recursive: true, force: true }));
+  execFileSync('cp', ['/bin/busybox', own]);
+  writeFiles(own, { Dockerfile: 'FROM scratch\nCOPY busybox /bin/\nRUN ["/bin/busybox", "--install", "-s", "/bin"]\nRUN rm /bin/true && mkdir /d && id -u >/d/id && chmod 640 /d/id\n' });
+  execFileSync('chown', ['-R', '65534:65534', own]);
+  const user = ['--reuid', '65534', '--regid', '65534', '--clear-groups'];
+  const more = { HOME: own, HULL_ROOT: join(own, 'state') };
+  const { stderr, exitCode } = await execa('setpriv', [...user, process.execPath, hull, 'build', '--progress', 'plain', '-o', `type=tar,dest=${own}/out.tar`, '-o', 'type=image', own], { env: { ...env, ...more }, extendEnv: false, reject: false, cwd: own, timeout: 240_000 });
+  t.equal(exitCode, 0, stderr);
+  const tree = await readTree(join(own, 'out.tar'));
+  t.equal(tree.get('d/id'), '640 0:0 0\n');
+  t.equal(tree.get('bin/true'), undefined);
+  t.equal(tree.get('bin/false'), '-> /bin/busybox');
   t.end();
 });
 

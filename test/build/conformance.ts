@@ -27,7 +27,7 @@ export const CASES: readonly BuildCase[] = [
   { subjects: ['FROM'], dockerfile: 'ARG B=base\nFROM ${B} AS One\nRUN echo 1 >/one\nFROM scratch\nCOPY --from=one /one /two', expect: { two: '644 0:0 1\n', one: null } },
   { subjects: ['FROM'], dockerfile: `${F}RUN false\nFROM scratch AS good\nCOPY a /`, files: { a: '' }, args: ['--target', 'good'], expect: { a: '644 0:0 ' } },
   { subjects: ['FROM'], dockerfile: 'FROM base AS a\nENV X=1\nCMD ["x"]\nFROM a\nENV Y=$X', config: { Env: ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', 'X=1', 'Y=1'], Cmd: ['x'] } },
-  { subjects: ['FROM'], dockerfile: 'FROM nothing-of-this-name', error: /^hull: Dockerfile:1:6: Cannot start from "nothing-of-this-name": No such image: nothing-of-this-name\n {3}1 \| FROM nothing-of-this-name\n {5}\| {6}\^~+$/m },
+  { subjects: ['FROM'], dockerfile: 'FROM 127.0.0.1:1/nothing', error: /^hull: Dockerfile:1:6: Cannot start from "127.0.0.1:1\/nothing": .*\n {3}1 \| FROM 127.0.0.1:1\/nothing\n {5}\| {6}\^~+$/m },
   { subjects: ['FROM'], dockerfile: 'FROM base AS build\nFROM base', args: ['--target', 'biuld'], error: /no such stage in Dockerfile, expected build/ },
   { subjects: ['FROM --platform'], dockerfile: 'FROM --platform=$TARGETPLATFORM base\nARG TARGETARCH\nRUN echo $TARGETARCH >/arch', expect: { arch: '644 0:0 amd64\n' } },
   // ARG, ENV and expansion
@@ -74,7 +74,7 @@ export const CASES: readonly BuildCase[] = [
   { subjects: ['COPY'], dockerfile: `${F}COPY ../../etc/hostname /`, error: /"\.\.\/\.\.\/etc\/hostname" is not in/ },
   { subjects: ['COPY'], dockerfile: 'FROM scratch\nCOPY . /', files: { '.dockerignore': '*.log\n!keep.log\nsub/*\n!sub/in\n.dockerignore\nDockerfile', 'a.log': '', 'keep.log': 'k', 'sub/x': '', 'sub/in': 'i', b: 'b' }, expect: { 'a.log': null, 'keep.log': '644 0:0 k', 'sub/x': null, 'sub/in': '644 0:0 i', b: '644 0:0 b', Dockerfile: null, '.dockerignore': null } },
   { subjects: ['COPY --from'], dockerfile: `FROM base AS b\nRUN mkdir /d && echo x >/d/x && chown 5:6 /d/x && chmod 640 /d/x\nFROM scratch\nCOPY --from=b /d /d\nCOPY --from=0 /d/x /y\nCOPY --from=base /etc/passwd /z/`, expect: { 'd/x': '640 5:6 x\n', y: '640 5:6 x\n', 'z/passwd': '644 0:0 root:x:0:0:root:/root:/bin/sh\napp:x:1000:1001::/home/app:/bin/sh\n' } },
-  { subjects: ['COPY --from'], dockerfile: 'FROM base AS builder\nFROM scratch\nCOPY --from=bulider /a /', error: /Dockerfile:3:6: "bulider" is neither a stage nor an image/ },
+  { subjects: ['COPY --from'], dockerfile: 'FROM base AS builder\nFROM scratch\nCOPY --from=127.0.0.1:1/x /a /', error: /Dockerfile:3:6: "127.0.0.1:1\/x" is neither a stage nor an image/ },
   { subjects: ['COPY --from'], dockerfile: 'FROM scratch\nCOPY --from=more x /', args: ['--build-context', 'more=../more'], files: { '../more/x': 'm' }, expect: { x: '644 0:0 m' } },
   { subjects: ['COPY --chown'], dockerfile: `${F}COPY --chown=app a /1\nCOPY --chown=app:root a /2\nCOPY --chown=7:staff a /3\nCOPY --chown=8 d /d/e\nARG U=9:9\nCOPY --chown=$U a /4`, files: { a: '', 'd/x': '' }, expect: { '1': '644 1000:1001 ', '2': '644 1000:0 ', '3': '644 7:50 ', d: '755 8:8 /', 'd/e/x': '644 8:8 ', '4': '644 9:9 ' } },
   { subjects: ['COPY --chown'], dockerfile: `${F}COPY --chown=nobodyy a /`, files: { a: '' }, error: /Dockerfile:2:6: "--chown=nobodyy": no user "nobodyy" in \/etc\/passwd there/ },
@@ -109,6 +109,13 @@ export const CASES: readonly BuildCase[] = [
   { subjects: ['ONBUILD'], dockerfile: `${F}ONBUILD RUN echo 1 >/o`, config: { OnBuild: ['RUN echo 1 >/o'] } },
   { subjects: ['ONBUILD'], dockerfile: 'FROM with-trigger\nRUN test -f /triggered', files: { a: 'A' }, expect: { triggered: '644 0:0 A' }, config: { OnBuild: undefined } },
   { subjects: ['MAINTAINER'], dockerfile: `${F}MAINTAINER me`, config: {} },
+  // hull.yaml
+  { subjects: ['LABEL'], dockerfile: `${F}LABEL hull.memory=32m`, files: { 'hull.yaml': 'memory: 64m\ncomponents:\n  add: [trace]\n  omit:\n    - inotify\n' }, config: { Labels: { 'hull.components.add': 'trace', 'hull.components.omit': 'inotify', 'hull.memory': '64m' } } },
+  { subjects: ['LABEL'], dockerfile: 'FROM scratch', files: { 'other.yaml': 'dockerfile: sub/D\n', 'sub/D': `${F}LABEL of=sub` }, args: ['-f', 'other.yaml'], config: { Labels: { of: 'sub' } } },
+  { subjects: ['LABEL'], dockerfile: F, files: { 'hull.yaml': 'memory: 64m\ncomponents:\n  add: [trase]\n' }, error: /hull\.yaml:3:9: component "trase" is not known, expected trace\n {3}3 \| {3}add: \[trase\]\n {5}\| {9}\^/ },
+  { subjects: ['LABEL'], dockerfile: F, files: { 'hull.yaml': 'memroy: 64m\n' }, error: /hull\.yaml:1:\d+: "memroy" is not known, expected memory/ },
+  { subjects: ['LABEL'], dockerfile: F, files: { 'hull.yaml': 'memory: lots\n' }, error: /hull\.yaml:1:9: "lots" for memory .*, expected such as 64m/ },
+  { subjects: ['LABEL'], dockerfile: F, files: { 'hull.yaml': 'memory: [\n' }, error: /hull\.yaml:\d+:\d+: / },
   // directives and the language
   { subjects: ['# escape', '# syntax'], dockerfile: `# syntax=docker/dockerfile:1\n# escape=\`\n${F}RUN echo 'a\\b' \`\n  c >/o`, expect: { o: '644 0:0 a\\b c\n' } },
   { subjects: ['# check'], dockerfile: `# check=skip=all\n${F}RUN true`, expect: { bin: '755 0:0 /' } },

@@ -162,6 +162,29 @@ t.test('block volumes: what the guest writes, Linux reads, and the other way', a
   t.equal((await call(['volume', 'rm', 'disk'])).exitCode, 0);
 });
 
+t.test("a root's writable layer in a file survives its machine", async (t) => {
+  const root = join(folder, 'root');
+  for (const name of ['bin', 'etc', 'lower/deep']) mkdirSync(join(root, name), { recursive: true });
+  execFileSync('cp', ['/bin/busybox', join(root, 'bin/busybox')]);
+  for (const name of ['etc/passwd', 'etc/kept', 'lower/one', 'lower/deep/two']) writeFileSync(join(root, name), `${name}\n`);
+  const layer = join(folder, 'layer.img');
+  const inRoot = (script: string) => call(['run', '--rootfs', root, '--writable', layer, '/bin/busybox', 'sh', '-c', script]);
+  const first = await inRoot(`set -e; rm /etc/passwd; echo more >> /etc/kept; chown 5:6 /etc/kept; chmod 4751 /etc/kept; rm -r /lower/deep; mkdir /lower/deep; echo new > /lower/deep/three
+    mkdir /made; ln /etc/kept /made/hard; ln -s target /made/soft; mknod /made/pipe p; mv /lower /moved; chmod 700 /etc`);
+  t.equal(first.exitCode, 0, first.stderr);
+  const second = await inRoot('cd /; ls etc/passwd lower; cat etc/kept made/hard; stat -c "%a %u:%g %h" etc/kept; find moved | sort; readlink made/soft; test -p made/pipe; stat -c %a etc; mkdir lower; ls lower');
+  t.equal(second.stdout, 'etc/kept\nmore\netc/kept\nmore\n4751 5:6 2\nmoved\nmoved/deep\nmoved/deep/three\nmoved/one\ntarget\n700', second.stderr);
+  const check = await checkImage(layer);
+  t.equal(check.exitCode, 0, check.stdout);
+  // As Linux's overlayfs has it.
+  const debugfs = (request: string) => execa('debugfs', ['-R', request, layer], { env: { PATH: `${process.env['PATH']}:/sbin:/usr/sbin` } });
+  t.match((await debugfs('stat /upper/etc/passwd')).stdout, /Type: character special/);
+  t.match((await debugfs('ea_list /upper/lower')).stdout, /trusted\.overlay\.opaque \(1\) = "y"/);
+  t.match((await debugfs('ls -l /')).stdout, / work[^]* upper/);
+  const refused = await call(['run', '--writable', layer, '/bin/busybox', 'true']);
+  t.match([refused.exitCode, refused.stderr], [125, /it has no root file system, expected --rootfs or an image/]);
+});
+
 t.test('volumes outlive machines; those of a run alone do not', async (t) => {
   const first = await shell(['-v', 'data:/data', '-v', '/scratch'], 'echo one >> /data/n; echo x > /scratch/x; chown 5:6 /data/n; cat /data/n');
   t.strictSame([first.exitCode, first.stdout], [0, 'one'], first.stderr);

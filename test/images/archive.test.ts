@@ -64,6 +64,16 @@ t.test('import, run, save, load', async (t) => {
   t.match(await call('a', ['run', 'No Such Image']), { code: 125, err: /invalid reference format/ });
   t.match(await call('a', ['run', '127.0.0.1:1/none']), { code: 125, err: /Unable to find image '127\.0\.0\.1:1\/none:latest' locally[\s\S]*connection refused/ });
 
+  // Instances know their image, and hold it.
+  const id = (await call('a', ['inspect', '--format', '{{.Id}}', 'app'])).out;
+  t.match(id, /^sha256:[0-9a-f]{64}\n$/);
+  t.match(await call('a', ['create', '--name', 'one', 'app']), { code: 0 });
+  t.equal((await call('a', ['inspect', '--format', '{{.Image}}', 'one'])).out, id);
+  t.match(await call('a', ['rmi', 'app']), { code: 1, err: /conflict: unable to remove repository reference "app" \(must be forced\).*stopped container/ });
+  t.match(await call('a', ['image', 'prune', '-a']), { code: 0, out: /untagged: docker\.io\/library\/base:latest/ }, 'what no instance needs goes');
+  t.match(await call('a', ['rm', 'one']), { code: 0 });
+  t.match(await call('a', ['import', '-m', 'by hand', join(folder, 'root.tar'), 'base']), { code: 0 });
+
   const archive = join(folder, 'saved.tar');
   t.match(await call('a', ['save', '-o', archive, 'app', 'base']), { code: 0, out: '', err: '' });
   const again = join(folder, 'again.tar');

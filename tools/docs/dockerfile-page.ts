@@ -38,6 +38,12 @@ export function makeDockerfilePage(): Page {
     makeTable(['directive', 'support'], DIRECTIVES.map(({ name, support }) => [`\`# ${name}=\``, support])),
     '## Variables',
     'In ADD, ARG, COPY, ENV, EXPOSE, FROM, LABEL, STOPSIGNAL, USER, VOLUME, WORKDIR and in flags: `$NAME`, `${NAME}`, `${NAME:-word}`, `:+`, `:?`, `-`, `+`, `?`, `#`, `##`, `%`, `%%`, `/` and `//`.',
+    '## The machine: hull.yaml and labels',
+    [
+      'A `hull.yaml` beside the Dockerfile, or given by `-f hull.yaml`, says what an image wants of its machine. It becomes labels, and a `LABEL` in the Dockerfile can say the same.',
+      '```yaml\ndockerfile: Dockerfile   # which one -f hull.yaml builds\nmemory: 64m              # hull.memory: the default of hull run -m\ncomponents:\n  add: [trace]           # hull.components.add: in the kernel whatever the analysis says\n  omit: [inotify]            # hull.components.omit: never in it\n```',
+      'Components: [components.md](components.md).',
+    ].join('\n\n'),
     '## What differs',
     [
       '- RUN executes under bubblewrap, over an overlay of the layers: as root with the files\' own users, without root in a user namespace; with `newuidmap` and lines in `/etc/subuid` and `/etc/subgid` that has many users, otherwise one, to which all files belong. A Dockerfile without RUN needs none of it.',

@@ -266,7 +266,7 @@ static void damage(struct block_device *device) {
 static void storm(struct block_device *device) {
     const char *why;
     struct superblock *lower = erofs_open(device, 1, &why), *root = tmpfs_create(0755, 2);
-    struct superblock *over = overlay_create(lower, tmpfs_create(0755, 3), 4);
+    struct superblock *over = overlay_create(lower, tmpfs_create(0755, 3), NULL, 4);
     unsigned done = 0;
     CHECK(over);
     first_process.view = NULL;

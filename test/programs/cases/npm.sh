@@ -3,7 +3,7 @@
 export npm_config_offline=true npm_config_audit=false npm_config_fund=false npm_config_update_notifier=false npm_config_loglevel=warn npm_config_cache=/tmp/cache
 npm() {
   command npm "$@" > /tmp/said 2>&1; set -- $?
-  sed 's/ in [0-9.]*m*s$//; /A complete log of this run/d; /_logs/d' /tmp/said; return $1
+  sed 's/ in [0-9.]*m*s*$//; /A complete log of this run/d; /_logs/d' /tmp/said; return $1
 }
 mkdir -p left/lib app; cd left
 cat > package.json <<'J'

@@ -97,7 +97,7 @@ public class Channels {
         try (WatchService watch = FileSystems.getDefault().newWatchService()) {
             folder.register(watch, StandardWatchEventKinds.ENTRY_CREATE, StandardWatchEventKinds.ENTRY_DELETE);
             Files.writeString(folder.resolve("seen"), "");
-            WatchKey key = watch.poll(60, TimeUnit.SECONDS);
+            WatchKey key = watch.poll(600, TimeUnit.SECONDS);
             for (WatchEvent<?> event : key.pollEvents()) System.out.println(event.kind() + " " + event.context());
         }
         try (RandomAccessFile random = new RandomAccessFile(folder.resolve("random").toFile(), "rw")) {

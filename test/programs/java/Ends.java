@@ -23,7 +23,8 @@ public class Ends {
                 Thread.sleep(1_000_000_000L);
                 break;
             case "thread":
-                new Thread(() -> { try { Thread.sleep(300); } catch (InterruptedException e) { return; } System.out.println("the other thread"); }).start();
+                Thread main = Thread.currentThread();
+                new Thread(() -> { try { main.join(); } catch (InterruptedException e) { return; } System.out.println("the other thread"); }).start();
                 throw new RuntimeException("main is gone");
             default: throw new AssertionError(args[0]);
         }

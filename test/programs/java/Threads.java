@@ -40,7 +40,7 @@ public class Threads {
         Future<?> failed = pool.submit(() -> { throw new IllegalStateException("on purpose"); });
         try { failed.get(); } catch (ExecutionException e) { System.out.println("failure " + e.getCause().getMessage()); }
         pool.shutdown();
-        System.out.println("ended " + pool.awaitTermination(60, TimeUnit.SECONDS));
+        System.out.println("ended " + pool.awaitTermination(600, TimeUnit.SECONDS));
 
         System.out.println("forks " + new ForkJoinPool(4).invoke(new Sum(0, 1_000_000)));
         System.out.println("stream " + IntStream.range(0, 100_000).parallel().mapToLong(i -> i % 7).sum());
