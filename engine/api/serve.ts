@@ -5,7 +5,11 @@ import type { RunHost } from '../prepare.ts';
 import { findStatePaths } from '../state/index.ts';
 import { listAbsentRoutes } from './absent.ts';
 import { createAttendance } from './attendance.ts';
+import { listExecRoutes } from './containers/exec.ts';
 import { listContainerRoutes } from './containers/routes.ts';
+import { listWatchRoutes } from './containers/watch.ts';
+import { listArchiveRoutes } from './images/archives.ts';
+import { listBuildRoutes } from './images/build.ts';
 import { listImageRoutes } from './images/routes.ts';
 import { findGroup, listenOn, parseHost, readTls, type TlsPaths } from './listen.ts';
 import { listNetworkRoutes } from './networks.ts';
@@ -31,7 +35,7 @@ export interface ApiService {
 
 /** In the order in which they are looked at: what is more exact comes first. */
 export function listRoutes(): Route[] {
-  return [...listSystemRoutes(), ...listContainerRoutes(), ...listImageRoutes(), ...listNetworkRoutes(), ...listVolumeRoutes(), ...listAbsentRoutes()];
+  return [...listSystemRoutes(), ...listContainerRoutes(), ...listExecRoutes(), ...listWatchRoutes(), ...listArchiveRoutes(), ...listBuildRoutes(), ...listImageRoutes(), ...listNetworkRoutes(), ...listVolumeRoutes(), ...listAbsentRoutes()];
 }
 
 function readVersion(dist: string): string {

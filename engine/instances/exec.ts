@@ -78,6 +78,9 @@ function encodeRequest(instance: Instance, request: ExecRequest): Buffer {
   return module;
 }
 
+/** A port that was just left is tried last: the guest may not have seen yet that its client is gone. */
+let turn = 0;
+
 /** Starts it, on the first port that is free; waits for one when all are taken. */
 export async function execInInstance(instance: Instance, request: ExecRequest, events: ExecEvents): Promise<ExecSession> {
   if (instance.state.status === 'paused') throw new EngineError('instance-conflict', `container ${instance.id} is paused, unpause the container before exec`);
@@ -85,7 +88,9 @@ export async function execInInstance(instance: Instance, request: ExecRequest, e
   if ((instance.state.features & FEATURE.CONTROL) === 0) throw refuse(instance, constants.errno.ENOSYS, request);
   const module = encodeRequest(instance, request);
   for (;;) {
-    for (const name of DETACHED.control.slice(FIRST_PORT)) {
+    const ports = DETACHED.control.slice(FIRST_PORT);
+    const first = turn++ % ports.length;
+    for (const name of [...ports.slice(first), ...ports.slice(0, first)]) {
       const session = await tryPort(instance, name, module, request, events);
       if (session !== undefined) return session;
     }

@@ -171,6 +171,31 @@ t.test('docker, the client', { skip: hasDocker ? false : 'docker is not installe
     t.match(events, /^create\nstart\npause\nunpause\nkill\n(die\nstop|stop\ndie)\n(rename\n)?destroy$/);
   });
 
+  await t.test('further processes, use, archives, builds', async (t) => {
+    await ok('run', '-d', '--name', 'host', 'box:1', 'sh', '-c', 'while :; do sleep 0.1; done');
+    t.match(await call('exec', 'host', 'sh', '-c', 'echo out; echo err >&2; exit 5'), { exitCode: 5, stdout: 'out', stderr: 'err' });
+    t.match(await call('exec', 'host', 'nothing'), { exitCode: 127, stdout: /executable file not found in \$PATH/ });
+    const piped = await execa('docker', ['exec', '-i', 'host', 'cat'], { env, extendEnv: false, input: 'input\n'.repeat(10_000), timeout: 180_000 });
+    t.equal(piped.stdout, 'input\n'.repeat(10_000).trimEnd());
+    t.match(await ok('stats', '--no-stream', '--format', '{{.Name}} {{.MemUsage}} {{.PIDs}}', 'host'), /^host [\d.]+MiB \/ 256MiB \d+$/);
+    t.match(await ok('top', 'host'), /^UID +PID .*\n.*sleep 0\.1/);
+    t.match(await call('rm', 'host'), { exitCode: 1, stderr: /container is running/ });
+    await ok('rm', '-f', 'host');
+    const saved = join(folder, 'saved.tar');
+    await ok('save', '-o', saved, 'box:1');
+    t.equal(await ok('load', '-i', saved), 'Loaded image: box:1');
+    const context = join(folder, 'context');
+    mkdirSync(context);
+    writeFileSync(join(context, 'Dockerfile'), 'FROM box:1\nCOPY text /text\nENV B=2\nCMD ["cat", "/text"]\n');
+    writeFileSync(join(context, 'text'), 'built\n');
+    t.match(await ok('build', '-t', 'made', context), /Successfully built [0-9a-f]{12}\nSuccessfully tagged made:latest$/);
+    t.equal(await ok('run', '--rm', 'made'), 'built');
+    writeFileSync(join(context, 'Dockerfile'), 'FROM box:1\nNOTHING\n');
+    t.match(await call('build', context), { exitCode: 1, stderr: /NOTHING/i });
+    t.equal((await ask('POST', '/build?dockerfile=../x')).status, 400);
+    t.equal((await ask('POST', '/build?dockerfile=x.yaml')).status, 400);
+  });
+
   await t.test('volumes and networks', async (t) => {
     t.equal(await ok('volume', 'create', 'data'), 'data');
     await ok('run', '--rm', '-v', 'data:/data', 'box:1', 'sh', '-c', 'echo kept > /data/file');
@@ -182,7 +207,7 @@ t.test('docker, the client', { skip: hasDocker ? false : 'docker is not installe
     await ok('network', 'create', '--label', 'x=y', 'net1');
     t.equal(await ok('network', 'inspect', '-f', '{{.Name}} {{.Labels.x}}', 'net1'), 'net1 y');
     t.equal(await ok('network', 'rm', 'net1'), 'net1');
-    t.match(await ok('system', 'df'), /^TYPE +TOTAL +ACTIVE +SIZE +RECLAIMABLE\nImages +1 /);
+    t.match(await ok('system', 'df'), /^TYPE +TOTAL +ACTIVE +SIZE +RECLAIMABLE\nImages +2 /);
   });
 });
 

@@ -93,7 +93,7 @@ function readPorts(host: HostConfigBody, exposed: readonly string[]): string[] {
   return host.PublishAllPorts === true ? [...published, ...exposed.filter((port) => !bound.has(port))] : published;
 }
 
-function readRestart(host: HostConfigBody): InstanceSpec['restart'] {
+export function readRestart(host: HostConfigBody): InstanceSpec['restart'] {
   const name = host.RestartPolicy?.Name ?? '';
   const most = host.RestartPolicy?.MaximumRetryCount ?? 0;
   if (name !== '' && !RESTARTS.includes(name)) throw refuse(`invalid restart policy: unknown policy '${name}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'`);
