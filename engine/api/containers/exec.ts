@@ -68,7 +68,8 @@ async function create(exchange: Exchange): Promise<void> {
     session: undefined,
     exitCode: null,
   });
-  if (execs.size > MOST) for (const [old, { session, isStarted }] of execs) if (session === undefined && isStarted && execs.size > MOST) execs.delete(old);
+  const ended = [...execs.values()].filter(({ session, isStarted }) => isStarted && session === undefined);
+  for (const old of ended.slice(0, Math.max(0, ended.length - MOST))) execs.delete(old.id);
   sendJson(exchange, { Id: id }, 201);
 }
 

@@ -14,6 +14,9 @@ import { openJsonStream, readSwitch } from '../messages.ts';
 import type { Exchange, Route } from '../route.ts';
 import { familiarName } from './describe.ts';
 
+/** Characters of what was said last, for the error. */
+const KEPT = 8192;
+
 function readRecord(query: URLSearchParams, name: string): [string, string | null][] {
   const text = query.get(name);
   if (text === null || text === '') return [];
@@ -60,11 +63,11 @@ async function build(exchange: Exchange): Promise<void> {
     let last = '';
     for await (const chunk of child.stderr) {
       const text = (chunk as Buffer).toString();
-      last = text.trim() === '' ? last : text.trim();
+      last = `${last}${text}`.slice(-KEPT);
       if (!readSwitch(query, 'q')) await stream.send({ stream: text });
     }
     const [code] = await closed;
-    if (code !== 0) throw new ApiError('parameter-invalid', last.split('\n').at(-1)?.replace(/^hull: /, '') ?? `hull build ended with ${code}`);
+    if (code !== 0) throw new ApiError('parameter-invalid', [...last.matchAll(/^hull: (.*)$/gm)].at(-1)?.[1] ?? (last.trim() || `hull build ended with ${code}`));
     const id = readFileSync(iidFile, 'utf8').trim();
     await stream.send({ aux: { ID: id } });
     if (readSwitch(query, 'q')) await stream.send({ stream: `${id}\n` });
