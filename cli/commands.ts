@@ -215,6 +215,23 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import('./network.ts')).networkCommand,
   },
   {
+    name: 'engine',
+    usage: 'hull engine [OPTIONS]',
+    summary: 'Serve the Docker Engine API, so that docker and its libraries drive machines',
+    notes: ['Machines do not need it: it may end and begin while they run. docs/engine-api.md lists the endpoints.'],
+    options: [
+      { name: 'host', short: 'H', value: 'address', many: true, summary: 'Where to listen: unix://PATH or tcp://ADDRESS:PORT (default unix://$HULL_ROOT/run/engine.sock)' },
+      { name: 'group', short: 'G', value: 'name', summary: "Group of the socket's file, whose members may do what the engine may" },
+      { name: 'tlscacert', value: 'path', complete: 'file', summary: 'tcp: trust only clients with a certificate signed by this one' },
+      { name: 'tlscert', value: 'path', complete: 'file', summary: "tcp: the engine's certificate" },
+      { name: 'tlskey', value: 'path', complete: 'file', summary: "tcp: the key of the engine's certificate" },
+    ],
+    stopAtArgument: false,
+    leastArguments: 0,
+    mostArguments: 0,
+    load: async () => (await import('./engine.ts')).engineCommand,
+  },
+  {
     name: 'doctor',
     usage: 'hull doctor [OPTIONS]',
     summary: 'Show what hull found on this host, and what is missing',

@@ -1,5 +1,5 @@
 /**
- * The engine's errors, and the one map of error classes to exit codes. Owns: both, and the texts around them. Rules: exit codes are
+ * The engine's errors, and the one map of error classes to exit codes and HTTP statuses. Owns: all three, and the texts around them. Rules: exit codes are
  * Docker's: 125 the engine failed, 126 the program cannot be run, 127 there is no such program, 128+n ended by signal n. Classes are told
  * apart by `name`, since each lazily loaded bundle has copies of its own.
  */
@@ -62,6 +62,34 @@ const EXIT_CODES: Record<string, Record<string, number>> = {
   BootError: { 'image-invalid': EXIT.NOT_RUNNABLE, 'qemu-killed': EXIT.SIGNAL + 9, '*': EXIT.ENGINE },
 };
 
+/** name -> (code -> status of the API's answer, '*' for the others); 500 for what is not here. */
+const HTTP_STATUSES: Record<string, Record<string, number>> = {
+  ApiError: { 'path-missing': 404, 'swarm-inactive': 503, 'feature-absent': 501, 'body-too-large': 413, '*': 400 },
+  EngineError: {
+    'program-missing': 400,
+    'program-invalid': 400,
+    'image-missing': 404,
+    'image-invalid': 400,
+    'image-in-use': 409,
+    'option-invalid': 400,
+    'volume-missing': 404,
+    'volume-busy': 409,
+    'instance-missing': 404,
+    'instance-conflict': 409,
+    'instance-busy': 503,
+    'network-missing': 404,
+    'network-exists': 409,
+    'network-busy': 403,
+    'network-refused': 400,
+    'port-in-use': 500,
+    'path-missing': 404,
+  },
+  StoreError: { 'reference-invalid': 400, 'image-missing': 404, 'image-ambiguous': 400, 'image-in-use': 409, 'platform-missing': 404 },
+  RegistryError: { 'image-missing': 404, 'access-denied': 401, 'unauthorized': 401 },
+  LayerError: { '*': 400 },
+  DockerfileError: { '*': 400 },
+};
+
 /** System call errors that reach a person, in words. */
 const SYSTEM_ERRORS: Record<string, string> = {
   ENOSPC: 'no space left on device',
@@ -89,6 +117,12 @@ export function exitCodeOf(error: unknown): number {
   const { name, code } = error as { name?: string; code?: string };
   const codes = EXIT_CODES[name ?? ''];
   return codes?.[code ?? '*'] ?? codes?.['*'] ?? EXIT.ENGINE;
+}
+
+export function httpStatusOf(error: unknown): number {
+  const { name, code } = error as { name?: string; code?: string };
+  const statuses = HTTP_STATUSES[name ?? ''];
+  return statuses?.[code ?? '*'] ?? statuses?.['*'] ?? 500;
 }
 
 /** The line that a person sees. A bug (an error that nobody declared) keeps its stack. */

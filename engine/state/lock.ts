@@ -10,6 +10,8 @@ import { identifyProcess, isSameProcess } from './process.ts';
 
 const RETRY_MS = 4;
 let own: string | undefined;
+/** Each bundle that is loaded has a copy of this file, with a counter of its own. */
+const COPY = Math.random().toString(36).slice(2);
 let counter = 0;
 
 function isHeld(flag: string): boolean {
@@ -50,7 +52,7 @@ export function tryLock(folder: string): (() => void) | undefined {
     if ((error as NodeJS.ErrnoException).code !== 'EEXIST') throw error;
   }
   if (findOthers(folder, '')) return undefined;
-  const mine = `${readOwn()}-${counter++}`;
+  const mine = `${readOwn()}-${COPY}${counter++}`;
   writeFileSync(join(folder, mine), '', { mode: 0o600 });
   if (!findOthers(folder, mine)) return () => remove(folder, mine);
   remove(folder, mine);

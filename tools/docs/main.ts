@@ -5,13 +5,14 @@ import { makeBootAbiPage } from './boot-abi-page.ts';
 import { makeCommandPage } from './command-page.ts';
 import { makeComponentPage } from './component-page.ts';
 import { findUntestedSyntax, makeDockerfilePage } from './dockerfile-page.ts';
+import { makeEngineApiPage } from './engine-api-page.ts';
 import { findErrorProblems, makeErrorPage } from './error-page.ts';
 import { findBrokenLinks } from './links.ts';
 import { readComponents } from './manifests.ts';
 import { makeSyscallPage } from './syscall-page.ts';
 
 const components = readComponents('x86_64');
-const pages = [makeSyscallPage(components), makeComponentPage(components), makeCommandPage(), makeErrorPage(), makeBootAbiPage(), makeDockerfilePage()];
+const pages = [makeSyscallPage(components), makeComponentPage(components), makeCommandPage(), makeErrorPage(), makeBootAbiPage(), makeDockerfilePage(), makeEngineApiPage()];
 const problems = [...findErrorProblems(), ...findUntestedSyntax()];
 
 for (const { path, text } of pages) {

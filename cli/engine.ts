@@ -1,0 +1,23 @@
+/** `hull engine`: serves the Docker Engine API until a signal. Rule: what it started goes on without it. */
+import { serveApi } from '../engine/api/index.ts';
+import type { CommandContext } from './commands.ts';
+import { type ParsedOptions, readValue } from './options.ts';
+
+export async function engineCommand(parsed: ParsedOptions, context: CommandContext): Promise<number> {
+  const say = (line: string) => void process.stderr.write(`hull: ${line}\n`);
+  const service = await serveApi(
+    {
+      hosts: parsed.values.get('host') ?? [],
+      group: readValue(parsed, 'group'),
+      tls: { ca: readValue(parsed, 'tlscacert'), cert: readValue(parsed, 'tlscert'), key: readValue(parsed, 'tlskey') },
+      say,
+    },
+    context,
+  );
+  for (const host of service.hosts) say(`API listens on ${host}`);
+  await new Promise<void>((resolve) => {
+    for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.once(signal, () => resolve());
+  });
+  service.close();
+  return 0;
+}

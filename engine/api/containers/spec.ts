@@ -1,0 +1,206 @@
+/**
+ * A container as the API is asked for it -> an instance's spec. Owns: what each field means for a machine, and what is said about those that mean nothing. Rules: options of a client are values, never
+ * parts of a command; what cannot be met is refused when the container is created, what has no meaning here is a warning.
+ */
+import { posix } from 'node:path';
+import { openStore } from '../../../images/store/index.ts';
+import { applyImage } from '../../apply-image.ts';
+import type { InstanceSpec } from '../../instances/index.ts';
+import { isProgramPath } from '../../program.ts';
+import type { RunRequest } from '../../prepare.ts';
+import { type MountRequest, parseTmpfsOption, parseVolumeOption, VOLUME_NAME } from '../../volumes/index.ts';
+import { ApiError } from '../error.ts';
+import type { ApiContext } from '../route.ts';
+import { parseSignal } from '../signals.ts';
+import { checkCreateBody, type CreateBody, type HostConfigBody, type MountBody } from './body.ts';
+
+const DEFAULT_MEMORY = 256 * 1024 * 1024;
+const LEAST_MEMORY = 6 * 1024 * 1024;
+const RESTARTS: readonly string[] = ['no', 'always', 'unless-stopped', 'on-failure'];
+/** Their values when nobody asked for anything. */
+const MEANINGLESS: Readonly<Record<string, string>> = {
+  Privileged: 'machines share no kernel with the host',
+  CapAdd: 'a machine has one privilege level',
+  Devices: 'devices of the host do not reach machines',
+  PidMode: 'each machine has processes of its own',
+  IpcMode: 'each machine has a kernel of its own',
+  CpusetCpus: 'a machine has one CPU, of any',
+  Ulimits: 'limits are the machine’s',
+};
+
+const refuse = (message: string) => new ApiError('parameter-invalid', message);
+
+function readMounts(body: Partial<CreateBody>, host: HostConfigBody, ofImage: readonly string[]): MountRequest[] {
+  const mounts = [
+    ...(host.Binds ?? []).map(readBind),
+    ...(host.Mounts ?? []).map(readMount),
+    ...Object.entries(host.Tmpfs ?? {}).map(([target, options]) => parseTmpfsOption(options === '' ? target : `${target}:${options}`)),
+  ];
+  const targets = new Set<string>();
+  for (const { target } of mounts) {
+    if (targets.has(target)) throw refuse(`Duplicate mount point: ${target}`);
+    targets.add(target);
+  }
+  for (const path of [...Object.keys(body.Volumes ?? {}), ...ofImage]) {
+    const request = parseVolumeOption(posix.normalize(path));
+    if (targets.has(request.target)) continue;
+    targets.add(request.target);
+    mounts.push(request);
+  }
+  return mounts;
+}
+
+/** The client's directory is not ours: a path that begins there means nothing here. */
+function readBind(text: string): MountRequest {
+  if (/^[.~]/.test(text)) throw refuse(`invalid volume specification: '${text}': invalid mount config: mount path must be absolute`);
+  return parseVolumeOption(text);
+}
+
+function readMount({ Type = 'volume', Source, Target, ReadOnly, BindOptions, VolumeOptions, TmpfsOptions }: MountBody): MountRequest {
+  const bad = (what: string) => refuse(`invalid mount config for type "${Type}": ${what}`);
+  if (Target === undefined || Target === '') throw bad('field Target must not be empty');
+  if (!Target.startsWith('/')) throw bad(`invalid mount path: '${Target}' mount path must be absolute`);
+  const target = posix.normalize(Target).replace(/(?<=.)\/$/, '');
+  if (target === '/') throw bad(`invalid specification: destination can't be '/'`);
+  const readOnly = ReadOnly === true;
+  const source = Source === '' ? undefined : Source;
+  switch (Type) {
+    case 'bind':
+      if (source === undefined) throw bad('field Source must not be empty');
+      if (!source.startsWith('/')) throw bad(`invalid mount path: '${source}' mount path must be absolute`);
+      return { type: 'bind', source: posix.normalize(source), target, readOnly, create: BindOptions?.CreateMountpoint === true };
+    case 'volume':
+      if (source !== undefined && !VOLUME_NAME.test(source)) throw refuse(`create ${source}: "${source}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed`);
+      return { type: 'volume', source, target, readOnly, noCopy: VolumeOptions?.NoCopy === true, subpath: VolumeOptions?.Subpath };
+    case 'tmpfs': {
+      if (source !== undefined) throw bad('field Source must not be specified');
+      const options = [...(TmpfsOptions?.SizeBytes === undefined ? [] : [`size=${TmpfsOptions.SizeBytes}`]), ...(TmpfsOptions?.Mode === undefined ? [] : [`mode=${TmpfsOptions.Mode.toString(8)}`]), ...(readOnly ? ['ro'] : [])];
+      return parseTmpfsOption(options.length === 0 ? target : `${target}:${options.join(',')}`);
+    }
+    default:
+      throw refuse(`mount type unknown: "${Type}"`);
+  }
+}
+
+function readPorts(host: HostConfigBody, exposed: readonly string[]): string[] {
+  const published = Object.entries(host.PortBindings ?? {}).flatMap(([port, bindings]) =>
+    (bindings ?? []).map(({ HostIp = '', HostPort = '' }) => {
+      const address = HostIp.includes(':') ? `[${HostIp}]` : HostIp;
+      return address === '' ? `${HostPort === '' ? '' : `${HostPort}:`}${port}` : `${address}:${HostPort}:${port}`;
+    }),
+  );
+  const bound = new Set(Object.keys(host.PortBindings ?? {}));
+  return host.PublishAllPorts === true ? [...published, ...exposed.filter((port) => !bound.has(port))] : published;
+}
+
+function readRestart(host: HostConfigBody): InstanceSpec['restart'] {
+  const name = host.RestartPolicy?.Name ?? '';
+  const most = host.RestartPolicy?.MaximumRetryCount ?? 0;
+  if (name !== '' && !RESTARTS.includes(name)) throw refuse(`invalid restart policy: unknown policy '${name}'; use one of 'no', 'always', 'on-failure', or 'unless-stopped'`);
+  if (most !== 0 && name !== 'on-failure') throw refuse(`invalid restart policy: maximum retry count can only be used with 'on-failure'`);
+  if (most < 0) throw refuse('invalid restart policy: maximum retry count cannot be negative');
+  if (host.AutoRemove === true && name !== '' && name !== 'no') throw refuse("can't create 'AutoRemove' container with restart policy");
+  return { name: (name === '' ? 'no' : name) as InstanceSpec['restart']['name'], most };
+}
+
+const isAsked = (value: unknown) => value === true || (typeof value === 'string' && value !== '' && value !== 'private' && value !== 'default') || (Array.isArray(value) && value.length > 0);
+
+/** What was asked for and has no effect, in a line each. */
+function findIgnored(host: HostConfigBody): string[] {
+  const ignored = Object.entries(MEANINGLESS).flatMap(([name, why]) => (isAsked(host[name]) ? [`${name} is ignored: ${why}`] : []));
+  if ((host.NanoCpus ?? 0) > 1e9) ignored.push('NanoCpus is taken as one CPU: machines have one');
+  if (isAsked(host['Init'])) ignored.push('Init is ignored: the libOS takes in orphans and forwards signals by itself');
+  return ignored;
+}
+
+const toWords = (words: CreateBody['Cmd'] | undefined): readonly string[] | undefined => (words === null || words === undefined ? undefined : typeof words === 'string' ? [words] : words);
+
+/** The last of several with the same name, in the place of the first. */
+function mergeEnvironment(entries: readonly string[]): string[] {
+  return [...new Map(entries.map((entry) => [entry.split('=', 1)[0], entry])).values()];
+}
+
+export interface CreateRequest {
+  readonly spec: InstanceSpec;
+  readonly warnings: readonly string[];
+}
+
+export async function readCreateRequest(given: Partial<CreateBody>, name: string | undefined, context: ApiContext): Promise<CreateRequest> {
+  const body = checkCreateBody(given);
+  const host = body.HostConfig ?? {};
+  const image = body.Image ?? '';
+  if (image === '' || isProgramPath(image)) throw refuse(image === '' ? 'no image specified: Cannot create a container: expected the name of an image' : 'invalid reference format');
+  openStore(context.paths.images).resolve(image); // nothing is pulled on the way: clients do that when they are told 404
+  const memory = host.Memory === undefined || host.Memory === 0 ? DEFAULT_MEMORY : host.Memory;
+  if (memory < LEAST_MEMORY) throw refuse('Minimum memory limit allowed is 6MB');
+  if (body.WorkingDir !== undefined && body.WorkingDir !== '' && !body.WorkingDir.startsWith('/')) throw refuse(`the working directory '${body.WorkingDir}' is invalid, it needs to be an absolute path`);
+  if (body.Hostname !== undefined && (body.Hostname.length > 64 || /[^\w.-]/.test(body.Hostname))) throw refuse(`invalid hostname format: ${body.Hostname}`);
+  for (const entry of body.Env ?? []) if (entry === '' || entry.startsWith('=')) throw refuse(`invalid environment variable: ${entry}`);
+
+  const network = readNetwork(host, body);
+  const entrypoint = toWords(body.Entrypoint);
+  const command = toWords(body.Cmd) ?? [];
+  const typed: RunRequest = {
+    program: image,
+    args: [...(entrypoint ?? []).slice(1), ...command],
+    entrypoint: entrypoint === undefined ? undefined : (entrypoint[0] ?? ''),
+    env: (body.Env ?? []).filter((entry) => entry.includes('=')),
+    workdir: body.WorkingDir === '' ? undefined : body.WorkingDir,
+    mounts: [],
+    hostname: body.Hostname === '' ? undefined : body.Hostname,
+    network: { network: network.name, publish: [], ip: network.ip, aliases: network.aliases, dns: host.Dns ?? [], dnsSearch: host.DnsSearch ?? [], dnsOptions: host.DnsOptions ?? [], addHosts: host.ExtraHosts ?? [] },
+    userName: body.User === '' ? undefined : body.User,
+    memory,
+    cpus: 1,
+    machine: 'microvm',
+    accelerator: 'auto',
+    tty: body.Tty === true,
+    verbose: false,
+    stopSignal: body.StopSignal === undefined || body.StopSignal === '' ? undefined : parseSignal(body.StopSignal),
+  };
+  const applied = await applyImage(typed, context.host);
+  const exposed = [...new Set([...(applied.image?.ports ?? []), ...Object.keys(body.ExposedPorts ?? {})].map((port) => (port.includes('/') ? port : `${port}/tcp`)))];
+  const request: RunRequest = {
+    ...applied,
+    entrypoint: applied.entrypoint ?? applied.program,
+    env: mergeEnvironment(applied.env),
+    mounts: readMounts(body, host, applied.image?.volumes ?? []),
+    network: { ...applied.network, publish: readPorts(host, exposed) },
+    stdin: body.OpenStdin === true,
+    readOnly: host.ReadonlyRootfs === true,
+  };
+  const health = body.Healthcheck ?? undefined;
+  return {
+    warnings: findIgnored(host),
+    spec: {
+      name,
+      request,
+      image,
+      imageId: applied.image?.id,
+      openStdin: body.OpenStdin === true,
+      stdinOnce: body.StdinOnce === true,
+      labels: { ...applied.image?.labels, ...body.Labels },
+      stopSignal: applied.stopSignal,
+      stopTimeout: body.StopTimeout ?? undefined,
+      restart: readRestart(host),
+      ...(health !== undefined && {
+        health: { test: health.Test ?? [], interval: health.Interval, timeout: health.Timeout, startPeriod: health.StartPeriod, startInterval: health.StartInterval, retries: health.Retries },
+      }),
+      autoRemove: host.AutoRemove === true,
+      exposed,
+      logging: host.LogConfig?.Type === undefined || host.LogConfig.Type === '' ? undefined : { driver: host.LogConfig.Type, options: host.LogConfig.Config ?? {} },
+      extra: { ...host },
+    },
+  };
+}
+
+/** One network a machine: the one of NetworkMode, or the first that is named. */
+function readNetwork(host: HostConfigBody, body: Partial<CreateBody>): { name: string | undefined; ip: string | undefined; aliases: readonly string[] } {
+  const endpoints = body.NetworkingConfig?.EndpointsConfig ?? {};
+  const mode = host.NetworkMode ?? '';
+  const isDefault = mode === '' || mode === 'default' || mode === 'bridge';
+  const [first] = Object.keys(endpoints).filter((name) => name !== 'default' && name !== 'bridge');
+  const name = isDefault ? first : mode;
+  const endpoint = endpoints[name ?? 'default'];
+  return { name, ip: endpoint?.IPAMConfig?.IPv4Address || undefined, aliases: endpoint?.Aliases ?? [] };
+}
