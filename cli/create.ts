@@ -73,7 +73,6 @@ export async function makeInstanceSpec(parsed: ParsedOptions, command: string, c
     env: typed.env.flatMap((entry) => (entry.includes('=') ? [entry] : env[entry] === undefined ? [] : [`${entry}=${env[entry]}`])),
     stdin: openStdin || typed.tty,
     name: undefined,
-    readOnly: parsed.switches.get('read-only') === true,
   };
   const autoRemove = parsed.switches.get('rm') === true;
   const restart = parseRestartPolicy(readValue(parsed, 'restart') ?? 'no', command);

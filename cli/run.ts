@@ -98,6 +98,7 @@ export function readRunRequest(parsed: ParsedOptions, command: string): RunReque
       qemu: readValue(parsed, 'qemu'),
       gdb: readValue(parsed, 'gdb'),
       tty: parsed.switches.get('tty') === true,
+      readOnly: parsed.switches.get('read-only') === true,
       trace: readValue(parsed, 'trace'),
       verbose: parsed.switches.get('verbose') === true,
       stopSignal: stopSignal === undefined ? undefined : parseSignal(stopSignal, command),

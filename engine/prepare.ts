@@ -182,7 +182,7 @@ async function prepareWithMounts(request: RunRequest, host: RunHost, options: Pr
   const add = [
     ...(options.add ?? []),
     ...(tracer === undefined ? [] : ['trace']),
-    ...(storage.mounts.length === 0 ? [] : ['mounts']),
+    ...(storage.mounts.length === 0 && request.readOnly !== true ? [] : ['mounts']),
     ...(storage.shares.length === 0 ? [] : ['9p']),
     ...readComponentLabels(request.image?.labels),
     ...(disks.length === 0 ? [] : ['ext4', 'virtio-blk']),
@@ -195,7 +195,7 @@ async function prepareWithMounts(request: RunRequest, host: RunHost, options: Pr
         : await findKernel(cache, file as Extract<ProgramFile, { kind: 'executable' }>, add, () => loadLinker(host));
   const note = file?.kind === 'image' ? file.note : readNoteOf(image);
   if (tracer !== undefined && (note.features & FEATURE.TRACE) === 0) throw refuseTrace(request.program, note);
-  const needed = (storage.mounts.length === 0 ? 0 : FEATURE.MOUNTS) | (storage.shares.length === 0 ? 0 : FEATURE['9P']) | (disks.length === 0 ? 0 : FEATURE.EXT4);
+  const needed = (storage.mounts.length === 0 && request.readOnly !== true ? 0 : FEATURE.MOUNTS) | (storage.shares.length === 0 ? 0 : FEATURE['9P']) | (disks.length === 0 ? 0 : FEATURE.EXT4);
   if ((note.features & needed) !== needed) {
     throw new EngineError('option-invalid', `Cannot mount into "${request.program}": its image was built without mounts, expected one made by hull build --add mounts --add 9p --add ext4`);
   }
@@ -382,7 +382,7 @@ function readEntropy(size: number): Buffer {
 
 function makeModule(request: RunRequest, host: RunHost, hostname: string, tscKhz: number | undefined, windowSize: BootModule['windowSize']): BootModule {
   return {
-    flags: FLAG.FRAMED | FLAG.DEBUG_EXIT | (request.stdin === false ? 0 : FLAG.STDIN) | (request.tty ? FLAG.TTY : 0) | (request.gdb === undefined ? 0 : FLAG.FIXED),
+    flags: FLAG.FRAMED | FLAG.DEBUG_EXIT | (request.stdin === false ? 0 : FLAG.STDIN) | (request.tty ? FLAG.TTY : 0) | (request.gdb === undefined ? 0 : FLAG.FIXED) | (request.readOnly === true ? FLAG.READ_ONLY : 0),
     argv: [request.entrypoint ?? request.program, ...request.args],
     env: makeEnvironment(request.env, hostname, request.tty, host.env),
     cwd: request.workdir ?? '/',

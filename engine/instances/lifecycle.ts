@@ -22,6 +22,8 @@ export const STOP_SECONDS = 10;
 const LEAVE_MS = 30_000;
 const POLL_LEAST_MS = 5;
 const POLL_MOST_MS = 100;
+/** How long a killed machine may take for its last writes. */
+const KILL_MS = 2000;
 
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
@@ -55,13 +57,19 @@ export async function startInstance(text: string, host: RunHost, options: StartO
   });
 }
 
+/** Where a machine with a root file system keeps what it writes: it outlives stops, and goes with the instance. */
+function findWritable({ config: { request }, folder }: Instance): string | undefined {
+  if (request.writable !== undefined || request.readOnly === true || (request.rootfs === undefined && request.image === undefined)) return request.writable;
+  return join(folder, 'writable.ext4');
+}
+
 async function startUnderLock(paths: StatePaths, instance: Instance, host: RunHost, options: StartOptions): Promise<Instance> {
   const { config, folder } = instance;
   let prepared: PreparedMachine | undefined;
   let state: InstanceState = { ...instance.state, starter: { pid: process.pid, identity: identifyProcess(process.pid) ?? '' } };
   saveState(instance, state);
   try {
-    prepared = await prepareMachine(config.request, host, {
+    prepared = await prepareMachine({ ...config.request, writable: findWritable(instance) }, host, {
       say: options.say ?? (() => {}),
       notice: options.notice ?? (() => {}),
       windowSize: options.windowSize ?? (config.request.tty ? { rows: 24, columns: 80 } : undefined),
@@ -141,9 +149,20 @@ async function noteStopped(paths: StatePaths, instance: Instance, signal: number
   });
 }
 
+/** SIGKILL for the first process, from within: what it wrote reaches its disks before the machine ends. False when that takes too long. */
+async function killInside(instance: Instance): Promise<boolean> {
+  if (instance.state.status === 'paused' || !takesSignals(instance)) return false;
+  try {
+    await sendSignal(instance, SIGKILL);
+  } catch {
+    return false; // it ends at this moment, or does not listen
+  }
+  return await waitForEnd(instance, KILL_MS);
+}
+
 async function killMachine(paths: StatePaths, instance: Instance, signal: number): Promise<Instance> {
   const noted = await noteStopped(paths, instance, signal);
-  if (isRunning(noted.state)) await endProcess(noted.state);
+  if (isRunning(noted.state) && !(await killInside(noted))) await endProcess(noted.state);
   return await withInstance(noted, () => reload(paths, noted));
 }
 

@@ -8,6 +8,8 @@ import { formatExt4 } from '../../images/ext4/index.ts';
 import { describeSystemError, EngineError } from '../errors.ts';
 
 export const DEFAULT_BLOCK_SIZE = 1024 ** 3;
+/** Of a root's writable layer: sparse, and as large as what Docker's device mapper gave a container. */
+const WRITABLE_SIZE = 10 * 1024 ** 3;
 
 /** A new one at `path`, whole or not at all. */
 export function makeBlockFile(path: string, size: number): void {
@@ -26,7 +28,7 @@ export function makeBlockFile(path: string, size: number): void {
  * The disk for a root's writable layer in the file `path`, which is made where there is none (`size` bytes, sparse): its directories upper and work are Linux's overlayfs's.
  * EngineError: it cannot be made, is no file, or another machine uses it.
  */
-export function openWritable(path: string, size = DEFAULT_BLOCK_SIZE): VolumeDisk {
+export function openWritable(path: string, size = WRITABLE_SIZE): VolumeDisk {
   if (!existsSync(path)) makeBlockFile(path, size);
   checkBlockFile(path, `"${path}" for what the machine writes`);
   return { name: 'writable', path, readOnly: false };

@@ -36,6 +36,7 @@
 #define HULL_FLAG_STDIN (1u << 2)      /* stdin is connected; without it, reads give end of file */
 #define HULL_FLAG_TTY (1u << 3)        /* fds 0..2 are one terminal */
 #define HULL_FLAG_FIXED (1u << 4)      /* no randomised addresses: the image's slide is 0 (for debuggers) */
+#define HULL_FLAG_READ_ONLY (1u << 5)  /* nothing is written to the root file system, only to what is mounted (images with the component `mounts`) */
 
 #define HULL_MODULE_ARGV 1      /* strings, each ended by NUL; argv[0] first */
 #define HULL_MODULE_ENV 2       /* strings NAME=VALUE, each ended by NUL */

@@ -119,6 +119,7 @@ static void mounts_start(void) {
         }
         at = ((size_t)(target + strlen(target) + 1 - (const char *)bytes) + 7) & ~7ul;
     }
+    if (boot_flags() & HULL_FLAG_READ_ONLY) vfs_keep_root();
 }
 
 HULL_INIT(7, mounts_start);

@@ -118,6 +118,8 @@ int vfs_mount(struct superblock *super, const char *text, bool as_root, uint32_t
     return error;
 }
 
+void vfs_keep_root(void) { first_mount->flags |= MOUNT_READ_ONLY; }
+
 int vfs_mount_inode(struct superblock *super, struct inode *inode, const char *text, uint32_t flags) {
     struct path on;
     struct mount *mount;

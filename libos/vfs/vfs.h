@@ -131,6 +131,7 @@ struct open_file;
 int fifo_open(struct open_file *, uint32_t flags, struct file **out);
 /* One file or directory of it over another of the same kind; takes over the inode's reference in any case. */
 int vfs_mount_inode(struct superblock *, struct inode *, const char *path, uint32_t flags);
+void vfs_keep_root(void); /* from now on nothing is written to the root mount; what is mounted on it has flags of its own */
 int vfs_mount(struct superblock *, const char *path, bool as_root, uint32_t flags); /* takes over super->root's reference; flags as mount(2) */
 int vfs_sync(void); /* all file systems; the first error */
 struct inode *file_inode(struct file *); /* borrowed; NULL when the file has none (pipe, console) */

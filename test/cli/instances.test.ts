@@ -172,7 +172,7 @@ int main(void) {
 t.test('exec: further processes', async (t) => {
   const rootfs = join(folder, 'tree');
   mkdirSync(join(rootfs, 'bin'), { recursive: true });
-  mkdirSync(join(rootfs, 'dev'));
+  for (const name of ['dev', 'run']) mkdirSync(join(rootfs, name));
   copyFileSync('/bin/busybox', join(rootfs, 'bin/busybox'));
   for (const name of ['sh', 'cat', 'sleep', 'ls', 'id', 'pwd', 'tty', 'head', 'yes', 'ps']) symlinkSync('busybox', join(rootfs, 'bin', name));
   await ok('run', '-d', '--name', 'web', '-e', 'FROM=run', '--rootfs', rootfs, '/bin/sh', '-c', 'sleep 1000; :');
@@ -204,6 +204,29 @@ t.test('exec: further processes', async (t) => {
   t.match(await ok('events', '--since', '1h', '--until', '0s', '--format', '{{.Action}}'), /create\nstart\n(.*\n)*die\nstop/);
   t.match(await ok('container', 'prune', '-f'), /^Deleted Containers:\n[0-9a-f]{64}\n\nTotal reclaimed space: /);
   t.equal(await ok('ps', '-aq'), '');
+});
+
+t.test('what is written to the root stays', async (t) => {
+  const rootfs = join(folder, 'tree');
+  const script = 'cat /kept 2>/dev/null; echo again >> /kept; echo written; sleep 1000';
+  await ok('run', '-d', '--name', 'layer', '--rootfs', rootfs, '/bin/sh', '-c', script);
+  const written = async (times: number) => {
+    for (let i = 0; i < 600 && (await ok('logs', 'layer')).split('written').length <= times; i++) await new Promise((resolve) => setTimeout(resolve, 100));
+  };
+  await written(1);
+  await ok('stop', 'layer');
+  await ok('start', 'layer');
+  await written(2);
+  await ok('kill', 'layer');
+  await ok('start', 'layer');
+  await written(3);
+  t.equal(await ok('logs', 'layer'), 'written\nagain\nwritten\nagain\nagain\nwritten', 'over a stop and over a kill');
+  t.notOk(existsSync(join(rootfs, 'kept')), 'not in the directory that is its root');
+  await ok('rm', '-f', 'layer');
+  await ok('run', '-d', '--read-only', '--tmpfs', '/run', '--name', 'fixed', '--rootfs', rootfs, '/bin/sh', '-c', 'echo a > /kept; echo b > /run/x && cat /run/x');
+  t.equal(await ok('wait', 'fixed'), '0');
+  t.match(await call('logs', 'fixed'), { stdout: 'b', stderr: /can't create \/kept: Read-only file system/ });
+  await ok('rm', 'fixed');
 });
 
 t.test('a machine that is killed, and a command that is', async (t) => {

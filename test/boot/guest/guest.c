@@ -24,6 +24,13 @@ static void record(uint8_t type, const void *payload, size_t size) {
     put(payload, size);
 }
 
+/* What is still in the chip would go with the machine. */
+static void leave(uint8_t code) {
+    while ((in8(0x3fd) & 0x40) == 0) {
+    }
+    out8(0xf4, code);
+}
+
 static size_t length(const char *text) { size_t size = 0; while (text[size]) size++; return size; }
 static int equal(const char *a, const char *b) { while (*a && *a == *b) { a++; b++; } return *a == *b; }
 static uint32_t number(const char *text) { uint32_t n = 0; while (*text >= '0' && *text <= '9') n = n * 10 + (uint32_t)(*text++ - '0'); return n; }
@@ -31,7 +38,7 @@ static void say(uint8_t type, const char *text) { record(type, text, length(text
 
 static _Noreturn void end(uint32_t status) {
     record(HULL_RECORD_EXIT, &status, 4);
-    out8(0xf4, 0);
+    leave(0);
     for (;;) __asm__ volatile("hlt");
 }
 
@@ -100,7 +107,7 @@ static _Noreturn void echo(uint32_t credit) {
 }
 
 void guest_main(const struct start_info *info) {
-    if (info->modules == 0) { put("no module\n", 10); out8(0xf4, 1); }
+    if (info->modules == 0) { put("no module\n", 10); leave(1); }
     const uint8_t *module = (const uint8_t *)*(const uint64_t *)info->module_list;
     uint32_t size;
     flags = *(const uint32_t *)(module + 12);
@@ -148,10 +155,10 @@ void guest_main(const struct start_info *info) {
     }
     if (equal(what, "mute")) { say(HULL_RECORD_STDOUT, "up\n"); for (;;) __asm__ volatile("hlt"); }
     if (equal(what, "raw")) { put("firmware says hello\n", 20); say(HULL_RECORD_STDOUT, "ok\n"); put("\xb5\x01half", 6); end(0); }
-    if (equal(what, "panic")) { say(HULL_RECORD_PANIC, "test: expectation, [<100000>] 5"); out8(0xf4, 1); }
+    if (equal(what, "panic")) { say(HULL_RECORD_PANIC, "test: expectation, [<100000>] 5"); leave(1); }
     if (equal(what, "log")) { say(HULL_RECORD_LOG, "at [<100000>] and {ffffff}"); say(HULL_RECORD_LOG, "plain"); end(0); }
     if (equal(what, "fault")) { put("last words\n", 11); __asm__ volatile("ud2"); }
-    if (equal(what, "leave")) out8(0xf4, 1);
+    if (equal(what, "leave")) leave(1);
     if (equal(what, "linger")) { uint32_t status = 5 << 8; record(HULL_RECORD_EXIT, &status, 4); }
     for (;;) __asm__ volatile("hlt");
 }
