@@ -5,20 +5,11 @@ import { createInstance, type InstanceSpec, removeInstance, startInstance } from
 import { applyImage, EngineError, openProgram, type RunRequest } from '../engine/index.ts';
 import type { CommandContext } from './commands.ts';
 import { UsageError } from './errors.ts';
+import { parseLabels } from './labels.ts';
 import { type ParsedOptions, readValue } from './options.ts';
 import { parseCount, parseDuration } from './quantities.ts';
 import { readLines, readRunRequest } from './run.ts';
 import { writeOut } from './write-out.ts';
-
-/** NAME=VALUE or NAME; also a file of them. */
-export function parseLabels(texts: readonly string[]): Record<string, string> {
-  return Object.fromEntries(
-    texts.map((text) => {
-      const at = text.indexOf('=');
-      return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
-    }),
-  );
-}
 
 export function parseRestartPolicy(text: string, command: string): InstanceSpec['restart'] {
   const [name = '', count, ...rest] = text.split(':');

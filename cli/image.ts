@@ -1,7 +1,7 @@
 /** The verbs on images: options -> the store and registries, output as docker's. Owns: which function a verb is, and that each of several names is tried. */
 import { createReadStream, createWriteStream, existsSync, renameSync, rmSync } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
-import { describeError, describeSystemError, EngineError, findStatePaths, type StatePaths } from '../engine/index.ts';
+import { describeSystemError, EngineError, findStatePaths, type StatePaths } from '../engine/index.ts';
 import {
   checkStore,
   describeHistory,
@@ -26,6 +26,7 @@ import {
   withDefaultTag,
 } from '../engine/ship/index.ts';
 import type { CommandContext } from './commands.ts';
+import { forEachName } from './each-name.ts';
 import { UsageError } from './errors.ts';
 import { formatBytesShort, formatSince } from './human.ts';
 import { type ParsedOptions, readValue } from './options.ts';
@@ -200,21 +201,6 @@ async function list({ parsed, args, store, isOn, value, command }: Call): Promis
   ];
   await writeOut(formatList(shown, { format, columns, titles: { CreatedAt: 'CREATED AT', Digest: 'DIGEST' }, command }));
   return 0;
-}
-
-/** Does it for each name; what failed is said, and the rest is done. */
-async function forEachName(names: readonly string[], act: (name: string) => Promise<void>): Promise<number> {
-  let isGood = true;
-  for (const name of names) {
-    try {
-      await act(name);
-    } catch (error) {
-      if (!(error instanceof Error) || !['EngineError', 'StoreError'].includes(error.name)) throw error;
-      process.stderr.write(`hull: ${describeError(error)}\n`);
-      isGood = false;
-    }
-  }
-  return isGood ? 0 : 1;
 }
 
 async function remove({ args, store, paths, isOn }: Call): Promise<number> {

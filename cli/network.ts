@@ -1,7 +1,9 @@
 /** `hull network create|ls|inspect|rm|prune`: Docker's verbs on networks, with Docker's output. */
 import { createNetwork, EngineError, findMembers, findNetwork, findStatePaths, listNetworks, type MemberInfo, type Network, pruneNetworks, removeNetwork, serveNetwork } from '../engine/index.ts';
 import type { CommandContext } from './commands.ts';
+import { forEachName } from './each-name.ts';
 import { UsageError } from './errors.ts';
+import { parseLabels } from './labels.ts';
 import type { ParsedOptions } from './options.ts';
 import { writeOut } from './write-out.ts';
 
@@ -33,15 +35,6 @@ function describeNetwork(network: Network, members: readonly MemberInfo[]): obje
   };
 }
 
-function parseLabels(texts: readonly string[]): Record<string, string> {
-  return Object.fromEntries(
-    texts.map((text) => {
-      const at = text.indexOf('=');
-      return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
-    }),
-  );
-}
-
 function isWanted(network: Network, filters: readonly string[]): boolean {
   return filters.every((filter) => {
     const [key = '', ...rest] = filter.split('=');
@@ -58,22 +51,6 @@ function formatList(networks: readonly Network[], builtIn: boolean): string {
   const rows = [['NETWORK ID', 'NAME', 'DRIVER', 'SCOPE'], ...(builtIn ? BUILT_IN.map(({ name, driver }) => ['-', name, driver, 'local']) : []), ...networks.map(({ id, name }) => [id.slice(0, SHORT_ID), name, 'switch', 'local'])];
   const widths = [0, 1, 2].map((i) => Math.max(...rows.map((row) => (row[i] as string).length)) + 3);
   return rows.map((row) => `${row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('')}\n`).join('');
-}
-
-/** Does it for each name; what failed is said at once, and the rest is done. */
-async function forEachName(names: readonly string[], act: (name: string) => Promise<void>): Promise<number> {
-  let failed = 0;
-  for (const name of names) {
-    try {
-      await act(name);
-      await writeOut(`${name}\n`);
-    } catch (error) {
-      if (!(error instanceof Error) || error.name !== 'EngineError') throw error;
-      process.stderr.write(`hull: ${error.message}\n`);
-      failed++;
-    }
-  }
-  return failed === 0 ? 0 : 1;
 }
 
 export async function networkCommand(parsed: ParsedOptions, context: CommandContext): Promise<number> {
@@ -111,6 +88,7 @@ export async function networkCommand(parsed: ParsedOptions, context: CommandCont
       const isForced = parsed.switches.get('force') === true;
       return forEachName(names, async (name) => {
         if (!isForced || findNetwork(networks, name) !== undefined) await removeNetwork(networks, name, context.env);
+        return name;
       });
     }
     case 'prune': {

@@ -2,7 +2,9 @@
 import { randomBytes } from 'node:crypto';
 import { createVolume, EngineError, findVolume, listVolumes, pruneVolumes, removeVolume, findStatePaths, VOLUME_NAME, type Volume } from '../engine/index.ts';
 import type { CommandContext } from './commands.ts';
+import { forEachName } from './each-name.ts';
 import { UsageError } from './errors.ts';
+import { parseLabels } from './labels.ts';
 import type { ParsedOptions } from './options.ts';
 import { parseSize } from './quantities.ts';
 import { writeOut } from './write-out.ts';
@@ -20,15 +22,6 @@ function describeVolume(volume: Volume): object {
     Options: volume.driver === 'block' ? { size: String(volume.size) } : { security: volume.security },
     Scope: 'local',
   };
-}
-
-function parseLabels(texts: readonly string[]): Record<string, string> {
-  return Object.fromEntries(
-    texts.map((text) => {
-      const at = text.indexOf('=');
-      return at < 0 ? [text, ''] : [text.slice(0, at), text.slice(at + 1)];
-    }),
-  );
 }
 
 /** `--driver block --opt size=2g`; Docker's own driver takes no options here. */
@@ -49,22 +42,6 @@ function readDriver(parsed: ParsedOptions): { driver?: Volume['driver']; size?: 
 
 function requireNames(names: readonly string[], verb: string): void {
   if (names.length === 0) throw new UsageError(`"${COMMAND} ${verb}" requires at least 1 argument`, COMMAND);
-}
-
-/** Does it for each name; what failed is said at the end, and the rest is done. */
-async function forEachName(names: readonly string[], act: (name: string) => void): Promise<number> {
-  let failed = 0;
-  for (const name of names) {
-    try {
-      act(name);
-      await writeOut(`${name}\n`);
-    } catch (error) {
-      if (!(error instanceof Error) || error.name !== 'EngineError') throw error;
-      process.stderr.write(`hull: ${error.message}\n`);
-      failed++;
-    }
-  }
-  return failed === 0 ? 0 : 1;
 }
 
 export async function volumeCommand(parsed: ParsedOptions, context: CommandContext): Promise<number> {
@@ -99,8 +76,9 @@ export async function volumeCommand(parsed: ParsedOptions, context: CommandConte
     case 'remove': {
       requireNames(names, verb);
       const isForced = parsed.switches.get('force') === true;
-      return forEachName(names, (name) => {
+      return forEachName(names, async (name) => {
         if (!isForced || findVolume(volumes, name) !== undefined) removeVolume(volumes, name);
+        return name;
       });
     }
     case 'prune': {
