@@ -15,6 +15,7 @@ import { findGroup, listenOn, parseHost, readTls, type TlsPaths } from './listen
 import { listNetworkRoutes } from './networks.ts';
 import type { ApiContext, Route } from './route.ts';
 import { createApiServer } from './server.ts';
+import { superviseRestarts } from './supervise.ts';
 import { listSystemRoutes } from './system.ts';
 import { listVolumeRoutes } from './volumes.ts';
 
@@ -54,7 +55,9 @@ export async function serveApi(options: ServeOptions, host: RunHost): Promise<Ap
   // All that can be refused is refused before anything listens.
   const plans = wanted.map((each) => ({ host: each, address: parseHost(each) })).map((plan) => ({ ...plan, tls: plan.address.kind === 'tcp' ? readTls(plan.host, options.tls) : undefined }));
   const servers: { close(): void }[] = [];
+  let stopWatching = () => {};
   const close = () => {
+    stopWatching();
     for (const server of servers) server.close();
   };
   const hosts: string[] = [];
@@ -79,5 +82,6 @@ export async function serveApi(options: ServeOptions, host: RunHost): Promise<Ap
     close();
     throw error;
   }
+  stopWatching = superviseRestarts(context);
   return { hosts, close };
 }

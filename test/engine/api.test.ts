@@ -171,6 +171,14 @@ t.test('docker, the client', { skip: hasDocker ? false : 'docker is not installe
     t.match(events, /^create\nstart\npause\nunpause\nkill\n(die\nstop|stop\ndie)\n(rename\n)?destroy$/);
   });
 
+  await t.test('restart policies', async (t) => {
+    await ok('run', '-d', '--name', 'again', '--restart', 'on-failure:2', 'box:1', 'sh', '-c', 'echo run; exit 4');
+    const deadline = Date.now() + 120_000;
+    while ((await ok('inspect', '-f', '{{.RestartCount}} {{.State.Status}}', 'again')) !== '2 exited' && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 100));
+    t.equal(await ok('logs', 'again'), 'run\nrun\nrun');
+    await ok('rm', 'again');
+  });
+
   await t.test('further processes, use, archives, builds', async (t) => {
     await ok('run', '-d', '--name', 'host', 'box:1', 'sh', '-c', 'while :; do sleep 0.1; done');
     t.match(await call('exec', 'host', 'sh', '-c', 'echo out; echo err >&2; exit 5'), { exitCode: 5, stdout: 'out', stderr: 'err' });

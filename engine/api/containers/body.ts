@@ -139,7 +139,7 @@ export function checkCreateBody(body: Partial<CreateBody>): Partial<CreateBody> 
 const NOTES: Readonly<Record<string, string>> = {
   'HostConfig.NanoCpus': 'partial: a machine has one CPU',
   'HostConfig.NetworkMode': 'partial: none, bridge, or the name of a network; host and container:NAME are refused',
-  'HostConfig.RestartPolicy': 'partial: recorded and shown',
+  'HostConfig.RestartPolicy': 'full, as long as an engine runs',
   'HostConfig.LogConfig': 'partial: recorded and shown',
   Healthcheck: 'partial: recorded and shown',
   NetworkingConfig: 'partial: one network; Aliases, IPAMConfig.IPv4Address',
