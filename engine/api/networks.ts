@@ -153,7 +153,8 @@ async function connect(exchange: Exchange, isJoining: boolean): Promise<void> {
   const body = await readJson<{ Container: string; Force: boolean }>(exchange);
   const network = await find(exchange);
   const instance = await findInstance(exchange.context.paths, body.Container ?? '');
-  if (networkNameOf(instance) === network.Name && isJoining) return sendStatus(exchange, 200);
+  // compose 1 takes a container that never ran off its network and puts it there again.
+  if (networkNameOf(instance) === network.Name && (isJoining || instance.state.status === 'created')) return sendStatus(exchange, 200);
   const what = isJoining ? `connect it to network ${network.Name}` : `disconnect it from network ${network.Name}`;
   throw new ApiError('feature-absent', `Cannot ${what}: container ${instance.config.name} has network ${networkNameOf(instance)} since it was created, expected a new container`);
 }
@@ -176,6 +177,6 @@ export function listNetworkRoutes(): Route[] {
     { method: 'GET', path: '/networks/{name}', summary: 'inspect a network', support: 'full', handle: async (exchange) => sendJson(exchange, await find(exchange)) },
     { method: 'DELETE', path: '/networks/{name}', summary: 'remove a network', support: 'full', handle: remove },
     { method: 'POST', path: '/networks/{name}/connect', summary: 'connect a container', support: 'partial', lacks: 'a machine has one network, from its creation on', handle: (exchange) => connect(exchange, true) },
-    { method: 'POST', path: '/networks/{name}/disconnect', summary: 'disconnect a container', support: 'none', handle: (exchange) => connect(exchange, false) },
+    { method: 'POST', path: '/networks/{name}/disconnect', summary: 'disconnect a container', support: 'none', lacks: 'a container that never ran keeps its network', handle: (exchange) => connect(exchange, false) },
   ];
 }
