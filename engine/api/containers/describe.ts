@@ -1,27 +1,9 @@
 /** Containers as lists show them (Docker Engine API v1.47, ContainerList). Owns: the form, Docker's words for how long, and the filters. */
-import { findInstance, inspectInstance, type Instance, isRunning, outputSize } from '../../instances/index.ts';
+import { findInstance, formatSpan, inspectInstance, type Instance, isRunning, outputSize } from '../../instances/index.ts';
 import type { StatePaths } from '../../state/index.ts';
 import { ApiError } from '../error.ts';
 import { matchLabels } from '../messages.ts';
 import { networkNameOf } from '../networks.ts';
-
-/** As docker/go-units writes a time span. */
-function formatSpan(ms: number): string {
-  const seconds = Math.floor(ms / 1000);
-  const minutes = Math.floor(seconds / 60);
-  const hours = Math.round(seconds / 3600);
-  if (seconds < 1) return 'Less than a second';
-  if (seconds === 1) return '1 second';
-  if (seconds < 60) return `${seconds} seconds`;
-  if (minutes === 1) return 'About a minute';
-  if (minutes < 60) return `${minutes} minutes`;
-  if (hours === 1) return 'About an hour';
-  if (hours < 48) return `${hours} hours`;
-  if (hours < 24 * 14) return `${Math.floor(hours / 24)} days`;
-  if (hours < 24 * 60) return `${Math.floor(hours / 24 / 7)} weeks`;
-  if (hours < 24 * 730) return `${Math.floor(hours / 24 / 30)} months`;
-  return `${Math.floor(hours / 24 / 365)} years`;
-}
 
 const since = (time: string) => formatSpan(Date.now() - Date.parse(time));
 
