@@ -14,6 +14,17 @@ uint64_t vm_commit_limit(void) {
     return vm_commit.kilobytes ? vm_commit.kilobytes >> (PAGE_SHIFT - 10) : (memory_total() >> PAGE_SHIFT) * vm_commit.ratio / 100;
 }
 
+/*
+ * A linked program is one process that knows its machine: it is promised what there is, so that malloc says no before the memory is gone. A part stays for page tables and the libOS.
+ */
+extern const char exec_binary_program __attribute__((weak));
+static void promise_start(void) {
+    if (&exec_binary_program) return;
+    uint64_t kilobytes = memory_free() >> 10;
+    vm_commit = (struct vm_commit){.mode = COMMIT_NEVER, .kilobytes = kilobytes - kilobytes / 16, .promised = vm_commit.promised};
+}
+HULL_INIT(9, promise_start);
+
 int vm_charge(size_t size, bool fresh) {
     uint64_t pages = size >> PAGE_SHIFT;
     if (fresh && vm_commit.mode == COMMIT_GUESS && pages > memory_total() >> PAGE_SHIFT) return -ENOMEM;

@@ -2,6 +2,8 @@
 #ifndef HULL_ARCH_INLINE_H
 #define HULL_ARCH_INLINE_H
 struct arch_thread { int unused; };
+struct trap_frame { int unused; };
+extern uint32_t arch_work;
 extern char *native_arena;
 static inline void *phys_to_virt(uint64_t phys) { return native_arena + phys; }
 static inline uint64_t virt_to_phys(const void *p) { return (uint64_t)((const char *)p - native_arena); }
