@@ -2,7 +2,8 @@
  * The table of the Linux ABI's costs: the same static file (bench/guest/calls.c, musl) in hull and in Debian's cloud kernel, and the same source linked
  * by `hull cc`, under one set of QEMU flags. Run by `node tools/run.mjs bench/linux.ts [OPERATION...]`; HULL_BENCH_RUNS machines of each (default 5),
  * one after the other in turns, so that a noisy moment meets all three; medians over machines of medians in them.
- * What differs: Linux needs microvm's PIT and PIC for its clock, and writes to the serial line; hull runs without them and has a virtio console.
+ * What differs: Linux needs microvm's PIT and PIC for its clock, has no ACPI (with it newer kernels wait for ever for
+ * the PIT), and writes to the serial line; hull runs without them and has a virtio console.
  */
 import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
@@ -46,7 +47,7 @@ async function main(): Promise<void> {
       return readFigures(stdout, what);
     };
     const runLinux = async (): Promise<Figures> => {
-      const { output } = await runGuest(linuxArguments({ ...MACHINE, kernel, initramfs, args: names }), { until: /^done\r?$/m, deadline: DEADLINE });
+      const { output } = await runGuest(linuxArguments({ ...MACHINE, machine: `${MACHINE.machine},acpi=off`, kernel, initramfs, args: names }), { until: /^done\r?$/m, deadline: DEADLINE });
       return readFigures(output, `Linux ${kernel.version}`);
     };
     const runs: { linux: Figures; binary: Figures; linked: Figures }[] = [];

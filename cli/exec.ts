@@ -1,6 +1,6 @@
 /** `hull exec`: a further process in a running instance, with this command's streams. Owns: options, terminal, signals that are passed on. */
 import { EngineError, findStatePaths, isTerminal, lendTerminal } from '../engine/index.ts';
-import { execInInstance, findInstance } from '../engine/instances/index.ts';
+import { type ExecSession, execInInstance, findInstance } from '../engine/instances/index.ts';
 import { pumpInput } from './attach.ts';
 import type { CommandContext } from './commands.ts';
 import { parseDetachKeys } from './detach-keys.ts';
@@ -10,6 +10,8 @@ import { parseUser } from './quantities.ts';
 import { readLines } from './run.ts';
 
 const COMMAND = 'hull exec';
+/** Pieces of output that wait for whoever reads it. */
+const PENDING_MOST = 16;
 
 export async function execCommand(parsed: ParsedOptions, context: CommandContext): Promise<number> {
   const [name, ...args] = parsed.args as [string, ...string[]];
@@ -24,6 +26,7 @@ export async function execCommand(parsed: ParsedOptions, context: CommandContext
   const env = typed.flatMap((entry) => (entry.includes('=') ? [entry] : context.env[entry] === undefined ? [] : [`${entry}=${context.env[entry]}`]));
   const instance = await findInstance(findStatePaths(context.env), name);
   let pending = 0;
+  let open: ExecSession | undefined; // output may come before the session is here
   const session = await execInInstance(
     instance,
     { args, env, workdir, user: user === undefined ? undefined : parseUser(user, COMMAND), tty, stdin, windowSize: process.stdout.isTTY ? { rows: process.stdout.rows, columns: process.stdout.columns } : undefined },
@@ -31,14 +34,16 @@ export async function execCommand(parsed: ParsedOptions, context: CommandContext
       output(stream, bytes) {
         if (isDetached) return;
         pending++;
-        if (pending === 16) session.pause();
+        if (pending === PENDING_MOST) open?.pause();
         (stream === 'stdout' ? process.stdout : process.stderr).write(bytes, () => {
           pending--;
-          if (pending === 8) session.resume();
+          if (pending === PENDING_MOST / 2) open?.resume();
         });
       },
     },
   );
+  open = session;
+  if (pending >= PENDING_MOST) session.pause();
   if (isDetached) {
     session.close();
     return 0;

@@ -122,6 +122,7 @@ async function start(exchange: Exchange): Promise<void> {
         },
       },
     ).catch((error: unknown) => noteFailure(exec, error));
+    if (pending >= PENDING_MOST) session.pause(); // output came before the session was here
     const ended = attend(session);
     stream.gone.addEventListener('abort', () => session?.resume());
     if (body.AttachStdin === true) void carryInput(stream, session, true);

@@ -32,7 +32,8 @@ async function main() {
   console.log((await Promise.all(adders.map((worker) => once(worker, 'exit')))).flat(), shared[0]);
 
   const failing = run('throw new TypeError("from a worker")');
-  console.log((await once(failing, 'error'))[0].message, (await once(failing, 'exit'))[0]);
+  const failed = once(failing, 'exit'); // it may come before anyone waits for it
+  console.log((await once(failing, 'error'))[0].message, (await failed)[0]);
   console.log((await once(run('process.exit(5)'), 'exit'))[0]);
   const looping = run('for (;;);');
   await once(looping, 'online');
@@ -45,9 +46,10 @@ async function main() {
     workerData: port2,
     transferList: [port2],
   });
+  const gone = once(through, 'exit');
   port1.postMessage(21);
   console.log((await once(port1, 'message'))[0]);
-  await once(through, 'exit');
+  await gone;
   console.log(receiveMessageOnPort(port1));
   const channel = new BroadcastChannel('c');
   const heard = new Promise((done) => {
