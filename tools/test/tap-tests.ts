@@ -39,7 +39,7 @@ export async function runTapTests(only: string[]): Promise<Counts> {
   if (files.length === 0) return counts;
   mkdirSync('build/test', { recursive: true });
   const bundles = await bundleTests(files);
-  const args = ['node_modules/.bin/tap', '--disable-coverage', '--allow-empty-coverage', '--reporter=tap', '--jobs=2', '--timeout=300'];
+  const args = ['node_modules/.bin/tap', '--disable-coverage', '--allow-empty-coverage', '--reporter=tap', '--jobs=2', '--timeout=900'];
   const child = spawn(process.execPath, [...args, ...bundles], {
     stdio: ['ignore', 'pipe', 'inherit'],
     env: { ...process.env, NODE_EXTRA_CA_CERTS: '', NODE_OPTIONS: '--enable-source-maps' },
