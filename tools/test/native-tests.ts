@@ -15,7 +15,7 @@ export interface NativeResult {
 
 const FLAGS = ['-std=c2x', '-g', '-O1', '-fsanitize=address,undefined', '-fno-sanitize-recover=all', '-Wall', '-Wextra', '-DHULL_NATIVE'];
 const INCLUDES = ['-Itest/libos/native', '-Ilibos', '-Ilibos/arch/x86_64'];
-const MOST_SECONDS = '120';
+const MOST_SECONDS = '300';
 
 /** A component's sources and include paths, as the build has them. */
 function readComponent(name: string): string[] {
