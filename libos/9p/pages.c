@@ -7,19 +7,6 @@
 
 #define RUN 16u /* pages that one request reads */
 
-static uint64_t hash_of(const void *page) {
-    const uint64_t *words = page;
-    uint64_t a = 0x9e3779b97f4a7c15ull, b = 0xc2b2ae3d27d4eb4full;
-    for (unsigned i = 0; i < PAGE_SIZE / 8; i += 2) {
-        a = (a ^ words[i]) * 0xff51afd7ed558ccdull;
-        b = (b ^ words[i + 1]) * 0xc4ceb9fe1a85ec53ull;
-        a ^= b >> 29;
-        b ^= a >> 31;
-    }
-    a ^= b * 0x9fb21c651e98df25ull;
-    return a ^ a >> 32 ? a ^ a >> 32 : 1;
-}
-
 static uint64_t *mark_of(struct p9_node *node, uint64_t index, bool make) {
     uint64_t physical = content_find(&node->marks, index / 512);
     if (!physical && (!make || content_get(&node->marks, index / 512, &physical))) return NULL;
@@ -30,7 +17,7 @@ static int lend(struct p9_node *node, uint64_t index, uint64_t page, int how, ui
     if (how == FILE_PAGE_CREATE) {
         uint64_t *mark = mark_of(node, index, true);
         if (!mark) return -ENOMEM;
-        if (!*mark) *mark = hash_of(phys_to_virt(page));
+        if (!*mark) *mark = content_hash(phys_to_virt(page));
     }
     page_get(*physical = page);
     return 0;
@@ -97,7 +84,7 @@ int p9_write_back(struct inode *inode) {
     uint64_t index = 0, end = ((uint64_t)inode->size + PAGE_SIZE - 1) >> PAGE_SHIFT;
     for (; next_lent(node, &index, end); index++) {
         memcpy(copy, phys_to_virt(content_find(&node->pages, index)), PAGE_SIZE); /* the program may go on writing */
-        uint64_t hash = hash_of(copy), *mark = mark_of(node, index, false);
+        uint64_t hash = content_hash(copy), *mark = mark_of(node, index, false);
         if (hash == *mark) continue;
         *mark = hash;
         int64_t left = inode->size - (int64_t)(index << PAGE_SHIFT);

@@ -14,19 +14,6 @@ static uint32_t block_of(const struct ext4 *fs, uint64_t index) { return (uint32
 static uint32_t *flags_of(uint64_t physical) { return &page_of(physical)->flags; }
 static uint64_t pages_in(const struct inode *inode) { return ((uint64_t)inode->size + PAGE_SIZE - 1) >> PAGE_SHIFT; }
 
-static uint64_t hash_of(const void *page) {
-    const uint64_t *words = page;
-    uint64_t a = 0x9e3779b97f4a7c15ull, b = 0xc2b2ae3d27d4eb4full;
-    for (unsigned i = 0; i < PAGE_SIZE / 8; i += 2) {
-        a = (a ^ words[i]) * 0xff51afd7ed558ccdull;
-        b = (b ^ words[i + 1]) * 0xc4ceb9fe1a85ec53ull;
-        a ^= b >> 29;
-        b ^= a >> 31;
-    }
-    a ^= b * 0x9fb21c651e98df25ull;
-    return a ^ a >> 32 ? a ^ a >> 32 : 1;
-}
-
 static uint64_t *mark_of(struct ext4 *fs, struct node *node, uint64_t index, bool make) {
     uint64_t physical = content_find(&node->marks, index / 512);
     if (!physical && make) {
@@ -196,7 +183,7 @@ static int lend(struct ext4 *fs, struct node *node, uint64_t index, uint64_t phy
     int error = promise(fs, node, index, physical);
     uint64_t *mark = error ? NULL : mark_of(fs, node, index, true);
     if (!mark) return error ? error : -ENOMEM;
-    *mark = hash_of(phys_to_virt(physical));
+    *mark = content_hash(phys_to_virt(physical));
     *flags_of(physical) |= PAGE_LENT;
     widen(&node->lent_first, &node->lent_end, node->lent_count++, index);
     return 0;
@@ -230,7 +217,7 @@ static void look_at_lent(struct ext4 *fs, struct node *node) {
     for (uint64_t index = content_next(&node->pages, node->lent_first, false); node->lent_count && index < node->lent_end; index = content_next(&node->pages, index + 1, false)) {
         uint64_t physical = content_find(&node->pages, index), *mark = mark_of(fs, node, index, false);
         if (!(*flags_of(physical) & PAGE_LENT) || !mark) continue;
-        uint64_t hash = hash_of(phys_to_virt(physical));
+        uint64_t hash = content_hash(phys_to_virt(physical));
         if (hash != *mark) set_dirty(fs, node, index, physical);
         *mark = hash;
         if (page_of(physical)->references > 1) continue;

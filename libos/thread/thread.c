@@ -54,41 +54,36 @@ static bool memory_is_short(void) {
     return !memory_reclaim || !memory_reclaim(least >> PAGE_SHIFT);
 }
 
-int thread_create_at(struct process *process, void (*entry)(void *), struct thread **out) {
-    struct thread *made;
-    if (memory_is_short() || arch_thread_adopt(&current_thread()->arch)) return -ENOMEM;
-    if (!(made = kzalloc(sizeof *made))) return -ENOMEM;
+/* One that begins at `entry` when it gets its first turn. NULL: out of memory. */
+static struct thread *make(struct process *process, void (*entry)(void *)) {
+    struct thread *self = current_thread(), *made;
+    if (memory_is_short() || arch_thread_adopt(&self->arch) || !(made = kzalloc(sizeof *made))) return NULL;
     if (!(made->signals = signal_thread_create()) || arch_thread_prepare(&made->arch, entry, made)) {
         kfree(made->signals);
         kfree(made);
-        return -ENOMEM;
+        return NULL;
     }
     made->process = process;
     made->tid = thread_number();
     made->started_ns = clock_monotonic_ns();
     made->state = THREAD_BLOCKED;
-    made->turns = current_thread()->turns;
+    made->turns = self->turns;
+    return made;
+}
+
+int thread_create_at(struct process *process, void (*entry)(void *), struct thread **out) {
+    struct thread *made = make(process, entry);
+    if (!made) return -ENOMEM;
     __builtin_memcpy(made->name, process->name, sizeof made->name);
     *out = made;
     return 0;
 }
 
 int thread_create(struct process *process, const struct trap_frame *frame, const struct clone_request *request, struct thread **out) {
-    struct thread *self = current_thread(), *made;
-    if (memory_is_short() || arch_thread_adopt(&self->arch)) return -ENOMEM;
-    if (!(made = kzalloc(sizeof *made))) return -ENOMEM;
-    if (!(made->signals = signal_thread_create()) || arch_thread_prepare(&made->arch, begin, made)) {
-        kfree(made->signals);
-        kfree(made);
-        return -ENOMEM;
-    }
-    made->process = process;
-    made->tid = thread_number();
-    made->started_ns = clock_monotonic_ns();
-    made->state = THREAD_BLOCKED;
+    struct thread *self = current_thread(), *made = make(process, begin);
+    if (!made) return -ENOMEM;
     made->signal_mask = self->signal_mask;
     made->scheduling = self->scheduling;
-    made->turns = self->turns;
     if (made->scheduling.reset_on_fork) { /* from what is above the ordinary: sched(7) */
         made->scheduling.reset_on_fork = false;
         if (self->scheduling.realtime) made->scheduling = (struct scheduling){.io_priority = self->scheduling.io_priority};

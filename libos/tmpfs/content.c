@@ -109,3 +109,16 @@ void content_drop(struct content *content, uint64_t first, uint64_t end) {
     if (first < end) drop(content, &content->root, content->height, 0, first, end);
     if (!content->root) content->height = 0;
 }
+
+uint64_t content_hash(const void *page) {
+    const uint64_t *words = page;
+    uint64_t a = 0x9e3779b97f4a7c15ull, b = 0xc2b2ae3d27d4eb4full;
+    for (unsigned i = 0; i < PAGE_SIZE / 8; i += 2) {
+        a = (a ^ words[i]) * 0xff51afd7ed558ccdull;
+        b = (b ^ words[i + 1]) * 0xc4ceb9fe1a85ec53ull;
+        a ^= b >> 29;
+        b ^= a >> 31;
+    }
+    a ^= b * 0x9fb21c651e98df25ull;
+    return a ^ a >> 32 ? a ^ a >> 32 : 1;
+}

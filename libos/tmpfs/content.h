@@ -9,4 +9,6 @@ int content_get(struct content *, uint64_t index, uint64_t *physical);      /* m
 int content_place(struct content *, uint64_t index, uint64_t physical);       /* a page of the caller's, whose reference it takes; -ENOSPC, -EEXIST */
 uint64_t content_next(const struct content *, uint64_t index, bool hole);    /* the next page that is there, or is not; ~0ull: none is there */
 void content_drop(struct content *, uint64_t first, uint64_t end);          /* pages [first, end) become holes */
+/* Of a page's bytes, never 0: whether a page that was lent for writing differs from what its device or server last had. */
+uint64_t content_hash(const void *page);
 #endif
