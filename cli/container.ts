@@ -1,14 +1,13 @@
 /** `hull rename`, `update`, `port`, `container prune`, `system df|prune|info`. */
 import { hostname, cpus, release, totalmem } from 'node:os';
 import { createInterface } from 'node:readline/promises';
-import { EngineError, findStatePaths, listVolumes } from '../engine/index.ts';
+import { EngineError, findStatePaths, listVolumes, matchLabels } from '../engine/index.ts';
 import { describePorts, findInstance, isRunning, listInstances, outputSize, pruneInstances, renameInstance, updateInstance } from '../engine/instances/index.ts';
 import type { CommandContext } from './commands.ts';
 import { parseRestartPolicy } from './create.ts';
 import { UsageError } from './errors.ts';
 import { formatBytesShort } from './human.ts';
 import { type ParsedOptions, readValue } from './options.ts';
-import { matchLabel } from './ps.ts';
 import { parseMemory } from './quantities.ts';
 import { formatTable } from './tables.ts';
 import { writeOut } from './write-out.ts';
@@ -57,7 +56,7 @@ async function pruneStopped(parsed: ParsedOptions, context: CommandContext): Pro
     if (!/^label=./.test(text)) throw new EngineError('option-invalid', `invalid filter '${text.split('=')[0]}'`);
     return text.slice(6);
   });
-  const { ids, bytes } = await pruneInstances(context.env, ({ config }) => labels.every((label) => matchLabel(config.labels, label)));
+  const { ids, bytes } = await pruneInstances(context.env, ({ config }) => matchLabels(config.labels, labels));
   await writeOut(`${ids.length === 0 ? '' : `Deleted Containers:\n${ids.map((id) => `${id}\n`).join('')}\n`}Total reclaimed space: ${formatBytesShort(bytes)}\n`);
   return 0;
 }

@@ -1,5 +1,5 @@
 /** `hull network create|ls|inspect|rm|prune`: Docker's verbs on networks, with Docker's output. */
-import { createNetwork, EngineError, findMembers, findNetwork, findStatePaths, listNetworks, type MemberInfo, type Network, pruneNetworks, removeNetwork, serveNetwork } from '../engine/index.ts';
+import { createNetwork, EngineError, findMembers, findNetwork, findStatePaths, listNetworks, matchLabels, type MemberInfo, type Network, pruneNetworks, removeNetwork, serveNetwork } from '../engine/index.ts';
 import type { CommandContext } from './commands.ts';
 import { forEachName } from './each-name.ts';
 import { UsageError } from './errors.ts';
@@ -41,8 +41,7 @@ function isWanted(network: Network, filters: readonly string[]): boolean {
     const value = rest.join('=');
     if (key === 'name') return network.name.includes(value);
     if (key === 'id') return network.id.startsWith(value);
-    const [label = '', ...text] = value.split('=');
-    if (key === 'label') return network.labels[label] !== undefined && (text.length === 0 || network.labels[label] === text.join('='));
+    if (key === 'label') return matchLabels(network.labels, [value]);
     throw new EngineError('option-invalid', `invalid filter '${key}', expected name, id or label`);
   });
 }

@@ -1,5 +1,5 @@
 /** `hull ps`: docker's columns, filters and formats. */
-import { EngineError, findStatePaths } from '../engine/index.ts';
+import { EngineError, findStatePaths, matchLabels } from '../engine/index.ts';
 import { describePorts, findInstance, type Instance, isRunning, listInstances, outputSize } from '../engine/instances/index.ts';
 import type { CommandContext } from './commands.ts';
 import { UsageError } from './errors.ts';
@@ -91,7 +91,7 @@ async function makeFilter(texts: readonly string[], context: CommandContext): Pr
         any(({ config }, value) => new RegExp(value.replace(/^\//, '')).test(config.name));
         break;
       case 'label':
-        filters.push(({ config }) => values.every((value) => matchLabel(config.labels, value)));
+        filters.push(({ config }) => matchLabels(config.labels, values));
         break;
       case 'status':
         for (const value of values) {
@@ -133,11 +133,6 @@ async function makeFilter(texts: readonly string[], context: CommandContext): Pr
     }
   }
   return (instance) => filters.every((filter) => filter(instance));
-}
-
-export function matchLabel(labels: Readonly<Record<string, string>>, text: string): boolean {
-  const at = text.indexOf('=');
-  return at < 0 ? labels[text] !== undefined : labels[text.slice(0, at)] === text.slice(at + 1);
 }
 
 function matchPort(text: string, port: number, protocol: string): boolean {

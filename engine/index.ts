@@ -11,3 +11,4 @@ export { createVolume, findVolume, listVolumes, type MountRequest, parseMountOpt
 export type { Finding } from './doctor/index.ts';
 export { createNetwork, findMembers, findNetwork, listNetworks, type MemberInfo, type Network, pruneNetworks, removeNetwork, serveNetwork } from './networks/index.ts';
 export { type Accelerator, isTerminal, lendTerminal, type MachineKind } from '../boot/index.ts';
+export { matchLabels } from './labels.ts';

@@ -74,14 +74,6 @@ export function readFilters(query: URLSearchParams): ReadonlyMap<string, readonl
   return filters;
 }
 
-/** Labels as filters have them: NAME or NAME=VALUE. */
-export function matchLabels(labels: Readonly<Record<string, string>>, wanted: readonly string[]): boolean {
-  return wanted.every((text) => {
-    const at = text.indexOf('=');
-    return at < 0 ? labels[text] !== undefined : labels[text.slice(0, at)] === text.slice(at + 1);
-  });
-}
-
 export async function readBytes(exchange: Exchange, most = MOST_JSON): Promise<Buffer> {
   const { request, upgrade } = exchange;
   if (upgrade !== undefined) return upgrade.body;

@@ -7,7 +7,8 @@ import { EngineError } from '../errors.ts';
 import { findInstance, type Instance, isRunning, listInstances } from '../instances/index.ts';
 import { createNetwork, findMembers, findNetwork, listNetworks, type MemberInfo, type Network, pruneNetworks, removeNetwork } from '../networks/index.ts';
 import { ApiError } from './error.ts';
-import { matchLabels, readFilters, readJson, sendJson, sendStatus } from './messages.ts';
+import { readFilters, readJson, sendJson, sendStatus } from './messages.ts';
+import { matchLabels } from '../labels.ts';
 import type { ApiContext, Exchange, Route } from './route.ts';
 
 type NetworkForm = Record<string, unknown> & { readonly Name: string; readonly Id: string };

@@ -7,7 +7,8 @@ import { type EngineEvent, followEvents, isRunning, listInstances, outputSize, r
 import { listVolumes } from '../volumes/index.ts';
 import { describeListed } from './containers/describe.ts';
 import { describeListedImage } from './images/describe.ts';
-import { matchLabels, openJsonStream, readFilters, sendJson } from './messages.ts';
+import { openJsonStream, readFilters, sendJson } from './messages.ts';
+import { matchLabels } from '../labels.ts';
 import { readMoment } from './moments.ts';
 import type { ApiContext, Exchange, Route } from './route.ts';
 import { API_VERSION, LEAST_API_VERSION } from './versions.ts';

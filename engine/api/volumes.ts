@@ -6,7 +6,8 @@ import { EngineError } from '../errors.ts';
 import { listInstances } from '../instances/index.ts';
 import { createVolume, findVolume, listVolumes, removeVolume, type Volume, VOLUME_NAME } from '../volumes/index.ts';
 import { ApiError } from './error.ts';
-import { matchLabels, readFilters, readJson, readSwitch, sendJson, sendStatus } from './messages.ts';
+import { readFilters, readJson, readSwitch, sendJson, sendStatus } from './messages.ts';
+import { matchLabels } from '../labels.ts';
 import type { Exchange, Route } from './route.ts';
 
 /** Docker marks volumes that nobody named by this label. */

@@ -30,15 +30,14 @@ export function parseSubnet(text: string): Subnet | undefined {
   return { base, prefix };
 }
 
-const pool = (text: string): Subnet => parseSubnet(text) as Subnet;
-const POOLS: readonly Subnet[] = [
-  ...Array.from({ length: 14 }, (_, i) => pool(`172.${18 + i}.0.0/16`)),
-  ...Array.from({ length: 16 }, (_, i) => pool(`192.168.${i * 16}.0/20`)),
-];
+function listPools(): Subnet[] {
+  const texts = [...Array.from({ length: 14 }, (_, i) => `172.${18 + i}.0.0/16`), ...Array.from({ length: 16 }, (_, i) => `192.168.${i * 16}.0/20`)];
+  return texts.map(parseSubnet) as Subnet[];
+}
 
 /** The first pool that overlaps nothing of `taken`. */
 export function pickSubnet(taken: readonly Subnet[]): Subnet | undefined {
-  return POOLS.find((each) => !taken.some((other) => overlaps(each, other)));
+  return listPools().find((each) => !taken.some((other) => overlaps(each, other)));
 }
 
 /** Docker's hardware address for an address: 02:42 and its four bytes. */

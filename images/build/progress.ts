@@ -55,15 +55,26 @@ function splitLines(show: (line: string) => void): { take(bytes: Uint8Array): vo
   };
 }
 
-function startPlain(screen: Screen, name: string, title: string, seconds: () => string): Step {
-  screen.write(`${name} ${title}\n`);
-  const show = (line: string) => screen.write(`${name} ${seconds()} ${line}\n`);
+/** Both streams of a step, each cut into lines of its own. */
+function splitStreams(show: (line: string) => void): Pick<Step, 'output'> & { end(): void } {
   const streams = { stdout: splitLines(show), stderr: splitLines(show) };
   return {
     output: (stream, bytes) => streams[stream].take(bytes),
-    done(how) {
+    end() {
       streams.stdout.end();
       streams.stderr.end();
+    },
+  };
+}
+
+function startPlain(screen: Screen, name: string, title: string, seconds: () => string): Step {
+  screen.write(`${name} ${title}\n`);
+  const show = (line: string) => screen.write(`${name} ${seconds()} ${line}\n`);
+  const streams = splitStreams(show);
+  return {
+    output: streams.output,
+    done(how) {
+      streams.end();
       screen.write(how === 'cached' ? `${name} CACHED\n\n` : how === 'failed' ? `${name} ERROR\n\n` : `${name} DONE ${seconds()}s\n\n`);
     },
   };
@@ -82,12 +93,11 @@ function startOnTerminal(screen: Screen, title: string, seconds: () => string): 
     all.push(line);
     draw([cut(` => ${title}`), ...all.slice(-SHOWN_LINES).map((each) => cut(` => => ${each.replace(/\p{Cc}/gu, ' ')}`))]);
   };
-  const streams = { stdout: splitLines(show), stderr: splitLines(show) };
+  const streams = splitStreams(show);
   return {
-    output: (stream, bytes) => streams[stream].take(bytes),
+    output: streams.output,
     done(how) {
-      streams.stdout.end();
-      streams.stderr.end();
+      streams.end();
       const end = how === 'cached' ? 'CACHED ' : how === 'failed' ? 'ERROR ' : '';
       draw([cut(` => ${end}${title} ${how === 'cached' ? '' : `${seconds()}s`}`), ...(how === 'failed' ? all : [])]);
     },

@@ -16,18 +16,9 @@ export type Content =
   /** diffId: of the layer that has the file under `path`. */
   | { readonly kind: 'layer'; readonly diffId: string; readonly path: string };
 
-export interface Node {
+/** As in a layer, but for its place, which is its parent's to know. */
+export interface Node extends Omit<LayerEntry, 'path' | 'kind'> {
   readonly kind: NodeKind;
-  /** 12 bits. */
-  readonly mode: number;
-  readonly uid: number;
-  readonly gid: number;
-  readonly mtimeNs: bigint;
-  /** Bytes of a file's content. */
-  readonly size: number;
-  readonly target?: string;
-  readonly device?: { readonly major: number; readonly minor: number };
-  readonly xattrs?: ReadonlyMap<string, Buffer>;
   readonly content?: Content;
   /** Of a file's content: 64 hexadecimal digits; made when it is asked for where it is not known. */
   digest?: string;

@@ -3,8 +3,9 @@
  * its name in the cache by one rename. Rules: what a process left that is gone (killed, or a host that stopped) is removed by the next build; a pid
  * that was given again is told by the process's start time (proc(5), stat field 22).
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, renameSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, renameSync } from 'node:fs';
 import { join } from 'node:path';
+import { readProcessStart } from '../store/index.ts';
 import { BuildError } from './error.ts';
 
 /** Removes a tree, whoever owns its files. */
@@ -18,15 +19,6 @@ export interface WorkFolder {
 }
 
 let counter = 0;
-
-function readStart(pid: number | 'self'): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
-  } catch {
-    return undefined;
-  }
-}
 
 export function explainCacheError(error: unknown, path: string): unknown {
   if (!(error instanceof Error) || !('syscall' in error)) return error;
@@ -44,9 +36,9 @@ export function openWorkFolder(cache: string, removeTree: RemoveTree): WorkFolde
   }
   for (const name of readdirSync(folder)) {
     const [, pid, start] = /^(\d+)-(\d+)-/.exec(name) ?? [];
-    if (pid !== undefined && readStart(Number(pid)) !== start) removeTree(join(folder, name));
+    if (pid !== undefined && readProcessStart(Number(pid)) !== start) removeTree(join(folder, name));
   }
-  const path = join(folder, `${process.pid}-${readStart('self') ?? 0}-${counter++}`);
+  const path = join(folder, `${process.pid}-${readProcessStart('self') ?? 0}-${counter++}`);
   mkdirSync(path, { mode: 0o700 });
   let made = 0;
   return {

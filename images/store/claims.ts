@@ -13,18 +13,10 @@
 import { appendFileSync, closeSync, mkdirSync, openSync, readdirSync, readFileSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { explainWrite, StoreError } from './error.ts';
+import { readProcessStart } from './process.ts';
 
 const MAKER = /^(\d+)-(\d+)-/;
 const PATIENCE_MS = 120_000;
-
-function readStart(pid: number | 'self'): string | undefined {
-  try {
-    const stat = readFileSync(`/proc/${pid}/stat`, 'latin1');
-    return stat.slice(stat.lastIndexOf(')') + 2).split(' ')[19];
-  } catch {
-    return undefined;
-  }
-}
 
 let own: string | undefined;
 let counter = 0;
@@ -32,7 +24,7 @@ let counter = 0;
 /** A name that no other file of any process has. */
 export function makeOwnName(): string {
   // Random: each bundle that is loaded has a counter of its own.
-  own ??= `${process.pid}-${readStart('self') ?? '0'}-${Math.random().toString(36).slice(2)}-`;
+  own ??= `${process.pid}-${readProcessStart('self') ?? '0'}-${Math.random().toString(36).slice(2)}-`;
   return `${own}${counter++}`;
 }
 
@@ -40,7 +32,7 @@ export function makeOwnName(): string {
 export function isMakerAlive(name: string): boolean {
   const [, pid, start] = MAKER.exec(name) ?? [];
   if (pid === undefined || start === undefined) return false;
-  if (start !== '0') return readStart(Number(pid)) === start;
+  if (start !== '0') return readProcessStart(Number(pid)) === start;
   try {
     process.kill(Number(pid), 0);
     return true;

@@ -28,3 +28,4 @@ export {
 } from './oci.ts';
 export { formatReference, parseReference, readRefName, type Reference, withDefaultTag, withDigest, withTag } from './reference.ts';
 export { type Image, type NewImage, openStore, type Removal, type Store } from './store.ts';
+export { readProcessStart } from './process.ts';

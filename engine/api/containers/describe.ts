@@ -2,7 +2,7 @@
 import { findInstance, formatSpan, inspectInstance, type Instance, isRunning, outputSize } from '../../instances/index.ts';
 import type { StatePaths } from '../../state/index.ts';
 import { ApiError } from '../error.ts';
-import { matchLabels } from '../messages.ts';
+import { matchLabels } from '../../labels.ts';
 import { networkNameOf } from '../networks.ts';
 
 const since = (time: string) => formatSpan(Date.now() - Date.parse(time));
