@@ -1,10 +1,4 @@
-/** Times and sizes as docker/go-units writes them for people. */
-import { formatSpan } from '../engine/instances/index.ts';
-
-/** "Less than a second", "5 seconds", "About a minute", "3 hours": since an RFC 3339 time. */
-export function formatSince(time: string, now = Date.now()): string {
-  return formatSpan(now - Date.parse(time));
-}
+/** Sizes as docker/go-units writes them for people. */
 
 function scale(bytes: number, base: number, units: readonly string[], digits: number): string {
   let size = bytes;

@@ -28,7 +28,8 @@ import {
 import type { CommandContext } from './commands.ts';
 import { forEachName } from './each-name.ts';
 import { UsageError } from './errors.ts';
-import { formatBytesShort, formatSince } from './human.ts';
+import { formatSince } from '../engine/instances/index.ts';
+import { formatBytesShort } from './human.ts';
 import { type ParsedOptions, readValue } from './options.ts';
 import { createProgress } from './progress.ts';
 import { formatList } from './tables.ts';

@@ -1,9 +1,9 @@
 /** `hull ps`: docker's columns, filters and formats. */
 import { EngineError, findStatePaths, matchLabels } from '../engine/index.ts';
-import { describePorts, findInstance, type Instance, isRunning, listInstances, outputSize } from '../engine/instances/index.ts';
+import { describePorts, findInstance, formatSince, formatStatus, type Instance, isRunning, listInstances, matchPort, outputSize } from '../engine/instances/index.ts';
 import type { CommandContext } from './commands.ts';
 import { UsageError } from './errors.ts';
-import { formatBytesShort, formatSince } from './human.ts';
+import { formatBytesShort } from './human.ts';
 import { type ParsedOptions, readValue } from './options.ts';
 import { formatList } from './tables.ts';
 import { writeOut } from './write-out.ts';
@@ -20,22 +20,6 @@ const COLUMNS = [
   { field: 'Names', title: 'NAMES' },
 ];
 const TITLES = { CreatedAt: 'CREATED AT', State: 'STATE', Size: 'SIZE', Labels: 'LABELS', Mounts: 'MOUNTS', Networks: 'NETWORKS', LocalVolumes: 'LOCAL VOLUMES', Platform: 'PLATFORM', Label: (name: unknown) => String(name) } as unknown as Record<string, string>;
-
-/** "Up 3 minutes", "Exited (0) 2 hours ago" */
-export function formatStatus({ state }: Instance): string {
-  switch (state.status) {
-    case 'running':
-      return `Up ${formatSince(state.startedAt)}`;
-    case 'paused':
-      return `Up ${formatSince(state.startedAt)} (Paused)`;
-    case 'created':
-      return 'Created';
-    case 'dead':
-      return 'Dead';
-    case 'exited':
-      return `Exited (${state.exitCode}) ${state.finishedAt === '' ? 'some time' : formatSince(state.finishedAt)} ago`;
-  }
-}
 
 function formatPorts(instance: Instance): string {
   return Object.entries(describePorts(instance))
@@ -133,12 +117,6 @@ async function makeFilter(texts: readonly string[], context: CommandContext): Pr
     }
   }
   return (instance) => filters.every((filter) => filter(instance));
-}
-
-function matchPort(text: string, port: number, protocol: string): boolean {
-  const [range = '', wanted] = text.split('/');
-  const [first, last] = range.split('-').map(Number) as [number, number | undefined];
-  return port >= first && port <= (last ?? first) && (wanted === undefined ? true : wanted === protocol);
 }
 
 export async function psCommand(parsed: ParsedOptions, context: CommandContext): Promise<number> {

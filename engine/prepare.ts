@@ -108,7 +108,6 @@ export interface RunHost {
   readonly dist: string;
 }
 
-
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 /** Shared directories that fit into a microvm beside its other devices. */
 const MICROVM_SHARES = 4;

@@ -41,6 +41,13 @@ export interface Share {
   readonly security: 'passthrough' | 'none' | 'mapped-xattr' | 'mapped-file';
 }
 
+/** A network card: QEMU's -netdev, with that id, and the card's hardware address. */
+export interface Card {
+  readonly id: string;
+  readonly netdev: string;
+  readonly mac: string;
+}
+
 /** An image of ext4 on a virtio disk that the guest finds by its name (at most 20 letters). */
 export interface VolumeDisk {
   readonly name: string;
@@ -65,8 +72,7 @@ export interface QemuSpec {
   readonly volumes?: readonly VolumeDisk[] | undefined;
   /** Directories of the host, over virtio-9p. */
   readonly shares?: readonly Share[] | undefined;
-  /** Network cards: QEMU's -netdev with that id, and the card's hardware address. */
-  readonly cards?: readonly { readonly id: string; readonly netdev: string; readonly mac: string }[] | undefined;
+  readonly cards?: readonly Card[] | undefined;
   /** What the process is called in lists: "hull run nginx". */
   readonly name?: string | undefined;
   readonly qboot?: string | undefined;

@@ -23,7 +23,7 @@ import {
 } from '../abi/index.ts';
 import { BootError } from '../errors.ts';
 import { createChannelWriter } from './channel-writer.ts';
-import { type Accelerator, type MachineKind, makeQemuArguments, type Share, type VolumeDisk } from './arguments.ts';
+import { type Accelerator, type Card, type MachineKind, makeQemuArguments, type Share, type VolumeDisk } from './arguments.ts';
 import { findQboot, type Qemu } from './find.ts';
 import { wrapLaunch } from './launch.ts';
 import { openQmp } from './qmp.ts';
@@ -48,7 +48,7 @@ export interface MachineSpec {
   readonly disk?: string | undefined;
   readonly volumes?: readonly VolumeDisk[] | undefined;
   readonly shares?: readonly Share[] | undefined;
-  readonly cards?: readonly { readonly id: string; readonly netdev: string; readonly mac: string }[] | undefined;
+  readonly cards?: readonly Card[] | undefined;
   readonly name?: string | undefined;
   readonly extra?: readonly string[] | undefined;
 }

@@ -26,4 +26,4 @@ export { type FollowOptions, followInstance, type InstanceInput, openInput } fro
 export { type ExecEvents, execInInstance, type ExecRequest, type ExecSession } from './exec.ts';
 export { type InstanceStats, readStats } from './stats.ts';
 export { type InstanceUpdate, pruneInstances, updateInstance } from './update.ts';
-export { formatSpan } from './span.ts';
+export { formatSince, formatStatus, matchPort } from './status.ts';

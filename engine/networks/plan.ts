@@ -6,7 +6,7 @@ import { randomBytes } from 'node:crypto';
 import { accessSync, constants, existsSync, readFileSync } from 'node:fs';
 import { isIPv4 } from 'node:net';
 import { networkInterfaces } from 'node:os';
-import type { Address, GuestFile, NetworkInterface } from '../../boot/index.ts';
+import type { Address, Card, GuestFile, NetworkInterface } from '../../boot/index.ts';
 import { EngineError } from '../errors.ts';
 import { makeGuestFiles, type NameOptions } from './files.ts';
 import { findNetwork, findSwitchFolder, NETWORK_NAME, subnetOf } from './registry.ts';
@@ -18,13 +18,6 @@ import { type HeldPort, reservePorts } from './reserve.ts';
 
 /** `named`: one that `hull network create` made. */
 export type NetworkMode = { readonly kind: 'none' } | { readonly kind: 'user' } | { readonly kind: 'bridge' | 'tap' | 'named'; readonly name: string };
-
-/** QEMU's -netdev, with that id, and the card's hardware address. */
-export interface Card {
-  readonly id: string;
-  readonly netdev: string;
-  readonly mac: string;
-}
 
 export interface NetworkRequest extends NameOptions {
   /** Undefined: `user` where the image has a network, else `none`. */

@@ -2,7 +2,7 @@
  * Networks that have a name: $HULL_ROOT/networks/<name>/network.json. Owns: these files, and where a network's switch has its sockets. Rules: a network is there when its file is;
  * a file is complete or absent; subnets of two networks do not overlap.
  */
-import { createHash, randomBytes } from 'node:crypto';
+import { randomBytes } from 'node:crypto';
 import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -125,5 +125,5 @@ export function findSwitchFolder(network: Network, env: NodeJS.ProcessEnv): stri
     if (error instanceof EngineError) throw error;
     throw new EngineError('state-failed', `Cannot make "${base}": ${describeSystemError(error)}, expected a directory for sockets`, { cause: error });
   }
-  return join(base, createHash('sha256').update(network.id).digest('hex').slice(0, 12));
+  return join(base, network.id.slice(0, 12));
 }

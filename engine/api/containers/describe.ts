@@ -1,26 +1,9 @@
 /** Containers as lists show them (Docker Engine API v1.47, ContainerList). Owns: the form, Docker's words for how long, and the filters. */
-import { findInstance, formatSpan, inspectInstance, type Instance, isRunning, outputSize } from '../../instances/index.ts';
+import { findInstance, formatStatus, inspectInstance, type Instance, isRunning, matchPort, outputSize } from '../../instances/index.ts';
 import type { StatePaths } from '../../state/index.ts';
 import { ApiError } from '../error.ts';
 import { matchLabels } from '../../labels.ts';
 import { networkNameOf } from '../networks.ts';
-
-const since = (time: string) => formatSpan(Date.now() - Date.parse(time));
-
-export function formatStatus({ state }: Instance, health?: string): string {
-  switch (state.status) {
-    case 'running':
-      return `Up ${since(state.startedAt)}${health === undefined ? '' : ` (${health === 'starting' ? 'health: starting' : health})`}`;
-    case 'paused':
-      return `Up ${since(state.startedAt)} (Paused)`;
-    case 'created':
-      return 'Created';
-    case 'dead':
-      return 'Dead';
-    case 'exited':
-      return `Exited (${state.exitCode}) ${state.finishedAt === '' ? 'some time' : since(state.finishedAt)} ago`;
-  }
-}
 
 function describeListPorts({ config, state }: Instance): object[] {
   const published = state.ports.map(({ address, guest, host, protocol }) => ({ IP: address === '' ? '0.0.0.0' : address, PrivatePort: guest, PublicPort: host, Type: protocol }));
@@ -55,12 +38,6 @@ export function describeListed(instance: Instance, paths: StatePaths, withSize: 
 type Test = (instance: Instance, value: string) => boolean;
 
 const STATUSES: readonly string[] = ['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead'];
-
-const matchPort = (text: string, port: number, protocol: string): boolean => {
-  const [range = '', wanted] = text.split('/');
-  const [first, last] = range.split('-').map(Number) as [number, number | undefined];
-  return port >= first && port <= (last ?? first) && (wanted === undefined || wanted === protocol);
-};
 
 function matchName(name: string, text: string): boolean {
   let pattern: RegExp;
