@@ -142,11 +142,13 @@ export function openStore(layout: string) {
 
   /** Gives `target` (a manifest or an index in the store) the names; with none it becomes a dangling image. An image that had one of them loses it. */
   async function tag(target: Descriptor, names: readonly Reference[]): Promise<void> {
-    if (sizeOfBlob(folders, target.digest) === undefined) readBlob(folders, target.digest); // its error
     const { mediaType, digest, size, platform } = target;
     const entry: Descriptor = { mediaType, digest, size, ...(platform === undefined ? {} : { platform }) };
     const wanted = new Set(names.map((name) => withDefaultTag(name).canonical));
-    await withLock(locks, () =>
+    await withLock(locks, () => {
+      // Another process may have removed it since the caller found it, or have been killed with half of it removed.
+      sweep();
+      if (sizeOfBlob(folders, digest) === undefined) readBlob(folders, digest); // its error
       changeIndex((entries) => {
         const kept: Descriptor[] = [];
         const lost: Descriptor[] = [];
@@ -160,8 +162,8 @@ export function openStore(layout: string) {
         // Docker keeps what lost its last name as a dangling image, and so do we.
         for (const { annotations: _, ...each } of lost) if (!isNamed(each.digest)) all.push(each);
         return isNamed(digest) ? all.filter((each, i) => isUseful(each, i, all)) : [...all, entry];
-      }),
-    );
+      });
+    });
   }
 
   /** A nameless entry says nothing once its image has a name. */

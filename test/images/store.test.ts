@@ -139,6 +139,17 @@ t.test('many at once', async (t) => {
   t.ok(statSync(join(store.layout, 'oci-layout')).size > 0);
 });
 
+t.test('a name is never given to what another removed meanwhile', async (t) => {
+  const store = freshStore();
+  const target = await makeImage(store, 'text', ['a']);
+  // The removal has its turn with the lock first.
+  const removed = store.remove('a');
+  await t.rejects(store.tag(target, [parseReference('b')]), { code: 'blob-missing' });
+  await removed;
+  t.same(store.entries(), []);
+  t.same((await checkStore(store)).problems, []);
+});
+
 t.test('a folder that is no layout', async (t) => {
   const store = freshStore();
   mkdirSync(store.layout, { recursive: true });
