@@ -90,7 +90,9 @@ function makeTree(dir: string, program: string): { root: string; share: string }
     writeFileSync(join(folder, `file${i}.c`), `int number_${i}(void) { return ${i}; }\n`);
   }
   const git = (...args: string[]) => execFileSync('git', ['-c', 'user.name=bench', '-c', 'user.email=bench@localhost', ...args], { cwd: repository, stdio: 'ignore' });
-  git('init', '-q'), git('add', '.'), git('commit', '-qm', 'files');
+  git('init', '-q');
+  git('add', '.');
+  git('commit', '-qm', 'files');
   return { root, share };
 }
 
