@@ -20,7 +20,7 @@ const MACHINE: GuestMachine = { machine: 'q35', accelerator: 'tcg', memory: 512 
 const HULL = join(process.cwd(), 'dist/hull');
 const DEADLINE = 600_000;
 const PACKAGES = ['base-files', 'dash', 'busybox-static', 'python3', 'nodejs', 'git', 'sqlite3'];
-const MODULES = ['virtio_pci', 'virtio_blk', 'erofs', 'overlay', 'ext4', '9p', '9pnet_virtio', 'crc32c_generic'];
+const MODULES = ['virtio_pci', 'virtio_blk', 'crc32c_generic', 'erofs', 'overlay', 'ext4', '9p', '9pnet_virtio'];
 const GROUPS = ['root', 'tmpfs', 'overlay', 'ext4', '9p', 'sqlite', 'git', 'programs'];
 const [SMALL, MANY, MIB, INSERTS, SOURCES] = [1000, 10_000, 32, 60_000, 2000];
 
@@ -35,7 +35,7 @@ for group; do case $group in
   tmpfs) fill /mnt/tmpfs; all /mnt/tmpfs tmpfs; $F write write-MiB:tmpfs /mnt/tmpfs/big ${MIB}; $F read read-MiB:tmpfs /mnt/tmpfs/big; rm /mnt/tmpfs/big;;
   overlay) mkdir /var/bench; fill /var/bench; all /var/bench overlay; $F write write-MiB:overlay /var/bench/big ${MIB}; $F read read-MiB:overlay /var/bench/big; rm /var/bench/big;;
   ext4) fill /mnt/ext4; sync; all /mnt/ext4 ext4; $F write write-MiB:ext4 /mnt/ext4/big ${MIB}; $F read read-MiB:ext4 /mnt/ext4/big;;
-  9p) all /mnt/9p 9p; $F write write-MiB:9p /mnt/9p/big ${MIB}; $F read read-MiB:9p /mnt/9p/big;;
+  9p) $F opens open-read-close:9p /mnt/9p/small ${SMALL / 5}; $F list list-${MANY}:9p /mnt/9p/many ${MANY}; $F write write-MiB:9p /mnt/9p/big ${MIB}; $F read read-MiB:9p /mnt/9p/big;;
   sqlite) for at in tmpfs ext4; do $F run sqlite-${INSERTS}:$at /usr/bin/sqlite3 /mnt/$at/db '.read /bench/insert.sql'; done;;
   git) cd /bench/repository; git status > /dev/null; $F run git-status:root /usr/bin/git status --porcelain; cd /;;
   programs) $F start python3:root /usr/bin/python3 -c 'print(1)'; $F start node:root /usr/bin/node -e 'console.log(1)';;
