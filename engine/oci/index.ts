@@ -2,4 +2,4 @@
 export { findImageDisk, hasImage, openImages, resolveImage, type ImageRun, type ImageRunRequest, openImageRun } from './image-run.ts';
 export { openImageProgram } from './program.ts';
 export { KERNEL_LABEL, pickRootLayers } from './root.ts';
-export type { ImageUser } from './users.ts';
+export { findImageUser, type ImageUser } from './users.ts';
