@@ -22,7 +22,7 @@ import {
   readImageNote,
 } from '../boot/index.ts';
 import { EngineError } from './errors.ts';
-import { findKernel, findRootKernel, type RootProgramKernel } from './images/index.ts';
+import { findKernel, findRootKernel, type KernelCache, type RootProgramKernel } from './images/index.ts';
 import type { NetworkRequest, PlannedPort } from './networks/index.ts';
 import type { Symbolizer } from './log-lines.ts';
 import { openProgram, type ProgramFile } from './program.ts';
@@ -161,12 +161,7 @@ interface Preparation {
 
 async function prepareWithMounts(request: RunRequest, host: RunHost, options: PrepareOptions, { paths, storage, network }: Preparation): Promise<PreparedMachine> {
   // The file is there and can be a program.
-  const root =
-    request.image !== undefined
-      ? await openImage(request, request.image, host, paths, storage)
-      : request.rootfs === undefined
-        ? undefined
-        : await openRoot(request, request.rootfs, host, paths, storage);
+  const root = await openRequestRoot(request, host, paths, storage.mounts.map(({ target }) => target));
   const file = root === undefined ? openProgram(request.program) : undefined;
   if (request.writable !== undefined && root === undefined) {
     throw new EngineError('option-invalid', `Cannot keep what "${request.program}" writes in "${request.writable}": it has no root file system, expected --rootfs or an image`);
@@ -177,7 +172,7 @@ async function prepareWithMounts(request: RunRequest, host: RunHost, options: Pr
 
   // There is an image to boot.
   const tracer = request.trace === undefined ? undefined : (await import('./trace/index.ts')).createTracer(request.trace);
-  const cache = { folder: paths.kernels, sources: [`${host.dist}/libos/x86_64`, `${host.dist}/lib`] };
+  const cache = findKernelCache(paths, host);
   const add = [
     ...(options.add ?? []),
     ...(tracer === undefined ? [] : ['trace']),
@@ -274,7 +269,7 @@ async function prepareWithMounts(request: RunRequest, host: RunHost, options: Pr
 }
 
 /** hull.components.add and .omit, names with commas between; what is left out has a "-" before it. */
-function readComponentLabels(labels: Readonly<Record<string, string>> | undefined): string[] {
+export function readComponentLabels(labels: Readonly<Record<string, string>> | undefined): string[] {
   const list = (name: string) => (labels?.[name] ?? '').split(',').map((each) => each.trim()).filter((each) => each !== '');
   return [...list('hull.components.add'), ...list('hull.components.omit').map((each) => `-${each}`)];
 }
@@ -290,7 +285,7 @@ async function readNetworkOptions(options: NetworkOptions): Promise<NetworkReque
   return { ...options, mode: options.network === undefined ? undefined : parseNetworkMode(options.network), publish: options.publish.flatMap(parsePublish) };
 }
 
-interface Root {
+export interface Root {
   /** The EROFS image. */
   readonly image: string;
   /** The program's path in it. */
@@ -298,20 +293,24 @@ interface Root {
   readonly kernel: RootProgramKernel;
 }
 
-async function openImage(request: RunRequest, image: NonNullable<RunRequest['image']>, host: RunHost, paths: StatePaths, storage: MountPlan): Promise<Root> {
+/** Undefined: the program is a file of this host. mounted: paths at which the machine has something else than the root. */
+export async function openRequestRoot(request: RunRequest, host: RunHost, paths: StatePaths, mounted: readonly string[]): Promise<Root | undefined> {
+  if (request.image !== undefined) return openImage(request, request.image, host, paths, mounted);
+  return request.rootfs === undefined ? undefined : openRoot(request, request.rootfs, host, paths, mounted);
+}
+
+async function openImage(request: RunRequest, image: NonNullable<RunRequest['image']>, host: RunHost, paths: StatePaths, mounted: readonly string[]): Promise<Root> {
   const { findImageDisk, openImageProgram } = await import('./oci/index.ts');
   const disk = await findImageDisk(image, paths, host.env);
   const environment = makeEnvironment(request.env, '', request.tty, host.env);
-  const mounted = storage.mounts.map(({ target }) => target);
   const { program, kernel } = openImageProgram({ disk, name: image.name, program: request.program, environment, workdir: request.workdir ?? '/', mounted, cache: paths.analysis });
   return { image: disk, program, kernel };
 }
 
-async function openRoot(request: RunRequest, folder: string, host: RunHost, paths: StatePaths, storage: MountPlan): Promise<Root> {
+async function openRoot(request: RunRequest, folder: string, host: RunHost, paths: StatePaths, below: readonly string[]): Promise<Root> {
   const { findInRoot, findRootImage } = await import('./roots/index.ts');
   const environment = makeEnvironment(request.env, '', request.tty, host.env);
   const path = environment.find((entry) => entry.startsWith('PATH='));
-  const below = storage.mounts.map(({ target }) => target);
   const program = findInRoot(folder, request.program, path?.slice(5) ?? DEFAULT_PATH, request.workdir ?? '/', below);
   const image = findRootImage(paths.roots, folder);
   const names = environment.map((entry) => entry.split('=', 1)[0] as string).sort();
@@ -326,7 +325,9 @@ async function openRoot(request: RunRequest, folder: string, host: RunHost, path
   return { image, program, kernel };
 }
 
-function readNoteOf(image: string): ImageNote {
+export const findKernelCache = (paths: StatePaths, host: RunHost): KernelCache => ({ folder: paths.kernels, sources: [`${host.dist}/libos/x86_64`, `${host.dist}/lib`] });
+
+export function readNoteOf(image: string): ImageNote {
   const fd = openSync(image, 'r');
   try {
     const note = readImageNote(fd);
@@ -345,7 +346,7 @@ function refuseTrace(program: string, note: ImageNote): EngineError {
   return new EngineError('option-invalid', `Cannot trace "${program}": ${what}, expected ${expected}`);
 }
 
-async function loadLinker(host: RunHost) {
+export async function loadLinker(host: RunHost) {
   const { createImageLinker } = await import('./toolchain/index.ts');
   return createImageLinker(`${host.dist}/libos/x86_64`);
 }
@@ -379,7 +380,7 @@ function readEntropy(size: number): Buffer {
   }
 }
 
-function makeModule(request: RunRequest, host: RunHost, hostname: string, tscKhz: number | undefined, windowSize: BootModule['windowSize']): BootModule {
+export function makeModule(request: RunRequest, host: RunHost, hostname: string, tscKhz: number | undefined, windowSize: BootModule['windowSize']): BootModule {
   return {
     flags: FLAG.FRAMED | FLAG.DEBUG_EXIT | (request.stdin === false ? 0 : FLAG.STDIN) | (request.tty ? FLAG.TTY : 0) | (request.gdb === undefined ? 0 : FLAG.FIXED) | (request.readOnly === true ? FLAG.READ_ONLY : 0),
     argv: [request.entrypoint ?? request.program, ...request.args],

@@ -4,41 +4,45 @@
  */
 import { readdirSync, statSync, unlinkSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
-import { computeChainId, type Image, type Store } from '../../images/store/index.ts';
+import { computeChainId, type Descriptor, type Image, type Store } from '../../images/store/index.ts';
 import { EngineError } from '../errors.ts';
 
 const KEPT = 32;
 const FORMAT = 1; // counts up when other images are made of the same layers
 
 export async function findChainImage(cache: string, store: Store, image: Image, env: NodeJS.ProcessEnv): Promise<string> {
-  const { layers, diffIds } = pickRootLayers(image);
-  const path = join(cache, `${computeChainId(diffIds).slice('sha256:'.length)}-${FORMAT}.erofs`);
+  const layers = pickRootLayers(image);
+  const path = join(cache, `${computeChainId(layers.map(({ diffId }) => diffId)).slice('sha256:'.length)}-${FORMAT}.erofs`);
   try {
     const now = new Date();
     utimesSync(path, now, now);
   } catch {
     const { makeChainImage } = await import('./make-root.ts');
-    await makeChainImage(path, store, layers.map((descriptor, i) => ({ descriptor, diffId: diffIds[i] as string })), readLimit(env));
+    await makeChainImage(path, store, layers, readLimit(env));
     evictOld(cache, path);
   }
   return path;
 }
 
-/** The layers that are files; not the kernel's (see kernel-layer.ts). */
-function pickRootLayers({ manifest, config, id }: Image) {
+/** The layers that are files; not the kernel's. */
+export function pickRootLayers({ manifest, config, id }: Image): RootLayer[] {
   const diffIds = config.rootfs.diff_ids;
   if (manifest.layers.length !== diffIds.length) {
     throw new EngineError('image-invalid', `Cannot use "${id}": ${manifest.layers.length} layers and ${diffIds.length} diff_ids, expected as many`);
   }
   const kernel = config.config?.Labels?.[KERNEL_LABEL];
-  const kept = diffIds.map((_, i) => i).filter((i) => diffIds[i] !== kernel);
-  return { layers: kept.map((i) => manifest.layers[i] as Image['manifest']['layers'][number]), diffIds: kept.map((i) => diffIds[i] as string) };
+  return manifest.layers.map((descriptor, i) => ({ descriptor, diffId: diffIds[i] as string })).filter(({ diffId }) => diffId !== kernel);
+}
+
+export interface RootLayer {
+  readonly descriptor: Descriptor;
+  readonly diffId: string;
 }
 
 /** Of an image's config: the diff_id of the layer that holds its kernel. */
 export const KERNEL_LABEL = 'hull.kernel.layer';
 
-function readLimit(env: NodeJS.ProcessEnv): number | undefined {
+export function readLimit(env: NodeJS.ProcessEnv): number | undefined {
   const text = env['HULL_LAYER_LIMIT'];
   if (text === undefined || text === '') return undefined;
   const limit = Number(text);
