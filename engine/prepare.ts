@@ -167,7 +167,7 @@ async function prepareWithMounts(request: RunRequest, host: RunHost, options: Pr
     throw new EngineError('option-invalid', `Cannot keep what "${request.program}" writes in "${request.writable}": it has no root file system, expected --rootfs or an image`);
   }
   const upper = request.writable === undefined ? undefined : openWritable(request.writable);
-  const disks = upper === undefined ? storage.disks : [upper, ...storage.disks];
+  const allDisks = upper === undefined ? storage.disks : [upper, ...storage.disks];
   const qemu = findQemu(request.qemu, host.env);
 
   // There is an image to boot.
@@ -179,7 +179,7 @@ async function prepareWithMounts(request: RunRequest, host: RunHost, options: Pr
     ...(storage.mounts.length === 0 && request.readOnly !== true ? [] : ['mounts']),
     ...(storage.shares.length === 0 ? [] : ['9p']),
     ...readComponentLabels(request.image?.labels),
-    ...(disks.length === 0 ? [] : ['ext4', 'virtio-blk']),
+    ...(allDisks.length === 0 ? [] : ['ext4', 'virtio-blk']),
   ];
   const image =
     root !== undefined
@@ -188,6 +188,9 @@ async function prepareWithMounts(request: RunRequest, host: RunHost, options: Pr
         ? file.path
         : await findKernel(cache, file as Extract<ProgramFile, { kind: 'executable' }>, add, () => loadLinker(host));
   const note = file?.kind === 'image' ? file.note : readNoteOf(image);
+  // A linked program out of an image is all there is of it.
+  const isAlone = root !== undefined && (note.features & FEATURE.BINARY) === 0;
+  const disks = isAlone ? storage.disks : allDisks;
   if (tracer !== undefined && (note.features & FEATURE.TRACE) === 0) throw refuseTrace(request.program, note);
   const needed = (storage.mounts.length === 0 && request.readOnly !== true ? 0 : FEATURE.MOUNTS) | (storage.shares.length === 0 ? 0 : FEATURE['9P']) | (disks.length === 0 ? 0 : FEATURE.EXT4);
   if ((note.features & needed) !== needed) {
@@ -224,9 +227,9 @@ async function prepareWithMounts(request: RunRequest, host: RunHost, options: Pr
   const module = encodeBootModule({
     ...makeModule(request, host, hostname, choice.tscKhz, options.windowSize),
     trace: tracer?.rules,
-    exec: root?.program,
+    exec: isAlone ? undefined : root?.program,
     mounts: storage.mounts,
-    upper: upper?.name,
+    upper: isAlone ? undefined : upper?.name,
     interfaces: plan?.interfaces,
     files: plan?.files,
   });
@@ -245,7 +248,7 @@ async function prepareWithMounts(request: RunRequest, host: RunHost, options: Pr
       memory: request.memory,
       cpus: request.cpus,
       gdb: request.gdb,
-      disk: root?.image,
+      disk: isAlone ? undefined : root?.image,
       volumes: disks,
       shares: storage.shares,
       cards: plan?.cards,
@@ -303,7 +306,7 @@ async function openImage(request: RunRequest, image: NonNullable<RunRequest['ima
   const { findImageDisk, openImageProgram } = await import('./oci/index.ts');
   const disk = await findImageDisk(image, paths, host.env);
   const environment = makeEnvironment(request.env, '', request.tty, host.env);
-  const { program, kernel } = openImageProgram({ disk, name: image.name, program: request.program, environment, workdir: request.workdir ?? '/', mounted, cache: paths.analysis });
+  const { program, kernel } = openImageProgram({ disk, name: image.name, program: request.program, environment, workdir: request.workdir ?? '/', mounted, image, paths });
   return { image: disk, program, kernel };
 }
 
@@ -316,6 +319,7 @@ async function openRoot(request: RunRequest, folder: string, host: RunHost, path
   const names = environment.map((entry) => entry.split('=', 1)[0] as string).sort();
   const kernel: RootProgramKernel = {
     identity: [basename(image), program, ...names, ...below],
+    findReady: async () => undefined,
     async findCalls() {
       if (below.length > 0) return undefined; // what is mounted there may be a program or a library, and may change
       const { findRootCalls } = await import('./toolchain/index.ts');

@@ -49,10 +49,12 @@ async function findParts(request: RunRequest, host: RunHost): Promise<Parts> {
       : file?.kind === 'executable'
         ? await findKernel(cache, file, add, () => loadLinker(host))
         : (file?.path as string);
-  if ((readNoteOf(image).features & FEATURE.UART) === 0) {
+  const { features } = readNoteOf(image);
+  const isAlone = (features & FEATURE.BINARY) === 0; // a linked program out of an image is all there is of it
+  if ((features & FEATURE.UART) === 0) {
     throw new EngineError('option-invalid', `Cannot export "${request.program}": it has no driver for a serial port, expected an image made by hull cc or hull build with --add uart-16550`);
   }
-  const size = root === undefined ? undefined : statSync(root.image).size;
+  const size = root === undefined || isAlone ? undefined : statSync(root.image).size;
   const plain = makeModule(request, host, request.hostname ?? 'hull', undefined, undefined);
   return {
     kernel: readFileSync(image),
@@ -62,7 +64,7 @@ async function findParts(request: RunRequest, host: RunHost): Promise<Parts> {
         ...plain,
         // Nobody reads records there, and no device takes an exit status.
         flags: plain.flags & ~(FLAG.FRAMED | FLAG.DEBUG_EXIT),
-        exec: root?.program,
+        exec: isAlone ? undefined : root?.program,
         rootfs: size,
         ...place,
       }),

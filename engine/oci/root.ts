@@ -4,7 +4,7 @@
  */
 import { readdirSync, statSync, unlinkSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
-import { computeChainId, type Descriptor, type Image, type Store } from '../../images/store/index.ts';
+import { computeChainId, type Descriptor, type Image, type Store, withoutKernel } from '../../images/store/index.ts';
 import { EngineError } from '../errors.ts';
 
 const KEPT = 32;
@@ -30,17 +30,14 @@ export function pickRootLayers({ manifest, config, id }: Image): RootLayer[] {
   if (manifest.layers.length !== diffIds.length) {
     throw new EngineError('image-invalid', `Cannot use "${id}": ${manifest.layers.length} layers and ${diffIds.length} diff_ids, expected as many`);
   }
-  const kernel = config.config?.Labels?.[KERNEL_LABEL];
-  return manifest.layers.map((descriptor, i) => ({ descriptor, diffId: diffIds[i] as string })).filter(({ diffId }) => diffId !== kernel);
+  const plain = withoutKernel({ manifest, config });
+  return plain.manifest.layers.map((descriptor, i) => ({ descriptor, diffId: plain.config.rootfs.diff_ids[i] as string }));
 }
 
 export interface RootLayer {
   readonly descriptor: Descriptor;
   readonly diffId: string;
 }
-
-/** Of an image's config: the diff_id of the layer that holds its kernel. */
-export const KERNEL_LABEL = 'hull.kernel.layer';
 
 export function readLimit(env: NodeJS.ProcessEnv): number | undefined {
   const text = env['HULL_LAYER_LIMIT'];
