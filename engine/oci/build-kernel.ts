@@ -1,6 +1,6 @@
 /** `hull build`: the kernel of what was built, as hull.yaml or the label hull.kernel wants it. Owns: the values of that label: "layer", in a layer of its own; "linked", the program is one that hull cc linked. */
 import { readFileSync } from 'node:fs';
-import { type Descriptor, type Image, type Lease, type Store } from '../../images/store/index.ts';
+import type { Descriptor, Image, Lease, Store } from '../../images/store/index.ts';
 import { EngineError } from '../errors.ts';
 import { findRootKernel } from '../images/index.ts';
 import { findKernelCache, loadLinker, makeEnvironment, readComponentLabels, type RunHost } from '../prepare.ts';
