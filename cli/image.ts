@@ -31,9 +31,9 @@ import { formatSince } from '../engine/instances/index.ts';
 import { formatBytesShort } from './human.ts';
 import { type ParsedOptions, readValue } from './options.ts';
 import { createProgress } from './progress.ts';
+import { refuseTerminal, saveArchive } from './save-archive.ts';
 import { formatList } from './tables.ts';
 import { parseTemplate } from './templates.ts';
-import { checkArchiveOutput, writeArchive } from './write-archive.ts';
 import { writeOut } from './write-out.ts';
 
 interface Call {
@@ -299,7 +299,7 @@ async function manifest({ context, args, paths, command }: Call): Promise<number
 /** `docker save`: a name takes itself along, an ID none. */
 async function save({ args, store, value, command }: Call): Promise<number> {
   const output = value('output');
-  checkArchiveOutput(output, 'save', command);
+  refuseTerminal(output, command);
   const chosen = new Map<string, { image: Image; names: Set<string> }>();
   for (const name of args) {
     const image = resolveImage(store, name);
@@ -308,8 +308,7 @@ async function save({ args, store, value, command }: Call): Promise<number> {
     if (canonical !== undefined && image.tags.includes(canonical)) known.names.add(canonical);
     chosen.set(image.descriptor.digest, known);
   }
-  const bytes = saveImages(store, [...chosen.values()].map(({ image, names }) => ({ image, names: [...names] })));
-  await writeArchive(bytes, output);
+  await saveArchive(saveImages(store, [...chosen.values()].map(({ image, names }) => ({ image, names: [...names] }))), output);
   return 0;
 }
 

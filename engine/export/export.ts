@@ -115,5 +115,5 @@ export async function exportImage({ format, output, run }: ExportRequest, host: 
 export async function exportArchive(run: RunRequest, host: RunHost, write: (bytes: AsyncIterable<Uint8Array>) => Promise<void>): Promise<void> {
   const { image } = await applyImage(run, host);
   if (image === undefined) throw new EngineError('option-invalid', `Cannot export "${run.program}" as tar: it has no root file system of its own, expected the name of an image`);
-  await archiveImage(image.id, findStatePaths(host.env), host.env, write);
+  await archiveImage(image.disk, write);
 }

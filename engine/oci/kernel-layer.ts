@@ -15,7 +15,7 @@ import { openImages, resolveImage } from './image-run.ts';
 import { withStacked } from './make-root.ts';
 
 /** What may be asked of the kernel of an image on any host: to run on its own, to keep what is written, to refuse writing. */
-export const KERNEL_ADD: readonly string[] = ['control', 'ext4', 'mounts', 'virtio-blk'];
+export const KERNEL_ADD: readonly string[] = ['control', 'ext4', 'host-calls', 'mounts', 'virtio-blk'];
 /** By these a loader brings in what nobody looked at. */
 const CHANGES_PROGRAM = /^(LD_|GCONV_PATH$|GETCONF_DIR$)/;
 const MOST_KERNEL = 1 << 28;

@@ -3,10 +3,14 @@ import { closeSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { type Tree, writeErofs } from '../../images/index.ts';
 import { stackLayers } from '../../images/layers/index.ts';
-import { isLayerType, type Store } from '../../images/store/index.ts';
+import { type Descriptor, isLayerType, type Store } from '../../images/store/index.ts';
 import { describeSystemError, EngineError } from '../errors.ts';
 import { openScratch, produceOnce, sweepTemporaries } from '../state/index.ts';
-import type { RootLayer } from './root.ts';
+
+interface RootLayer {
+  readonly descriptor: Descriptor;
+  readonly diffId: string;
+}
 
 export function makeChainImage(path: string, store: Store, layers: readonly RootLayer[], limit: number | undefined): Promise<void> {
   return withStacked(dirname(path), path, store, layers, limit, async (tree) => produceOnce(path, (image) => void writeErofs(tree, image)));

@@ -4,42 +4,37 @@
  */
 import { readdirSync, statSync, unlinkSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
-import { computeChainId, type Descriptor, type Image, type Store, withoutKernel } from '../../images/store/index.ts';
+import { computeChainId, type Image, type Store, withoutKernel } from '../../images/store/index.ts';
 import { EngineError } from '../errors.ts';
 
 const KEPT = 32;
 const FORMAT = 1; // counts up when other images are made of the same layers
 
 export async function findChainImage(cache: string, store: Store, image: Image, env: NodeJS.ProcessEnv): Promise<string> {
-  const layers = pickRootLayers(image);
-  const path = join(cache, `${computeChainId(layers.map(({ diffId }) => diffId)).slice('sha256:'.length)}-${FORMAT}.erofs`);
+  const { layers, diffIds } = pickRootLayers(image);
+  const path = join(cache, `${computeChainId(diffIds).slice('sha256:'.length)}-${FORMAT}.erofs`);
   try {
     const now = new Date();
     utimesSync(path, now, now);
   } catch {
     const { makeChainImage } = await import('./make-root.ts');
-    await makeChainImage(path, store, layers, readLimit(env));
+    await makeChainImage(path, store, layers.map((descriptor, i) => ({ descriptor, diffId: diffIds[i] as string })), readLimit(env));
     evictOld(cache, path);
   }
   return path;
 }
 
-/** The layers that are files; not the kernel's. */
-export function pickRootLayers({ manifest, config, id }: Image): RootLayer[] {
+/** What of an image is files, without its kernel's layer; the history tells of these layers, and of what made none. */
+export function pickRootLayers({ manifest, config, id }: Image) {
   const diffIds = config.rootfs.diff_ids;
   if (manifest.layers.length !== diffIds.length) {
     throw new EngineError('image-invalid', `Cannot use "${id}": ${manifest.layers.length} layers and ${diffIds.length} diff_ids, expected as many`);
   }
   const plain = withoutKernel({ manifest, config });
-  return plain.manifest.layers.map((descriptor, i) => ({ descriptor, diffId: plain.config.rootfs.diff_ids[i] as string }));
+  return { layers: plain.manifest.layers, diffIds: plain.config.rootfs.diff_ids, history: plain.config.history ?? [] };
 }
 
-export interface RootLayer {
-  readonly descriptor: Descriptor;
-  readonly diffId: string;
-}
-
-export function readLimit(env: NodeJS.ProcessEnv): number | undefined {
+function readLimit(env: NodeJS.ProcessEnv): number | undefined {
   const text = env['HULL_LAYER_LIMIT'];
   if (text === undefined || text === '') return undefined;
   const limit = Number(text);

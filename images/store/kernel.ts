@@ -26,8 +26,7 @@ export function withoutKernel<T extends Layered>(image: T): T {
   const at = diffIds.indexOf(config.config?.Labels?.[KERNEL.LAYER] ?? '');
   if (at < 0) return image;
   const isOther = (_: unknown, i: number) => i !== at;
-  const names: readonly string[] = Object.values(KERNEL);
-  const labels = Object.fromEntries(Object.entries(config.config?.Labels ?? {}).filter(([name]) => !names.includes(name)));
+  const labels = withoutKernelLabels(config.config?.Labels ?? {});
   const { Labels: _, ...plain } = config.config ?? {};
   const stripped: ImageConfig = {
     ...config,
@@ -36,6 +35,11 @@ export function withoutKernel<T extends Layered>(image: T): T {
     ...(config.history === undefined ? {} : { history: dropLayer(config.history, at) }),
   };
   return { ...image, config: stripped, manifest: { ...manifest, layers: manifest.layers.filter(isOther) } };
+}
+
+export function withoutKernelLabels(labels: Readonly<Record<string, string>>): Record<string, string> {
+  const names: readonly string[] = Object.values(KERNEL);
+  return Object.fromEntries(Object.entries(labels).filter(([name]) => !names.includes(name)));
 }
 
 /** History tells of a layer by an entry that is not empty, in their order. */

@@ -1,16 +1,16 @@
-/** An archive to a file, which is complete or absent, or to stdout, which must not be a terminal. */
+/** An archive that a verb makes -> STDOUT, or a file that is complete or absent. */
 import { createWriteStream, renameSync, rmSync } from 'node:fs';
 import { pipeline } from 'node:stream/promises';
 import { describeSystemError, EngineError } from '../engine/index.ts';
 import { UsageError } from './errors.ts';
 import { writeTo } from './write-out.ts';
 
-/** Before anything is prepared. */
-export function checkArchiveOutput(output: string | undefined, what: string, command: string): void {
-  if (output === undefined && process.stdout.isTTY) throw new UsageError(`cowardly refusing to ${what} to a terminal. Use the -o flag or redirect`, command);
+/** Nobody wants it on a screen. */
+export function refuseTerminal(output: string | undefined, command: string): void {
+  if (output === undefined && process.stdout.isTTY) throw new UsageError('cowardly refusing to save to a terminal. Use the -o flag or redirect', command);
 }
 
-export async function writeArchive(bytes: AsyncIterable<Uint8Array>, output: string | undefined): Promise<void> {
+export async function saveArchive(bytes: AsyncIterable<Uint8Array>, output: string | undefined): Promise<void> {
   if (output === undefined) {
     for await (const chunk of bytes) await writeTo(process.stdout, chunk);
     return;
