@@ -12,7 +12,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeNetworkRoot, runNatively } from '../test/network/root.ts';
 import { findLinuxKernel, type GuestMachine, type InitramfsEntry, linuxArguments, makeInitramfs } from './linux-guest.ts';
-import { describeMachine, median, renderTable } from './machine.ts';
+import { describeMachine, findKhz, median, renderTable } from './machine.ts';
 
 const RUNS = Math.max(1, Number(process.env['HULL_BENCH_RUNS'] ?? '3'));
 const SECONDS = Math.max(1, Number(process.env['HULL_BENCH_SECONDS'] ?? '5'));
@@ -163,10 +163,6 @@ function collectFiles(server: Server, root: string): InitramfsEntry[] {
   ];
 }
 
-function readKhz(): number {
-  return Math.round(Number(/^cpu MHz\s*: ([\d.]+)/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1] ?? '2000') * 1000);
-}
-
 function findChild(pid: number): number | undefined {
   const text = readFileSync(`/proc/${pid}/task/${pid}/children`, 'utf8').trim();
   return text === '' ? undefined : Number(text.split(' ')[0]);
@@ -198,7 +194,7 @@ async function main(): Promise<void> {
       return () => {
         const program = server.isStatic === true ? '/server' : server.program;
         const extra = ['-global', 'virtio-mmio.force-legacy=false', '-netdev', `user,id=net0,hostfwd=tcp:127.0.0.1:${PORT}-:${server.port}`, '-device', 'virtio-net-device,netdev=net0'];
-        const args = linuxArguments({ ...MACHINE, kernel, initramfs, args: [program, ...server.args], append: `tsc_early_khz=${readKhz()}`, extra });
+        const args = linuxArguments({ ...MACHINE, kernel, initramfs, args: [program, ...server.args], append: `tsc_early_khz=${findKhz()}`, extra });
         const child = spawn('qemu-system-x86_64', args, { stdio: ['ignore', 'ignore', 'inherit'] });
         return { child, findQemu: () => child.pid };
       };
