@@ -9,7 +9,7 @@ import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { parseArgs } from 'node:util';
-import { findLinuxKernel, linuxArguments, makeInitramfs } from '../../bench/linux-guest.ts';
+import { findLinuxKernel, linuxArguments, listNetworkModules, makeInitramfs } from '../../bench/linux-guest.ts';
 import { describeMachine, findKhz, median, renderTable } from '../../bench/machine.ts';
 import { awaitServer, type Condition, GUEST, type Link, makeLink, refuseLink } from './impaired.ts';
 
@@ -23,7 +23,6 @@ const CONDITIONS: readonly Condition[] = [
   { name: 'reorder-5', delay: 5, reorder: 5 },
   { name: 'all-2', delay: 5, jitter: 0.5, loss: 2, duplicate: 2, reorder: 2 },
 ];
-const MODULES = ['failover', 'net_failover', 'virtio_ring', 'virtio', 'virtio_mmio', 'virtio_net'];
 const MACHINE = { machine: 'microvm', accelerator: 'tcg', memory: 256 };
 const PATIENCE = 300_000;
 
@@ -54,9 +53,8 @@ function prepareLinux(link: Link, dir: string): [string, string[]] {
   const kernel = findLinuxKernel();
   const init = join(dir, 'init');
   execFileSync('musl-gcc', ['-static', '-O2', '-idirafter', '/usr/include', '-idirafter', '/usr/include/x86_64-linux-gnu', 'bench/guest/net-init.c', '-o', init], { stdio: 'inherit' });
-  const modules = MODULES.map((name, i) => ({ path: `/modules/${i}-${name}.ko`, data: readFileSync(kernel.findModule(name)) }));
   const initramfs = join(dir, 'initramfs');
-  writeFileSync(initramfs, makeInitramfs([{ path: '/init', data: readFileSync(init) }, ...modules, { path: '/bulk', data: readFileSync(link.bulk) }]));
+  writeFileSync(initramfs, makeInitramfs([{ path: '/init', data: readFileSync(init) }, ...listNetworkModules(kernel), { path: '/bulk', data: readFileSync(link.bulk) }]));
   const extra = ['-global', 'virtio-mmio.force-legacy=false', '-netdev', `tap,id=net0,ifname=${link.tap},script=no,downscript=no`, '-device', 'virtio-net-device,netdev=net0'];
   return ['qemu-system-x86_64', linuxArguments({ ...MACHINE, kernel, initramfs, args: ['/bulk', 'serve'], append: `tsc_early_khz=${findKhz()}`, extra })];
 }
