@@ -10,7 +10,7 @@ import { join, resolve } from 'node:path';
 import t from 'tap';
 import { awaitServer, GUEST, makeLink, refuseLink } from './impaired.ts';
 
-t.setTimeout(280_000);
+t.setTimeout(840_000);
 const skip = refuseLink() ?? false;
 if (skip !== false) console.error(`impaired.test: bad links are not tried: ${skip}`);
 
