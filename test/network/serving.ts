@@ -66,7 +66,7 @@ export async function serve(guest: string, program: string, args: readonly strin
 }
 
 /** Tries until there is an answer, for so long: the server starts meanwhile. */
-export async function retry<T>(running: Running, attempt: () => Promise<T>, patience = 60_000): Promise<T> {
+export async function retry<T>(running: Pick<Running, 'said' | 'hasEnded'>, attempt: () => Promise<T>, patience = 60_000): Promise<T> {
   const deadline = Date.now() + patience;
   for (;;) {
     try {
