@@ -46,7 +46,7 @@ export const SUITES: readonly Suite[] = [
     ),
     files: words('builds.sh'),
     memory: '1500m',
-    limit: 1800,
+    limit: 3600,
     sources: [
       { name: 'bc', lock: 'test/cc/sources.lock.json' },
       { name: 'lua5.4', lock: 'test/cc/sources.lock.json' },
@@ -77,7 +77,7 @@ export const SUITES: readonly Suite[] = [
     packages: words(NODE),
     files: words('node.sh node-more.sh'),
     memory: '1g',
-    limit: 1200,
+    limit: 3000,
     project: words('images tsconfig.json node_modules/typescript node_modules/@types/node node_modules/undici-types node_modules/fzstd'),
   },
   { name: 'npm', packages: words(`${NODE} npm`), files: words('npm.sh'), memory: '1g', limit: 1800 },
