@@ -61,7 +61,7 @@ echo end
 ${ENVIRONMENT}
 cd /suite/project; rm -rf /tmp/out
 echo begin
-node node_modules/typescript/lib/tsc.js -p . --noEmit false --rewriteRelativeImportExtensions --rootDir . --outDir /tmp/out; echo $?
+node node_modules/typescript/lib/tsc.js -p . --noEmit false --rewriteRelativeImportExtensions --rootDir . --outDir /tmp/out || exit 1
 find /tmp/out -type f -exec md5sum {} + | sort -k 2
 echo end
 `,
