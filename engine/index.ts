@@ -12,3 +12,4 @@ export type { Finding } from './doctor/index.ts';
 export { createNetwork, findMembers, findNetwork, listNetworks, type MemberInfo, type Network, pruneNetworks, removeNetwork, serveNetwork } from './networks/index.ts';
 export { type Accelerator, isTerminal, lendTerminal, type MachineKind } from '../boot/index.ts';
 export { matchLabels } from './labels.ts';
+export { createDetachFilter, parseDetachKeys } from './detach-keys.ts';

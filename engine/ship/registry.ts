@@ -49,7 +49,7 @@ async function withRegistry<T>(
   reference: Reference,
   paths: StatePaths,
   host: RegistryHost,
-  options: { readonly reads: boolean; readonly credentials?: Credentials },
+  options: { readonly reads: boolean; readonly credentials?: Credentials | undefined },
   action: (registry: Registry) => Promise<T>,
 ): Promise<T> {
   const settings = readSettings(paths.root);
@@ -68,26 +68,31 @@ async function withRegistry<T>(
   }
 }
 
-/** `platform` undefined: every platform of an index. */
-export function pullReference(name: string, platform: Platform | undefined, paths: StatePaths, host: RegistryHost, events: TransferEvents): Promise<Pulled & { reference: Reference }> {
+/** `platform` undefined: every platform of an index. Credentials take the place of those that are kept. */
+export function pullReference(name: string, platform: Platform | undefined, paths: StatePaths, host: RegistryHost, events: TransferEvents, credentials?: Credentials): Promise<Pulled & { reference: Reference }> {
   const reference = withDefaultTag(parseReference(name));
-  return withRegistry(reference, paths, host, { reads: true }, async (registry) => ({ ...(await pullImage(openImages(paths), registry, reference, platform, events)), reference }));
+  return withRegistry(reference, paths, host, { reads: true, credentials }, async (registry) => ({ ...(await pullImage(openImages(paths), registry, reference, platform, events)), reference }));
 }
 
-export async function pushReference(name: string, paths: StatePaths, host: RegistryHost, events: TransferEvents): Promise<{ digest: string; size: number; reference: Reference }> {
+export async function pushReference(name: string, paths: StatePaths, host: RegistryHost, events: TransferEvents, credentials?: Credentials): Promise<{ digest: string; size: number; reference: Reference }> {
   const reference = withDefaultTag(parseReference(name));
   if (reference.digest !== undefined) throw new EngineError('option-invalid', `cannot push a digest reference: Cannot push "${name}": expected a name with a tag`);
   const store = openImages(paths);
   const entry = store.entries().find((each) => store.namesOf(each)?.canonical === reference.canonical);
   if (entry === undefined) throw new EngineError('image-missing', `An image does not exist locally with the tag: ${reference.familiar}`);
-  return withRegistry(reference, paths, host, { reads: false }, async (registry) => ({ ...(await pushImage(store, registry, reference, entry, events)), reference }));
+  return withRegistry(reference, paths, host, { reads: false, credentials }, async (registry) => ({ ...(await pushImage(store, registry, reference, entry, events)), reference }));
 }
 
 const loginReference = (domain: string): Reference => parseReference(`${domain === 'docker.io' ? '' : `${domain}/`}hull/login`);
 
-/** Checks them with the registry, then keeps them; where they are kept. */
-export async function login(domain: string, credentials: Credentials, paths: StatePaths, host: RegistryHost): Promise<string> {
+/** Asks the registry whether it takes them. */
+export async function checkLogin(domain: string, credentials: Credentials, paths: StatePaths, host: RegistryHost): Promise<void> {
   await withRegistry(loginReference(domain), paths, host, { reads: false, credentials }, (registry) => registry.checkLogin());
+}
+
+/** Checks them, then keeps them; where they are kept. */
+export async function login(domain: string, credentials: Credentials, paths: StatePaths, host: RegistryHost): Promise<string> {
+  await checkLogin(domain, credentials, paths, host);
   return storeCredentials(domain, credentials, host.env);
 }
 
@@ -95,9 +100,9 @@ export async function login(domain: string, credentials: Credentials, paths: Sta
 export const logout = (domain: string, host: RegistryHost): Promise<boolean> => eraseCredentials(domain, host.env);
 
 /** The manifest or index that a registry has under a name, as it is there. */
-export function fetchManifest(name: string, paths: StatePaths, host: RegistryHost): Promise<{ bytes: Buffer; digest: string }> {
+export function fetchManifest(name: string, paths: StatePaths, host: RegistryHost, credentials?: Credentials): Promise<{ bytes: Buffer; digest: string }> {
   const reference = withDefaultTag(parseReference(name));
-  return withRegistry(reference, paths, host, { reads: true }, async (registry) => {
+  return withRegistry(reference, paths, host, { reads: true, credentials }, async (registry) => {
     const { bytes, descriptor } = await registry.getManifest(reference.digest ?? (reference.tag as string));
     return { bytes, digest: descriptor.digest };
   });

@@ -114,8 +114,8 @@ void vm_drop_pages(struct address_space *space, uintptr_t start, uintptr_t end) 
         uint64_t page = arch_entry_page(*walk.entry);
         *walk.entry = 0;
         arch_stale_note(&stale, walk.at);
+        if (vm_is_counted(page)) space->resident--;
         page_put(page);
-        space->resident--;
     }
     if (last) drop_table(space, last, start, end);
     arch_stale_end(&stale);
@@ -242,7 +242,7 @@ static int copy_pages(struct address_space *from, struct address_space *to, cons
         }
         table[(walk.at - span) >> PAGE_SHIFT] = entry;
         page_get(page);
-        vm_mapped(to);
+        if (vm_is_counted(page)) vm_mapped(to);
     }
     return 0;
 }
