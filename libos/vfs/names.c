@@ -6,12 +6,13 @@
 #include "vfs/notify.h"
 
 /* A parent directory and the last name in it. text: what `last` points into. */
-struct place { struct path parent; struct name last; char *text; };
+struct place { struct path parent; struct name last; char *text; struct names_lock lock; };
 
 static int find_text(int directory, char *text, struct place *place) {
     place->text = text;
     int error = walk_at(directory, text, WALK_PARENT, &place->parent, &place->last);
     if (error) walk_buffer_free(text);
+    place->lock.directory = NULL; /* taken where a call found all its places */
     return error;
 }
 
@@ -24,7 +25,10 @@ static int find(int directory, const char *program_path, struct place *place) {
     return (int)length;
 }
 
+static void lock(struct place *place) { names_lock(&place->lock, place->parent.dentry); }
+
 static void let_go(struct place *place) {
+    names_unlock(&place->lock);
     path_put(place->parent);
     walk_buffer_free(place->text);
 }
@@ -38,8 +42,9 @@ static bool has_slash(const struct place *place) {
 }
 
 /* The name must be free, and the parent changeable. */
-static int check_new(const struct place *place, bool directory) {
+static int check_new(struct place *place, bool directory) {
     struct dentry *found;
+    lock(place);
     if (is_dots(place->last)) return -EEXIST;
     int error = dentry_lookup(place->parent.dentry, place->last, &found);
     if (!error) {
@@ -172,6 +177,7 @@ static long remove(struct place *place, bool directory_wanted) {
     struct inode *directory = place->parent.dentry->inode;
     struct dentry *victim;
     if (is_dots(place->last)) return directory_wanted ? (place->last.length == 1 ? -EINVAL : -ENOTEMPTY) : -EISDIR;
+    lock(place);
     long error = dentry_lookup(place->parent.dentry, place->last, &victim);
     if (error) return error;
     struct inode *inode = victim->inode;
@@ -271,6 +277,11 @@ SYSCALL_DEFINE(renameat2, int from_directory, const char *from, int to_directory
         let_go(&source);
         return error;
     }
+    struct names_lock tree;
+    names_lock(&tree, source.parent.mount->root); /* one at a time: two could make a ring */
+    bool swapped = source.parent.dentry > target.parent.dentry;
+    lock(swapped ? &target : &source);
+    lock(swapped ? &source : &target);
     error = is_dots(source.last) || is_dots(target.last) ? -EBUSY : dentry_lookup(source.parent.dentry, source.last, &moved);
     if (!error) {
         error = dentry_lookup(target.parent.dentry, target.last, &there);
@@ -283,6 +294,7 @@ SYSCALL_DEFINE(renameat2, int from_directory, const char *from, int to_directory
     }
     let_go(&target);
     let_go(&source);
+    names_unlock(&tree);
     return error;
 }
 
