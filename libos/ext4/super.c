@@ -105,7 +105,7 @@ static void super_release(struct superblock *super) {
     free_system(fs);
 }
 
-const struct super_ops ext4_super_ops = { .statfs = statfs, .sync = super_sync, .hold = super_hold, .settle = super_settle, .release = super_release };
+const struct super_ops ext4_super_ops = { .statfs = statfs, .whiteouts = true, .sync = super_sync, .hold = super_hold, .settle = super_settle, .release = super_release };
 
 void ext4_close(struct superblock *super) {
     super_sync(super);

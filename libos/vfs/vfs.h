@@ -89,6 +89,7 @@ struct super_ops {
     size_t (*options)(struct superblock *, char *out, size_t room); /* ",size=1024k": what it adds in /proc/mounts; absent: nothing */
     int (*remount)(struct superblock *, const char *options);       /* new options (mount(2)'s text); absent: none are taken */
     bool fixed_read_only;                                           /* cannot be made writable */
+    bool whiteouts;                                                 /* may be an overlay's upper layer: renameat2 leaves whiteouts */
     void (*release)(struct superblock *);                           /* its last mount is gone, and so is its root; frees it. Absent: it stays */
     int (*sync)(struct superblock *); /* what is not written yet; absent: nothing is kept back */
     int (*hold)(struct superblock *); /* inodes_hold and inodes_settle; both absent: nothing of it outlives the machine, or it cannot */
