@@ -156,6 +156,12 @@ export function parseIndex(bytes: Uint8Array, what: string): ImageIndex {
   return value as unknown as ImageIndex;
 }
 
+/** Which manifest another one, or an index, refers to. */
+export function parseSubject(bytes: Uint8Array, what: string): Descriptor | undefined {
+  const { subject } = parseJson(bytes, what, 'an image manifest or index');
+  return subject === undefined || subject === null ? undefined : checkDescriptor(subject, what, 'subject');
+}
+
 export function parseConfig(bytes: Uint8Array, what: string): ImageConfig {
   const expected = 'an image config';
   const value = parseJson(bytes, what, expected);

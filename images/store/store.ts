@@ -4,7 +4,8 @@
  * killed leaves at most content that nothing names, which the next writer or prune() removes.
  *
  * An image's ID is its config's digest, as in Docker. Its names are annotations of entries in index.json, one entry a name: "docker.io/library/web:latest",
- * or "docker.io/library/web@sha256:…" for what a registry calls it; an entry without a name is a dangling image.
+ * or "docker.io/library/web@sha256:…" for what a registry calls it; an entry without a name is a dangling image, or, where its manifest has a subject,
+ * what refers to another one (a signature, a list of contents): it stays as long as that.
  */
 import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -27,6 +28,7 @@ import {
   parseConfig,
   parseIndex,
   parseManifest,
+  parseSubject,
   type Platform,
   REF_NAME,
 } from './oci.ts';
@@ -166,6 +168,30 @@ export function openStore(layout: string) {
     });
   }
 
+  /** What refers to others stays with them. `target`: its manifest and content are in the store, and so is its subject. */
+  async function attach({ mediaType, digest, size, artifactType, annotations = {} }: Descriptor): Promise<void> {
+    const { [REF_NAME]: _, ...others } = annotations;
+    const entry: Descriptor = { mediaType, digest, size, ...(artifactType === undefined ? {} : { artifactType }), ...(Object.keys(others).length === 0 ? {} : { annotations: others }) };
+    await withLock(locks, () => {
+      sweep();
+      if (sizeOfBlob(folders, digest) === undefined) readBlob(folders, digest); // its error
+      changeIndex((entries) => (entries.some((each) => each.digest === digest) ? entries : [...entries, entry]));
+    });
+  }
+
+  /** The digest that a nameless entry refers to; undefined: it stands for itself. */
+  function subjectOf(entry: Descriptor): string | undefined {
+    if (entry.annotations?.[REF_NAME] !== undefined || !(isManifestType(entry.mediaType) || isIndexType(entry.mediaType))) return undefined;
+    try {
+      return parseSubject(readBlob(folders, entry.digest), entry.digest)?.digest;
+    } catch {
+      return undefined; // check() tells
+    }
+  }
+
+  /** What refers to a manifest, as entries of the index. */
+  const listReferrers = (digest: string): Descriptor[] => readLayout(layout).manifests.filter((entry) => subjectOf(entry) === digest);
+
   /** A nameless entry says nothing once its image has a name. */
   function isUseful(entry: Descriptor, at: number, all: readonly Descriptor[]): boolean {
     if (entry.annotations?.[REF_NAME] !== undefined) return true;
@@ -259,6 +285,7 @@ export function openStore(layout: string) {
     return manifests.flatMap((entry) => {
       if (seen.has(entry.digest)) return [];
       seen.add(entry.digest);
+      if (subjectOf(entry) !== undefined) return [];
       try {
         return listManifests(entry).flatMap((each) => {
           try {
@@ -329,7 +356,9 @@ export function openStore(layout: string) {
   async function removeEntries(pick: (entries: readonly Descriptor[]) => { gone: readonly Descriptor[]; left: readonly Descriptor[] }, isFull: boolean): Promise<Removal> {
     return withLock(locks, () => {
       const before = readLayout(layout).manifests;
-      const { gone, left } = pick(before);
+      const referrers = before.filter((entry) => subjectOf(entry) !== undefined);
+      const picked = pick(before.filter((entry) => !referrers.includes(entry)));
+      const { gone, left } = shareReferrers(picked, referrers);
       const candidates = new Set<string>();
       for (const entry of gone) collect(entry, candidates);
       const intent = join(leases, makeOwnName());
@@ -348,6 +377,20 @@ export function openStore(layout: string) {
         reclaimed: removed.reclaimed + swept.reclaimed,
       };
     });
+  }
+
+  /** Those whose subject goes, go with it; whose subject is not here at all, too. */
+  function shareReferrers({ gone, left }: { gone: readonly Descriptor[]; left: readonly Descriptor[] }, referrers: readonly Descriptor[]): { gone: readonly Descriptor[]; left: readonly Descriptor[] } {
+    const kept = new Set<string>();
+    for (const entry of left) collect(entry, kept);
+    let waiting = referrers;
+    for (;;) {
+      const staying = waiting.filter((entry) => kept.has(subjectOf(entry) as string));
+      if (staying.length === 0) break;
+      for (const entry of staying) collect(entry, kept);
+      waiting = waiting.filter((entry) => !staying.includes(entry));
+    }
+    return { gone: [...gone, ...waiting], left: [...left, ...referrers.filter((entry) => !waiting.includes(entry))] };
   }
 
   function listForeign(): string[] {
@@ -419,6 +462,8 @@ export function openStore(layout: string) {
     putImage,
     putJson,
     tag,
+    attach,
+    listReferrers,
     find,
     resolve,
     list,
