@@ -18,6 +18,7 @@ import {
   withDigest,
 } from '../store/index.ts';
 import type { Registry } from './client.ts';
+import { isBroken } from './connection.ts';
 import { RegistryError } from './error.ts';
 
 const PARALLEL = 4;
@@ -87,7 +88,7 @@ export async function pullImage(store: Store, registry: Registry, reference: Ref
     await store.tag(target, names);
     for (const each of found) await store.attach(each);
     return { digest, target, isNew: before?.target.digest !== target.digest };
-  });
+  }, isBroken);
 }
 
 async function putManifest(store: Store, lease: Lease, bytes: Buffer, descriptor: Descriptor): Promise<void> {
@@ -162,17 +163,30 @@ function listSources(store: Store, reference: Reference): Map<string, string> {
   return sources;
 }
 
-/** The digest by which the registry knows it. */
+/** The digest by which the registry knows it. What is pushed stays for that long, also when somebody removes the image meanwhile; it gets no further name then. */
 export async function pushImage(store: Store, registry: Registry, reference: Reference, target: Descriptor, events: TransferEvents): Promise<{ digest: string; size: number }> {
   registry.willPush();
   return store.withLease(async (lease) => {
-    await lease.keep([target.digest]);
+    const needed = listNeeded(store, target);
+    await lease.keep(needed);
     const sources = listSources(store, reference);
     await pushEntry(store, registry, target, reference.tag ?? target.digest, sources, events);
     await pushReferrers(store, registry, listSubjects(store, target), sources, events);
-    await store.tag(target, [withDigest(reference, target.digest)]);
+    const isThere = await store.tag(target, [withDigest(reference, target.digest)], { isMore: true });
+    if (!isThere) for (const digest of needed) lease.made.add(digest);
+    if (!isThere) await lease.abandon();
     return { digest: target.digest, size: target.size };
   });
+}
+
+/** Everything that an entry consists of here. */
+function listNeeded(store: Store, target: Descriptor): string[] {
+  const needed = new Set([target.digest]);
+  for (const each of store.listManifests(target)) {
+    const { config, layers } = parseManifest(store.readBlob(each.digest), each.digest);
+    for (const { digest } of [each, config, ...layers]) needed.add(digest);
+  }
+  return [...needed];
 }
 
 async function pushEntry(store: Store, registry: Registry, target: Descriptor, name: string, sources: ReadonlyMap<string, string>, events: TransferEvents): Promise<{ readonly listsReferrers: boolean }> {

@@ -91,17 +91,27 @@ export function openStore(layout: string) {
 
   async function lease(): Promise<Lease> {
     const path = join(leases, makeOwnName());
+    const made = new Set<string>();
     const keep = (digests: readonly string[]) => withLock(locks, () => writeLease(path, '+', digests));
     mkdirSync(leases, { recursive: true, mode: 0o700 });
     if (hasLeftovers()) await withLock(locks, () => void sweep());
-    return { keep, release: () => removeQuietly(path) };
+    const release = () => removeQuietly(path);
+    const abandon = () =>
+      withLock(locks, () => {
+        release();
+        removeUnneeded(made);
+      });
+    return { keep, release, abandon, made };
   }
 
-  /** Does `action` with a lease that ends with it. */
-  async function withLease<T>(action: (lease: Lease) => Promise<T>): Promise<T> {
+  /** Does `action` with a lease that ends with it. What it brought goes when it fails, unless the error `isWorthKeeping`: another try would bring it again. */
+  async function withLease<T>(action: (lease: Lease) => Promise<T>, isWorthKeeping: (error: unknown) => boolean = () => false): Promise<T> {
     const held = await lease();
     try {
       return await action(held);
+    } catch (error) {
+      if (!isWorthKeeping(error)) await held.abandon().catch(() => undefined); // the first error counts; what is left then is prune's
+      throw error;
     } finally {
       held.release();
     }
@@ -111,6 +121,7 @@ export function openStore(layout: string) {
     const written = await writeBlob(folders, source, expected);
     try {
       await held.keep([written.digest]);
+      if (sizeOfBlob(folders, written.digest) === undefined) held.made.add(written.digest);
       written.name();
       return { digest: written.digest, size: written.size };
     } finally {
@@ -142,15 +153,19 @@ export function openStore(layout: string) {
 
   // ---- names
 
-  /** Gives `target` (a manifest or an index in the store) the names; with none it becomes a dangling image. An image that had one of them loses it. */
-  async function tag(target: Descriptor, names: readonly Reference[]): Promise<void> {
+  /**
+   * Gives `target` (a manifest or an index in the store) the names; with none it becomes a dangling image. An image that had one of them loses it. `isMore`: only in addition to what it
+   * is in the index by; false, then, when somebody removed it meanwhile.
+   */
+  async function tag(target: Descriptor, names: readonly Reference[], { isMore = false }: { readonly isMore?: boolean } = {}): Promise<boolean> {
     const { mediaType, digest, size, platform } = target;
     const entry: Descriptor = { mediaType, digest, size, ...(platform === undefined ? {} : { platform }) };
     const wanted = new Set(names.map((name) => withDefaultTag(name).canonical));
-    await withLock(locks, () => {
+    return await withLock(locks, () => {
       // Another process may have removed it since the caller found it, or have been killed with half of it removed.
       sweep();
-      if (sizeOfBlob(folders, digest) === undefined) readBlob(folders, digest); // its error
+      if (isMore && !readLayout(layout).manifests.some((each) => each.digest === digest)) return false;
+      checkWhole(target);
       changeIndex((entries) => {
         const kept: Descriptor[] = [];
         const lost: Descriptor[] = [];
@@ -165,7 +180,23 @@ export function openStore(layout: string) {
         for (const { annotations: _, ...each } of lost) if (!isNamed(each.digest)) all.push(each);
         return isNamed(digest) ? all.filter((each, i) => isUseful(each, i, all)) : [...all, entry];
       });
+      return true;
     });
+  }
+
+  /** The error of what an entry needs and has not. Of an index every platform may be absent as a whole. */
+  function checkWhole(entry: Descriptor): void {
+    if (isIndexType(entry.mediaType)) {
+      for (const each of readIndexBlob(entry.digest).manifests) if (sizeOfBlob(folders, each.digest) !== undefined) checkWhole(each);
+      return;
+    }
+    const bytes = readBlob(folders, entry.digest);
+    if (!isManifestType(entry.mediaType)) return;
+    const { config, layers } = parseManifest(bytes, entry.digest);
+    for (const each of [config, ...layers]) {
+      if (each.urls !== undefined || sizeOfBlob(folders, each.digest) !== undefined) continue;
+      throw new StoreError('blob-missing', `Cannot name "${entry.digest}": the store has not "${each.digest}" of it, expected the image to be whole: it was removed meanwhile`);
+    }
   }
 
   /** What refers to others stays with them. `target`: its manifest and content are in the store, and so is its subject. */
