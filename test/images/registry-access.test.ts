@@ -52,7 +52,7 @@ const auth = (user: string, password: string) => ({ auth: Buffer.from(`${user}:$
 t.test('tokens', async (t) => {
   const tokens = await startTokenServer({ me: 'secret', other: 'secret' }, (user, name, action) => (name === 'repository:public/app' && action === 'pull') || (user === 'me' && name !== 'repository:closed/app') || (user === 'other' && name === 'repository:their/app'), { 'refresh-me': 'me' });
   const double = await startDouble({ tokens });
-  t.teardown(() => [tokens, double].forEach((each) => each.close()));
+  t.teardown(() => [tokens, double].forEach((each) => void each.close()));
   const env = { DOCKER_CONFIG: at('config') };
   const { layer, digest } = await addImage('a', `${double.host}/public/app`);
   t.match(await call('a', ['push', `${double.host}/public/app`], env), { code: 125, err: /may require 'hull login'/ }, 'nobody in particular does not push');
@@ -105,7 +105,7 @@ t.test('proxies, certificates, mirrors', { skip: spawnSync('openssl', ['version'
   const plain = await startDouble();
   const names = new Map([['registry.test:443', double.port], ['closed.test:443', closed.port], ['registry-1.docker.io:443', double.port], ['index.docker.io:443', double.port], ['wrong.test:443', double.port], ['plain.test:80', plain.port], ['mirror.test:80', plain.port]]);
   const proxy = await startProxy(names, 'me:pass word');
-  t.teardown(() => [double, closed, plain, proxy].forEach((each) => each.close()));
+  t.teardown(() => [double, closed, plain, proxy].forEach((each) => void each.close()));
   const proxied = { HTTPS_PROXY: `http://me:pass%20word@${proxy.address}`, http_proxy: `http://me:pass%20word@${proxy.address}` };
   const trusted = { ...proxied, SSL_CERT_FILE: at('ca.crt') };
 
@@ -205,7 +205,7 @@ t.test('uploads that do not go through at once', async (t) => {
 
 t.test('referrers go along', async (t) => {
   const [modern, plain] = [await startDouble({ listsReferrers: true }), await startDouble()];
-  t.teardown(() => [modern, plain].forEach((each) => each.close()));
+  t.teardown(() => [modern, plain].forEach((each) => void each.close()));
   const type = 'application/vnd.oci.image.manifest.v1+json';
   const empty = { mediaType: 'application/vnd.oci.empty.v1+json', digest: modern.addBlob('app', Buffer.from('{}')), size: 2 };
   const text = (bytes: Buffer) => ({ mediaType: 'text/plain', digest: modern.addBlob('app', bytes), size: bytes.length });

@@ -277,7 +277,7 @@ export async function startProxy(places: ReadonlyMap<string, number>, login?: st
     });
     for (const each of [onward, socket]) {
       tunnels.add(each);
-      each.on('error', () => [onward, socket].forEach((both) => both.destroy()));
+      each.on('error', () => [onward, socket].forEach((both) => void both.destroy()));
       each.on('close', () => tunnels.delete(each));
     }
   });
