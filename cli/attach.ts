@@ -2,10 +2,9 @@
  * `hull attach`, `hull start -a`: this terminal or pipe as an instance's. Owns: detach keys, signals that are passed on, and what is restored at the end. Rule: leaving by the keys ends nothing.
  */
 import { constants } from 'node:os';
-import { EngineError, findStatePaths, isTerminal, lendTerminal, type StatePaths } from '../engine/index.ts';
+import { createDetachFilter, EngineError, findStatePaths, isTerminal, lendTerminal, parseDetachKeys, type StatePaths } from '../engine/index.ts';
 import { findInstance, followInstance, type Instance, type InstanceInput, isRunning, killInstance, openInput, outputSize, sendResize, startInstance, waitInstance } from '../engine/instances/index.ts';
 import type { CommandContext } from './commands.ts';
-import { createDetachFilter, parseDetachKeys } from './detach-keys.ts';
 import { type ParsedOptions, readValue } from './options.ts';
 import { writeTo } from './write-out.ts';
 

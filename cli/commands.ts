@@ -224,6 +224,8 @@ export const COMMANDS: readonly CommandSpec[] = [
     options: [
       { name: 'host', short: 'H', value: 'address', many: true, summary: 'Where to listen: unix://PATH or tcp://ADDRESS:PORT (default unix://$HULL_ROOT/run/engine.sock)' },
       { name: 'group', short: 'G', value: 'name', summary: "Group of the socket's file, whose members may do what the engine may" },
+      { name: 'metrics', summary: 'Numbers for Prometheus at /metrics' },
+      { name: 'tlsverify', summary: 'tcp: take only clients with a certificate (always so)' },
       { name: 'tlscacert', value: 'path', complete: 'file', summary: 'tcp: trust only clients with a certificate signed by this one' },
       { name: 'tlscert', value: 'path', complete: 'file', summary: "tcp: the engine's certificate" },
       { name: 'tlskey', value: 'path', complete: 'file', summary: "tcp: the key of the engine's certificate" },

@@ -1,9 +1,8 @@
 /** `hull exec`: a further process in a running instance, with this command's streams. Owns: options, terminal, signals that are passed on. */
-import { EngineError, findStatePaths, isTerminal, lendTerminal } from '../engine/index.ts';
+import { EngineError, findStatePaths, isTerminal, lendTerminal, parseDetachKeys } from '../engine/index.ts';
 import { type ExecSession, execInInstance, findInstance } from '../engine/instances/index.ts';
 import { pumpInput } from './attach.ts';
 import type { CommandContext } from './commands.ts';
-import { parseDetachKeys } from './detach-keys.ts';
 import { UsageError } from './errors.ts';
 import { type ParsedOptions, readValue } from './options.ts';
 import { parseUser } from './quantities.ts';

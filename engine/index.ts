@@ -1,7 +1,7 @@
 /** engine: what the command line and other doors ask for. */
 export { applyImage } from './apply-image.ts';
 export { describeError, describeSystemError, EngineError, type EngineErrorCode, EXIT, exitCodeOf } from './errors.ts';
-export type { RunHost, RunRequest } from './prepare.ts';
+export { mergeHealth, type RunHost, type RunRequest } from './prepare.ts';
 export { openProgram } from './program.ts';
 export { runProgram } from './run.ts';
 export type { StatePaths } from './state/index.ts';
@@ -12,3 +12,4 @@ export type { Finding } from './doctor/index.ts';
 export { createNetwork, findMembers, findNetwork, listNetworks, type MemberInfo, type Network, pruneNetworks, removeNetwork, serveNetwork } from './networks/index.ts';
 export { type Accelerator, isTerminal, lendTerminal, type MachineKind } from '../boot/index.ts';
 export { matchLabels } from './labels.ts';
+export { createDetachFilter, parseDetachKeys } from './detach-keys.ts';

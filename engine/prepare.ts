@@ -42,6 +42,25 @@ export interface RequestImage {
   readonly ports: readonly string[];
   /** Paths at which Docker makes anonymous volumes. */
   readonly volumes: readonly string[];
+  /** HEALTHCHECK: what an instance has that is not given another one. Times in ns. */
+  readonly health?: HealthCheck | undefined;
+}
+
+/** Recorded for whoever supervises. Times in ns, as Docker's API has them. */
+export interface HealthCheck {
+  readonly test: readonly string[];
+  readonly interval?: number | undefined;
+  readonly timeout?: number | undefined;
+  readonly startPeriod?: number | undefined;
+  readonly startInterval?: number | undefined;
+  readonly retries?: number | undefined;
+}
+
+/** As Docker: what is given wins field by field. */
+export function mergeHealth(given: HealthCheck | undefined, own: HealthCheck | undefined): HealthCheck | undefined {
+  if (given === undefined || own === undefined || given.test[0] === 'NONE') return given ?? own;
+  const set = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined && value !== 0));
+  return { ...own, ...set, test: given.test.length > 0 ? given.test : own.test };
 }
 
 export interface RunRequest {
@@ -125,6 +144,8 @@ export interface PrepareOptions {
   readonly add?: readonly string[];
   /** In whose name volumes are held, and where single files are shared; this process' when absent. */
   readonly volumeUser?: VolumeUser | undefined;
+  /** FLAG.* of the boot module, besides those of the request. */
+  readonly flags?: number | undefined;
   /** Rejects when the run is aborted meanwhile. */
   untilAborted<T>(work: Promise<T>): Promise<T>;
 }
@@ -226,8 +247,10 @@ async function prepareWithMounts(request: RunRequest, host: RunHost, options: Pr
           isDetached: options.isDetached,
         });
   for (const line of plan?.chosen ?? []) options.notice(line);
+  const base = makeModule(request, host, hostname, choice.tscKhz, options.windowSize);
   const module = encodeBootModule({
-    ...makeModule(request, host, hostname, choice.tscKhz, options.windowSize),
+    ...base,
+    flags: base.flags | (options.flags ?? 0),
     trace: tracer?.rules,
     exec: root?.program,
     mounts: storage.mounts,

@@ -34,6 +34,7 @@ bc:bc
 bwrap:bubblewrap
 skopeo:skopeo
 docker-registry:docker-registry
+docker-compose:docker-compose
 htpasswd:apache2-utils
 zstd:zstd
 lua5.4:lua5.4

@@ -1,7 +1,7 @@
 /** What Docker has and hull has not: swarm and its things, plugins, BuildKit's sessions. Owns: the statuses and words that clients expect from an engine without them. */
 import { ApiError } from './error.ts';
 import { sendJson } from './messages.ts';
-import type { Route } from './route.ts';
+import type { Exchange, Route } from './route.ts';
 
 const NO_SWARM = 'This node is not a swarm manager. Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.';
 
@@ -15,13 +15,22 @@ function refuseFeature(what: string): () => never {
   };
 }
 
+/** Privileges of a plugin are asked of a registry; nothing else of one can be there. */
+function refusePlugin({ request, params }: Exchange): never {
+  if (request.method === 'POST' || params['name'] === 'privileges') throw new ApiError('feature-absent', 'Cannot use plugins: hull has none');
+  throw new ApiError('path-missing', `plugin "${params['name']?.replace(/\/json$/, '')}" not found`);
+}
+
 const SWARM_PATHS = ['/swarm', '/swarm/{name}', '/nodes', '/nodes/{name}', '/nodes/{name}/{verb}', '/services', '/services/{name}', '/services/{name}/{verb}', '/tasks', '/tasks/{name}', '/tasks/{name}/{verb}', '/secrets', '/secrets/{name}', '/secrets/{name}/{verb}', '/configs', '/configs/{name}', '/configs/{name}/{verb}'];
 const METHODS = ['GET', 'POST', 'DELETE'] as const;
 
 export function listAbsentRoutes(): Route[] {
   return [
     { method: 'GET', path: '/plugins', summary: 'list plugins: there are none', support: 'full', handle: (exchange) => sendJson(exchange, []) },
-    { method: 'POST', path: '/plugins/{name:path}', summary: 'plugins', support: 'none', handle: refuseFeature('Cannot use plugins: hull has none') },
+    ...METHODS.map((method): Route => ({ method, path: '/plugins/{name:path}', summary: 'plugins', support: 'none', handle: refusePlugin })),
+    ...(['/session', '/grpc'] as const).map((path): Route => ({ method: 'POST', path, summary: "BuildKit's sessions", support: 'none', handle: refuseFeature('Cannot open a session: BuildKit is not part of hull, expected the classic builder (DOCKER_BUILDKIT=0)') })),
+    { method: 'GET', path: '/containers/{name}/attach/ws', summary: 'attach over a websocket', support: 'none', handle: refuseFeature('Cannot attach over a websocket: hull has none, expected a connection that is taken over (POST …/attach)') },
+    { method: 'PUT', path: '/volumes/{name}', summary: "change a cluster's volume", support: 'none', handle: refuseSwarm },
     {
       method: 'POST',
       path: '/swarm/init',
@@ -33,7 +42,6 @@ export function listAbsentRoutes(): Route[] {
     { method: 'GET', path: '/containers/{name}/export', summary: 'its files as an archive', support: 'none', handle: refuseFeature('Cannot export a container: the files of a machine are read by the machine alone') },
     ...(['HEAD', 'GET', 'PUT'] as const).map((method): Route => ({ method, path: '/containers/{name}/archive', summary: 'copy files', support: 'none', handle: refuseFeature('Cannot copy files of a container: the files of a machine are read by the machine alone, expected a volume') })),
     { method: 'POST', path: '/commit', summary: 'an image of a container', support: 'none', handle: refuseFeature('Cannot commit a container: expected a Dockerfile') },
-    { method: 'POST', path: '/auth', summary: 'check credentials', support: 'none', handle: refuseFeature('Cannot log in here: credentials are those of the user who runs the engine, expected hull login') },
     ...SWARM_PATHS.flatMap((path) => METHODS.map((method): Route => ({ method, path, summary: 'swarm: answered as by an engine that is in none', support: 'none', handle: refuseSwarm }))),
   ];
 }

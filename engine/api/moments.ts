@@ -18,3 +18,14 @@ export function formatNanoseconds(time: bigint): string {
   const seconds = Number(time / 1_000_000_000n);
   return `${new Date(seconds * 1000).toISOString().slice(0, 19)}.${String(time % 1_000_000_000n).padStart(9, '0')}Z`;
 }
+
+/** ms since 1970: a time, seconds since 1970, or a span before now as Go writes it ("24h"). */
+export function readPast(text: string): number {
+  const span = [...text.matchAll(/(\d+(?:\.\d+)?)(h|m|s)/g)];
+  if (span.length > 0 && span.map(([each]) => each).join('') === text) {
+    return Date.now() - span.reduce((sum, [, number, unit]) => sum + Number(number) * ({ h: 3_600_000, m: 60_000, s: 1000 }[unit as 'h' | 'm' | 's'] ?? 0), 0);
+  }
+  const ms = /^\d+(\.\d+)?$/.test(text) ? Number(text) * 1000 : Date.parse(text);
+  if (Number.isNaN(ms)) throw new ApiError('parameter-invalid', `invalid filter 'until=${text}'`);
+  return ms;
+}

@@ -1,14 +1,16 @@
 /**
  * Networks (Docker Engine API v1.47, "Network"). Owns: the form of the answers, and Docker's predefined networks in hull's terms: `bridge` is each machine's own user network, `none` is none.
- * Limit: a machine has one network, chosen when it is created.
+ * Limit: a machine has one network, chosen before it starts.
  */
 import { createHash } from 'node:crypto';
 import { EngineError } from '../errors.ts';
-import { findInstance, type Instance, isRunning, listInstances } from '../instances/index.ts';
+import { findInstance, type Instance, isRunning, listInstances, recordEvent, updateInstance } from '../instances/index.ts';
 import { createNetwork, findMembers, findNetwork, listNetworks, type MemberInfo, type Network, pruneNetworks, removeNetwork } from '../networks/index.ts';
+import type { EndpointBody } from './containers/body.ts';
 import { ApiError } from './error.ts';
 import { readFilters, readJson, sendJson, sendStatus } from './messages.ts';
 import { matchLabels } from '../labels.ts';
+import { readPast } from './moments.ts';
 import type { ApiContext, Exchange, Route } from './route.ts';
 
 type NetworkForm = Record<string, unknown> & { readonly Name: string; readonly Id: string };
@@ -149,35 +151,63 @@ async function remove(exchange: Exchange): Promise<void> {
   sendStatus(exchange, 204);
 }
 
-/** A machine has the one network that it was created with: joining that again, as compose does, changes nothing. */
-async function connect(exchange: Exchange, isJoining: boolean): Promise<void> {
-  const body = await readJson<{ Container: string; Force: boolean }>(exchange);
-  const network = await find(exchange);
-  const instance = await findInstance(exchange.context.paths, body.Container ?? '');
-  // compose 1 takes a container that never ran off its network and puts it there again.
-  if (networkNameOf(instance) === network.Name && (isJoining || instance.state.status === 'created')) return sendStatus(exchange, 200);
-  const what = isJoining ? `connect it to network ${network.Name}` : `disconnect it from network ${network.Name}`;
-  throw new ApiError('feature-absent', `Cannot ${what}: container ${instance.config.name} has network ${networkNameOf(instance)} since it was created, expected a new container`);
+interface ConnectBody {
+  readonly Container: string;
+  readonly EndpointConfig: EndpointBody | null;
+}
+
+/** A machine has one network, from its start on: what does not run can be given another. */
+async function connect(exchange: Exchange): Promise<void> {
+  const { paths, host } = exchange.context;
+  const body = await readJson<ConnectBody>(exchange);
+  const { Name: name } = await find(exchange);
+  const instance = await findInstance(paths, body.Container ?? '');
+  const current = networkNameOf(instance);
+  const { Aliases, IPAMConfig } = body.EndpointConfig ?? {};
+  // Nothing new is asked of a machine that has it: compose connects what it created there.
+  if (current !== name || !isRunning(instance.state)) {
+    if (current !== name && !PREDEFINED.some(({ Name }) => Name === current)) {
+      throw new ApiError('feature-absent', `Cannot connect it to network ${name}: a machine has one network, and container ${instance.config.name} has ${current}, expected it to be disconnected first`);
+    }
+    await updateInstance(instance.id, host.env, { network: { name, aliases: Aliases ?? [], ip: IPAMConfig?.IPv4Address || undefined } });
+    recordEvent(paths.events, 'network', 'connect', idOf(name), { container: instance.id, name, type: 'bridge' });
+  }
+  sendStatus(exchange, 200);
+}
+
+async function disconnect(exchange: Exchange): Promise<void> {
+  const { paths, host } = exchange.context;
+  const body = await readJson<ConnectBody>(exchange);
+  const { Name: name } = await find(exchange);
+  const instance = await findInstance(paths, body.Container ?? '');
+  if (networkNameOf(instance) !== name) throw new EngineError('instance-conflict', `container ${instance.id} is not connected to the network ${name}`);
+  await updateInstance(instance.id, host.env, { network: { name: 'none', aliases: [], ip: undefined } });
+  recordEvent(paths.events, 'network', 'disconnect', idOf(name), { container: instance.id, name, type: 'bridge' });
+  sendStatus(exchange, 200);
+}
+
+async function prune(exchange: Exchange): Promise<void> {
+  const { paths, host } = exchange.context;
+  const filters = readFilters(exchange.query);
+  for (const name of filters.keys()) if (!['label', 'label!', 'until'].includes(name)) throw new ApiError('parameter-invalid', `invalid filter '${name}'`);
+  const until = filters.get('until')?.[0];
+  const before = until === undefined ? Number.POSITIVE_INFINITY : readPast(until);
+  const instances = await listInstances(paths);
+  const gone = await pruneNetworks(paths.networks, host.env, ({ name, labels, created }) => {
+    if (instances.some((each) => networkNameOf(each) === name) || Date.parse(created) >= before) return false;
+    return matchLabels(labels, filters.get('label') ?? []) && (filters.get('label!') ?? []).every((each) => !matchLabels(labels, [each]));
+  });
+  sendJson(exchange, { NetworksDeleted: gone.length === 0 ? null : gone });
 }
 
 export function listNetworkRoutes(): Route[] {
   return [
     { method: 'GET', path: '/networks', summary: 'list networks', support: 'full', handle: list },
     { method: 'POST', path: '/networks/create', summary: 'create a network', support: 'partial', lacks: 'drivers other than bridge, options, IPv6, several subnets', handle: create },
-    {
-      method: 'POST',
-      path: '/networks/prune',
-      summary: 'remove networks without members',
-      support: 'partial',
-      lacks: 'filters',
-      handle: async (exchange) => {
-        const gone = await pruneNetworks(exchange.context.paths.networks, exchange.context.host.env);
-        sendJson(exchange, { NetworksDeleted: gone.length === 0 ? null : gone });
-      },
-    },
+    { method: 'POST', path: '/networks/prune', summary: 'remove networks that no container has', support: 'full', handle: prune },
     { method: 'GET', path: '/networks/{name}', summary: 'inspect a network', support: 'full', handle: async (exchange) => sendJson(exchange, await find(exchange)) },
     { method: 'DELETE', path: '/networks/{name}', summary: 'remove a network', support: 'full', handle: remove },
-    { method: 'POST', path: '/networks/{name}/connect', summary: 'connect a container', support: 'partial', lacks: 'a machine has one network, from its creation on', handle: (exchange) => connect(exchange, true) },
-    { method: 'POST', path: '/networks/{name}/disconnect', summary: 'disconnect a container', support: 'none', lacks: 'a container that never ran keeps its network', handle: (exchange) => connect(exchange, false) },
+    { method: 'POST', path: '/networks/{name}/connect', summary: 'connect a container', support: 'partial', lacks: 'a machine that runs, and a second network', handle: connect },
+    { method: 'POST', path: '/networks/{name}/disconnect', summary: 'disconnect a container', support: 'partial', lacks: 'a machine that runs', handle: disconnect },
   ];
 }

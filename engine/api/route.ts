@@ -8,6 +8,7 @@ import type { RunHost } from '../prepare.ts';
 import type { StatePaths } from '../state/index.ts';
 import type { Attendance } from './attendance.ts';
 import { ApiError } from './error.ts';
+import type { AnswerCounts } from './metrics.ts';
 
 export type Support = 'full' | 'partial' | 'none';
 
@@ -18,6 +19,7 @@ export interface ApiContext {
   /** hull's own, "0.1.0". */
   readonly version: string;
   readonly attendance: Attendance;
+  readonly answers: AnswerCounts;
   /** Lines for whoever runs the engine. */
   say(line: string): void;
 }

@@ -5,6 +5,7 @@ import type { RunHost } from '../prepare.ts';
 import { findStatePaths } from '../state/index.ts';
 import { listAbsentRoutes } from './absent.ts';
 import { createAttendance } from './attendance.ts';
+import { listCredentialRoutes } from './credentials.ts';
 import { listExecRoutes } from './containers/exec.ts';
 import { listContainerRoutes } from './containers/routes.ts';
 import { listWatchRoutes } from './containers/watch.ts';
@@ -12,6 +13,7 @@ import { listArchiveRoutes } from './images/archives.ts';
 import { listBuildRoutes } from './images/build.ts';
 import { listImageRoutes } from './images/routes.ts';
 import { findGroup, listenOn, parseHost, readTls, type TlsPaths } from './listen.ts';
+import { createAnswerCounts, listMetricsRoutes } from './metrics.ts';
 import { listNetworkRoutes } from './networks.ts';
 import type { ApiContext, Route } from './route.ts';
 import { createApiServer } from './server.ts';
@@ -25,6 +27,8 @@ export interface ServeOptions {
   /** Of the sockets' files: a name or number. */
   readonly group: string | undefined;
   readonly tls: TlsPaths;
+  /** Numbers at /metrics. */
+  readonly metrics: boolean;
   say(line: string): void;
 }
 
@@ -36,7 +40,7 @@ export interface ApiService {
 
 /** In the order in which they are looked at: what is more exact comes first. */
 export function listRoutes(): Route[] {
-  return [...listSystemRoutes(), ...listContainerRoutes(), ...listExecRoutes(), ...listWatchRoutes(), ...listArchiveRoutes(), ...listBuildRoutes(), ...listImageRoutes(), ...listNetworkRoutes(), ...listVolumeRoutes(), ...listAbsentRoutes()];
+  return [...listSystemRoutes(), ...listMetricsRoutes(), ...listContainerRoutes(), ...listExecRoutes(), ...listWatchRoutes(), ...listArchiveRoutes(), ...listBuildRoutes(), ...listImageRoutes(), ...listNetworkRoutes(), ...listVolumeRoutes(), ...listCredentialRoutes(), ...listAbsentRoutes()];
 }
 
 function readVersion(dist: string): string {
@@ -49,7 +53,7 @@ function readVersion(dist: string): string {
 
 export async function serveApi(options: ServeOptions, host: RunHost): Promise<ApiService> {
   const paths = findStatePaths(host.env);
-  const context: ApiContext = { host, paths, version: readVersion(host.dist), attendance: createAttendance(), say: options.say };
+  const context: ApiContext = { host, paths, version: readVersion(host.dist), attendance: createAttendance(), answers: createAnswerCounts(), say: options.say };
   const wanted = options.hosts.length === 0 ? [`unix://${join(paths.root, 'run/engine.sock')}`] : options.hosts;
   const group = options.group === undefined ? undefined : findGroup(options.group);
   // All that can be refused is refused before anything listens.
@@ -63,7 +67,7 @@ export async function serveApi(options: ServeOptions, host: RunHost): Promise<Ap
   const hosts: string[] = [];
   try {
     for (const { host: each, address, tls } of plans) {
-      const server = createApiServer(context, listRoutes(), tls);
+      const server = createApiServer(context, options.metrics ? listRoutes() : listRoutes().filter(({ path }) => path !== '/metrics'), tls);
       hosts.push(await listenOn(server, each, group));
       servers.push({
         close() {

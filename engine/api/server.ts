@@ -46,7 +46,10 @@ export function createApiServer(context: ApiContext, routes: readonly Route[], t
 
   async function answer(request: IncomingMessage, response: ServerResponse, upgrade: Exchange['upgrade']): Promise<void> {
     const gone = new AbortController();
-    response.on('close', () => gone.abort());
+    response.on('close', () => {
+      gone.abort();
+      context.answers.count(request.method ?? '', upgrade !== undefined && !response.headersSent ? 101 : response.statusCode);
+    });
     upgrade?.socket.on('close', () => gone.abort());
     response.setHeader('Api-Version', API_VERSION);
     response.setHeader('Ostype', 'linux');

@@ -19,11 +19,17 @@ export {
 export { type LogRequest, readLogs } from './logs.ts';
 export { findInstance, isRunning, listInstances } from './observe.ts';
 export { type OutputPiece, type OutputStream, outputSize, readOutput } from './output.ts';
-export type { HealthCheck, Instance, InstanceConfig, InstanceSpec, InstanceState, RestartPolicy, Status } from './types.ts';
+export type { Instance, InstanceConfig, InstanceSpec, InstanceState, RestartPolicy, Status } from './types.ts';
 export { loadInstance, renameInstance, requireFreeName } from './store.ts';
 export { sendResize } from './control.ts';
 export { type FollowOptions, followInstance, type InstanceInput, openInput } from './attach.ts';
 export { type ExecEvents, execInInstance, type ExecRequest, type ExecSession } from './exec.ts';
 export { type InstanceStats, readStats } from './stats.ts';
 export { type InstanceUpdate, pruneInstances, updateInstance } from './update.ts';
+export { copyHostFiles, exportInstance, type InstancePathStat, readInstanceArchive, readInstanceEntries, statInstancePath, writeInstanceArchive } from './archive.ts';
+export { type FileChange, listChanges } from './changes.ts';
+export { type CommitRequest, commitInstance } from './commit.ts';
+export { extractEntries } from './extract.ts';
+export { withInstanceFiles } from './files.ts';
+export type { PutOptions } from './put.ts';
 export { formatSince, formatStatus, matchPort } from './status.ts';

@@ -11,6 +11,8 @@ export interface InstanceUpdate {
   /** Bytes; at the next start. */
   readonly memory?: number | undefined;
   readonly restart?: RestartPolicy | undefined;
+  /** The network of the next start, and its names and address there. */
+  readonly network?: { readonly name: string; readonly aliases: readonly string[]; readonly ip: string | undefined } | undefined;
 }
 
 export async function updateInstance(text: string, env: NodeJS.ProcessEnv, update: InstanceUpdate): Promise<void> {
@@ -23,10 +25,15 @@ export async function updateInstance(text: string, env: NodeJS.ProcessEnv, updat
     if (update.memory !== undefined && isRunning(found.state)) {
       throw new EngineError('instance-conflict', `Cannot update container ${found.id}: the memory of a running machine cannot change, expected a stopped one`);
     }
+    if (update.network !== undefined && isRunning(found.state)) {
+      throw new EngineError('instance-conflict', `Cannot change the network of container ${found.id}: a running machine has the one that it was started with, expected a stopped one`);
+    }
     if (config.autoRemove && update.restart !== undefined && update.restart.name !== 'no') {
       throw new EngineError('instance-conflict', `Cannot update container ${found.id}: Restart policy cannot be updated because AutoRemove is enabled for the container`);
     }
-    saveConfig(instance, { ...config, restart: update.restart ?? config.restart, request: { ...config.request, memory: update.memory ?? config.request.memory } });
+    const { request } = config;
+    const network = update.network === undefined ? request.network : { ...request.network, network: update.network.name, aliases: update.network.aliases, ip: update.network.ip };
+    saveConfig(instance, { ...config, restart: update.restart ?? config.restart, request: { ...request, network, memory: update.memory ?? request.memory } });
     recordInstanceEvent(paths, instance, 'update');
   });
 }

@@ -99,10 +99,10 @@ export async function removeNetwork(networks: string, nameOrId: string, env: Nod
 }
 
 /** Removes networks without members; their names. */
-export async function pruneNetworks(networks: string, env: NodeJS.ProcessEnv): Promise<string[]> {
+export async function pruneNetworks(networks: string, env: NodeJS.ProcessEnv, meets: (network: Network) => boolean = () => true): Promise<string[]> {
   const gone: string[] = [];
   for (const network of listNetworks(networks)) {
-    if ((await findMembers(network, env)).length > 0) continue;
+    if (!meets(network) || (await findMembers(network, env)).length > 0) continue;
     await removeNetwork(networks, network.name, env);
     gone.push(network.name);
   }

@@ -49,8 +49,8 @@ function readStall(env: NodeJS.ProcessEnv): number | undefined {
 
 interface Access {
   readonly reads: boolean;
-  /** In place of those that are kept. */
-  readonly credentials?: Credentials;
+  /** In place of those that are kept for the registry. */
+  readonly credentials?: Credentials | undefined;
 }
 
 /** Does `action` with what reaches a registry from here. */
@@ -65,7 +65,7 @@ async function withConnection<T>(domain: string, paths: StatePaths, host: Regist
     env: host.env,
   });
   try {
-    return await action({ http, bases: listBases(settings, domain, reads), findCredentials: async (account) => credentials ?? findCredentials(account, host.env) });
+    return await action({ http, bases: listBases(settings, domain, reads), findCredentials: async (account) => (account === domain ? credentials : undefined) ?? findCredentials(account, host.env) });
   } finally {
     http.close();
   }
@@ -74,34 +74,39 @@ async function withConnection<T>(domain: string, paths: StatePaths, host: Regist
 const withRegistry = <T>(reference: Reference, paths: StatePaths, host: RegistryHost, access: Access, action: (registry: Registry) => Promise<T>): Promise<T> =>
   withConnection(reference.domain, paths, host, access, (options) => action(openRegistry(reference, options)));
 
-/** `platform` undefined: every platform of an index. */
-export function pullReference(name: string, platform: Platform | undefined, paths: StatePaths, host: RegistryHost, events: TransferEvents): Promise<Pulled & { reference: Reference }> {
+/** `platform` undefined: every platform of an index. Credentials take the place of those that are kept. */
+export function pullReference(name: string, platform: Platform | undefined, paths: StatePaths, host: RegistryHost, events: TransferEvents, credentials?: Credentials): Promise<Pulled & { reference: Reference }> {
   const reference = withDefaultTag(parseReference(name));
-  return withRegistry(reference, paths, host, { reads: true }, async (registry) => ({ ...(await pullImage(openImages(paths), registry, reference, platform, events)), reference }));
+  return withRegistry(reference, paths, host, { reads: true, credentials }, async (registry) => ({ ...(await pullImage(openImages(paths), registry, reference, platform, events)), reference }));
 }
 
-export async function pushReference(name: string, paths: StatePaths, host: RegistryHost, events: TransferEvents): Promise<{ digest: string; size: number; reference: Reference }> {
+export async function pushReference(name: string, paths: StatePaths, host: RegistryHost, events: TransferEvents, credentials?: Credentials): Promise<{ digest: string; size: number; reference: Reference }> {
   const reference = withDefaultTag(parseReference(name));
   if (reference.digest !== undefined) throw new EngineError('option-invalid', `cannot push a digest reference: Cannot push "${name}": expected a name with a tag`);
   const store = openImages(paths);
   const entry = store.entries().find((each) => store.namesOf(each)?.canonical === reference.canonical);
   if (entry === undefined) throw new EngineError('image-missing', `An image does not exist locally with the tag: ${reference.familiar}`);
-  return withRegistry(reference, paths, host, { reads: false }, async (registry) => ({ ...(await pushImage(store, registry, reference, entry, events)), reference }));
+  return withRegistry(reference, paths, host, { reads: false, credentials }, async (registry) => ({ ...(await pushImage(store, registry, reference, entry, events)), reference }));
 }
 
 const loginReference = (domain: string): Reference => parseReference(`${domain === 'docker.io' ? '' : `${domain}/`}hull/login`);
 
-/** Checks them with the registry, then keeps them; where they are kept. */
-export async function login(domain: string, credentials: Credentials, paths: StatePaths, host: RegistryHost): Promise<string> {
+/** Asks the registry whether it takes them. */
+export async function checkLogin(domain: string, credentials: Credentials, paths: StatePaths, host: RegistryHost): Promise<void> {
   await withRegistry(loginReference(domain), paths, host, { reads: false, credentials }, (registry) => registry.checkLogin());
+}
+
+/** Checks them, then keeps them; where they are kept. */
+export async function login(domain: string, credentials: Credentials, paths: StatePaths, host: RegistryHost): Promise<string> {
+  await checkLogin(domain, credentials, paths, host);
   return storeCredentials(domain, credentials, host.env);
 }
 
 /** Docker's form: a term for Docker Hub, HOST/TERM for another registry; results have the names by which they can be pulled. */
-export function searchImages(text: string, limit: number, paths: StatePaths, host: RegistryHost): Promise<SearchResult[]> {
+export function searchImages(text: string, limit: number, paths: StatePaths, host: RegistryHost, credentials?: Credentials): Promise<SearchResult[]> {
   const [, server, rest] = /^([^/]*[.:][^/]*|localhost)\/(.*)$/.exec(text.replace(/^https?:\/\//, '')) ?? [];
   const domain = server === undefined || server === 'docker.io' || server === 'index.docker.io' ? 'docker.io' : server;
-  return withConnection(domain, paths, host, { reads: true }, async (options) => {
+  return withConnection(domain, paths, host, { reads: true, credentials }, async (options) => {
     const found = await searchRegistry(domain, rest ?? text, limit, options);
     return domain === 'docker.io' ? found : found.map((each) => ({ ...each, name: `${domain}/${each.name}` }));
   });
@@ -111,9 +116,9 @@ export function searchImages(text: string, limit: number, paths: StatePaths, hos
 export const logout = (domain: string, host: RegistryHost): Promise<boolean> => eraseCredentials(domain, host.env);
 
 /** The manifest or index that a registry has under a name, as it is there. */
-export function fetchManifest(name: string, paths: StatePaths, host: RegistryHost): Promise<{ bytes: Buffer; digest: string }> {
+export function fetchManifest(name: string, paths: StatePaths, host: RegistryHost, credentials?: Credentials): Promise<{ bytes: Buffer; digest: string }> {
   const reference = withDefaultTag(parseReference(name));
-  return withRegistry(reference, paths, host, { reads: true }, async (registry) => {
+  return withRegistry(reference, paths, host, { reads: true, credentials }, async (registry) => {
     const { bytes, descriptor } = await registry.getManifest(reference.digest ?? (reference.tag as string));
     return { bytes, digest: descriptor.digest };
   });

@@ -1,17 +1,13 @@
 /** The Docker Engine API at its socket: Docker's own client where it is installed, and requests of our own. Runs the built dist/hull; engine and guests end with the test. */
-import { execFileSync, spawn } from 'node:child_process';
-import { cpSync, existsSync, mkdirSync, mkdtempSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
-import { request } from 'node:http';
+import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import t from 'tap';
-import { findCheckout } from '../boot/guest/build.ts';
+import { makeBox, makeEngine, missing } from './harness.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'hull-api-'));
-const hull = join(findCheckout(), 'dist/hull');
-const socket = join(folder, 'engine.sock');
-const env: NodeJS.ProcessEnv = { ...process.env, NODE_EXTRA_CA_CERTS: '', NODE_OPTIONS: '', HULL_ROOT: join(folder, 'root'), DOCKER_HOST: `unix://${socket}`, DOCKER_CONFIG: join(folder, 'docker'), DOCKER_BUILDKIT: '0' };
+const { hull, socket, env, ask, start, removeAll } = makeEngine(folder);
 const call = (...args: string[]) => execa('docker', args, { env, extendEnv: false, reject: false, input: '', timeout: 180_000 });
 const ok = async (...args: string[]): Promise<string> => {
   const { exitCode, stdout, stderr } = await call(...args);
@@ -19,55 +15,10 @@ const ok = async (...args: string[]): Promise<string> => {
   return stdout;
 };
 
-interface Answer {
-  readonly status: number;
-  readonly headers: NodeJS.Dict<string | string[]>;
-  readonly body: string;
-}
-
-function ask(method: string, path: string, body?: unknown): Promise<Answer> {
-  return new Promise((resolve, reject) => {
-    const made = request({ socketPath: socket, method, path, headers: body === undefined ? {} : { 'Content-Type': 'application/json' } }, (response) => {
-      let text = '';
-      response.setEncoding('utf8');
-      response.on('data', (part: string) => {
-        text += part;
-      });
-      response.on('end', () => resolve({ status: response.statusCode ?? 0, headers: response.headers, body: text }));
-    });
-    made.on('error', reject);
-    made.end(body === undefined ? undefined : JSON.stringify(body));
-  });
-}
-
-function startEngine() {
-  const engine = spawn(hull, ['engine', '-H', `unix://${socket}`], { env, stdio: ['ignore', 'ignore', 'pipe'] });
-  const listens = new Promise<void>((resolve, reject) => {
-    let said = '';
-    engine.stderr.on('data', (chunk: Buffer) => {
-      said += chunk.toString();
-      if (said.includes('API listens')) resolve();
-    });
-    engine.on('exit', (code) => reject(new Error(`hull engine ended with ${code}: ${said}`)));
-  });
-  listens.catch(() => {});
-  const gone = new Promise<void>((resolve) => void engine.on('exit', () => resolve()));
-  return {
-    listens,
-    async end(signal: NodeJS.Signals = 'SIGTERM') {
-      engine.kill(signal);
-      await gone;
-    },
-  };
-}
-
-let engine = startEngine();
-await engine.listens;
+let engine = await start();
 
 t.teardown(async () => {
-  const listed = await execa(hull, ['ps', '-aq'], { env, extendEnv: false });
-  const ids = listed.stdout.split('\n').filter((id) => id !== '');
-  if (ids.length > 0) await execa(hull, ['rm', '-f', ...ids], { env, extendEnv: false, reject: false });
+  await removeAll();
   await engine.end();
   rmSync(folder, { recursive: true });
 });
@@ -107,23 +58,8 @@ t.test('where it may listen', async (t) => {
   t.match((await run('-H', 'nowhere')).stderr, /no such form, expected unix:/);
 });
 
-const hasDocker = (() => {
-  try {
-    execFileSync('docker', ['--version'], { stdio: 'ignore' });
-    return true;
-  } catch {
-    return false;
-  }
-})();
-
-t.test('docker, the client', { skip: hasDocker ? false : 'docker is not installed' }, async (t) => {
-  const files = join(folder, 'files');
-  for (const name of ['bin', 'etc', 'tmp', 'root']) mkdirSync(join(files, name), { recursive: true });
-  cpSync('/bin/busybox', join(files, 'bin/busybox'));
-  for (const name of ['sh', 'echo', 'cat', 'sleep', 'ls', 'true', 'stty', 'tty', 'id']) symlinkSync('busybox', join(files, 'bin', name));
-  writeFileSync(join(files, 'etc/passwd'), 'root:x:0:0:root:/root:/bin/sh\n');
-  const archive = join(folder, 'files.tar');
-  execFileSync('tar', ['cf', archive, '-C', files, '.']);
+t.test('docker, the client', { skip: missing('docker', '--version') }, async (t) => {
+  const archive = makeBox(folder);
   const imported = await ok('import', archive, 'box:1');
   t.match(imported, /^sha256:[0-9a-f]{64}$/);
 
@@ -154,8 +90,7 @@ t.test('docker, the client', { skip: hasDocker ? false : 'docker is not installe
     t.equal(await ok('inspect', '-f', '{{.State.Status}}', 'back'), 'paused');
     await ok('unpause', 'back');
     await engine.end('SIGKILL');
-    engine = startEngine();
-    await engine.listens;
+    engine = await start();
     t.equal(await ok('inspect', '-f', '{{.State.Running}}', 'back'), 'true', 'the engine’s end touches no machine');
     const waited = call('wait', 'back');
     const follow = execa('docker', ['logs', '-f', 'back'], { env, extendEnv: false, reject: false, timeout: 180_000 });

@@ -3,6 +3,7 @@
  * started by the client's second request; a window's size may come before it; a client that does not read lets the process wait.
  */
 import { randomBytes } from 'node:crypto';
+import { parseDetachKeys } from '../../detach-keys.ts';
 import { describeError, EngineError, EXIT } from '../../errors.ts';
 import { execInInstance, type ExecSession, findInstance, isRunning, type OutputStream } from '../../instances/index.ts';
 import { ApiError } from '../error.ts';
@@ -22,6 +23,7 @@ interface ExecBody {
   readonly WorkingDir: string;
   readonly User: string;
   readonly ConsoleSize: readonly [number, number] | null;
+  readonly DetachKeys: string;
 }
 
 interface Exec {
@@ -30,6 +32,7 @@ interface Exec {
   readonly body: Partial<ExecBody>;
   readonly args: readonly string[];
   readonly user: { readonly uid: number; readonly gid: number; readonly groups: readonly number[] } | undefined;
+  readonly detachKeys: readonly number[] | undefined;
   size: { rows: number; columns: number } | undefined;
   isStarted: boolean;
   session: ExecSession | undefined;
@@ -63,6 +66,7 @@ async function create(exchange: Exchange): Promise<void> {
     body,
     args,
     user: body.User === undefined || body.User === '' ? undefined : parseUser(body.User),
+    detachKeys: parseDetachKeys(body.DetachKeys || undefined),
     size: size === undefined ? undefined : { rows: size[0], columns: size[1] },
     isStarted: false,
     session: undefined,
@@ -125,8 +129,10 @@ async function start(exchange: Exchange): Promise<void> {
     if (pending >= PENDING_MOST) session.pause(); // output came before the session was here
     const ended = attend(session);
     stream.gone.addEventListener('abort', () => session?.resume());
-    if (body.AttachStdin === true) void carryInput(stream, session, true);
-    await ended;
+    const left = new Promise<void>((leave) => {
+      if (body.AttachStdin === true && session !== undefined) void carryInput(stream, session, true, tty ? { keys: exec.detachKeys, leave } : undefined);
+    });
+    await Promise.race([ended, left]);
     while (pending > 0 && !stream.gone.aborted) await new Promise((resolve) => setTimeout(resolve, 1));
   } catch (error) {
     await stream.write(pack('stdout', Buffer.from(`${describeError(error)}\r\n`)));
@@ -152,7 +158,7 @@ function inspect(exchange: Exchange): void {
     OpenStdout: body.AttachStdout === true,
     CanRemove: isStarted && session === undefined,
     ContainerID: container,
-    DetachKeys: '',
+    DetachKeys: body.DetachKeys ?? '',
     Pid: 0,
   });
 }
@@ -166,7 +172,7 @@ function resize(exchange: Exchange): void {
 
 export function listExecRoutes(): Route[] {
   return [
-    { method: 'POST', path: '/containers/{name}/exec', summary: 'prepare a further process', support: 'partial', lacks: 'names of users (numbers only), Privileged, DetachKeys', handle: create },
+    { method: 'POST', path: '/containers/{name}/exec', summary: 'prepare a further process', support: 'partial', lacks: 'names of users (numbers only), Privileged', handle: create },
     { method: 'POST', path: '/exec/{id}/start', summary: 'start it, with the connection taken over', support: 'full', handle: start },
     { method: 'POST', path: '/exec/{id}/resize', summary: 'size of its terminal, also before the start', support: 'full', handle: resize },
     { method: 'GET', path: '/exec/{id}/json', summary: 'how it goes', support: 'partial', lacks: 'Pid is 0', handle: inspect },

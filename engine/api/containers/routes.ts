@@ -19,6 +19,7 @@ import {
 } from '../../instances/index.ts';
 import { ApiError } from '../error.ts';
 import { readFilters, readJson, readNumber, readSwitch, sendJson, sendStatus } from '../messages.ts';
+import { readPast } from '../moments.ts';
 import { describeEndpoints } from '../networks.ts';
 import type { Exchange, Route } from '../route.ts';
 import { parseSignal } from '../signals.ts';
@@ -161,7 +162,7 @@ async function prune(exchange: Exchange): Promise<void> {
   const until = filters.get('until')?.[0];
   filters.delete('until');
   for (const name of filters.keys()) if (name !== 'label' && name !== 'label!') throw new ApiError('parameter-invalid', `invalid filter '${name}'`);
-  const before = until === undefined ? undefined : readUntil(until);
+  const before = until === undefined ? undefined : readPast(until);
   const filter = await makeContainerFilter(filters, context.paths);
   const gone: string[] = [];
   let reclaimed = 0;
@@ -181,17 +182,6 @@ async function prune(exchange: Exchange): Promise<void> {
   sendJson(exchange, { ContainersDeleted: gone.length === 0 ? null : gone, SpaceReclaimed: reclaimed });
 }
 
-/** ms since 1970: a time, seconds since 1970, or a span before now as Go writes it ("24h"). */
-function readUntil(text: string): number {
-  const span = [...text.matchAll(/(\d+(?:\.\d+)?)(h|m|s)/g)];
-  if (span.length > 0 && span.map(([each]) => each).join('') === text) {
-    return Date.now() - span.reduce((sum, [, number, unit]) => sum + Number(number) * ({ h: 3_600_000, m: 60_000, s: 1000 }[unit as 'h' | 'm' | 's'] ?? 0), 0);
-  }
-  const ms = /^\d+(\.\d+)?$/.test(text) ? Number(text) * 1000 : Date.parse(text);
-  if (Number.isNaN(ms)) throw new ApiError('parameter-invalid', `invalid filter 'until=${text}'`);
-  return ms;
-}
-
 export function listContainerRoutes(): Route[] {
   return [
     { method: 'GET', path: '/containers/json', summary: 'list containers', support: 'full', handle: list },
@@ -208,7 +198,7 @@ export function listContainerRoutes(): Route[] {
     { method: 'POST', path: '/containers/{name}/wait', summary: 'wait: not-running, next-exit, removed', support: 'full', handle: wait },
     { method: 'POST', path: '/containers/{name}/resize', summary: 'size of the terminal, also before the start', support: 'full', handle: resize },
     { method: 'GET', path: '/containers/{name}/logs', summary: 'logs: raw and multiplexed, follow, since, until, tail, timestamps', support: 'full', handle: sendLogs },
-    { method: 'POST', path: '/containers/{name}/attach', summary: 'attach, with the connection taken over', support: 'partial', lacks: 'detachKeys in the stream', handle: attachContainer },
+    { method: 'POST', path: '/containers/{name}/attach', summary: 'attach, with the connection taken over', support: 'full', handle: attachContainer },
     { method: 'DELETE', path: '/containers/{name}', summary: 'remove', support: 'partial', lacks: 'link', handle: remove },
   ];
 }

@@ -5,12 +5,13 @@
 import { closeSync, openSync } from 'node:fs';
 import { join } from 'node:path';
 import { DETACHED } from '../../../boot/index.ts';
+import { createDetachFilter, parseDetachKeys } from '../../detach-keys.ts';
 import { findInstance, type Instance, type InstanceInput, isInstanceAlive, isRunning, loadInstance, openInput, outputSize, readLogs, readOutput } from '../../instances/index.ts';
 import type { StatePaths } from '../../state/index.ts';
 import { ApiError } from '../error.ts';
 import { encodeFrame, MULTIPLEXED_STREAM, RAW_STREAM } from '../frames.ts';
 import { type HijackedStream, hijack } from '../hijack.ts';
-import { readNumber, readSwitch, writeSlowly } from '../messages.ts';
+import { readBytes, readNumber, readSwitch, writeSlowly } from '../messages.ts';
 import { formatNanoseconds, readMoment } from '../moments.ts';
 import type { Exchange } from '../route.ts';
 
@@ -42,10 +43,15 @@ export async function* followRun(paths: StatePaths, instance: Instance, from: nu
 
 const typeOf = (isRaw: boolean, { version }: Exchange) => (isRaw || version[1] < 42 ? RAW_STREAM : MULTIPLEXED_STREAM);
 
-/** Carries what the client sends until it ends its half. */
-export async function carryInput(stream: HijackedStream, input: Pick<InstanceInput, 'write' | 'end'>, endsInput: boolean): Promise<void> {
+/** Carries what the client sends until it ends its half, or types the keys to leave by (a terminal's client: `detach`). */
+export async function carryInput(stream: HijackedStream, input: Pick<InstanceInput, 'write' | 'end'>, endsInput: boolean, detach?: { readonly keys: readonly number[] | undefined; leave(): void }): Promise<void> {
+  const filter = detach?.keys === undefined ? undefined : createDetachFilter(detach.keys);
   try {
-    for await (const bytes of stream.input) await input.write(bytes);
+    for await (const typed of stream.input) {
+      const { bytes, isLeaving } = filter?.(typed) ?? { bytes: typed, isLeaving: false };
+      if (bytes.length > 0) await input.write(bytes);
+      if (isLeaving) return detach?.leave();
+    }
     if (endsInput) input.end();
   } catch {
     // the client or the machine is gone, which the output tells
@@ -59,14 +65,17 @@ export async function attachContainer(exchange: Exchange): Promise<void> {
   const { config } = instance;
   const wants = { stdin: readSwitch(query, 'stdin') && config.openStdin, stdout: readSwitch(query, 'stdout'), stderr: readSwitch(query, 'stderr') };
   const isRaw = config.request.tty;
+  const detachKeys = parseDetachKeys(query.get('detachKeys') || undefined);
   const from = readSwitch(query, 'logs') ? 0 : outputSize(instance.folder);
   const attendee = context.attendance.join(instance.id);
+  await readBytes(exchange); // options that a client sends along are no input
   const stream = hijack(exchange, typeOf(isRaw, exchange));
-  const left = AbortSignal.any([stream.gone, attendee.failed]);
+  const detached = new AbortController();
+  const left = AbortSignal.any([stream.gone, attendee.failed, detached.signal]);
   let input: InstanceInput | undefined;
   const bringInput = async () => {
     input = await bringUp(exchange, instance, left);
-    if (input !== undefined) await carryInput(stream, input, config.stdinOnce === true || !isRaw);
+    if (input !== undefined) await carryInput(stream, input, config.stdinOnce === true || !isRaw, isRaw ? { keys: detachKeys, leave: () => detached.abort() } : undefined);
   };
   if (wants.stdin) bringInput().catch((error: Error) => context.say(`attach ${config.name}: ${error.message}`));
   try {

@@ -10,7 +10,7 @@ import { join } from 'node:path';
 import { pipeline } from 'node:stream/promises';
 import { parseReference, withDefaultTag } from '../../../images/store/index.ts';
 import { ApiError } from '../error.ts';
-import { openJsonStream, readSwitch } from '../messages.ts';
+import { openJsonStream, readSwitch, sendJson } from '../messages.ts';
 import type { Exchange, Route } from '../route.ts';
 import { familiarName } from './describe.ts';
 
@@ -85,5 +85,8 @@ async function build(exchange: Exchange): Promise<void> {
 }
 
 export function listBuildRoutes(): Route[] {
-  return [{ method: 'POST', path: '/build', summary: 'build from a tar archive, with streamed progress', support: 'partial', lacks: 'remote, cachefrom, squash, limits of resources, BuildKit (version=2)', handle: build }];
+  return [
+    { method: 'POST', path: '/build', summary: 'build from a tar archive, with streamed progress', support: 'partial', lacks: 'remote, cachefrom, squash, limits of resources, BuildKit (version=2)', handle: build },
+    { method: 'POST', path: '/build/prune', summary: 'remove what builds kept', support: 'partial', lacks: 'steps of builds are images without names, which images/prune removes', handle: (exchange) => sendJson(exchange, { CachesDeleted: null, SpaceReclaimed: 0 }) },
+  ];
 }

@@ -3,7 +3,9 @@ import { type Image, parsePlatform, parseReference, type Platform, type Referenc
 import { EngineError } from '../../errors.ts';
 import { recordEvent } from '../../instances/index.ts';
 import { describeHistory, describeImage, fetchManifest, importImage, listUsedImages, openImages, pullReference, pushReference, resolveImage, searchImages, selectResults, type Store } from '../../ship/index.ts';
+import { readRegistryAuth } from '../credentials.ts';
 import { ApiError } from '../error.ts';
+import { readPast } from '../moments.ts';
 import { openJsonStream, readFilters, readSwitch, sendJson, sendStatus } from '../messages.ts';
 import { matchLabels } from '../../labels.ts';
 import type { Exchange, Route } from '../route.ts';
@@ -116,8 +118,14 @@ async function prune(exchange: Exchange): Promise<void> {
   const { context } = exchange;
   const filters = readFilters(exchange.query);
   const dangling = filters.get('dangling')?.[0];
+  for (const name of filters.keys()) if (!['dangling', 'label', 'label!', 'until'].includes(name)) throw new ApiError('parameter-invalid', `invalid filter '${name}'`);
+  const before = filters.get('until')?.[0] === undefined ? Number.POSITIVE_INFINITY : readPast(filters.get('until')?.[0] as string);
+  const meets = ({ config }: Image) => {
+    const labels = config.config?.Labels ?? {};
+    return Date.parse(config.created ?? '1970-01-01T00:00:00Z') < before && matchLabels(labels, filters.get('label') ?? []) && (filters.get('label!') ?? []).every((each) => !matchLabels(labels, [each]));
+  };
   const used = await listUsedImages(context.paths);
-  const { untagged, deleted, reclaimed } = await storeOf(exchange).prune({ all: dangling === 'false' || dangling === '0', isUsed: ({ id }) => used.has(id) });
+  const { untagged, deleted, reclaimed } = await storeOf(exchange).prune({ all: dangling === 'false' || dangling === '0', isUsed: (image) => used.has(image.id) || !meets(image) });
   const gone = [...untagged.map((name) => ({ Untagged: familiarName(name) })), ...deleted.map((digest) => ({ Deleted: digest }))];
   sendJson(exchange, { ImagesDeleted: gone.length === 0 ? null : gone, SpaceReclaimed: reclaimed });
 }
@@ -138,11 +146,12 @@ async function pull(exchange: Exchange, name: string): Promise<void> {
   const { context, query } = exchange;
   const reference = withTagOf(parseReference(name), query.get('tag'));
   const platform = readPlatform(query.get('platform'));
+  const credentials = readRegistryAuth(exchange);
   const stream = openJsonStream(exchange);
   try {
     const familiar = familiarName(reference.canonical);
     await stream.send({ status: `Pulling from ${reference.path}`, id: reference.tag ?? reference.digest });
-    const pulled = await pullReference(familiar, platform, context.paths, context.host, reportTransfer('pull', stream));
+    const pulled = await pullReference(familiar, platform, context.paths, context.host, reportTransfer('pull', stream), credentials);
     await stream.send({ status: `Digest: ${pulled.digest}` });
     await stream.send({ status: `Status: ${pulled.isNew ? 'Downloaded newer image' : 'Image is up to date'} for ${familiar}` });
     record(exchange, 'pull', familiar, familiar);
@@ -176,12 +185,13 @@ async function importArchive(exchange: Exchange): Promise<void> {
 async function push(exchange: Exchange): Promise<void> {
   const { context, query } = exchange;
   const reference = withTagOf(parseReference(nameOf(exchange)), query.get('tag'));
+  const credentials = readRegistryAuth(exchange);
   const stream = openJsonStream(exchange);
   try {
     const store = storeOf(exchange);
     if (store.find(reference.canonical) === undefined) throw new EngineError('image-missing', `An image does not exist locally with the tag: ${reference.familiar}`);
     await stream.send({ status: `The push refers to repository [${reference.domain}/${reference.path}]` });
-    const { digest, size } = await pushReference(familiarName(reference.canonical), context.paths, context.host, reportTransfer('push', stream));
+    const { digest, size } = await pushReference(familiarName(reference.canonical), context.paths, context.host, reportTransfer('push', stream), credentials);
     await stream.send({ status: `${reference.tag}: digest: ${digest} size: ${size}` });
     await stream.send({ progressDetail: {}, aux: { Tag: reference.tag, Digest: digest, Size: size } });
     record(exchange, 'push', reference.familiar, reference.familiar);
@@ -196,7 +206,7 @@ async function search(exchange: Exchange): Promise<void> {
   const term = query.get('term') ?? '';
   if (term === '') throw new ApiError('parameter-invalid', 'search term is missing: Cannot search: expected term');
   const filters = [...readFilters(query)].flatMap(([name, values]) => values.map((value) => [name, value] as const));
-  const found = await searchImages(term, Number(query.get('limit') ?? '') || 25, context.paths, context.host);
+  const found = await searchImages(term, Number(query.get('limit') ?? '') || 25, context.paths, context.host, readRegistryAuth(exchange));
   sendJson(
     exchange,
     selectResults(found, filters).map(({ name, description, stars, isOfficial, isAutomated }) => ({ name, description, star_count: stars, is_official: isOfficial, is_automated: isAutomated })),
@@ -205,7 +215,7 @@ async function search(exchange: Exchange): Promise<void> {
 
 async function distribution(exchange: Exchange): Promise<void> {
   const { context } = exchange;
-  const { bytes, digest } = await fetchManifest(nameOf(exchange), context.paths, context.host);
+  const { bytes, digest } = await fetchManifest(nameOf(exchange), context.paths, context.host, readRegistryAuth(exchange));
   const manifest = JSON.parse(bytes.toString()) as { mediaType?: string; manifests?: { platform?: object }[] };
   sendJson(exchange, {
     Descriptor: { mediaType: manifest.mediaType ?? 'application/vnd.oci.image.manifest.v1+json', digest, size: bytes.length },
@@ -216,13 +226,13 @@ async function distribution(exchange: Exchange): Promise<void> {
 export function listImageRoutes(): Route[] {
   return [
     { method: 'GET', path: '/images/json', summary: 'list images', support: 'full', handle: list },
-    { method: 'POST', path: '/images/create', summary: 'pull, or import an archive', support: 'partial', lacks: 'fromSrc other than "-", changes; credentials are those of the user who runs the engine', handle: create },
-    { method: 'POST', path: '/images/prune', summary: 'remove images', support: 'partial', lacks: 'filters other than dangling', handle: prune },
-    { method: 'GET', path: '/images/search', summary: 'search a registry', support: 'partial', lacks: 'X-Registry-Auth: credentials are those of the user who runs the engine', handle: search },
+    { method: 'POST', path: '/images/create', summary: 'pull, or import an archive', support: 'partial', lacks: 'fromSrc other than "-", changes', handle: create },
+    { method: 'POST', path: '/images/prune', summary: 'remove images', support: 'full', handle: prune },
+    { method: 'GET', path: '/images/search', summary: 'search a registry', support: 'full', handle: search },
     { method: 'GET', path: '/images/{name:path}/json', summary: 'inspect an image', support: 'full', handle: (exchange) => sendJson(exchange, describeImage(find(exchange))) },
     { method: 'GET', path: '/images/{name:path}/history', summary: 'how an image came about', support: 'full', handle: history },
     { method: 'POST', path: '/images/{name:path}/tag', summary: 'give a further name', support: 'full', handle: tag },
-    { method: 'POST', path: '/images/{name:path}/push', summary: 'push', support: 'partial', lacks: 'X-Registry-Auth: credentials are those of the user who runs the engine', handle: push },
+    { method: 'POST', path: '/images/{name:path}/push', summary: 'push, with X-Registry-Auth or the credentials of the user who runs the engine', support: 'full', handle: push },
     { method: 'DELETE', path: '/images/{name:path}', summary: 'remove an image', support: 'partial', lacks: 'noprune', handle: remove },
     { method: 'GET', path: '/distribution/{name:path}/json', summary: "a registry's manifest of an image", support: 'full', handle: distribution },
   ];

@@ -25,7 +25,7 @@ export interface SwitchAddress {
   readonly folder: string;
 }
 
-const START_MS = 15_000;
+const START_MS = 60_000;
 
 function open(path: string): Promise<Socket | undefined> {
   return new Promise((done) => {
@@ -64,6 +64,7 @@ export async function listMembers({ folder }: SwitchAddress): Promise<MemberInfo
 
 export async function joinSwitch(at: SwitchAddress, request: { names: readonly string[]; ip?: string | undefined }, hull: { dist: string; env: NodeJS.ProcessEnv }): Promise<Joined> {
   const deadline = Date.now() + START_MS;
+  let isStarted = false;
   for (let wait = 5; Date.now() < deadline; ) {
     const socket = await open(join(at.folder, 'control.sock'));
     const answer = socket === undefined ? undefined : await ask<Joined & { error?: string }>(socket, { join: request });
@@ -75,9 +76,14 @@ export async function joinSwitch(at: SwitchAddress, request: { names: readonly s
       socket.unref();
       return { ...answer, close: () => void socket.destroy() };
     }
-    if (wait === 5) {
+    // One that found another listening has left, and that one may be at its end.
+    if (!isStarted) {
+      isStarted = true;
       const child = spawn(process.execPath, [join(hull.dist, 'hull'), 'network', 'serve', at.name], { env: hull.env, detached: true, stdio: 'ignore', cwd: '/' });
       await once(child, 'spawn');
+      child.once('exit', () => {
+        isStarted = false;
+      });
       child.unref();
     }
     await new Promise((done) => setTimeout(done, wait));

@@ -3,7 +3,7 @@
  * listens on control.sock; whoever joins does so over a control connection (lines of JSON) and gets a socket of its own for QEMU; a join lasts as long as QEMU's connection, and until that is there as
  * long as the control connection.
  */
-import { mkdirSync, readdirSync, renameSync, rmSync, unlinkSync } from 'node:fs';
+import { mkdirSync, readdirSync, renameSync, rmdirSync, rmSync, unlinkSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { createInterface } from 'node:readline';
 import { join } from 'node:path';
@@ -53,9 +53,12 @@ export async function serveSwitch(spec: ServeSpec): Promise<void> {
       attendControl(socket, core, spec.folder, settle);
     });
   });
-  rmSync(join(spec.folder, 'control.sock'), { force: true });
-  rmSync(spec.folder, { recursive: true, force: true });
-  control.close();
+  control.close(); // takes its file away
+  try {
+    rmdirSync(spec.folder);
+  } catch {
+    // the next one is there already, and what a killed one left is for it to sweep
+  }
 }
 
 /** Listens there unless somebody does; a socket that nobody listens on any more is taken away. */

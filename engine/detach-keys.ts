@@ -1,5 +1,5 @@
 /** Detach keys as docker takes them: letters, or ctrl- with a letter or @ [ \ ] ^ _, separated by commas. Owns: finding them in what is typed. */
-import { UsageError } from './errors.ts';
+import { EngineError } from './errors.ts';
 
 const DEFAULT = 'ctrl-p,ctrl-q';
 
@@ -9,7 +9,7 @@ export function parseDetachKeys(text: string | undefined): readonly number[] | u
   return (text ?? DEFAULT).split(',').map((key) => {
     if (key.length === 1) return key.charCodeAt(0);
     const control = /^ctrl-([a-z@[\\\]^_])$/.exec(key)?.[1];
-    if (control === undefined) throw new UsageError(`invalid detach keys: Unknown character: '${key}'`, 'hull attach');
+    if (control === undefined) throw new EngineError('option-invalid', `invalid detach keys (${text}): Unknown character: '${key}', expected letters, or ctrl- with one, separated by commas`);
     return control.toUpperCase().charCodeAt(0) & 0x1f;
   });
 }

@@ -1,0 +1,194 @@
+/**
+ * Libraries written for Docker, unchanged, against `hull engine`: what dockerode's README and docker-py's documentation show for containers, images, exec, logs, networks and volumes, with an image of
+ * busybox in the place of the examples' ones; and docker-compose with a web server and redis from Debian packages.
+ */
+import { createHash } from 'node:crypto';
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { PassThrough } from 'node:stream';
+import { finished } from 'node:stream/promises';
+import Docker from 'dockerode';
+import { execa } from 'execa';
+import t from 'tap';
+import { findCheckout } from '../boot/guest/build.ts';
+import { makeBox, makeEngine, missing } from './harness.ts';
+
+const folder = mkdtempSync(join(tmpdir(), 'hull-clients-'));
+const { socket, env, ask, start, removeAll } = makeEngine(folder);
+const engine = await start();
+const archive = makeBox(folder);
+t.equal((await ask('POST', '/images/create?fromSrc=-&repo=box&tag=latest', readFileSync(archive))).status, 200);
+
+t.teardown(async () => {
+  await removeAll();
+  await engine.end();
+  rmSync(folder, { recursive: true });
+});
+
+const STAY = ['sh', '-c', 'echo stays; trap "exit 0" TERM; while :; do sleep 0.1; done'];
+
+/** The error of what is refused. */
+const refusal = (work: Promise<unknown>): Promise<unknown> => work.then(() => 'nothing was refused', (error: unknown) => error);
+
+/** What comes until the stream's end. */
+function collect(): { readonly stream: PassThrough; text(): string } {
+  const stream = new PassThrough();
+  const parts: Buffer[] = [];
+  stream.on('data', (part: Buffer) => parts.push(part));
+  return { stream, text: () => Buffer.concat(parts).toString() };
+}
+
+t.test('dockerode', async (t) => {
+  const docker = new Docker({ socketPath: socket });
+  const follow = (stream: NodeJS.ReadableStream) => new Promise<readonly { stream?: string; status?: string; error?: string }[]>((resolve, reject) => docker.modem.followProgress(stream, (error, all) => (error === null ? resolve(all) : reject(error))));
+
+  await t.test('manipulating a container', async (t) => {
+    const container = await docker.createContainer({ Image: 'box', AttachStdin: false, AttachStdout: true, AttachStderr: true, Tty: true, Cmd: STAY, OpenStdin: false, StdinOnce: false });
+    await container.start();
+    await container.resize({ h: 24, w: 80 });
+    t.match(await container.inspect(), { Id: container.id, State: { Running: true }, Config: { Tty: true, Image: 'box' } });
+    await container.rename({ name: 'renamed' });
+    t.match(await docker.listContainers({ filters: { name: ['renamed'] } }), [{ Id: container.id, Names: ['/renamed'], State: 'running' }]);
+    t.match(await container.top(), { Titles: /./, Processes: [/./] });
+    t.match(await container.stats({ stream: false }), { memory_stats: { usage: Number }, cpu_stats: { online_cpus: Number } });
+    await container.pause();
+    await container.unpause();
+    await container.update({ RestartPolicy: { Name: 'no' } });
+    const [waited] = await Promise.all([container.wait(), container.stop()]);
+    t.same(waited, { StatusCode: 0 });
+    t.match(await refusal(container.stop()), { statusCode: 304 });
+    t.match((await container.logs({ stdout: true, stderr: true })).toString(), /^stays\r\n/);
+    await container.remove();
+    t.match(await refusal(container.inspect()), { statusCode: 404, reason: 'no such container' });
+  });
+
+  await t.test('stopping all containers on a host', async (t) => {
+    for (let i = 0; i < 2; i++) await (await docker.createContainer({ Image: 'box', Cmd: STAY })).start();
+    const all = await docker.listContainers();
+    t.equal(all.length, 2);
+    await Promise.all(all.map(({ Id }) => docker.getContainer(Id).stop()));
+    t.same(await docker.listContainers(), []);
+    t.equal((await docker.pruneContainers()).ContainersDeleted.length, 2);
+  });
+
+  await t.test('building an image', async (t) => {
+    writeFileSync(join(folder, 'Dockerfile'), 'FROM box\nCOPY file1 /file1\nCMD ["cat", "/file1"]\n');
+    writeFileSync(join(folder, 'file1'), 'one\n');
+    const messages = await follow(await docker.buildImage({ context: folder, src: ['Dockerfile', 'file1'] }, { t: 'one' }));
+    t.match(messages.map(({ stream = '' }) => stream).join(''), /Successfully tagged one:latest\n$/);
+    const out = collect();
+    const [{ StatusCode }, container] = (await docker.run('one', [], out.stream, { Tty: false })) as [{ StatusCode: number }, Docker.Container];
+    t.equal(StatusCode, 0);
+    await container.remove();
+    const image = docker.getImage('one');
+    t.match(await image.inspect(), { RepoTags: ['one:latest'], Config: { Cmd: ['cat', '/file1'] } });
+    t.equal((await image.history()).length, 3);
+    await image.tag({ repo: 'two', tag: 'x' });
+    t.match(await docker.listImages({ filters: { reference: ['two'] } }), [{ RepoTags: ['two:x'] }]);
+    const saved = collect();
+    (await docker.getImage('two:x').get()).pipe(saved.stream);
+    await finished(saved.stream);
+    await docker.getImage('two:x').remove();
+    t.match(await image.remove(), [{ Untagged: 'one:latest' }, { Deleted: /^sha256:/ }]);
+    const failed = await docker.buildImage({ context: folder, src: ['file1'] }, { t: 'none' });
+    t.match((await follow(failed).catch((error: unknown) => [{ error }])).at(-1), { error: /Dockerfile/ });
+  });
+
+  await t.test('streams', async (t) => {
+    const terminal = await docker.createContainer({ Image: 'box', Cmd: ['sh', '-c', 'tty; echo hello'], Tty: true });
+    const out = collect();
+    (await terminal.attach({ stream: true, stdout: true, stderr: true })).pipe(out.stream);
+    await terminal.start();
+    await finished(out.stream);
+    t.match(out.text(), /^\/dev\/(pts\/0|console|tty\w*)\r\nhello\r\n$/);
+    const plain = await docker.createContainer({ Image: 'box', Cmd: ['sh', '-c', 'echo out; echo err >&2'] });
+    const [stdout, stderr] = [collect(), collect()];
+    const attached = await plain.attach({ stream: true, stdout: true, stderr: true });
+    plain.modem.demuxStream(attached, stdout.stream, stderr.stream);
+    await plain.start();
+    await finished(attached);
+    t.same([stdout.text(), stderr.text()], ['out\n', 'err\n']);
+    for (const each of [terminal, plain]) await each.remove();
+  });
+
+  // Its options come as a JSON body in front of what is the program's input.
+  for (const hijack of [true, false]) {
+    await t.test(`input of a container, ${hijack ? 'with' : 'without'} hijacking`, async (t) => {
+      const container = await docker.createContainer({ Image: 'box', Cmd: ['head', '-n', '2'], OpenStdin: true, StdinOnce: true });
+      const stream = await container.attach({ stream: true, stdin: true, stdout: true, stderr: true, hijack });
+      const stdout = collect();
+      container.modem.demuxStream(stream, stdout.stream, stdout.stream);
+      await container.start();
+      stream.write('one\ntwo\n');
+      await container.wait();
+      await finished(stream, { writable: false }).catch(() => {});
+      t.equal(stdout.text(), 'one\ntwo\n');
+      stream.end();
+      await container.remove();
+    });
+  }
+
+  await t.test('exec', async (t) => {
+    const container = await docker.createContainer({ Image: 'box', Cmd: STAY });
+    await container.start();
+    const bytes = Buffer.alloc(300_000, 'hull');
+    const exec = await container.exec({ Cmd: ['sha256sum', '-'], AttachStdin: true, AttachStdout: true });
+    const stream = await exec.start({ hijack: true, stdin: true });
+    const stdout = collect();
+    docker.modem.demuxStream(stream, stdout.stream, stdout.stream);
+    stream.end(bytes);
+    await finished(stream);
+    t.equal(stdout.text(), `${createHash('sha256').update(bytes).digest('hex')}  -\n`);
+    t.match(await exec.inspect(), { Running: false, ExitCode: 0, ContainerID: container.id });
+    const failing = await container.exec({ Cmd: ['sh', '-c', 'exit 7'], AttachStdout: true });
+    await finished((await failing.start({})).resume());
+    t.match(await failing.inspect(), { ExitCode: 7 });
+    const logs = (await container.logs({ follow: true, stdout: true, stderr: true })) as unknown as NodeJS.ReadableStream;
+    const followed = collect();
+    docker.modem.demuxStream(logs, followed.stream, followed.stream);
+    await container.kill();
+    await finished(logs);
+    t.equal(followed.text(), 'stays\n');
+    await container.remove({ v: true });
+  });
+
+  await t.test('docker.run', async (t) => {
+    const [stdout, stderr] = [collect(), collect()];
+    const [data, container] = (await docker.run('box', ['sh', '-c', 'echo out; echo err >&2; exit 5'], [stdout.stream, stderr.stream], { Tty: false })) as [{ StatusCode: number }, Docker.Container];
+    t.same([data.StatusCode, stdout.text(), stderr.text()], [5, 'out\n', 'err\n']);
+    await container.remove();
+    const network = await docker.createNetwork({ Name: 'my_network' });
+    const out = collect();
+    const [{ StatusCode }] = (await docker.run('box', ['hostname', '-i'], out.stream, { name: 'my-container', HostConfig: { AutoRemove: true, NetworkMode: 'my_network' } })) as [{ StatusCode: number }];
+    t.equal(StatusCode, 0);
+    await network.remove();
+  });
+
+  await t.test('volumes, networks, the engine', async (t) => {
+    const volume = await docker.createVolume({ Name: 'data', Labels: { a: 'b' } });
+    t.match(await docker.getVolume('data').inspect(), { Name: 'data', Driver: 'local', Labels: { a: 'b' } });
+    t.match(await docker.listVolumes({ filters: { label: ['a=b'] } }), { Volumes: [{ Name: 'data' }] });
+    t.ok(volume);
+    await docker.getVolume('data').remove();
+    const network = await docker.createNetwork({ Name: 'net', Internal: true, Labels: { c: 'd' } });
+    t.match(await network.inspect(), { Name: 'net', Internal: true, Labels: { c: 'd' } });
+    t.match(await docker.listNetworks({ filters: { label: ['c=d'] } }), [{ Name: 'net' }]);
+    await network.remove();
+    t.equal(((await docker.ping()) as Buffer).toString(), 'OK');
+    t.match(await docker.version(), { ApiVersion: '1.47', Os: 'linux' });
+    t.match(await docker.info(), { OSType: 'linux', Images: Number });
+    t.match(await docker.df(), { Images: Array, Volumes: [] });
+    t.match(await refusal(docker.listServices()), { statusCode: 503, message: /not a swarm manager/ });
+    t.same(await docker.listPlugins(), []);
+  });
+});
+
+// Debian's package is for Debian's interpreter.
+const PYTHON = '/usr/bin/python3';
+
+t.test('docker-py', { skip: missing(PYTHON, '-c', 'import docker') }, async (t) => {
+  const { all, exitCode } = await execa(PYTHON, [join(findCheckout(), 'test/engine/docker_py.py')], { env, extendEnv: false, reject: false, all: true, cwd: folder, timeout: 600_000 });
+  t.equal(exitCode, 0, all);
+  t.comment(all);
+});
