@@ -100,7 +100,7 @@ t.test('layers that lead out of the root', async (t) => {
   const through = Buffer.concat([tar(`ln -s ${outside} way`, 'way').subarray(0, 512), tar('mkdir way; echo evil >way/file', 'way/file')]);
   const absolute = tar('true', '--transform', `s,.*,${outside}/file,`, '/etc/hostname');
   const images: Record<string, readonly Buffer[]> = {
-    up: [tar('echo evil >file', '--transform', 's,^file,../../../../../../..' + outside + '/file,', 'file')],
+    up: [tar('echo evil >file', '--transform', `s,^file,../../../../../../..${outside}/file,`, 'file')],
     absolute: [absolute],
     hardlink: [tar('echo evil >file; ln file link', '--transform', `s,^file$,${outside}/../secret,;`, 'file', 'link')],
     through: [through],

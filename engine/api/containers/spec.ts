@@ -169,9 +169,9 @@ export async function readCreateRequest(given: Partial<CreateBody>, name: string
     stdin: body.OpenStdin === true,
     readOnly: host.ReadonlyRootfs === true,
   };
-  const given = body.Healthcheck ?? undefined;
+  const asked = body.Healthcheck ?? undefined;
   const health = mergeHealth(
-    given && { test: given.Test ?? [], interval: given.Interval, timeout: given.Timeout, startPeriod: given.StartPeriod, startInterval: given.StartInterval, retries: given.Retries },
+    asked && { test: asked.Test ?? [], interval: asked.Interval, timeout: asked.Timeout, startPeriod: asked.StartPeriod, startInterval: asked.StartInterval, retries: asked.Retries },
     applied.image?.health,
   );
   return {
