@@ -2,7 +2,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { createInstance, type InstanceSpec, removeInstance, startInstance } from '../engine/instances/index.ts';
-import { applyImage, EngineError, openProgram, type RunRequest } from '../engine/index.ts';
+import { applyImage, EngineError, mergeHealth, openProgram, type RunRequest } from '../engine/index.ts';
 import type { CommandContext } from './commands.ts';
 import { UsageError } from './errors.ts';
 import { parseLabels } from './labels.ts';
@@ -80,7 +80,7 @@ export async function makeInstanceSpec(parsed: ParsedOptions, command: string, c
     stopSignal: typed.stopSignal,
     stopTimeout: typed.stopTimeout === undefined ? undefined : typed.stopTimeout / 1000,
     restart,
-    health: readHealth(parsed, command),
+    health: mergeHealth(readHealth(parsed, command), image?.health),
     autoRemove,
     exposed,
   };

@@ -1,7 +1,8 @@
 /** A request that names an image -> a request to run that image's program. Owns: which option wins over the image's config; what the config means is oci/'s. */
 import { EngineError } from './errors.ts';
 import { isProgramPath } from './program.ts';
-import type { RunHost, RunRequest } from './prepare.ts';
+import type { ImageRun } from './oci/index.ts';
+import type { RequestImage, RunHost, RunRequest } from './prepare.ts';
 import { findStatePaths } from './state/index.ts';
 
 /** hull.memory: what the image's maker says that its machine needs. */
@@ -15,6 +16,11 @@ function readMemoryLabel(name: string, labels: Readonly<Record<string, string>>,
   }
   return bytes;
 }
+
+const readHealth = (health: ImageRun['health']): RequestImage['health'] =>
+  health === undefined
+    ? undefined
+    : { test: health.Test ?? [], interval: health.Interval, timeout: health.Timeout, startPeriod: health.StartPeriod, startInterval: health.StartInterval, retries: health.Retries };
 
 /** A request that names a program, or was applied already, comes back as it is. */
 export async function applyImage(request: RunRequest, host: RunHost): Promise<RunRequest> {
@@ -31,7 +37,7 @@ export async function applyImage(request: RunRequest, host: RunHost): Promise<Ru
   return {
     ...request,
     memory: request.isMemoryGiven === true ? request.memory : readMemoryLabel(run.name, run.labels, request.memory),
-    image: { id: run.id, name: run.name, disk: run.disk, labels: run.labels, ports: run.ports, volumes: run.volumes },
+    image: { id: run.id, name: run.name, disk: run.disk, labels: run.labels, ports: run.ports, volumes: run.volumes, health: readHealth(run.health) },
     program: program as string,
     entrypoint: undefined,
     args: rest,

@@ -42,6 +42,25 @@ export interface RequestImage {
   readonly ports: readonly string[];
   /** Paths at which Docker makes anonymous volumes. */
   readonly volumes: readonly string[];
+  /** HEALTHCHECK: what an instance has that is not given another one. Times in ns. */
+  readonly health?: HealthCheck | undefined;
+}
+
+/** Recorded for whoever supervises. Times in ns, as Docker's API has them. */
+export interface HealthCheck {
+  readonly test: readonly string[];
+  readonly interval?: number | undefined;
+  readonly timeout?: number | undefined;
+  readonly startPeriod?: number | undefined;
+  readonly startInterval?: number | undefined;
+  readonly retries?: number | undefined;
+}
+
+/** As Docker: what is given wins field by field. */
+export function mergeHealth(given: HealthCheck | undefined, own: HealthCheck | undefined): HealthCheck | undefined {
+  if (given === undefined || own === undefined || given.test[0] === 'NONE') return given ?? own;
+  const set = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined && value !== 0));
+  return { ...own, ...set, test: given.test.length > 0 ? given.test : own.test };
 }
 
 export interface RunRequest {

@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { type ErofsReader, openErofs } from '../../images/index.ts';
-import { type Image, openStore, type Store } from '../../images/store/index.ts';
+import { type ContainerConfig, type Image, openStore, type Store } from '../../images/store/index.ts';
 import { describeSystemError, EngineError } from '../errors.ts';
 import type { StatePaths } from '../state/index.ts';
 import { findChainImage } from './root.ts';
@@ -42,6 +42,8 @@ export interface ImageRun {
   /** Paths at which Docker makes anonymous volumes. */
   readonly volumes: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
+  /** HEALTHCHECK, in the form of the image's config. */
+  readonly health: ContainerConfig['Healthcheck'];
 }
 
 /** The image; an error with Docker's words where there is none. */
@@ -93,6 +95,7 @@ export async function openImageRun(request: ImageRunRequest, paths: StatePaths, 
     ports: Object.keys(config.ExposedPorts ?? {}),
     volumes: Object.keys(config.Volumes ?? {}),
     labels: config.Labels ?? {},
+    health: config.Healthcheck ?? undefined,
   };
 }
 

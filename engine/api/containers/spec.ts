@@ -7,7 +7,7 @@ import { openStore } from '../../../images/store/index.ts';
 import { applyImage } from '../../apply-image.ts';
 import type { InstanceSpec } from '../../instances/index.ts';
 import { isProgramPath } from '../../program.ts';
-import type { RunRequest } from '../../prepare.ts';
+import { mergeHealth, type RunRequest } from '../../prepare.ts';
 import { type MountRequest, parseTmpfsOption, parseVolumeOption, VOLUME_NAME } from '../../volumes/index.ts';
 import { ApiError } from '../error.ts';
 import type { ApiContext } from '../route.ts';
@@ -169,7 +169,11 @@ export async function readCreateRequest(given: Partial<CreateBody>, name: string
     stdin: body.OpenStdin === true,
     readOnly: host.ReadonlyRootfs === true,
   };
-  const health = body.Healthcheck ?? undefined;
+  const asked = body.Healthcheck ?? undefined;
+  const health = mergeHealth(
+    asked && { test: asked.Test ?? [], interval: asked.Interval, timeout: asked.Timeout, startPeriod: asked.StartPeriod, startInterval: asked.StartInterval, retries: asked.Retries },
+    applied.image?.health,
+  );
   return {
     warnings: findIgnored(host),
     spec: {
@@ -183,9 +187,7 @@ export async function readCreateRequest(given: Partial<CreateBody>, name: string
       stopSignal: applied.stopSignal,
       stopTimeout: body.StopTimeout ?? undefined,
       restart: readRestart(host),
-      ...(health !== undefined && {
-        health: { test: health.Test ?? [], interval: health.Interval, timeout: health.Timeout, startPeriod: health.StartPeriod, startInterval: health.StartInterval, retries: health.Retries },
-      }),
+      health,
       autoRemove: host.AutoRemove === true,
       exposed,
       logging: host.LogConfig?.Type === undefined || host.LogConfig.Type === '' ? undefined : { driver: host.LogConfig.Type, options: host.LogConfig.Config ?? {} },
