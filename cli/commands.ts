@@ -149,6 +149,27 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import('./build.ts')).buildCommand,
   },
   {
+    name: 'export',
+    usage: 'hull export [OPTIONS] CONTAINER | hull export --format FORMAT [OPTIONS] IMAGE|PROGRAM [ARG...]',
+    summary: "Write a container's files to a tar archive, or an image to a file that starts without hull",
+    notes: [
+      'raw and qcow2 are disks and iso is a CD that a PC BIOS boots: qemu-system-x86_64 -drive file=FILE,format=raw,if=virtio -nographic. elf is a kernel with everything in it: -kernel FILE. tar has the files of the image.',
+      'Such a machine talks on its first serial port and switches itself off when its program ends. What it writes to its root file system is gone then.',
+    ],
+    options: [
+      { name: 'format', value: 'string', choices: ['elf', 'raw', 'qcow2', 'iso', 'tar'], summary: 'What is written of an IMAGE' },
+      { name: 'interactive', short: 'i', summary: 'What comes in on the serial port is STDIN' },
+      { name: 'output', short: 'o', value: 'path', complete: 'file', summary: 'The file (default for archives: STDOUT)' },
+      { name: 'tty', short: 't', summary: 'The serial port is a terminal' },
+      ...RUN_OPTIONS.filter(({ name }) => ['entrypoint', 'env', 'env-file', 'hostname', 'read-only', 'rootfs', 'user', 'workdir'].includes(name)),
+    ],
+    stopAtArgument: true,
+    leastArguments: 1,
+    mostArguments: Number.POSITIVE_INFINITY,
+    arguments: 'file',
+    load: async () => (await import('./export.ts')).exportCommand,
+  },
+  {
     name: 'cc',
     usage: 'hull cc [COMPILER OPTION...] FILE...',
     summary: 'Compile C and link a bootable image',
