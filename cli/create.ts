@@ -2,7 +2,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { createInstance, type InstanceSpec, removeInstance, startInstance } from '../engine/instances/index.ts';
-import { applyImage, EngineError, mergeHealth, openProgram, type RunRequest } from '../engine/index.ts';
+import { applyImage, EngineError, openProgram, type RunRequest } from '../engine/index.ts';
 import type { CommandContext } from './commands.ts';
 import { UsageError } from './errors.ts';
 import { parseLabels } from './labels.ts';
@@ -40,6 +40,16 @@ function readHealth(parsed: ParsedOptions, command: string): InstanceSpec['healt
   if (isOff && isAsked) throw new UsageError('--no-healthcheck conflicts with --health-* options', command);
   if (isOff) return { test: ['NONE'] };
   return isAsked ? { test: test === undefined ? [] : ['CMD-SHELL', test], ...values } : undefined;
+}
+
+function readLogging(parsed: ParsedOptions, command: string): InstanceSpec['logging'] {
+  const driver = readValue(parsed, 'log-driver');
+  const options = (parsed.values.get('log-opt') ?? []).map((text) => {
+    const at = text.indexOf('=');
+    if (at <= 0) throw new UsageError(`invalid argument "${text}" for "--log-opt" flag: expected NAME=VALUE`, command);
+    return [text.slice(0, at), text.slice(at + 1)] as const;
+  });
+  return driver === undefined && options.length === 0 ? undefined : { driver: driver ?? 'json-file', options: Object.fromEntries(options) };
 }
 
 export async function makeInstanceSpec(parsed: ParsedOptions, command: string, context: CommandContext): Promise<InstanceSpec> {
@@ -80,7 +90,8 @@ export async function makeInstanceSpec(parsed: ParsedOptions, command: string, c
     stopSignal: typed.stopSignal,
     stopTimeout: typed.stopTimeout === undefined ? undefined : typed.stopTimeout / 1000,
     restart,
-    health: mergeHealth(readHealth(parsed, command), image?.health),
+    health: readHealth(parsed, command),
+    logging: readLogging(parsed, command),
     autoRemove,
     exposed,
   };

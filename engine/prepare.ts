@@ -56,13 +56,6 @@ export interface HealthCheck {
   readonly retries?: number | undefined;
 }
 
-/** As Docker: what is given wins field by field. */
-export function mergeHealth(given: HealthCheck | undefined, own: HealthCheck | undefined): HealthCheck | undefined {
-  if (given === undefined || own === undefined || given.test[0] === 'NONE') return given ?? own;
-  const set = Object.fromEntries(Object.entries(given).filter(([, value]) => value !== undefined && value !== 0));
-  return { ...own, ...set, test: given.test.length > 0 ? given.test : own.test };
-}
-
 export interface RunRequest {
   readonly program: string;
   /** A directory that becomes the machine's root file system; the program is looked for in it. */
