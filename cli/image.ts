@@ -1,7 +1,6 @@
 /** The verbs on images: options -> the store and registries, output as docker's. Owns: which function a verb is, and that each of several names is tried. */
-import { createReadStream, createWriteStream, existsSync, renameSync, rmSync } from 'node:fs';
-import { pipeline } from 'node:stream/promises';
-import { describeSystemError, EngineError, findStatePaths, type StatePaths } from '../engine/index.ts';
+import { createReadStream, existsSync } from 'node:fs';
+import { EngineError, findStatePaths, type StatePaths } from '../engine/index.ts';
 import {
   checkStore,
   describeHistory,
@@ -32,9 +31,10 @@ import { formatSince } from '../engine/instances/index.ts';
 import { formatBytesShort } from './human.ts';
 import { type ParsedOptions, readValue } from './options.ts';
 import { createProgress } from './progress.ts';
+import { refuseTerminal, saveArchive } from './save-archive.ts';
 import { formatList } from './tables.ts';
 import { parseTemplate } from './templates.ts';
-import { writeOut, writeTo } from './write-out.ts';
+import { writeOut } from './write-out.ts';
 
 interface Call {
   readonly parsed: ParsedOptions;
@@ -299,7 +299,7 @@ async function manifest({ context, args, paths, command }: Call): Promise<number
 /** `docker save`: a name takes itself along, an ID none. */
 async function save({ args, store, value, command }: Call): Promise<number> {
   const output = value('output');
-  if (output === undefined && process.stdout.isTTY) throw new UsageError('cowardly refusing to save to a terminal. Use the -o flag or redirect', command);
+  refuseTerminal(output, command);
   const chosen = new Map<string, { image: Image; names: Set<string> }>();
   for (const name of args) {
     const image = resolveImage(store, name);
@@ -308,20 +308,7 @@ async function save({ args, store, value, command }: Call): Promise<number> {
     if (canonical !== undefined && image.tags.includes(canonical)) known.names.add(canonical);
     chosen.set(image.descriptor.digest, known);
   }
-  const bytes = saveImages(store, [...chosen.values()].map(({ image, names }) => ({ image, names: [...names] })));
-  if (output === undefined) {
-    for await (const chunk of bytes) await writeTo(process.stdout, chunk);
-    return 0;
-  }
-  const fresh = `${output}.${process.pid}.new`;
-  try {
-    await pipeline(bytes, createWriteStream(fresh, { flags: 'wx', mode: 0o644 }));
-    renameSync(fresh, output);
-  } catch (error) {
-    rmSync(fresh, { force: true });
-    if (!(error instanceof Error && 'syscall' in error)) throw error;
-    throw new EngineError('state-failed', `Cannot write "${output}": ${describeSystemError(error)}, expected room for the archive`, { cause: error });
-  }
+  await saveArchive(saveImages(store, [...chosen.values()].map(({ image, names }) => ({ image, names: [...names] }))), output);
   return 0;
 }
 

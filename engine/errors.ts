@@ -10,6 +10,7 @@ export type EngineErrorCode =
   | 'image-missing' // the store has no such image
   | 'image-in-use' // an instance is made of the image
   | 'option-invalid' // an option cannot be met here
+  | 'path-missing' // there is no such file in an instance
   | 'volume-missing' // there is no such volume
   | 'volume-busy' // a machine uses the volume
   | 'instance-missing' // there is no such instance
@@ -39,7 +40,7 @@ export const EXIT = { FAILED: 1, COMPILE: 1, ENGINE: 125, NOT_RUNNABLE: 126, NOT
 
 /** name -> (code -> exit code, '*' for the others). */
 const EXIT_CODES: Record<string, Record<string, number>> = {
-  EngineError: { 'program-missing': EXIT.NOT_FOUND, 'program-invalid': EXIT.NOT_RUNNABLE, 'volume-missing': EXIT.FAILED, 'volume-busy': EXIT.FAILED, 'instance-missing': EXIT.FAILED, 'instance-conflict': EXIT.FAILED, 'instance-busy': EXIT.FAILED, '*': EXIT.ENGINE },
+  EngineError: { 'program-missing': EXIT.NOT_FOUND, 'program-invalid': EXIT.NOT_RUNNABLE, 'volume-missing': EXIT.FAILED, 'volume-busy': EXIT.FAILED, 'instance-missing': EXIT.FAILED, 'path-missing': EXIT.FAILED, 'instance-conflict': EXIT.FAILED, 'instance-busy': EXIT.FAILED, '*': EXIT.ENGINE },
   ElfError: { '*': EXIT.NOT_RUNNABLE },
   CompilerError: {
     'missing-component': EXIT.ENGINE,

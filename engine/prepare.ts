@@ -125,6 +125,8 @@ export interface PrepareOptions {
   readonly add?: readonly string[];
   /** In whose name volumes are held, and where single files are shared; this process' when absent. */
   readonly volumeUser?: VolumeUser | undefined;
+  /** FLAG.* of the boot module, besides those of the request. */
+  readonly flags?: number | undefined;
   /** Rejects when the run is aborted meanwhile. */
   untilAborted<T>(work: Promise<T>): Promise<T>;
 }
@@ -226,8 +228,10 @@ async function prepareWithMounts(request: RunRequest, host: RunHost, options: Pr
           isDetached: options.isDetached,
         });
   for (const line of plan?.chosen ?? []) options.notice(line);
+  const base = makeModule(request, host, hostname, choice.tscKhz, options.windowSize);
   const module = encodeBootModule({
-    ...makeModule(request, host, hostname, choice.tscKhz, options.windowSize),
+    ...base,
+    flags: base.flags | (options.flags ?? 0),
     trace: tracer?.rules,
     exec: root?.program,
     mounts: storage.mounts,

@@ -5,10 +5,10 @@
 export const ABI_VERSION = 1;
 
 export const NOTE_IMAGE = 1;
-export const FEATURE = { UART: 1 << 0, VIRTIO_CONSOLE: 1 << 1, INPUT: 1 << 2, SIGNALS: 1 << 3, BINARY: 1 << 4, TRACE: 1 << 5, NETWORK: 1 << 6, MOUNTS: 1 << 7, '9P': 1 << 8, BALLOON: 1 << 9, CONTROL: 1 << 10, EXT4: 1 << 11 } as const;
+export const FEATURE = { UART: 1 << 0, VIRTIO_CONSOLE: 1 << 1, INPUT: 1 << 2, SIGNALS: 1 << 3, BINARY: 1 << 4, TRACE: 1 << 5, NETWORK: 1 << 6, MOUNTS: 1 << 7, '9P': 1 << 8, BALLOON: 1 << 9, CONTROL: 1 << 10, EXT4: 1 << 11, CALLS: 1 << 12 } as const;
 
 export const MODULE_MAGIC = 0x314d4c48;
-export const FLAG = { FRAMED: 1 << 0, DEBUG_EXIT: 1 << 1, STDIN: 1 << 2, TTY: 1 << 3, FIXED: 1 << 4, READ_ONLY: 1 << 5 } as const;
+export const FLAG = { FRAMED: 1 << 0, DEBUG_EXIT: 1 << 1, STDIN: 1 << 2, TTY: 1 << 3, FIXED: 1 << 4, READ_ONLY: 1 << 5, HOLD: 1 << 6 } as const;
 export const MODULE = {
   ARGV: 1,
   ENV: 2,
@@ -54,10 +54,39 @@ export const RECORD = {
   TRACE_LEAVE: 13,
   DONE: 14,
   STARTED: 15,
+  RETURN: 16,
   STDIN: 32,
   STDIN_EOF: 33,
   SIGNAL: 34,
   RESIZE: 35,
   ATTACH: 36,
   EXEC: 37,
+  CALL: 38,
+} as const;
+
+/** Calls on files that the host asks for; numbers of x86-64. */
+export const CALL = {
+  READ: 0,
+  WRITE: 1,
+  CLOSE: 3,
+  SYNC: 162,
+  LSETXATTR: 189,
+  LGETXATTR: 192,
+  LLISTXATTR: 195,
+  GETDENTS64: 217,
+  OPENAT: 257,
+  MKDIRAT: 258,
+  MKNODAT: 259,
+  FCHOWNAT: 260,
+  NEWFSTATAT: 262,
+  UNLINKAT: 263,
+  LINKAT: 265,
+  SYMLINKAT: 266,
+  READLINKAT: 267,
+  FCHMODAT: 268,
+  UTIMENSAT: 280,
+  IS_VALUE: 0,
+  IS_DATA: 1,
+  IS_OUT: 2,
+  IS_LAST: 3,
 } as const;

@@ -20,8 +20,8 @@ export interface RecordDecoder {
   end(): void;
 }
 
-const LAST_GUEST_TYPE = RECORD.STARTED;
-const LAST_HOST_TYPE = RECORD.EXEC;
+const LAST_GUEST_TYPE = RECORD.RETURN;
+const LAST_HOST_TYPE = RECORD.CALL;
 
 /** The least and most payload of each type; an output record may be empty. */
 function isPlausibleLength(type: number, length: number): boolean {
@@ -32,6 +32,8 @@ function isPlausibleLength(type: number, length: number): boolean {
     case RECORD.PANIC:
     case RECORD.STDIN:
     case RECORD.EXEC:
+    case RECORD.CALL:
+    case RECORD.RETURN:
       return length <= RECORD_MAX;
     case RECORD.EXIT:
     case RECORD.CREDIT:

@@ -16,10 +16,11 @@ export function connectIn(folder: string, name: string): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const path = join(folder, name);
     const isLong = Buffer.byteLength(path) > MOST_PATH && process.platform === 'linux';
-    const fd = isLong ? openSync(folder, 'r') : undefined;
+    let fd = isLong ? openSync(folder, 'r') : undefined;
     const socket = connect({ path: fd === undefined ? path : `/proc/self/fd/${fd}/${name}`, allowHalfOpen: true });
     const settle = () => {
       if (fd !== undefined) closeSync(fd);
+      fd = undefined; // an error may come after the connection: the number is another's then
     };
     socket.once('connect', () => {
       settle();

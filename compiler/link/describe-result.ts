@@ -33,6 +33,7 @@ const FEATURES: readonly { component: string; bit: number; name: string }[] = [
   { component: 'balloon', bit: 512, name: 'BALLOON' },
   { component: 'control', bit: 1024, name: 'CONTROL' },
   { component: 'ext4', bit: 2048, name: 'EXT4' },
+  { component: 'host-calls', bit: 4096, name: 'CALLS' },
 ];
 const FEATURE_BINARY = 16;
 

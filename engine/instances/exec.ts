@@ -81,36 +81,47 @@ function encodeRequest(instance: Instance, request: ExecRequest): Buffer {
 /** A port that was just left is tried last: the guest may not have seen yet that its client is gone. */
 let turn = 0;
 
-/** Starts it, on the first port that is free; waits for one when all are taken. */
-export async function execInInstance(instance: Instance, request: ExecRequest, events: ExecEvents): Promise<ExecSession> {
-  if (instance.state.status === 'paused') throw new EngineError('instance-conflict', `container ${instance.id} is paused, unpause the container before exec`);
-  if (!isRunning(instance.state)) throw refuseNotRunning(instance);
-  if ((instance.state.features & FEATURE.CONTROL) === 0) throw refuse(instance, constants.errno.ENOSYS, request);
-  const module = encodeRequest(instance, request);
+/** Gives each port to `attempt`, until one does something with it; waits for one when all are taken. */
+export async function onFreePort<T>(instance: Instance, attempt: (name: string) => Promise<T | undefined>): Promise<T> {
   for (;;) {
     const ports = DETACHED.control.slice(FIRST_PORT);
     const first = turn++ % ports.length;
     for (const name of [...ports.slice(first), ...ports.slice(0, first)]) {
-      const session = await tryPort(instance, name, module, request, events);
-      if (session !== undefined) return session;
+      const done = await attempt(name);
+      if (done !== undefined) return done;
     }
     if (!isSameProcess(instance.state.pid, instance.state.identity)) throw refuseNotRunning(instance);
     await new Promise((resolve) => setTimeout(resolve, BUSY_MS));
   }
 }
 
-/** undefined: the port is taken. QEMU would let a second client of it wait, so clients lock it. */
-async function tryPort(instance: Instance, name: string, module: Buffer, request: ExecRequest, events: ExecEvents): Promise<ExecSession | undefined> {
+/** Its socket, until that is closed. undefined: the port is taken. QEMU would let a second client of it wait, so clients lock it. */
+export async function openPort(instance: Pick<Instance, 'id' | 'folder'>, name: string): Promise<Socket | undefined> {
   const lock = tryLock(join(instance.folder, `port-${name}`));
   if (lock === undefined) return undefined;
-  let socket: Socket;
   try {
-    socket = await connectIn(instance.folder, name);
+    const socket = await connectIn(instance.folder, name);
+    socket.once('close', lock);
+    return socket;
   } catch (error) {
     lock();
     throw new EngineError('instance-conflict', `container ${instance.id} is not running`, { cause: error });
   }
-  socket.once('close', lock);
+}
+
+/** Starts it, on the first port that is free; waits for one when all are taken. */
+export async function execInInstance(instance: Instance, request: ExecRequest, events: ExecEvents): Promise<ExecSession> {
+  if (instance.state.status === 'paused') throw new EngineError('instance-conflict', `container ${instance.id} is paused, unpause the container before exec`);
+  if (!isRunning(instance.state)) throw refuseNotRunning(instance);
+  if ((instance.state.features & FEATURE.CONTROL) === 0) throw refuse(instance, constants.errno.ENOSYS, request);
+  const module = encodeRequest(instance, request);
+  return await onFreePort(instance, (name) => tryPort(instance, name, module, request, events));
+}
+
+/** undefined: the port is taken. */
+async function tryPort(instance: Instance, name: string, module: Buffer, request: ExecRequest, events: ExecEvents): Promise<ExecSession | undefined> {
+  const socket = await openPort(instance, name);
+  if (socket === undefined) return undefined;
   let code: number | undefined;
   let answer: (error: number | undefined) => void = () => {};
   const started = new Promise<number | undefined>((resolve) => {

@@ -26,4 +26,10 @@ export { type FollowOptions, followInstance, type InstanceInput, openInput } fro
 export { type ExecEvents, execInInstance, type ExecRequest, type ExecSession } from './exec.ts';
 export { type InstanceStats, readStats } from './stats.ts';
 export { type InstanceUpdate, pruneInstances, updateInstance } from './update.ts';
+export { type InstancePathStat, exportInstance, readInstanceArchive, readInstanceEntries, statInstancePath, writeInstanceArchive, writeInstanceEntries } from './archive.ts';
+export { type FileChange, listChanges } from './changes.ts';
+export { type CommitRequest, commitInstance } from './commit.ts';
+export { extractEntries } from './extract.ts';
+export { withInstanceFiles } from './files.ts';
+export type { PutOptions } from './put.ts';
 export { formatSince, formatStatus, matchPort } from './status.ts';

@@ -10,6 +10,7 @@ import { type PreparedMachine, prepareMachine, type RunHost } from '../prepare.t
 import { findStatePaths, identifyProcess, isSameProcess, type StatePaths } from '../state/index.ts';
 import { askMachine, sendSignal, takesSignals } from './control.ts';
 import { readEvents } from './events.ts';
+import { instanceComponents } from './components.ts';
 import { discardInstance, findInstance, isRunning, recordInstanceEvent, refresh, settleEnd } from './observe.ts';
 import { outputSize } from './output.ts';
 import { loadInstance, noSuchInstance, saveState, withInstance } from './store.ts';
@@ -58,7 +59,7 @@ export async function startInstance(text: string, host: RunHost, options: StartO
 }
 
 /** Where a machine with a root file system keeps what it writes: it outlives stops, and goes with the instance. */
-function findWritable({ config: { request }, folder }: Instance): string | undefined {
+export function findWritable({ config: { request }, folder }: Instance): string | undefined {
   if (request.writable !== undefined || request.readOnly === true || (request.rootfs === undefined && request.image === undefined)) return request.writable;
   return join(folder, 'writable.ext4');
 }
@@ -74,7 +75,7 @@ async function startUnderLock(paths: StatePaths, instance: Instance, host: RunHo
       notice: options.notice ?? (() => {}),
       windowSize: options.windowSize ?? (config.request.tty ? { rows: 24, columns: 80 } : undefined),
       isDetached: true,
-      add: config.exec === true ? ['control', 'exec-session'] : ['control'],
+      add: instanceComponents(instance),
       volumeUser: { instance: instance.id, files: join(folder, 'files'), anonymous: config.anonymous },
       untilAborted: (work) => work,
     });

@@ -25,14 +25,17 @@ export async function findChainImage(cache: string, store: Store, image: Image, 
 }
 
 /** The layers that are files; not the kernel's (see kernel-layer.ts). */
-function pickRootLayers({ manifest, config, id }: Image) {
+export function pickRootLayers({ manifest, config, id }: Image) {
   const diffIds = config.rootfs.diff_ids;
   if (manifest.layers.length !== diffIds.length) {
     throw new EngineError('image-invalid', `Cannot use "${id}": ${manifest.layers.length} layers and ${diffIds.length} diff_ids, expected as many`);
   }
   const kernel = config.config?.Labels?.[KERNEL_LABEL];
   const kept = diffIds.map((_, i) => i).filter((i) => diffIds[i] !== kernel);
-  return { layers: kept.map((i) => manifest.layers[i] as Image['manifest']['layers'][number]), diffIds: kept.map((i) => diffIds[i] as string) };
+  // The history says of each layer in turn, and of what made none, how it came to be.
+  let number = -1;
+  const history = (config.history ?? []).filter((entry) => entry.empty_layer === true || kept.includes(++number));
+  return { layers: kept.map((i) => manifest.layers[i] as Image['manifest']['layers'][number]), diffIds: kept.map((i) => diffIds[i] as string), history };
 }
 
 /** Of an image's config: the diff_id of the layer that holds its kernel. */

@@ -1,6 +1,7 @@
 /** Builds: a Dockerfile and its context -> an image. */
 export { archiveFilesystem, exportFilesystem, storeImage } from './assemble.ts';
 export { buildStages } from './build.ts';
+export { applyChanges } from './changes.ts';
 export { type BuildContext, openDirectoryContext, readArchiveContext } from './context.ts';
 export { evictOld } from './evict.ts';
 export { BuildError, type BuildErrorCode } from './error.ts';

@@ -95,6 +95,21 @@ export function encodeXattrs(xattrs: ReadonlyMap<string, Buffer> | undefined): B
   return parts.length === 0 ? Buffer.alloc(0) : Buffer.concat([Buffer.alloc(XATTR_HEAD), ...parts]);
 }
 
+/** What encodeXattrs wrote; other indexes (of prefixes in the image) are left out. */
+export function decodeXattrs(bytes: Buffer): Map<string, Buffer> {
+  const found = new Map<string, Buffer>();
+  for (let at = XATTR_HEAD; at + 4 <= bytes.length; ) {
+    const length = bytes.readUInt8(at);
+    const [prefix] = XATTR_PREFIXES.find(([, index]) => index === bytes.readUInt8(at + 1)) ?? [];
+    const size = bytes.readUInt16LE(at + 2);
+    const end = at + 4 + length + size;
+    if (end > bytes.length) break;
+    if (prefix !== undefined) found.set(prefix + bytes.toString('utf8', at + 4, at + 4 + length), bytes.subarray(at + 4 + length, end));
+    at = (end + 3) & ~3;
+  }
+  return found;
+}
+
 const NS = 1_000_000_000n;
 const floorSeconds = (ns: bigint): bigint => (ns >= 0n ? ns / NS : -((-ns + NS - 1n) / NS));
 

@@ -3,13 +3,16 @@
  * more; everything read is checked against the image's size, so that a damaged image gives an error, not a loop.
  */
 import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
-import type { FileKind } from '../rootfs/index.ts';
+import { decodeName } from '../layers/index.ts';
+import { decodeDevice, type FileKind, type FilePlace, KIND_OF_MODE } from '../rootfs/index.ts';
 import { ErofsError } from './error.ts';
-import { BLOCK, COMPACT, DIRENT, EXTENDED, LAYOUT, SLOT, SUPER_OFFSET, XATTR_HEAD } from './format.ts';
+import { BLOCK, COMPACT, decodeXattrs, DIRENT, EXTENDED, LAYOUT, SLOT, SUPER_OFFSET, XATTR_HEAD } from './format.ts';
 
 const MAGIC = 0xe0f5e1e2;
-const KINDS: Record<number, FileKind> = { 1: 'fifo', 2: 'character', 4: 'directory', 6: 'block', 8: 'file', 10: 'symlink', 12: 'socket' };
 const MOST_LINKS = 40;
+/** Of content that is given at once. */
+const PIECE = 1 << 20;
+const NS = 1_000_000_000n;
 
 export interface ErofsFile {
   readonly kind: FileKind;
@@ -20,6 +23,12 @@ export interface ErofsFile {
   /** Where its content is: whole blocks, then a tail. */
   readonly blocks: number;
   readonly tail: number | undefined;
+  readonly links: number;
+  /** The image's own number of it. */
+  readonly number: number;
+  readonly mtimeNs: bigint;
+  /** Of extended attributes, behind the inode. */
+  readonly xattrs: { readonly at: number; readonly size: number };
 }
 
 export type ErofsReader = ReturnType<typeof openErofs>;
@@ -40,19 +49,25 @@ export function openErofs(path: string) {
     return out;
   };
 
+  const head = readAt(SUPER_OFFSET, 128);
+  if (head.readUInt32LE(0) !== MAGIC) throw damaged('it has no superblock');
+  const root = head.readUInt16LE(14);
+  /** Of compact inodes. */
+  const time = head.readBigInt64LE(24) * NS + BigInt(head.readUInt32LE(32));
+
   const readInode = (nid: number): ErofsFile => {
     const at = nid * SLOT;
-    const head = readAt(at, COMPACT);
-    const format = head.readUInt16LE(0);
+    const compact = readAt(at, COMPACT);
+    const format = compact.readUInt16LE(0);
     const isExtended = (format & 1) !== 0;
-    const count = head.readUInt16LE(2);
-    const mode = head.readUInt16LE(4);
-    const kind = KINDS[mode >> 12];
+    const count = compact.readUInt16LE(2);
+    const mode = compact.readUInt16LE(4);
+    const kind = KIND_OF_MODE[mode >> 12];
     const layout = (format >> 1) & 7;
     if (kind === undefined || (layout !== LAYOUT.PLAIN && layout !== LAYOUT.INLINE)) throw damaged(`an inode at ${at} is of an unknown kind`);
-    const body = isExtended ? readAt(at, EXTENDED) : head;
+    const body = isExtended ? readAt(at, EXTENDED) : compact;
     const size = isExtended ? Number(body.readBigUInt64LE(8)) : body.readUInt32LE(8);
-    const behind = at + (isExtended ? EXTENDED : COMPACT) + (count === 0 ? 0 : XATTR_HEAD + 4 * (count - 1));
+    const xattrs = { at: at + (isExtended ? EXTENDED : COMPACT), size: count === 0 ? 0 : XATTR_HEAD + 4 * (count - 1) };
     return {
       kind,
       mode: mode & 0o7777,
@@ -60,7 +75,11 @@ export function openErofs(path: string) {
       gid: isExtended ? body.readUInt32LE(28) : body.readUInt16LE(26),
       size,
       blocks: body.readUInt32LE(16) * BLOCK,
-      tail: layout === LAYOUT.INLINE ? behind : undefined,
+      tail: layout === LAYOUT.INLINE ? xattrs.at + xattrs.size : undefined,
+      links: isExtended ? body.readUInt32LE(44) : body.readUInt16LE(6),
+      number: body.readUInt32LE(20),
+      mtimeNs: isExtended ? body.readBigInt64LE(32) * NS + BigInt(body.readUInt32LE(40)) : time,
+      xattrs,
     };
   };
 
@@ -93,10 +112,6 @@ export function openErofs(path: string) {
     return names;
   };
 
-  const head = readAt(SUPER_OFFSET, 128);
-  if (head.readUInt32LE(0) !== MAGIC) throw damaged('it has no superblock');
-  const root = head.readUInt16LE(14);
-
   /** Links followed, as a program of the image would; `last`: also when the last part is one. */
   const walk = (path: string, last: boolean): number | undefined => {
     const rest = path.split('/').filter((part) => part !== '' && part !== '.');
@@ -124,7 +139,32 @@ export function openErofs(path: string) {
     return at.at(-1);
   };
 
+  function* readPieces(file: ErofsFile): Generator<Buffer> {
+    const whole = file.tail === undefined ? file.size : Math.floor(file.size / BLOCK) * BLOCK;
+    for (let at = 0; at < whole; at += PIECE) yield readAt(file.blocks + at, Math.min(PIECE, whole - at));
+    if (file.tail !== undefined && whole < file.size) yield readAt(file.tail, file.size - whole);
+  }
+
+  const files: FilePlace<number> = {
+    root,
+    stat(nid) {
+      const { kind, mode, uid, gid, size, links, mtimeNs, blocks } = readInode(nid);
+      const device = kind === 'character' || kind === 'block' ? decodeDevice(blocks / BLOCK) : undefined;
+      return { kind, mode, uid, gid, size: kind === 'file' || kind === 'symlink' ? size : 0, links, mtimeNs, device };
+    },
+    list: (nid) => new Map([...readFolder(nid)].filter(([name]) => name !== '.' && name !== '..').map(([name, child]) => [decodeName(Buffer.from(name, 'latin1')), child])),
+    content: (nid) => readPieces(readInode(nid)),
+    readLink: (nid) => decodeName(readContent(readInode(nid))),
+    xattrs(nid) {
+      const { xattrs } = readInode(nid);
+      return xattrs.size === 0 ? new Map() : decodeXattrs(readAt(xattrs.at, xattrs.size));
+    },
+    key: String,
+  };
+
   return {
+    /** Without links being followed. */
+    files,
     /** The file at a path, links followed within the image; undefined: none is there. */
     stat(name: string): ErofsFile | undefined {
       const nid = walk(name, true);

@@ -1,7 +1,8 @@
-/** The one error class of the ext4 writer. */
+/** The one error class of ext4 file systems in files. */
 export type Ext4ErrorCode =
   | 'size-invalid' // too small or too large for a file system
-  | 'volume-unwritable'; // the image cannot be written
+  | 'volume-unwritable' // the image cannot be written
+  | 'volume-unreadable'; // it is no ext4 file system, a damaged one, or one with a feature that is not known here
 
 export class Ext4Error extends Error {
   readonly code: Ext4ErrorCode;

@@ -3,7 +3,8 @@
  * name need not be UTF-8); the files of an unprivileged caller are root's in the tree where `own` says so.
  */
 import { type BigIntStats, lstatSync, readdirSync, readlinkSync, statSync } from 'node:fs';
-import type { FileKind, Tree, TreeEntry, TreeInode } from './tree.ts';
+import { KIND_OF_MODE } from './files.ts';
+import type { Tree, TreeEntry, TreeInode } from './tree.ts';
 
 export type TreeErrorCode =
   | 'tree-unreadable'; // the directory of a root file system, or something in it, cannot be read
@@ -22,11 +23,10 @@ export interface ScanOptions {
   readonly own?: { readonly uid: number; readonly gid: number };
 }
 
-const KINDS: Record<number, FileKind> = { 1: 'fifo', 2: 'character', 4: 'directory', 6: 'block', 8: 'file', 10: 'symlink', 12: 'socket' };
 const SLASH = Buffer.from('/');
 
 /** glibc's packing of a device number: 32 bits of major and minor each, in pieces. */
-function splitDevice(packed: bigint): { major: number; minor: number } {
+export function splitDevice(packed: bigint): { major: number; minor: number } {
   return {
     major: Number(((packed >> 8n) & 0xfffn) | ((packed >> 32n) & 0xfffff000n)),
     minor: Number((packed & 0xffn) | ((packed >> 12n) & 0xffffff00n)),
@@ -44,7 +44,7 @@ function attempt<T>(path: Buffer, action: () => T): T {
 export function scanDirectory(path: string, options: ScanOptions = {}): Tree {
   const known = new Map<string, TreeInode>();
   const scan = (at: Buffer, stat: BigIntStats): TreeInode => {
-    const kind = KINDS[Number(stat.mode >> 12n) & 15];
+    const kind = KIND_OF_MODE[Number(stat.mode >> 12n) & 15];
     if (kind === undefined) throw new TreeError(`Cannot read "${at.toString()}": a file of type ${(stat.mode >> 12n) & 15n}, expected one that Linux knows`);
     const isNamedOften = kind !== 'directory' && stat.nlink > 1n;
     const key = isNamedOften ? `${stat.dev}:${stat.ino}` : '';

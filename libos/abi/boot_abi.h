@@ -27,6 +27,7 @@
 #define HULL_FEATURE_BALLOON (1u << 9)  /* tells a virtio balloon of its free memory */
 #define HULL_FEATURE_CONTROL (1u << 10) /* takes records on further ports of the console, too */
 #define HULL_FEATURE_EXT4 (1u << 11)    /* has ext4 for HULL_MOUNT_EXT4 and HULL_MODULE_UPPER */
+#define HULL_FEATURE_CALLS (1u << 12)   /* takes HULL_RECORD_CALL, and acts on HULL_FLAG_HOLD */
 
 /* ---- Boot module. Header, then `count` records, each: u32 type, u32 size, size bytes, zero padding to 8. ---- */
 #define HULL_MODULE_MAGIC 0x314d4c48u /* "HLM1" */
@@ -37,6 +38,7 @@
 #define HULL_FLAG_TTY (1u << 3)        /* fds 0..2 are one terminal */
 #define HULL_FLAG_FIXED (1u << 4)      /* no randomised addresses: the image's slide is 0 (for debuggers) */
 #define HULL_FLAG_READ_ONLY (1u << 5)  /* nothing is written to the root file system, only to what is mounted (images with the component `mounts`) */
+#define HULL_FLAG_HOLD (1u << 6)       /* no program is started: the machine serves HULL_RECORD_CALL, and ends when its host has left */
 
 #define HULL_MODULE_ARGV 1      /* strings, each ended by NUL; argv[0] first */
 #define HULL_MODULE_ENV 2       /* strings NAME=VALUE, each ended by NUL */
@@ -131,6 +133,7 @@ struct hull_record {
 /* On the port of the console that the host used (HULL_FEATURE_CONTROL): */
 #define HULL_RECORD_DONE 14    /* u32 type: a signal or size that came there was taken */
 #define HULL_RECORD_STARTED 15 /* u32: 0 or errno: what HULL_RECORD_EXEC asked for; EBUSY: the port has a process already. Its STDOUT, STDERR, CREDIT and EXIT follow */
+#define HULL_RECORD_RETURN 16  /* u32 id, u32 0, s64 result or -errno; then, when it is no error, as many bytes as the call had room for */
 /* host -> guest */
 #define HULL_RECORD_STDIN 32
 #define HULL_RECORD_STDIN_EOF 33
@@ -138,5 +141,38 @@ struct hull_record {
 #define HULL_RECORD_RESIZE 35 /* u16 rows, u16 columns */
 #define HULL_RECORD_ATTACH 36 /* on a further port: stdin comes here from now on; answered by the CREDIT that it has */
 #define HULL_RECORD_EXEC 37   /* on a further port: a boot module with ARGV, ENV, CWD, USER, WINSIZE and EXEC of a further process; what else comes there is for it */
+#define HULL_RECORD_CALL 38   /* on a further port: struct hull_call, then its data: a system call of the libOS's own, as root; answered by HULL_RECORD_RETURN */
+
+/* A call on files. Numbers are those of x86-64 on each ISA. A path is ended by NUL. */
+struct hull_call {
+    uint32_t id;           /* comes back */
+    uint16_t number;       /* HULL_CALL_* */
+    uint16_t out;          /* bytes of room for what it gives, at most 4064 */
+    uint64_t arguments[6];
+    uint8_t kinds[8];      /* HULL_CALL_IS_* of each argument */
+};
+#define HULL_CALL_IS_VALUE 0
+#define HULL_CALL_IS_DATA 1 /* an offset in the data */
+#define HULL_CALL_IS_OUT 2  /* the room */
+#define HULL_CALL_IS_LAST 3 /* the result of the last HULL_CALL_OPENAT */
+#define HULL_CALL_READ 0
+#define HULL_CALL_WRITE 1
+#define HULL_CALL_CLOSE 3
+#define HULL_CALL_SYNC 162
+#define HULL_CALL_LSETXATTR 189
+#define HULL_CALL_LGETXATTR 192
+#define HULL_CALL_LLISTXATTR 195
+#define HULL_CALL_GETDENTS64 217
+#define HULL_CALL_OPENAT 257
+#define HULL_CALL_MKDIRAT 258
+#define HULL_CALL_MKNODAT 259
+#define HULL_CALL_FCHOWNAT 260
+#define HULL_CALL_NEWFSTATAT 262
+#define HULL_CALL_UNLINKAT 263
+#define HULL_CALL_LINKAT 265
+#define HULL_CALL_SYMLINKAT 266
+#define HULL_CALL_READLINKAT 267
+#define HULL_CALL_FCHMODAT 268
+#define HULL_CALL_UTIMENSAT 280
 
 #endif

@@ -20,6 +20,9 @@
 #pragma weak session_signal
 #pragma weak session_resize
 #pragma weak session_left
+#pragma weak calls_take
+#pragma weak calls_room
+#pragma weak calls_left
 
 enum { FIRST_PORT = 2, PORTS_MOST = 8, ENTRIES = 4, CONTROL_ENTRIES = 16, CONTROL_RECEIVE = 2, CONFIG_PORTS = 4, EVENT_OPEN = 6, SMALL = 64 };
 struct event { uint32_t port; uint16_t event, value; };
@@ -31,7 +34,7 @@ struct control_port {
     struct hull_record head;
     uint32_t head_size, payload_size;
     uint8_t payload[SMALL];
-    uint8_t *module;   /* of an EXEC record that is coming */
+    uint8_t *module;   /* of an EXEC or CALL record that is coming */
     bool has_answer;   /* `answer` waits for room */
     uint8_t answer_type;
     uint32_t answer;
@@ -111,6 +114,7 @@ static void look_at(struct control_port *port) {
         port->credit = 0;
     }
     if (port->session && !port->has_answer) session_look(port->session);
+    if (calls_room) calls_room();
 }
 
 static void answer(struct control_port *port, uint8_t type, uint32_t value) {
@@ -150,6 +154,13 @@ static void start_session(struct control_port *port) {
     if (error) answer(port, HULL_RECORD_STARTED, (uint32_t)-error);
 }
 
+static void take_call(struct control_port *port) {
+    uint8_t *bytes = port->module;
+    port->module = NULL;
+    if (calls_take && calls_take(port, bytes, port->head.length)) return;
+    kfree(bytes); /* and no answer: the host sees that it was dropped by the next one's */
+}
+
 static void take_record(struct control_port *port) {
     uint32_t number = 0;
     uint16_t size[2];
@@ -158,6 +169,9 @@ static void take_record(struct control_port *port) {
     switch (port->head.type) {
     case HULL_RECORD_EXEC:
         start_session(port);
+        return;
+    case HULL_RECORD_CALL:
+        take_call(port);
         return;
     case HULL_RECORD_ATTACH:
         input_port = port;
@@ -187,7 +201,7 @@ static void take_piece(struct control_port *port, const uint8_t *bytes, size_t s
     if (port->head.type == HULL_RECORD_STDIN) {
         if (port->session) session_input(port->session, bytes, size);
         else if (port == input_port) to_first_process(port, HULL_RECORD_STDIN, bytes, size);
-    } else if (port->head.type == HULL_RECORD_EXEC) {
+    } else if (port->head.type == HULL_RECORD_EXEC || port->head.type == HULL_RECORD_CALL) {
         if (!port->payload_size) port->module = kmalloc(port->head.length);
         if (port->module) memcpy(port->module + port->payload_size, bytes, size);
     } else if (port->payload_size + size <= SMALL) {
@@ -227,6 +241,7 @@ static void take_event(const struct event *event, uint32_t size) {
     if (event->value) return;
     if (input_port == port) input_port = NULL;
     if (port->session) session_left(port->session);
+    if (calls_left) calls_left(port);
 }
 
 void control_look(void) {

@@ -34,4 +34,10 @@ void session_signal(struct session *, int number);
 void session_resize(struct session *, uint16_t rows, uint16_t columns);
 void session_left(struct session *);  /* the host has left the port */
 void control_session_over(struct control_port *);
+
+/* By the component host-calls, likewise. calls_take: the bytes (of kmalloc, or NULL when there was no room) are taken over; false: they are not. */
+bool calls_take(struct control_port *, uint8_t *bytes, size_t size);
+void calls_room(void);                       /* some port has room */
+void calls_left(struct control_port *);      /* the host has left the port */
+void calls_hold(void);                       /* for `exec`, before the program; does not return with HULL_FLAG_HOLD */
 #endif

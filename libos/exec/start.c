@@ -52,6 +52,9 @@ _Noreturn static void refuse(const char *why) {
     machine_exit(126 << 8);
 }
 
+/* By host-calls: does not return when no program is to start. */
+#pragma weak calls_hold
+void calls_hold(void);
 /* By exec-path, which is in images that have a root file system. */
 #pragma weak exec_from_path
 #pragma weak hull_program_path
@@ -83,6 +86,7 @@ _Noreturn void program_start(void) {
     struct exec_image image;
     const char *why;
     space->linked = false;
+    if (calls_hold) calls_hold();
     if (!&hull_program_path[0]) start_from_root(space);
     program_file.ops = &program_ops;
     set_name(hull_program_path);

@@ -53,7 +53,7 @@ t.test('every number of the header is the codec’s', async (t) => {
     ['HULL_DEFERRED_ARGUMENTS', abi.DEFERRED_ARGUMENTS],
     ['HULL_FAULT_STACK', abi.FAULT_STACK],
   ]);
-  for (const [prefix, values] of Object.entries({ FEATURE: abi.FEATURE, FLAG: abi.FLAG, MODULE: abi.MODULE, RECORD: abi.RECORD, TRACE: abi.TRACE, NETWORK: abi.NETWORK, MOUNT: abi.MOUNT })) {
+  for (const [prefix, values] of Object.entries({ FEATURE: abi.FEATURE, FLAG: abi.FLAG, MODULE: abi.MODULE, RECORD: abi.RECORD, TRACE: abi.TRACE, NETWORK: abi.NETWORK, MOUNT: abi.MOUNT, CALL: abi.CALL })) {
     for (const [name, value] of Object.entries(values)) codec.set(`HULL_${prefix}_${name}`, value);
   }
   const defined = new Map<string, number>();

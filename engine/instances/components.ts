@@ -1,0 +1,7 @@
+/** What the image of an instance has besides what its program needs. */
+import type { Instance } from './types.ts';
+
+export function instanceComponents({ config }: Pick<Instance, 'config'>): string[] {
+  const { rootfs, image } = config.request;
+  return ['control', ...(config.exec === true ? ['exec-session'] : []), ...(rootfs === undefined && image === undefined ? [] : ['host-calls'])];
+}
