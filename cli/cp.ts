@@ -1,10 +1,8 @@
 /** `hull cp`: files between this host and an instance. Owns: which name the copy gets, by the rules of docker's command line ("docker container cp": files, directories, "/.", "-"). */
 import { lstatSync, realpathSync, statSync } from 'node:fs';
 import { basename, dirname, posix, resolve } from 'node:path';
-import { openHostFiles } from '../images/index.ts';
-import { type ReadEntry, walkEntries, type WriteEntry } from '../images/layers/index.ts';
 import { EngineError } from '../engine/index.ts';
-import { extractEntries, type InstancePathStat, readInstanceArchive, readInstanceEntries, statInstancePath, writeInstanceArchive, writeInstanceEntries } from '../engine/instances/index.ts';
+import { copyHostFiles, extractEntries, type InstancePathStat, readInstanceArchive, readInstanceEntries, statInstancePath, writeInstanceArchive } from '../engine/instances/index.ts';
 import type { CommandContext } from './commands.ts';
 import { UsageError } from './errors.ts';
 import { formatBytesShort } from './human.ts';
@@ -35,20 +33,6 @@ function chooseTarget(source: { isFolder: boolean; path: string; name: string },
 }
 
 const isFolder = ({ mode }: InstancePathStat) => mode >= GO_FOLDER;
-
-async function* toReadEntries(entries: Iterable<WriteEntry>, count: (bytes: number) => void): AsyncGenerator<ReadEntry> {
-  for (const entry of entries) {
-    yield {
-      ...entry,
-      async *content() {
-        for await (const chunk of entry.content?.() ?? []) {
-          count(chunk.length);
-          yield Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
-        }
-      },
-    };
-  }
-}
 
 async function lookInside(instance: string, env: NodeJS.ProcessEnv, path: string): Promise<InstancePathStat | undefined> {
   try {
@@ -93,13 +77,7 @@ async function copyIn(source: string, instance: string, path: string, options: {
     throw new EngineError('path-missing', `Could not find the file ${posix.dirname(target)} in container ${instance}`);
   }
   const { folder, name } = chooseTarget({ isFolder: stat.isDirectory(), path: source, name: basename(resolve(source)) }, { kind, path: kind === 'folder' ? target : path, parent: posix.dirname(target), name: posix.basename(target) });
-  const place = openHostFiles(endsAsFolder(source) ? realpathSync(at) : at);
-  let bytes = 0;
-  const entries = toReadEntries(walkEntries(place, place.root, name), (more) => {
-    bytes += more;
-  });
-  await writeInstanceEntries(instance, context, folder, entries, { owner, keepsKinds: true });
-  return bytes;
+  return await copyHostFiles(instance, context, endsAsFolder(source) ? realpathSync(at) : at, { folder, name }, { owner, keepsKinds: true });
 }
 
 export async function cpCommand(parsed: ParsedOptions, context: CommandContext): Promise<number> {

@@ -99,6 +99,7 @@ const SYSTEM_ERRORS: Record<string, string> = {
   EACCES: 'permission denied',
   EPERM: 'operation not permitted',
   ENOENT: 'no such file or directory',
+  ENOTEMPTY: 'the directory is not empty',
   ENOTDIR: 'a part of the path is not a directory',
   EISDIR: 'is a directory',
   ELOOP: 'too many symbolic links',

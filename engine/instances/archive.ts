@@ -5,7 +5,7 @@
 import { closeSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import { openNameless } from '../../boot/index.ts';
-import type { FileStat, StackedFile } from '../../images/index.ts';
+import { type FileStat, openHostFiles, type StackedFile } from '../../images/index.ts';
 import { type ReadEntry, readLayer, walkEntries, type WriteEntry, writeTar } from '../../images/layers/index.ts';
 import { EngineError } from '../errors.ts';
 import type { RunHost } from '../prepare.ts';
@@ -110,7 +110,7 @@ export async function writeInstanceArchive(text: string, host: RunHost, path: st
 }
 
 /** The same of entries. */
-export async function writeInstanceEntries(text: string, host: RunHost, path: string, entries: AsyncIterable<ReadEntry>, options: PutOptions = {}): Promise<void> {
+async function writeInstanceEntries(text: string, host: RunHost, path: string, entries: AsyncIterable<ReadEntry>, options: PutOptions = {}): Promise<void> {
   const paths = findStatePaths(host.env);
   const instance = await findInstance(paths, text);
   const { mounts, readOnly, rootfs, image } = instance.config.request;
@@ -131,4 +131,25 @@ export async function writeInstanceEntries(text: string, host: RunHost, path: st
     await putEntries(guest, target, entries, options);
   });
   recordInstanceEvent(paths, instance, 'extract-to-dir', { path: target });
+}
+
+/** A file or directory of this host, with all in it, as `name` in the directory `folder` ("": what is in it, without itself); its bytes. */
+export async function copyHostFiles(text: string, host: RunHost, source: string, target: { readonly folder: string; readonly name: string }, options: PutOptions = {}): Promise<number> {
+  const place = openHostFiles(source);
+  let bytes = 0;
+  async function* read(): AsyncGenerator<ReadEntry> {
+    for (const entry of walkEntries(place, place.root, target.name)) {
+      yield {
+        ...entry,
+        async *content() {
+          for await (const chunk of entry.content?.() ?? []) {
+            bytes += chunk.length;
+            yield Buffer.from(chunk.buffer, chunk.byteOffset, chunk.length);
+          }
+        },
+      };
+    }
+  }
+  await writeInstanceEntries(text, host, target.folder, read(), options);
+  return bytes;
 }

@@ -26,20 +26,22 @@ export const LAST = Symbol('the last file that was opened');
 /** A number, a text that is ended by NUL, bytes, room for the answer, or the last file that was opened. */
 export type Argument = number | bigint | string | Uint8Array | { readonly room: number } | typeof LAST;
 
-/** What a call in the guest gave: `code` as node has it ("ENOENT"). */
-export class GuestCallError extends Error {
-  readonly code: string;
+const SYSCALL = 'a call in the machine';
 
-  constructor(number: number) {
-    const code = Object.entries(constants.errno).find(([, each]) => each === number)?.[0] ?? `error ${number}`;
-    super(code);
-    this.name = 'GuestCallError';
-    this.code = code;
-  }
+/** What a call in the machine gave, in the form of node's own: `code` is "ENOENT". */
+function makeError(number: number): NodeJS.ErrnoException {
+  const code = Object.entries(constants.errno).find(([, each]) => each === number)?.[0] ?? `error ${number}`;
+  return Object.assign(new Error(code), { code, errno: number, syscall: SYSCALL });
+}
+
+/** The code of an error that a call in the machine gave; undefined: it is another one. */
+export function codeOfCall(error: unknown): string | undefined {
+  const { code, syscall } = error as NodeJS.ErrnoException;
+  return syscall === SYSCALL ? code : undefined;
 }
 
 export interface Guest {
-  /** Rejects with a GuestCallError. `result`: as the call gave it; `bytes`: the room, as far as the result says. */
+  /** Rejects with an error of codeOfCall. `result`: as the call gave it; `bytes`: the room, as far as the result says. */
   call(number: number, args: readonly Argument[]): Promise<{ readonly result: number; readonly bytes: Buffer }>;
   /** The same on paths: those are absolute in the machine. */
   readonly at: bigint;
@@ -100,7 +102,7 @@ function converse(socket: Socket, name: string): Guest & { close(): void } {
       watch();
       queue.shift()?.();
       const result = Number(payload.readBigInt64LE(8));
-      if (result < 0) pending.reject(new GuestCallError(-result));
+      if (result < 0) pending.reject(makeError(-result));
       else pending.resolve({ result, bytes: Buffer.from(payload.subarray(16)) });
     },
     raw: () => {},

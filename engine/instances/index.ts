@@ -26,7 +26,7 @@ export { type FollowOptions, followInstance, type InstanceInput, openInput } fro
 export { type ExecEvents, execInInstance, type ExecRequest, type ExecSession } from './exec.ts';
 export { type InstanceStats, readStats } from './stats.ts';
 export { type InstanceUpdate, pruneInstances, updateInstance } from './update.ts';
-export { type InstancePathStat, exportInstance, readInstanceArchive, readInstanceEntries, statInstancePath, writeInstanceArchive, writeInstanceEntries } from './archive.ts';
+export { copyHostFiles, exportInstance, type InstancePathStat, readInstanceArchive, readInstanceEntries, statInstancePath, writeInstanceArchive } from './archive.ts';
 export { type FileChange, listChanges } from './changes.ts';
 export { type CommitRequest, commitInstance } from './commit.ts';
 export { extractEntries } from './extract.ts';

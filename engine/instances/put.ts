@@ -3,10 +3,9 @@
  * and nowhere on this host; a file is made anew, never written through a link of its name; what is not asked for in the archive stays.
  */
 import { CALL } from '../../boot/index.ts';
-import type { ReadEntry } from '../../images/layers/index.ts';
-import { encodeName } from '../../images/layers/index.ts';
-import { EngineError } from '../errors.ts';
-import { type Argument, type Guest, type GuestCallError, IN_MOST, LAST } from './guest-calls.ts';
+import { encodeName, type ReadEntry } from '../../images/layers/index.ts';
+import { describeSystemError, EngineError } from '../errors.ts';
+import { type Argument, codeOfCall, type Guest, IN_MOST, LAST } from './guest-calls.ts';
 
 const O = { WRONLY: 1, CREAT: 0o100, EXCL: 0o200, NOFOLLOW: 0o400000 } as const;
 const AT = { SYMLINK_NOFOLLOW: 0x100, REMOVEDIR: 0x200 } as const;
@@ -34,8 +33,8 @@ export async function lookInGuest(guest: Guest, path: string, follow = false): P
     const { bytes } = await guest.call(CALL.NEWFSTATAT, [guest.at, toPath(path), { room: STAT_SIZE }, follow ? 0 : AT.SYMLINK_NOFOLLOW]);
     return bytes.readUInt32LE(STAT_MODE);
   } catch (error) {
-    if (['ENOENT', 'ENOTDIR'].includes((error as GuestCallError).code)) return undefined;
-    throw error;
+    if (['ENOENT', 'ENOTDIR'].includes(codeOfCall(error) ?? '')) return undefined;
+    throw explain(path, error);
   }
 }
 
@@ -140,11 +139,9 @@ export async function putEntries(guest: Guest, folder: string, entries: AsyncIte
   await call(CALL.SYNC);
 }
 
-const TEXTS: Record<string, string> = { ENOSPC: 'no space left on device', EROFS: 'the file system is read-only', ENOTEMPTY: 'the directory is not empty', EACCES: 'permission denied', EPERM: 'operation not permitted', ENOTDIR: 'a part of the path is not a directory', ELOOP: 'too many symbolic links', ENAMETOOLONG: 'the name is too long', ENOENT: 'no such file or directory' };
-
 function explain(path: string, error: unknown): unknown {
-  if ((error as Error).name !== 'GuestCallError') return error;
-  const { code } = error as GuestCallError;
+  const code = codeOfCall(error);
+  if (code === undefined) return error;
   const engineCode = code === 'ENOSPC' ? 'disk-full' : 'option-invalid';
-  return new EngineError(engineCode, `Cannot write "${path}" in the container: ${TEXTS[code] ?? code}, expected a place that can be written to`, { cause: error });
+  return new EngineError(engineCode, `Cannot write "${path}" in the container: ${describeSystemError(error)}, expected a place that can be written to`, { cause: error });
 }

@@ -1,4 +1,3 @@
 /** ext4 file systems in files: empty ones are made, others are read. */
-export { Ext4Error, type Ext4ErrorCode } from './error.ts';
 export { formatExt4 } from './format.ts';
 export { type Ext4Reader, openExt4 } from './read.ts';

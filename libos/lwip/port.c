@@ -65,25 +65,28 @@ int lwip_port_atoi(const char *text) {
 
 /* The Internet checksum's sum (RFC 1071), not complemented, eight bytes at a step. Bytes from an odd address count as lwIP has it: as if they began a word. */
 uint16_t lwip_port_checksum(const void *data, int size) {
+    typedef uint64_t __attribute__((may_alias, aligned(1))) word;
+    typedef uint32_t __attribute__((may_alias, aligned(1))) half;
+    typedef uint16_t __attribute__((may_alias, aligned(1))) quarter;
     const uint8_t *at = data;
-    uint64_t sum = 0, carry = 0, word;
-    for (; size >= 32; size -= 32, at += 32) {
-        uint64_t w[4];
-        memcpy(w, at, sizeof w);
-        for (int i = 0; i < 4; i++) carry += __builtin_add_overflow(sum, w[i], &sum);
+    uint64_t sum = 0, carry = 0;
+    for (; size >= 32; size -= 32, at += 32)
+        for (int i = 0; i < 4; i++) carry += __builtin_add_overflow(sum, ((const word *)at)[i], &sum);
+    for (; size >= 8; size -= 8, at += 8) carry += __builtin_add_overflow(sum, *(const word *)at, &sum);
+    carry += (sum & 0xffffffff) + (sum >> 32);
+    if (size & 4) {
+        carry += *(const half *)at;
+        at += 4;
     }
-    for (; size >= 8; size -= 8, at += 8) {
-        memcpy(&word, at, 8);
-        carry += __builtin_add_overflow(sum, word, &sum);
+    if (size & 2) {
+        carry += *(const quarter *)at;
+        at += 2;
     }
-    word = 0;
-    for (int i = 0; i < size; i++) word |= (uint64_t)at[i] << (8 * i);
-    carry += __builtin_add_overflow(sum, word, &sum);
-    sum = (sum & 0xffffffff) + (sum >> 32) + carry;
-    sum = (sum & 0xffffffff) + (sum >> 32);
-    sum = (sum & 0xffff) + (sum >> 16);
-    sum = (sum & 0xffff) + (sum >> 16);
-    return (uint16_t)((sum & 0xffff) + (sum >> 16));
+    if (size & 1) carry += *at;
+    carry = (carry & 0xffffffff) + (carry >> 32);
+    carry = (carry & 0xffff) + (carry >> 16);
+    carry = (carry & 0xffff) + (carry >> 16);
+    return (uint16_t)((carry & 0xffff) + (carry >> 16));
 }
 
 static uint64_t mix(uint64_t state, uint64_t value) {

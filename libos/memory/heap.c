@@ -1,6 +1,7 @@
 /*
  * kmalloc: size classes in one-page slabs, whole pages above them. A slab page begins with its header; its descriptor's flags
- * say SLAB. Larger blocks are page-aligned runs whose descriptor holds the page count. Empty slabs go back to the page allocator.
+ * say SLAB. Larger blocks are page-aligned runs whose descriptor holds the page count; a slab's are never at the start of a page.
+ * Empty slabs go back to the page allocator, but for the last one of its class with free objects: one block that comes and goes would make a slab each time.
  */
 #include "memory/memory.h"
 #include "arch/arch.h"
@@ -8,6 +9,7 @@
 
 #define HEAP_SLAB 0x40000000u
 #define HEAP_RUN 0x20000000u /* | page count */
+#define LARGEST 2016
 
 struct object { struct object *next; };
 struct slab {
@@ -18,7 +20,7 @@ struct slab {
 };
 #define SLAB_HEADER 48
 
-static const uint16_t class_sizes[] = {16, 32, 48, 64, 96, 128, 192, 256, 368, 496, 672, 1008, 2016};
+static const uint16_t class_sizes[] = {16, 32, 48, 64, 96, 128, 192, 256, 368, 496, 672, 1008, LARGEST};
 #define CLASSES (sizeof(class_sizes) / sizeof(class_sizes[0]))
 static struct slab *partial[CLASSES];
 _Static_assert(sizeof(struct slab) <= SLAB_HEADER && SLAB_HEADER % 16 == 0, "slab header");
@@ -53,10 +55,17 @@ static struct slab *slab_create(unsigned class) {
     return slab;
 }
 
+/* The class for `size`, which is at most the largest one's; found once for each multiple of 16. */
+static unsigned class_of(size_t size) {
+    static uint8_t known[LARGEST / 16 + 1]; /* class + 1 */
+    uint8_t *slot = &known[(size + 15) / 16];
+    while (!*slot || class_sizes[*slot - 1] < size) ++*slot;
+    return *slot - 1u;
+}
+
 void *kmalloc(size_t size) {
-    for (unsigned class = 0; class < CLASSES; class++) {
-        if (size > class_sizes[class])
-            continue;
+    if (size <= LARGEST) {
+        unsigned class = class_of(size);
         struct slab *slab = partial[class];
         if (!slab && !(slab = slab_create(class)))
             return NULL;
@@ -83,20 +92,19 @@ void *kzalloc(size_t size) {
 void kfree(void *p) {
     if (!p)
         return;
-    struct slab *slab = (void *)((uintptr_t)p & ~(PAGE_SIZE - 1));
-    struct page *page = page_of(virt_to_phys(slab));
-    if (page->flags & HEAP_RUN) {
-        pages_free(p, page->flags & (HEAP_RUN - 1));
+    if (!((uintptr_t)p & (PAGE_SIZE - 1))) {
+        pages_free(p, page_of(virt_to_phys(p))->flags & (HEAP_RUN - 1));
         return;
     }
+    struct slab *slab = (void *)((uintptr_t)p & ~(PAGE_SIZE - 1));
     struct object *object = p;
     object->next = slab->free;
     slab->free = object;
     if (slab->used-- == slab->capacity)
         slab_link(slab);
-    if (slab->used == 0) {
+    if (slab->used == 0 && (slab->next || slab->link != &partial[slab->class])) {
         slab_unlink(slab);
-        page->flags = 0;
+        page_of(virt_to_phys(slab))->flags = 0;
         pages_free(slab, 1);
     }
 }

@@ -18,6 +18,7 @@ struct memory_count {
 };
 void memory_count_area(const struct address_space *, const struct vm_area *, struct memory_count *add_to);
 void memory_count_space(const struct address_space *, struct memory_count *out);
+uint64_t memory_size(const struct address_space *); /* bytes of all areas */
 /* Of another process's memory, without touching what is not there: bytes, which stop where nothing is mapped. */
 size_t memory_read(struct address_space *, uintptr_t from, void *to, size_t size);
 uintptr_t memory_tables(const struct address_space *); /* bytes of page tables, about */

@@ -59,6 +59,13 @@ void memory_count_space(const struct address_space *space, struct memory_count *
         if (!(area->flags & VM_GUARD)) memory_count_area(space, area, out);
 }
 
+uint64_t memory_size(const struct address_space *space) {
+    uint64_t size = 0;
+    for (const struct vm_area *area = space ? areas_find(&space->areas, 0) : NULL; area; area = areas_find(&space->areas, area->end))
+        if (!(area->flags & VM_GUARD)) size += area->end - area->start;
+    return size;
+}
+
 uintptr_t memory_tables(const struct address_space *space) {
     uintptr_t bytes = 3 * PAGE_SIZE, last = ~0ul;
     if (!space) return 0;

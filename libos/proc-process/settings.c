@@ -33,9 +33,8 @@ static void show_limits(struct proc_text *out) {
 
 /* Linux's badness: pages in use of 1000 parts of memory, and the adjustment (proc(5), oom_score). */
 static void show_score(struct proc_text *out) {
-    struct memory_count count;
-    memory_count_space(out->process->space, &count);
-    int64_t score = (int64_t)(count.resident * 1000 / (memory_total() >> PAGE_SHIFT)) + out->process->oom_adjust;
+    const struct address_space *space = out->process->space;
+    int64_t score = (int64_t)((space ? space->resident : 0) * 1000 / (memory_total() >> PAGE_SHIFT)) + out->process->oom_adjust;
     score = (1000 + score) * 2 / 3;
     if (out->process->oom_adjust == -1000 || score < 0) score = 0;
     proc_print(out, "%lu\n", (unsigned long)score);

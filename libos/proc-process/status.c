@@ -62,13 +62,11 @@ static void show_stat(struct proc_text *out) {
     static const struct program_place nowhere;
     bool looks = proc_may_look(p); /* addresses are private */
     const struct program_place *place = space && looks ? &space->program : &nowhere;
-    struct memory_count memory;
     struct cpu_split cpu = used(out);
     struct scheduling run = thread_of(out) ? thread_of(out)->scheduling : (struct scheduling){ 0 };
     int foreground;
     unsigned terminal = process_terminal(p, &foreground);
     struct signal_view signals = signals_of(out);
-    memory_count_space(space, &memory);
     proc_print(out, "%d (%s) %c %d %d %d %u %d %u ", out->thread ? out->thread->tid : p->pid, name_of(out), process_state(p, out->thread), p->parent_pid, p->group,
                p->session, terminal, foreground, FIELD_FLAGS_RANDOMIZE | (p->executed ? 0 : 0x40));
     struct rusage usage = { 0 };
@@ -78,7 +76,7 @@ static void show_stat(struct proc_text *out) {
     proc_print(out, "%lu %lu %lu %lu ", (unsigned long)ticks(cpu.user), (unsigned long)ticks(cpu.system), (unsigned long)ticks(p->children.told_user),
                (unsigned long)ticks(p->children.told_system));
     proc_print(out, "%d %d %u 0 %lu ", run.realtime ? -1 - run.realtime : 20 + run.nice, run.nice, count_threads(p), (unsigned long)ticks(out->thread ? out->thread->started_ns : p->started_ns));
-    proc_print(out, "%lu %lu %lu ", (unsigned long)(memory.size * PAGE_SIZE), (unsigned long)memory.resident, ~0ul);
+    proc_print(out, "%lu %lu %lu ", (unsigned long)memory_size(space), space ? (unsigned long)space->resident : 0ul, ~0ul);
     proc_print(out, "%lu %lu %lu 0 0 ", (unsigned long)place->code, (unsigned long)place->code_end, (unsigned long)place->stack);
     proc_print(out, "%lu %lu %lu %lu ", (unsigned long)((signals.thread | signals.process) & 0x7fffffff), (unsigned long)(signals.blocked & 0x7fffffff),
                (unsigned long)(signals.ignored & 0x7fffffff), (unsigned long)(signals.caught & 0x7fffffff));

@@ -48,7 +48,8 @@ size_t message_put_control(struct message *message, int level, int type, const v
 
 SYSCALL_DEFINE(sendto, int descriptor, const void *buffer, size_t size, unsigned flags, const void *program, uint32_t length) {
     struct iovec one = {(void *)buffer, size > SIZE_MOST ? SIZE_MOST : size};
-    struct message message = {.vector = &one, .count = 1, .flags = flags};
+    struct message message;
+    message_begin(&message, &one, 1, flags);
     long error;
     struct socket *socket = socket_find(descriptor, &error);
     if (!socket) return error;
@@ -58,7 +59,8 @@ SYSCALL_DEFINE(sendto, int descriptor, const void *buffer, size_t size, unsigned
 
 SYSCALL_DEFINE(recvfrom, int descriptor, void *buffer, size_t size, unsigned flags, void *program, uint32_t *length) {
     struct iovec one = {buffer, size > SIZE_MOST ? SIZE_MOST : size};
-    struct message message = {.vector = &one, .count = 1, .flags = flags};
+    struct message message;
+    message_begin(&message, &one, 1, flags);
     long error;
     struct socket *socket = socket_find(descriptor, &error);
     if (!socket) return error;
@@ -114,7 +116,8 @@ static long transfer(struct file *file, struct msghdr *program, unsigned flags, 
     if (header.name && (int32_t)header.name_length < 0) return -EINVAL;
     if (header.name_length > ADDRESS_MOST) header.name_length = ADDRESS_MOST;
     if (header.count > VECTOR_ON_STACK && !(vector = kmalloc(header.count * sizeof *vector))) return -ENOMEM;
-    struct message message = {.vector = vector, .count = (int)header.count, .flags = flags};
+    struct message message;
+    message_begin(&message, vector, (int)header.count, flags);
     long result = vector_in(vector, &header);
     if (!result) result = send ? send_header(file, &header, &message) : receive_header(file, program, &header, &message);
     if (vector != few) kfree(vector);

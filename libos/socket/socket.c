@@ -11,13 +11,15 @@ extern const struct socket_family __hull_socket_family_start[], __hull_socket_fa
 
 static long socket_read(struct file *file, const struct iovec *vector, int count, int64_t position) {
     (void)position;
-    struct message message = {.vector = vector, .count = count};
+    struct message message;
+    message_begin(&message, vector, count, 0);
     return socket_transfer(file, &message, false);
 }
 
 static long socket_write(struct file *file, const struct iovec *vector, int count, int64_t position) {
     (void)position;
-    struct message message = {.vector = vector, .count = count};
+    struct message message;
+    message_begin(&message, vector, count, 0);
     return socket_transfer(file, &message, true);
 }
 

@@ -10,7 +10,7 @@ enum { SEGV_MAPERR = 1, SEGV_ACCERR = 2, BUS_ADRERR = 2 };
 enum { AROUND = 16 }; /* pages of a file that one read fault maps, when they are at hand */
 #define GROW_GAP (256 * PAGE_SIZE)
 
-static uint8_t zero_page[PAGE_SIZE] __attribute__((aligned(4096))); /* never mapped writable */
+uint8_t vm_zero_page[PAGE_SIZE] __attribute__((aligned(4096))); /* never mapped writable */
 
 #pragma weak signal_raise
 #pragma weak process_relieve
@@ -46,7 +46,7 @@ static int out_of_memory(void) {
 
 static int map_page(struct address_space *space, uintptr_t at, uint64_t page, unsigned protection) {
     if (!arch_map(space->root, at, page, protection)) {
-        vm_mapped(space);
+        if (vm_is_counted(page)) vm_mapped(space);
         return 0;
     }
     page_put(page);
@@ -69,7 +69,7 @@ static bool exclusive(uint64_t page) {
 
 /* Replaces a page that others may hold by a copy; drops the reference to it that the caller has. */
 static int map_copy(struct address_space *space, uintptr_t at, uint64_t page, unsigned protection) {
-    int error = map_fresh(space, at, page == virt_to_phys(zero_page) ? NULL : phys_to_virt(page), protection);
+    int error = map_fresh(space, at, page == virt_to_phys(vm_zero_page) ? NULL : phys_to_virt(page), protection);
     if (!error) page_put(page);
     return error;
 }
@@ -150,7 +150,7 @@ static int fault_in(struct address_space *space, uintptr_t address, unsigned acc
         else if (access == MAP_WRITE) {
             if (short_of_memory()) return out_of_memory();
             int error = map_copy(space, at, page, protection);
-            if (!error) space->resident--; /* replaced */
+            if (!error && vm_is_counted(page)) space->resident--; /* replaced */
             return error;
         } else arch_protect(space->root, at, protection & ~(unsigned)MAP_WRITE);
         return 0;
@@ -158,7 +158,7 @@ static int fault_in(struct address_space *space, uintptr_t address, unsigned acc
     if (short_of_memory()) return out_of_memory();
     if (area->file) return fault_file(space, area, at, access, protection);
     if (access == MAP_WRITE) return map_fresh(space, at, NULL, protection);
-    return map_page(space, at, virt_to_phys(zero_page), protection & ~(unsigned)MAP_WRITE);
+    return map_page(space, at, virt_to_phys(vm_zero_page), protection & ~(unsigned)MAP_WRITE);
 }
 
 int vm_fault_in(struct address_space *space, uintptr_t address, unsigned access) {

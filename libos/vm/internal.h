@@ -57,6 +57,8 @@ bool vm_may_lock(const struct address_space *, size_t size);
 bool vm_may_lock_any(void);
 /* Every page of the range mapped by an area? */
 bool vm_covered(struct address_space *, uintptr_t start, uintptr_t end);
+extern uint8_t vm_zero_page[];
+static inline bool vm_is_counted(uint64_t page) { return page != virt_to_phys(vm_zero_page); } /* in address_space.resident */
 static inline void vm_mapped(struct address_space *space) { /* one page more */
     if (++space->resident > space->most_resident) space->most_resident = space->resident;
 }

@@ -111,8 +111,8 @@ void vm_drop_pages(struct address_space *space, uintptr_t start, uintptr_t end) 
         last = at;
         uint64_t page = arch_unmap(space->root, at);
         if (!page) continue;
+        if (vm_is_counted(page)) space->resident--;
         page_put(page);
-        space->resident--;
     }
     if (last) drop_table(space, last, start, end);
 }
@@ -229,7 +229,7 @@ static int copy_pages(struct address_space *from, struct address_space *to, cons
         if (arch_map(to->root, at, page, protection ? protection : (unsigned)MAP_READ)) return -ENOMEM;
         if (!protection) arch_protect(to->root, at, 0);
         page_get(page);
-        vm_mapped(to);
+        if (vm_is_counted(page)) vm_mapped(to);
     }
     return 0;
 }

@@ -29,7 +29,7 @@ struct address_space {
     struct vm_areas areas;
     uintptr_t mmap_top;              /* mmap goes down from here */
     uintptr_t brk_start, brk_end;    /* brk_end: as the program set it, not rounded */
-    uint64_t resident, most_resident; /* pages that are mapped, and how many were at most */
+    uint64_t resident, most_resident; /* pages that are mapped, without the zero page, and how many were at most */
     uint64_t locked;                  /* pages of areas that mlock(2) and its kind named */
     bool lock_all;                    /* mlockall(MCL_FUTURE) */
     struct program_place {           /* where exec put things: for procfs. All 0 in linked programs */

@@ -78,7 +78,7 @@ const VARIANTS: Record<string, string[]> = {
 for (const [name, options] of Object.entries(VARIANTS)) {
   t.test(`what mkfs.ext4 made: ${name}`, async (t) => {
     const image = join(folder, 'made.ext4');
-    execFileSync('mkfs.ext4', ['-q', '-F', ...options, '-d', tree, image, '96M'], sbin);
+    execFileSync('mke2fs', ['-t', 'ext4', '-q', '-F', ...options, '-d', tree, image, '96M'], sbin);
     debug(image, 'ea_set /many user.one 1111', 'ea_set /big security.capability abcd', `ea_set -f ${join(tree, 'many/a-name-of-some-length-7')} /fifo trusted.x`, 'set_inode_field /empty mtime_extra 1000000001');
     const known = new Set(['/many user.one=31313131', '/big security.capability=61626364', '/many/deep/same security.capability=61626364', '/fifo trusted.x=37']);
     const fs = openExt4(image);
@@ -167,7 +167,7 @@ t.test('a journal that was not written back', async (t) => {
 
 t.test('damage is an error, and never a loop', async (t) => {
   const image = join(folder, 'made.ext4');
-  execFileSync('mkfs.ext4', ['-q', '-F', '-d', tree, image, '96M'], sbin);
+  execFileSync('mke2fs', ['-t', 'ext4', '-q', '-F', '-d', tree, image, '96M'], sbin);
   const whole = readFileSync(image);
   let errors = 0;
   for (let round = 0; round < 24; round++) {

@@ -14,9 +14,9 @@ struct trap_frame *arch_trap_place(struct trap_frame *frame);
 void arch_trap(struct trap_frame *frame);
 void arch_irq(unsigned vector, bool libos) __attribute__((weak)); /* interrupt.c, when something registers interrupts */
 extern int vm_fault_reason __attribute__((weak)); /* by whoever defines vm_fault: signal << 8 | si_code */
-/* Where arch_copy_faultable may fault, and where it then goes on: arch_copy_faults. */
+/* Where arch_copy_faultable may fault, and where it then goes on (copy.S). */
 void arch_syscall_restart(struct trap_frame *frame) __attribute__((weak)); /* syscall.c: the restartable way out of a system call */
-extern char arch_copy_faults[], arch_copy_recovers[];
+extern char arch_copy_faults[], arch_copy_tail[], arch_copy_recovers[];
 #pragma GCC visibility pop
 
 #define VECTOR_NMI 2
@@ -103,8 +103,8 @@ static void fault(struct trap_frame *frame) {
             code = vm_fault_reason & 0xff;
         }
     }
-    if (frame->rip == (uintptr_t)arch_copy_faults) { /* also a general protection fault: an address that is not canonical */
-        frame->rip = (uintptr_t)arch_copy_recovers;
+    if (frame->rip - (uintptr_t)arch_copy_faults <= (uintptr_t)(arch_copy_tail - arch_copy_faults)) { /* also a general protection fault: an address that is not canonical */
+        frame->rip = (uintptr_t)(frame->rip == (uintptr_t)arch_copy_tail ? arch_copy_recovers : arch_copy_tail);
         return;
     }
     bool libos = arch_in_libos(frame->rip);

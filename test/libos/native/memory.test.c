@@ -161,7 +161,7 @@ static void test_heap(void) {
     }
     for (unsigned i = 0; i < 2000; i++)
         kfree(held[i].p);
-    CHECK(memory_free() == before); /* empty slabs went back */
+    CHECK(memory_free() <= before && before - memory_free() <= 13 * PAGE_SIZE); /* empty slabs went back, but for one of each class */
     CHECK(kmalloc((size_t)-1) == NULL && kmalloc((size_t)1 << 41) == NULL);
     kfree(NULL);
     uint8_t *zeroed = kzalloc(100);

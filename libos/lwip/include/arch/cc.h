@@ -28,6 +28,8 @@ int lwip_port_atoi(const char *text);
 void *kmalloc(size_t size);
 void kfree(void *memory);
 
+#define lwip_htons(x) __builtin_bswap16(x)
+#define lwip_htonl(x) __builtin_bswap32(x)
 #define LWIP_RAND() lwip_port_random()
 #define mem_clib_malloc kmalloc
 #define mem_clib_free kfree
