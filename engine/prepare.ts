@@ -42,6 +42,8 @@ export interface RequestImage {
   readonly ports: readonly string[];
   /** Paths at which Docker makes anonymous volumes. */
   readonly volumes: readonly string[];
+  /** Its HEALTHCHECK. */
+  readonly health?: { readonly test: readonly string[]; readonly interval?: number | undefined; readonly timeout?: number | undefined; readonly startPeriod?: number | undefined; readonly startInterval?: number | undefined; readonly retries?: number | undefined } | undefined;
 }
 
 export interface RunRequest {

@@ -31,5 +31,8 @@ export { type FileChange, listChanges } from './changes.ts';
 export { type CommitRequest, commitInstance } from './commit.ts';
 export { extractEntries } from './extract.ts';
 export { withInstanceFiles } from './files.ts';
+export { findInstanceUser, listProcesses, type ProcessTable } from './look.ts';
 export type { PutOptions } from './put.ts';
+export { type HealthState, readHealth } from './health.ts';
+export { isToRestart, superviseInstances } from './supervise.ts';
 export { formatSince, formatStatus, matchPort } from './status.ts';

@@ -80,6 +80,8 @@ export interface InstanceState {
   readonly features: number;
   /** Offset of this run's records in the output. */
   readonly logStart: number;
+  /** Offset of the oldest record that is kept; absent: all are. */
+  readonly logFloor?: number | undefined;
   /** Offsets at which decoding begins anew: a machine before was killed amid a record. */
   readonly logBreaks: readonly number[];
 }
