@@ -1,8 +1,7 @@
 /** A request that names an image -> a request to run that image's program. Owns: which option wins over the image's config; what the config means is oci/'s. */
 import { EngineError } from './errors.ts';
 import { isProgramPath } from './program.ts';
-import type { ImageRun } from './oci/index.ts';
-import type { RequestImage, RunHost, RunRequest } from './prepare.ts';
+import type { RunHost, RunRequest } from './prepare.ts';
 import { findStatePaths } from './state/index.ts';
 
 /** hull.memory: what the image's maker says that its machine needs. */
@@ -16,30 +15,6 @@ function readMemoryLabel(name: string, labels: Readonly<Record<string, string>>,
   }
   return bytes;
 }
-
-/** A request that names an image -> a request to run that image's program. Owns: which option wins over the image's config; what the config means is oci/'s. */
-import { EngineError } from './errors.ts';
-import { isProgramPath } from './program.ts';
-import type { ImageRun } from './oci/index.ts';
-import type { RequestImage, RunHost, RunRequest } from './prepare.ts';
-import { findStatePaths } from './state/index.ts';
-
-/** hull.memory: what the image's maker says that its machine needs. */
-function readMemoryLabel(name: string, labels: Readonly<Record<string, string>>, otherwise: number): number {
-  const text = labels['hull.memory'];
-  if (text === undefined) return otherwise;
-  const [, digits, unit = 'b'] = /^(\d{1,12})([bkmg])?b?$/i.exec(text) ?? [];
-  const bytes = Number(digits) * 1024 ** 'bkmg'.indexOf(unit.toLowerCase());
-  if (digits === undefined || bytes < 2 ** 20 || bytes > 2 ** 40) {
-    throw new EngineError('image-invalid', `Cannot run "${name}": its label hull.memory is "${text}", expected such as 64m; -m MEMORY overrides it`);
-  }
-  return bytes;
-}
-
-const readHealth = (health: ImageRun['health']): RequestImage['health'] =>
-  health === undefined
-    ? undefined
-    : { test: health.Test ?? [], interval: health.Interval, timeout: health.Timeout, startPeriod: health.StartPeriod, startInterval: health.StartInterval, retries: health.Retries };
 
 /** A request that names a program, or was applied already, comes back as it is. */
 export async function applyImage(request: RunRequest, host: RunHost): Promise<RunRequest> {

@@ -7,7 +7,7 @@ import { openStore } from '../../../images/store/index.ts';
 import { applyImage } from '../../apply-image.ts';
 import type { InstanceSpec } from '../../instances/index.ts';
 import { isProgramPath } from '../../program.ts';
-import { mergeHealth, type RunRequest } from '../../prepare.ts';
+import type { RunRequest } from '../../prepare.ts';
 import { type MountRequest, parseTmpfsOption, parseVolumeOption, VOLUME_NAME } from '../../volumes/index.ts';
 import { ApiError } from '../error.ts';
 import type { ApiContext } from '../route.ts';
@@ -170,10 +170,7 @@ export async function readCreateRequest(given: Partial<CreateBody>, name: string
     readOnly: host.ReadonlyRootfs === true,
   };
   const asked = body.Healthcheck ?? undefined;
-  const health = mergeHealth(
-    asked && { test: asked.Test ?? [], interval: asked.Interval, timeout: asked.Timeout, startPeriod: asked.StartPeriod, startInterval: asked.StartInterval, retries: asked.Retries },
-    applied.image?.health,
-  );
+  const health = asked && { test: asked.Test ?? [], interval: asked.Interval, timeout: asked.Timeout, startPeriod: asked.StartPeriod, startInterval: asked.StartInterval, retries: asked.Retries };
   return {
     warnings: findIgnored(host),
     spec: {
