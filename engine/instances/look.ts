@@ -1,7 +1,7 @@
 /** What a running machine says of itself through its own files: users, processes, network counters. Owns: reading a file and a directory in it (guest-calls.ts), and the forms of passwd(5), proc(5). */
 import { CALL } from '../../boot/index.ts';
 import { EngineError } from '../errors.ts';
-import { findImageUser, type ImageUser } from '../oci/users.ts';
+import type { ImageUser } from '../oci/index.ts';
 import { codeOfCall, type Guest, LAST, takesCalls, withGuest } from './guest-calls.ts';
 import { isRunning } from './observe.ts';
 import type { Instance } from './types.ts';
@@ -62,6 +62,7 @@ async function listInGuest(guest: Guest, path: string): Promise<string[]> {
 
 /** "name", "uid", "name:group", "uid:gid", by the machine's own files as they are now. */
 export async function findInstanceUser(instance: Instance, text: string): Promise<ImageUser> {
+  const { findImageUser } = await import('../oci/index.ts');
   if (!takesCalls(instance)) return findImageUser(text, { read: () => undefined });
   return await withGuest(instance, async (guest) => {
     const files = new Map<string, string | undefined>();

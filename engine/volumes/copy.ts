@@ -9,7 +9,7 @@ import { describeSystemError, EngineError } from '../errors.ts';
 import { createVolume, findVolume, findVolumeUsers, removeVolume, type Volume } from './store.ts';
 
 /** On volumes that are snapshots: what they are of. */
-export const SNAPSHOT_LABEL = 'hull.snapshot.of';
+const SNAPSHOT_LABEL = 'hull.snapshot.of';
 
 function requireVolume(volumes: string, name: string): Volume {
   const volume = findVolume(volumes, name);
