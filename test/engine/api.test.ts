@@ -193,21 +193,21 @@ t.test('docker, the client', { skip: missing('docker', '--version') }, async (t)
       let screen = '';
       const left = [...steps];
       child.stdout?.on('data', (bytes: Buffer) => {
-        screen += bytes.toString();
-        while (left[0] !== undefined && left[0][0].test(screen)) child.stdin?.write((left.shift() as readonly [RegExp, string])[1]);
+        screen += bytes.toString().replaceAll('\u001b[6n', ''); // busybox asks where the cursor is
+        while (left[0]?.[0].test(screen)) child.stdin?.write((left.shift() as readonly [RegExp, string])[1]);
       });
       const { exitCode } = await child;
       return { screen, exitCode };
     };
-    const ran = await type('docker run -it --rm --name pty box:1 sh', [/# (\x1b\[6n)?$/, 'stty size; tty\n'], [/\/dev\/\S+\r\n.*# (\x1b\[6n)?$/, 'exit 6\n']);
+    const ran = await type('docker run -it --rm --name pty box:1 sh', [/# $/, 'stty size; tty\n'], [/\/dev\/\S+\r\n.*# $/, 'exit 6\n']);
     t.match(ran.screen, /31 97\r\n\/dev\/(pts\/0|console|tty\w*)\r\n/);
     t.equal(ran.exitCode, 6);
-    const left = await type('docker run -it --name pty box:1 sh', [/# (\x1b\[6n)?$/, 'echo one$((1))\n'], [/one1\r\n.*# (\x1b\[6n)?$/, '\x10\x11']);
+    const left = await type('docker run -it --name pty box:1 sh', [/# $/, 'echo one$((1))\n'], [/one1\r\n.*# $/, '\x10\x11']);
     t.match(left, { exitCode: 0, screen: /one1/ });
     t.equal(await ok('inspect', '-f', '{{.State.Status}}', 'pty'), 'running', 'leaving ends nothing');
-    const inside = await type("docker exec -it --detach-keys a,b pty sh", [/# (\x1b\[6n)?$/, 'echo two$((2))\n'], [/two2\r\n.*# (\x1b\[6n)?$/, 'ab']);
+    const inside = await type("docker exec -it --detach-keys a,b pty sh", [/# $/, 'echo two$((2))\n'], [/two2\r\n.*# $/, 'ab']);
     t.match(inside, { exitCode: 1, screen: /two2[^]*read escape sequence/ }, 'the client’s own words');
-    const again = await type('docker attach pty', [/./s, ''], [/^/, '\necho three$((3))\n'], [/three3\r\n.*# (\x1b\[6n)?$/, 'exit 7\n']);
+    const again = await type('docker attach pty', [/./s, ''], [/^/, '\necho three$((3))\n'], [/three3\r\n.*# $/, 'exit 7\n']);
     t.match(again, { exitCode: 7, screen: /three3/ });
     await ok('rm', 'pty');
   });

@@ -256,9 +256,9 @@ t.test('docker-compose: a web server, redis, a volume, a network', { skip: missi
     t.equal((await ask('POST', `/images/create?fromSrc=-&repo=${image}&tag=latest`, readFileSync(tar))).status, 200);
   }
   const compose = async (...args: string[]) => {
-    const { all, exitCode } = await execa('docker-compose', ['--no-ansi', ...args], { cwd: project, env, extendEnv: false, reject: false, all: true, timeout: 600_000 });
+    const { stdout, all, exitCode } = await execa('docker-compose', ['--ansi', 'never', ...args], { cwd: project, env, extendEnv: false, reject: false, all: true, timeout: 600_000 });
     t.equal(exitCode, 0, `${args[0]}: ${all}`);
-    return all;
+    return stdout;
   };
   await compose('up', '-d');
   t.match(await compose('ps'), /project_store_1 .* Up \(healthy\).*\n(.*\n)*project_web_1 .* Up .*127\.0\.0\.1:\d+->80\/tcp/);
