@@ -16,33 +16,55 @@ export interface LinuxKernel {
   readonly version: string;
   /** The file of a module: virtio_net -> …/virtio_net.ko. */
   findModule(name: string): string;
+  /** The files of these and of what they depend on, in an order in which they can be loaded; what the kernel has built in has none. */
+  findModules(names: readonly string[]): string[];
 }
 
-const FOLDER = 'build/linux-guest';
-const META_PACKAGE = 'linux-image-cloud-amd64';
+export interface KernelPackage {
+  readonly metaPackage: string;
+  /** Where it is kept. */
+  readonly folder: string;
+}
+
+const CLOUD_KERNEL: KernelPackage = { metaPackage: 'linux-image-cloud-amd64', folder: 'build/linux-guest' };
+/** Has file systems that the cloud kernel lacks. */
+export const GENERIC_KERNEL: KernelPackage = { metaPackage: 'linux-image-amd64', folder: 'build/linux-guest-generic' };
 
 /** Fetches the kernel on the first call. */
-export function findLinuxKernel(folder = FOLDER): LinuxKernel {
+export function findLinuxKernel({ metaPackage, folder } = CLOUD_KERNEL): LinuxKernel {
   const root = join(folder, 'root');
   if (!existsSync(join(root, 'boot'))) {
     mkdirSync(root, { recursive: true });
-    const dependencies = execFileSync('apt-cache', ['depends', META_PACKAGE], { encoding: 'utf8' });
+    const dependencies = execFileSync('apt-cache', ['depends', metaPackage], { encoding: 'utf8' });
     const name = /Depends: (linux-image-\S+)/.exec(dependencies)?.[1];
-    if (name === undefined) throw new Error(`Cannot find "${META_PACKAGE}": apt knows no such package, expected Debian's lists`);
+    if (name === undefined) throw new Error(`Cannot find "${metaPackage}": apt knows no such package, expected Debian's lists`);
     execFileSync('apt-get', ['download', '-qq', name], { cwd: folder, stdio: ['ignore', 'ignore', 'inherit'] });
     const file = readdirSync(folder).find((each) => each.startsWith(`${name}_`)) as string;
     execFileSync('dpkg', ['-x', join(folder, file), root]);
   }
   const image = readdirSync(join(root, 'boot')).find((name) => name.startsWith('vmlinuz-')) as string;
   const version = image.slice('vmlinuz-'.length);
+  const modules = join(root, 'lib/modules', version, 'kernel');
+  const files = new Map(readdirSync(modules, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ko')).map((path) => [basename(path, '.ko').replaceAll('-', '_'), join(modules, path)]));
   return {
     image: join(root, 'boot', image),
     version,
     findModule(name) {
-      const modules = join(root, 'lib/modules', version, 'kernel');
-      const found = readdirSync(modules, { recursive: true, encoding: 'utf8' }).find((path) => basename(path) === `${name}.ko`);
+      const found = files.get(name);
       if (found === undefined) throw new Error(`Cannot find the module "${name}": Linux ${version} has none, expected one of its modules`);
-      return join(modules, found);
+      return found;
+    },
+    findModules(names) {
+      const found = new Set<string>();
+      const add = (name: string): void => {
+        const file = files.get(name.replaceAll('-', '_'));
+        if (file === undefined || found.has(file)) return;
+        const needs = /\0depends=([^\0]*)\0/.exec(readFileSync(file, 'latin1'))?.[1] ?? '';
+        for (const each of needs.split(',')) add(each);
+        found.add(file);
+      };
+      for (const name of names) add(name);
+      return [...found];
     },
   };
 }
@@ -54,6 +76,11 @@ export interface InitramfsEntry {
   readonly link?: string;
   readonly mode?: number;
 }
+
+const NETWORK_MODULES = ['failover', 'net_failover', 'virtio_ring', 'virtio', 'virtio_mmio', 'virtio_net'];
+
+/** What bench/guest/net-init.c loads for a virtio card. */
+export const listNetworkModules = (kernel: LinuxKernel): InitramfsEntry[] => NETWORK_MODULES.map((name, i) => ({ path: `/modules/${i}-${name}.ko`, data: readFileSync(kernel.findModule(name)) }));
 
 /** An archive with these, /dev/console and /dev/null. Uncompressed: unpacking is not what is measured. */
 export function makeInitramfs(entries: readonly InitramfsEntry[]): Buffer {

@@ -200,12 +200,15 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'network',
-    usage: 'hull network create|ls|inspect|rm|prune [OPTIONS] [NETWORK...]',
+    usage: 'hull network create|ls|inspect|connect|disconnect|rm|prune [OPTIONS] [NETWORK...] [CONTAINER]',
     summary: 'Manage networks, on which machines reach each other by name',
+    notes: ['A machine has one network, from its start on: connect and disconnect are for instances that do not run.'],
     options: [
+      { name: 'alias', value: 'list', many: true, summary: 'connect: a further name of the instance there' },
       { name: 'filter', short: 'f', value: 'list', many: true, summary: 'ls: only those with name=TEXT, id=DIGITS or label=NAME[=VALUE]' },
       { name: 'force', summary: 'rm: a network that is not there is no error; prune never asks' },
       { name: 'internal', summary: 'create: no way to other networks or to this host' },
+      { name: 'ip', value: 'address', summary: 'connect: its address there' },
       { name: 'label', value: 'list', many: true, summary: 'create: a label, NAME=VALUE' },
       { name: 'quiet', short: 'q', summary: 'ls: only ids' },
       { name: 'subnet', value: 'subnet', summary: 'create: its IPv4 addresses, as in 172.30.0.0/16' },
@@ -213,7 +216,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     stopAtArgument: false,
     leastArguments: 1,
     mostArguments: Number.POSITIVE_INFINITY,
-    arguments: ['create', 'ls', 'inspect', 'rm', 'prune'],
+    arguments: ['create', 'ls', 'inspect', 'connect', 'disconnect', 'rm', 'prune'],
     load: async () => (await import('./network.ts')).networkCommand,
   },
   {

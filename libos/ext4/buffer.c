@@ -112,7 +112,7 @@ void ext4_change(struct ext4 *fs, struct buffer *buffer) {
     buffer->dirty_link = &fs->dirty;
     if (fs->dirty) fs->dirty->dirty_link = &buffer->dirty_next;
     fs->dirty = buffer;
-    if (!fs->dirty_count++ && !fs->opened_ns) fs->opened_ns = clock_realtime_ns();
+    if (!fs->dirty_count++) ext4_opened(fs);
 }
 
 void ext4_release_buffer(struct buffer *buffer) {

@@ -37,6 +37,12 @@ static int fail(struct ext4 *fs, int error) {
     return error;
 }
 
+void ext4_opened(struct ext4 *fs) {
+    if (fs->opened_ns) return;
+    fs->opened_ns = clock_monotonic_ns();
+    ext4_flusher_expect();
+}
+
 int ext4_commit(struct ext4 *fs) {
     int error = 0;
     if (fs->failed) return -EIO;
@@ -50,28 +56,35 @@ int ext4_commit(struct ext4 *fs) {
         ext4_untouch(fs, node);
     }
     if (error) return error == -ENOMEM ? error : fail(fs, error);
+    fs->opened_ns = 0;
     if (!fs->dirty_count) return ext4_flush(fs);
     seal_super(fs);
     for (struct buffer *buffer = fs->dirty; buffer; buffer = buffer->dirty_next)
         if (buffer->kind == BUFFER_DIRECTORY) seal_directory(fs, buffer);
-    error = ext4_journal_write(fs);
-    if (error == -ENOMEM) return error; /* nothing is lost: it is tried again */
-    if (error) return fail(fs, error);
+    if ((error = ext4_journal_write(fs))) {
+        ext4_opened(fs);
+        return error == -ENOMEM ? error : fail(fs, error); /* nothing is lost for want of memory: it is tried again */
+    }
     ext4_groups_committed(fs);
     fs->transaction++;
-    fs->opened_ns = 0;
     return fs->journal.present ? 0 : ext4_flush(fs);
 }
 
-int ext4_sync_all(struct ext4 *fs) {
+int ext4_write_dirty(struct ext4 *fs, bool lent) {
     int result = 0;
-    if (fs->failed) return -EIO;
     for (struct node *node = fs->first_node; node; node = node->next) {
-        if (!node->inode->nlink) continue;
-        int error = node->dirty_count || node->lent_count ? ext4_write_back(fs, node->inode) : 0;
-        if (!node->gone) ext4_touch(fs, node, false);
+        int error = node->dirty_count || (lent && node->lent_count) ? ext4_write_back(fs, node->inode) : 0;
         if (!result) result = error;
     }
+    fs->dirty_ns = clock_monotonic_ns();
+    return result;
+}
+
+int ext4_sync_all(struct ext4 *fs) {
+    if (fs->failed) return -EIO;
+    int result = ext4_write_dirty(fs, true);
+    for (struct node *node = fs->first_node; node; node = node->next)
+        if (node->inode->nlink && !node->gone) ext4_touch(fs, node, false);
     int error = ext4_commit(fs);
     if (!error) error = ext4_journal_clean(fs);
     return result ? result : error;

@@ -275,7 +275,7 @@ void ext4_touch(struct ext4 *fs, struct node *node, bool needed) {
     node->touched_link = &fs->touched;
     if (fs->touched) fs->touched->touched_link = &node->touched_next;
     fs->touched = node;
-    if (!fs->opened_ns) fs->opened_ns = clock_realtime_ns();
+    ext4_opened(fs);
 }
 
 void ext4_untouch(struct ext4 *fs, struct node *node) {

@@ -41,6 +41,7 @@ struct ext4 {
     struct superblock super;
     struct block_device *device;
     struct thread *owner;            /* who has the lock */
+    unsigned depth;                  /* how many times more: what is done within is one transaction */
     struct wait_queue free;
     unsigned still;                  /* above 0: a tree is being changed, nothing may be taken out of it */
     uint32_t block_size, block_bits, groups, group_blocks, group_inodes, inodes, group_size, groups_in_block, inode_size, first_data, seed;
@@ -53,7 +54,9 @@ struct ext4 {
     struct buffer *buckets[BUFFER_BUCKETS], *dirty, *clean_first, *clean_last;
     uint32_t dirty_count, buffers;
     uint8_t **before;                /* for each group: its block bitmap as last committed, where blocks were freed since */
-    uint64_t transaction, opened_ns; /* number of the running one; when its first change came */
+    uint64_t transaction, opened_ns; /* number of the running one; when its first change came (clock_monotonic_ns), 0: it has none */
+    uint64_t dirty_ns, lent_ns;      /* since when there are dirty pages; when the lent ones were looked at */
+    uint64_t lent_pages;
     struct node *nodes[256], *first_node, *hand, *touched, *dying, *orphans;
     uint64_t dirty_pages;
     bool wrote;                      /* to the device since its last flush */
@@ -93,7 +96,8 @@ extern const struct super_ops ext4_super_ops;
 /* super.c */
 void ext4_lock(struct ext4 *);
 void ext4_unlock(struct ext4 *);
-int ext4_begin(struct ext4 *); /* lock, for a change: -EROFS; commits first where the transaction is large or old */
+int ext4_begin(struct ext4 *); /* lock, for a change: -EROFS; commits first where the transaction is large */
+extern struct ext4 *ext4_first;
 int ext4_damaged(struct ext4 *, const char *what, uint64_t where); /* says so once in a while; -EIO */
 /* checksum.c */
 uint32_t ext4_crc32c(uint32_t crc, const void *bytes, size_t size);
@@ -114,9 +118,15 @@ int ext4_journal_open(struct ext4 *, bool read_only, const char **why);
 int ext4_journal_write(struct ext4 *);  /* the dirty buffers, at their places in the end */
 int ext4_journal_clean(struct ext4 *);  /* the device needs no replay any more */
 /* commit.c */
+void ext4_opened(struct ext4 *);        /* the running transaction has a change */
 int ext4_commit(struct ext4 *);
 int ext4_sync_all(struct ext4 *);       /* everything, also what the VFS changed unseen; then clean */
+int ext4_write_dirty(struct ext4 *, bool lent); /* all pages that changed, the lent ones too */
 int ext4_flush(struct ext4 *);
+/* flusher.c */
+void ext4_flusher_start(void);          /* calls: there is one from now on, if memory allows */
+void ext4_flusher_expect(void);         /* something changed */
+uint64_t ext4_flusher_pass(void);       /* writes what is old; when to come again, 0: not before something changes */
 /* groups.c */
 int ext4_groups_open(struct ext4 *, const char **why);
 struct disk_group *ext4_group(struct ext4 *, uint32_t group, struct buffer **out); /* NULL: it cannot be read */

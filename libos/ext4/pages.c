@@ -159,7 +159,9 @@ static void set_dirty(struct ext4 *fs, struct node *node, uint64_t index, uint64
     if (*flags & PAGE_DIRTY) return;
     *flags |= PAGE_DIRTY | PAGE_USED;
     widen(&node->dirty_first, &node->dirty_end, node->dirty_count++, index);
-    fs->dirty_pages++;
+    if (fs->dirty_pages++) return;
+    fs->dirty_ns = clock_monotonic_ns();
+    ext4_flusher_expect();
 }
 
 static void set_clean(struct ext4 *fs, struct node *node, uint64_t physical) {
@@ -186,6 +188,9 @@ static int lend(struct ext4 *fs, struct node *node, uint64_t index, uint64_t phy
     *mark = content_hash(phys_to_virt(physical));
     *flags_of(physical) |= PAGE_LENT;
     widen(&node->lent_first, &node->lent_end, node->lent_count++, index);
+    if (fs->lent_pages++) return 0;
+    fs->lent_ns = clock_monotonic_ns();
+    ext4_flusher_expect();
     return 0;
 }
 
@@ -224,6 +229,7 @@ static void look_at_lent(struct ext4 *fs, struct node *node) {
         *mark = 0;
         *flags_of(physical) &= ~(uint32_t)PAGE_LENT;
         node->lent_count--;
+        fs->lent_pages--;
         if (!(*flags_of(physical) & PAGE_DIRTY)) release_promise(fs, node, physical);
     }
 }
@@ -310,6 +316,7 @@ void ext4_pages_drop(struct ext4 *fs, struct node *node, uint64_t first, uint64_
         if (!(*flags_of(physical) & PAGE_LENT)) continue;
         *flags_of(physical) &= ~(uint32_t)PAGE_LENT;
         node->lent_count--;
+        fs->lent_pages--;
         if ((mark = mark_of(fs, node, index, false))) *mark = 0;
     }
     fs->still++;

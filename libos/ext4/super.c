@@ -2,13 +2,11 @@
 #include "ext4/internal.h"
 #include "init/init.h"
 
-#define OLD_NS 5000000000ull /* a change is on the device after this time, when there is somebody to notice */
-
-static struct ext4 *first_system;
+struct ext4 *ext4_first;
 
 static uint64_t reclaim(uint64_t wanted) {
     uint64_t freed = 0;
-    for (struct ext4 *fs = first_system; fs && freed < wanted; fs = fs->next_system) freed += ext4_reclaim(fs, wanted - freed);
+    for (struct ext4 *fs = ext4_first; fs && freed < wanted; fs = fs->next_system) freed += ext4_reclaim(fs, wanted - freed);
     return freed;
 }
 static struct block_reclaimer reclaimer = { .reclaim = reclaim };
@@ -16,11 +14,19 @@ static struct block_reclaimer reclaimer = { .reclaim = reclaim };
 static bool is_free(void *fs) { return !((struct ext4 *)fs)->owner; }
 
 void ext4_lock(struct ext4 *fs) {
+    if (fs->owner == current_thread()) {
+        fs->depth++;
+        return;
+    }
     while (fs->owner) wait_until(&fs->free, is_free, fs, 0, false);
     fs->owner = current_thread();
 }
 
 void ext4_unlock(struct ext4 *fs) {
+    if (fs->depth) {
+        fs->depth--;
+        return;
+    }
     if (fs->dying) ext4_bury(fs);
     fs->owner = NULL;
     if (fs->free.first) wait_queue_wake(&fs->free, 1);
@@ -36,10 +42,11 @@ static bool is_large(const struct ext4 *fs) {
 int ext4_begin(struct ext4 *fs) {
     ext4_lock(fs);
     int error = fs->failed || fs->super.read_only ? -EROFS : 0;
-    if (!error && fs->dirty_pages && is_large(fs))
-        for (struct node *node = fs->first_node; node && !error && fs->dirty_pages; node = node->next)
-            if (node->dirty_count && node->inode->nlink) error = ext4_write_back(fs, node->inode);
-    if (!error && (is_large(fs) || (fs->opened_ns && clock_realtime_ns() - fs->opened_ns > OLD_NS))) error = ext4_commit(fs);
+    if (!error && !fs->depth) {
+        ext4_flusher_start();
+        if (fs->dirty_pages && is_large(fs)) error = ext4_write_dirty(fs, false);
+        if (!error && is_large(fs)) error = ext4_commit(fs);
+    }
     if (error) ext4_unlock(fs);
     return error;
 }
@@ -73,8 +80,11 @@ static int super_sync(struct superblock *super) {
     return error;
 }
 
+static int super_hold(struct superblock *super) { return ext4_begin(super->data); }
+static void super_settle(struct superblock *super) { ext4_unlock(super->data); }
+
 static void free_system(struct ext4 *fs) {
-    struct ext4 **at = &first_system;
+    struct ext4 **at = &ext4_first;
     while (*at && *at != fs) at = &(*at)->next_system;
     if (*at) *at = fs->next_system;
     ext4_drop_buffers(fs);
@@ -95,7 +105,7 @@ static void super_release(struct superblock *super) {
     free_system(fs);
 }
 
-const struct super_ops ext4_super_ops = { .statfs = statfs, .sync = super_sync, .release = super_release };
+const struct super_ops ext4_super_ops = { .statfs = statfs, .whiteouts = true, .sync = super_sync, .hold = super_hold, .settle = super_settle, .release = super_release };
 
 void ext4_close(struct superblock *super) {
     super_sync(super);
@@ -212,8 +222,8 @@ int ext4_open(struct block_device *device, uint64_t number, bool read_only, stru
     fs->device = device;
     fs->transaction = 1;
     fs->super = (struct superblock){ .ops = &ext4_super_ops, .kind = "ext4", .device = number, .read_only = read_only, .data = fs };
-    fs->next_system = first_system;
-    first_system = fs;
+    fs->next_system = ext4_first;
+    ext4_first = fs;
     ext4_lock(fs);
     int error = device->transfer ? open_system(fs, read_only, why) : -ENODEV;
     ext4_unlock(fs);

@@ -4,7 +4,6 @@
 #include "lib/string.h"
 #include "memory/memory.h"
 #include "syscall/errno.h"
-#include "task/task.h"
 
 #define DEPTH_MOST 64
 struct find { struct dirent_sink sink; char name[NAME_MAX]; size_t length; int64_t next; };
@@ -33,24 +32,6 @@ int mounts_is_empty(struct inode *directory) {
     int64_t position = 0;
     int error = next_name(directory, &position, &find);
     return error ? error : !find.length;
-}
-
-static int copy_content(struct inode *from, struct inode *to) {
-    bool before = current_thread()->own_memory;
-    int error = 0;
-    current_thread()->own_memory = true; /* what write is given is ours */
-    for (uint64_t index = 0; !error && (int64_t)(index << PAGE_SHIFT) < from->size; index++) {
-        int64_t left = from->size - (int64_t)(index << PAGE_SHIFT);
-        size_t size = left < (int64_t)PAGE_SIZE ? (size_t)left : PAGE_SIZE;
-        uint64_t physical;
-        error = from->ops->get_page(from, index, FILE_PAGE_READ, &physical);
-        if (error) break;
-        long written = to->ops->write(to, phys_to_virt(physical), size, (int64_t)(index << PAGE_SHIFT));
-        if (written != (long)size) error = written < 0 ? (int)written : -EIO;
-        page_put(physical);
-    }
-    current_thread()->own_memory = before;
-    return error;
 }
 
 static int copy_link(struct inode *from, struct inode *directory, const struct find *name, struct inode **made) {
@@ -100,7 +81,7 @@ static int copy_entry(struct inode *from, struct inode *directory, const struct 
                                 : directory->ops->create(directory, name->name, name->length, from->mode, from->rdev, &made);
     if (error && (kind == S_IFCHR || kind == S_IFBLK)) return 0;
     if (error) return error;
-    if (kind == S_IFREG) error = copy_content(from, made);
+    if (kind == S_IFREG) error = inode_copy(from, made, from->size);
     if (kind == S_IFDIR) error = copy_below(from, made, depth + 1);
     if (!error && kind != S_IFLNK) copy_attributes(from, made);
     inode_put(made);

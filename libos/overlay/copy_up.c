@@ -1,6 +1,7 @@
 /* Life of overlay inodes, and copying up: an inode gets an upper one, with its content and attributes, the first time that it changes. */
 #include "overlay/internal.h"
 #include "arch/arch.h"
+#include "wait/wait.h"
 
 #define BUCKETS 64
 static struct inode *known[BUCKETS]; /* overlay inodes by upper inode: hard links meet here. No references */
@@ -108,21 +109,6 @@ void overlay_release(struct inode *inode) {
     kfree(inode);
 }
 
-static int copy_content(struct inode *lower, struct inode *upper, int64_t size) {
-    int error = upper->ops->truncate(upper, size);
-    for (uint64_t index = 0; !error && (int64_t)(index << PAGE_SHIFT) < size; index++) {
-        uint64_t from, to;
-        if ((error = lower->ops->get_page(lower, index, FILE_PAGE_READ, &from))) break;
-        if (!(error = upper->ops->get_page(upper, index, FILE_PAGE_CREATE, &to))) {
-            size_t left = (size_t)(size - (int64_t)(index << PAGE_SHIFT));
-            memcpy(phys_to_virt(to), phys_to_virt(from), left < PAGE_SIZE ? left : PAGE_SIZE);
-            page_put(to);
-        }
-        page_put(from);
-    }
-    return error;
-}
-
 static int make_upper(struct inode *inode, struct inode *directory, int64_t most, struct inode **out) {
     struct layers *layers = layers_of(inode);
     struct inode *lower = layers->lower;
@@ -136,14 +122,20 @@ static int make_upper(struct inode *inode, struct inode *directory, int64_t most
         page_put(virt_to_phys(text));
         return error;
     }
-    int error = directory->ops->create(directory, layers->name, length, inode->mode, inode->rdev, out);
-    if (error || !is_kind(inode, S_IFREG)) return error;
-    error = copy_content(lower, *out, inode->size < most ? inode->size : most);
-    if (!error) return 0;
-    directory->ops->unlink(directory, layers->name, length, *out);
-    inode_put(*out);
+    if (!is_kind(inode, S_IFREG)) return directory->ops->create(directory, layers->name, length, inode->mode, inode->rdev, out);
+    /* It gets its name when it is whole: a machine that ends before has the lower one. */
+    int64_t size = inode->size < most ? inode->size : most;
+    int error = directory->ops->temporary(directory, inode->mode, out);
+    if (error) return error;
+    error = inode_copy(lower, *out, size);
+    overlay_take_attributes(*out, inode);
+    if (!error) error = directory->ops->link(directory, layers->name, length, *out);
+    if (error) inode_put(*out);
     return error;
 }
+
+static struct wait_queue comings; /* of upper inodes */
+static bool has_come(void *argument) { return !((struct layers *)argument)->coming; }
 
 int overlay_copy_up(struct inode *inode, int64_t most) {
     struct layers *layers = layers_of(inode);
@@ -152,7 +144,14 @@ int overlay_copy_up(struct inode *inode, int64_t most) {
         struct inode *at = inode, *upper;
         while (!layers_of(layers_of(at)->parent)->upper) at = layers_of(at)->parent;
         struct layers *of = layers_of(at);
+        if (of->coming) { /* another thread is at it */
+            wait_until(&comings, has_come, of, 0, false);
+            continue;
+        }
+        of->coming = true;
         int error = make_upper(at, layers_of(of->parent)->upper, at == inode ? most : 0, &upper);
+        of->coming = false;
+        wait_queue_wake(&comings, -1);
         if (error) return error == -ENOMEM ? -ENOSPC : error;
         overlay_take_attributes(upper, at);
         of->upper = upper;

@@ -66,11 +66,16 @@ static void resize(struct inode *directory) {
     if (upper_of(directory)) directory->size = upper_of(directory)->size;
 }
 
-/* A name is about to be made: the directory is there above, and no whiteout of that name. */
-static int make_room(struct inode *directory, const char *name, size_t length) {
+/* A directory's names are about to change: it is there above, and until inodes_settle what is done to it is one change. */
+static int begin(struct inode *directory) {
     int error = overlay_copy_up(directory, 0);
+    return error ? error : inodes_hold(upper_of(directory)->super);
+}
+
+/* A name is about to be made: no whiteout has it. */
+static int make_room(struct inode *directory, const char *name, size_t length) {
     struct inode *there;
-    if (!error) error = look(upper_of(directory), name, length, &there);
+    int error = look(upper_of(directory), name, length, &there);
     if (error || !there) return error;
     error = is_whiteout(there) ? upper_of(directory)->ops->unlink(upper_of(directory), name, length, there) : -EEXIST;
     inode_put(there);
@@ -104,26 +109,34 @@ static int finish(struct inode *directory, const char *name, size_t length, stru
 static int create(struct inode *directory, const char *name, size_t length, uint32_t mode, uint64_t rdev, struct inode **out) {
     struct inode *made;
     if ((mode & S_IFMT) == S_IFCHR && !rdev) return -EPERM; /* that is a whiteout */
-    int error = make_room(directory, name, length);
+    int error = begin(directory);
+    if (error) return error;
     struct inode *upper = upper_of(directory);
-    if (!error) error = upper->ops->create(upper, name, length, mode, rdev, &made);
-    return error ? error : finish(directory, name, length, made, out);
+    if (!(error = make_room(directory, name, length))) error = upper->ops->create(upper, name, length, mode, rdev, &made);
+    if (!error) error = finish(directory, name, length, made, out);
+    inodes_settle(upper->super);
+    return error;
 }
 
 static int make_symlink(struct inode *directory, const char *name, size_t length, const char *target, struct inode **out) {
     struct inode *made;
-    int error = make_room(directory, name, length);
+    int error = begin(directory);
+    if (error) return error;
     struct inode *upper = upper_of(directory);
-    if (!error) error = upper->ops->symlink(upper, name, length, target, &made);
-    return error ? error : finish(directory, name, length, made, out);
+    if (!(error = make_room(directory, name, length))) error = upper->ops->symlink(upper, name, length, target, &made);
+    if (!error) error = finish(directory, name, length, made, out);
+    inodes_settle(upper->super);
+    return error;
 }
 
 static int link(struct inode *directory, const char *name, size_t length, struct inode *target) {
     if (target->super != directory->super) return -EXDEV;
     int error = overlay_copy_up(target, INT64_MAX);
-    if (!error) error = make_room(directory, name, length);
+    if (!error) error = begin(directory);
+    if (error) return error;
     struct inode *upper = upper_of(directory);
-    if (!error) error = upper->ops->link(upper, name, length, upper_of(target));
+    if (!(error = make_room(directory, name, length))) error = upper->ops->link(upper, name, length, upper_of(target));
+    inodes_settle(upper->super);
     if (!error) target->nlink = upper_of(target)->nlink;
     resize(directory);
     return error;
@@ -175,11 +188,13 @@ static void forget(struct inode *directory, struct inode *victim) {
 }
 
 static int unlink(struct inode *directory, const char *name, size_t length, struct inode *victim) {
-    int error = is_kind(victim, S_IFDIR) ? empty_out(victim) : 0;
-    if (!error) error = overlay_copy_up(directory, 0);
+    int error = begin(directory);
+    if (error) return error;
     struct inode *upper = upper_of(directory);
+    if (is_kind(victim, S_IFDIR)) error = empty_out(victim);
     if (!error && upper_of(victim)) error = upper->ops->unlink(upper, name, length, upper_of(victim));
     if (!error) error = put_whiteout(directory, name, length);
+    inodes_settle(upper->super);
     if (!error) forget(directory, victim);
     resize(directory);
     return error;
@@ -218,14 +233,16 @@ static int swap(struct inode *from, const char *name, size_t length, struct inod
 static int rename(struct inode *from, const char *name, size_t length, struct inode *moved, struct inode *to, const char *new_name,
                   size_t new_length, struct inode *replaced, bool exchange) {
     if (exchange) return swap(from, name, length, moved, to, new_name, new_length, replaced);
-    int error = replaced && is_kind(replaced, S_IFDIR) ? empty_out(replaced) : 0;
-    if (!error) error = make_movable(moved);
-    if (!error) error = overlay_copy_up(from, 0);
-    struct inode *covered = replaced ? upper_of(replaced) : NULL;
-    if (!error) error = covered ? overlay_copy_up(to, 0) : make_room(to, new_name, new_length);
-    struct inode *upper = upper_of(from);
+    int error = make_movable(moved);
+    if (!error) error = overlay_copy_up(to, 0);
+    if (!error) error = begin(from);
+    if (error) return error;
+    struct inode *upper = upper_of(from), *covered = replaced ? upper_of(replaced) : NULL;
+    if (replaced && is_kind(replaced, S_IFDIR)) error = empty_out(replaced);
+    if (!error && !covered) error = make_room(to, new_name, new_length);
     if (!error) error = upper->ops->rename(upper, name, length, upper_of(moved), upper_of(to), new_name, new_length, covered, false);
     if (!error) error = put_whiteout(from, name, length);
+    inodes_settle(upper->super);
     if (error) return error;
     if (replaced) forget(to, replaced);
     if (is_kind(moved, S_IFDIR)) from->nlink--, to->nlink++;

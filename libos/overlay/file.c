@@ -15,6 +15,7 @@ static long file_write(struct inode *inode, const void *program, size_t size, in
     int error = overlay_copy_up(inode, INT64_MAX);
     if (error) return error;
     struct inode *upper = layers_of(inode)->upper;
+    upper->mtime = upper->ctime = vfs_now(); /* may be committed with the content, long before anybody pushes this inode's */
     long written = upper->ops->write(upper, program, size, position);
     inode->size = upper->size;
     return written;

@@ -14,6 +14,7 @@ struct layers {
     struct inode *lower, *upper; /* one reference each; at least one is there */
     struct inode *parent;        /* overlay inode with a reference, NULL: the root */
     char *name;                  /* under which it was found there: copying up needs it. Only while there is no upper */
+    bool coming;                 /* the upper one is being made */
     struct inode *next;          /* of the overlay inodes with an upper one, by it */
 };
 static inline struct layers *layers_of(const struct inode *inode) { return inode->data; }

@@ -123,7 +123,7 @@ static void release(struct superblock *super) {
     kfree(super);
 }
 
-static const struct super_ops super_ops = { .statfs = statfs, .options = options, .remount = remount, .release = release };
+static const struct super_ops super_ops = { .statfs = statfs, .whiteouts = true, .options = options, .remount = remount, .release = release };
 
 struct superblock *tmpfs_create(uint32_t root_mode, uint64_t device) {
     struct superblock *super = kzalloc(sizeof *super);

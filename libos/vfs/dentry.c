@@ -4,6 +4,7 @@
  */
 #include "vfs/internal.h"
 #include "vfs/notify.h"
+#include "wait/wait.h"
 
 #define BUCKETS 256
 #define IDLE_MOST 512
@@ -141,13 +142,57 @@ static struct dentry *cached(const struct dentry *parent, struct name name) {
     return NULL;
 }
 
+static struct names_lock *held; /* on their holders' stacks */
+static struct wait_queue names_free;
+
+static const struct names_lock *holder(const struct dentry *directory) {
+    const struct names_lock *at = held;
+    while (at && at->directory != directory) at = at->next;
+    return at;
+}
+static bool is_free(void *directory) { return !holder(directory); }
+
+void names_lock(struct names_lock *lock, struct dentry *directory) {
+    const struct names_lock *other = holder(directory);
+    struct thread *self = current_thread();
+    *lock = (struct names_lock){ NULL, NULL, self };
+    if (other && other->owner == self) return;
+    while (holder(directory)) wait_until(&names_free, is_free, directory, 0, false);
+    lock->directory = directory;
+    lock->next = held;
+    held = lock;
+}
+
+void names_unlock(struct names_lock *lock) {
+    if (!lock->directory) return; /* it was within another of the same */
+    struct names_lock **at = &held;
+    while (*at != lock) at = &(*at)->next;
+    *at = lock->next;
+    if (names_free.first) wait_queue_wake(&names_free, -1);
+}
+
+/* What is not in the cache. */
+static int look(struct dentry *parent, struct name name, struct dentry **out) {
+    struct inode *inode;
+    if (!parent->inode->ops->lookup) return -ENOTDIR;
+    if (parent->deleted) return -ENOENT;
+    int error = parent->inode->ops->lookup(parent->inode, name.text, name.length, &inode);
+    return error ? error : dentry_add(parent, name, inode, out);
+}
+
 int dentry_lookup(struct dentry *parent, struct name name, struct dentry **out) {
-    struct dentry *found = cached(parent, name);
+    struct dentry *found;
+again:
+    found = cached(parent, name);
     if (found) {
         int error = 0;
         dentry_get(found);
         *out = found;
         if (found->inode->ops->refresh) error = found->inode->ops->refresh(found->inode);
+        if (!error && found->deleted && found->parent == parent) { /* meanwhile */
+            dentry_put(found);
+            goto again;
+        }
         if (error != -ENOENT && error != -ESTALE) {
             if (error) dentry_put(found);
             return error;
@@ -156,11 +201,14 @@ int dentry_lookup(struct dentry *parent, struct name name, struct dentry **out) 
         dentry_delete(found); /* it leads elsewhere now: looked up below */
         dentry_put(found);
     }
-    struct inode *inode;
-    if (!parent->inode->ops->lookup) return -ENOTDIR;
-    if (parent->deleted) return -ENOENT;
-    int error = parent->inode->ops->lookup(parent->inode, name.text, name.length, &inode);
-    return error ? error : dentry_add(parent, name, inode, out);
+    struct names_lock lock;
+    names_lock(&lock, parent);
+    int error = 0;
+    bool came = cached(parent, name); /* while this one waited */
+    if (!came) error = look(parent, name, out);
+    names_unlock(&lock);
+    if (came) goto again;
+    return error;
 }
 
 void dentry_delete(struct dentry *dentry) {

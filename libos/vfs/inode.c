@@ -43,6 +43,30 @@ void inode_put(struct inode *inode) {
     inode->ops->release(inode);
 }
 
+int inode_copy(struct inode *from, struct inode *to, int64_t size) {
+    bool before = current_thread()->own_memory;
+    int error = 0;
+    current_thread()->own_memory = true; /* what write is given is ours */
+    for (int64_t at = 0; !error && at < size; at += (int64_t)PAGE_SIZE) {
+        size_t piece = size - at < (int64_t)PAGE_SIZE ? (size_t)(size - at) : PAGE_SIZE;
+        uint64_t physical;
+        if ((error = from->ops->get_page(from, (uint64_t)at >> PAGE_SHIFT, FILE_PAGE_READ, &physical))) break;
+        long written = to->ops->write(to, phys_to_virt(physical), piece, at);
+        if (written != (long)piece) error = written < 0 ? (int)written : -EIO;
+        page_put(physical);
+    }
+    current_thread()->own_memory = before;
+    return error;
+}
+
+int inodes_hold(struct superblock *super) {
+    return super->ops->hold ? super->ops->hold(super) : 0;
+}
+
+void inodes_settle(struct superblock *super) {
+    if (super->ops->hold) super->ops->settle(super);
+}
+
 bool in_group(uint32_t gid) {
     const struct credentials *who = &current_process()->credentials;
     if (gid == who->egid) return true;

@@ -39,6 +39,12 @@ void dentry_delete(struct dentry *); /* its name is gone; it lives on while it i
 int dentry_move(struct dentry *, struct dentry *parent, struct name name);
 bool dentry_is_below(const struct dentry *, const struct dentry *ancestor); /* or the same */
 
+/* From looking for a name in a directory to what comes of it in the cache, nobody else changes or looks up a name there that is not cached: file systems sleep. Nests.
+ * Several directories: that of the mount's root first, then by address. */
+struct names_lock { struct names_lock *next; struct dentry *directory; struct thread *owner; };
+void names_lock(struct names_lock *, struct dentry *directory);
+void names_unlock(struct names_lock *);
+
 void mount_get(struct mount *);
 void mount_put(struct mount *);
 void path_get(struct path);

@@ -6,12 +6,13 @@
 #include "vfs/notify.h"
 
 /* A parent directory and the last name in it. text: what `last` points into. */
-struct place { struct path parent; struct name last; char *text; };
+struct place { struct path parent; struct name last; char *text; struct names_lock lock; };
 
 static int find_text(int directory, char *text, struct place *place) {
     place->text = text;
     int error = walk_at(directory, text, WALK_PARENT, &place->parent, &place->last);
     if (error) walk_buffer_free(text);
+    place->lock.directory = NULL; /* taken where a call found all its places */
     return error;
 }
 
@@ -24,7 +25,10 @@ static int find(int directory, const char *program_path, struct place *place) {
     return (int)length;
 }
 
+static void lock(struct place *place) { names_lock(&place->lock, place->parent.dentry); }
+
 static void let_go(struct place *place) {
+    names_unlock(&place->lock);
     path_put(place->parent);
     walk_buffer_free(place->text);
 }
@@ -38,8 +42,9 @@ static bool has_slash(const struct place *place) {
 }
 
 /* The name must be free, and the parent changeable. */
-static int check_new(const struct place *place, bool directory) {
+static int check_new(struct place *place, bool directory) {
     struct dentry *found;
+    lock(place);
     if (is_dots(place->last)) return -EEXIST;
     int error = dentry_lookup(place->parent.dentry, place->last, &found);
     if (!error) {
@@ -172,6 +177,7 @@ static long remove(struct place *place, bool directory_wanted) {
     struct inode *directory = place->parent.dentry->inode;
     struct dentry *victim;
     if (is_dots(place->last)) return directory_wanted ? (place->last.length == 1 ? -EINVAL : -ENOTEMPTY) : -EISDIR;
+    lock(place);
     long error = dentry_lookup(place->parent.dentry, place->last, &victim);
     if (error) return error;
     struct inode *inode = victim->inode;
@@ -214,6 +220,7 @@ SYSCALL_DEFINE(rmdir, const char *path) {
 
 #define RENAME_NOREPLACE 1
 #define RENAME_EXCHANGE 2
+#define RENAME_WHITEOUT 4
 static void tell_moved(struct inode *from, struct name name, struct inode *to, struct name new_name, const struct inode *moved) {
     if (!inotify_tell_name) return;
     uint32_t cookie = inotify_cookie();
@@ -221,8 +228,21 @@ static void tell_moved(struct inode *from, struct name name, struct inode *to, s
     inotify_tell_name(to, IN_MOVED_TO, cookie, new_name.text, new_name.length, is_directory(moved));
 }
 
+/* The file system's part. A whiteout, where overlays have one: a device 0:0 that has the old name from the moment when it is free. */
+static int rename_inodes(struct place *from, struct place *to, struct inode *inode, struct inode *target, unsigned flags) {
+    struct inode *old = from->parent.dentry->inode, *new = to->parent.dentry->inode, *made;
+    int error = flags & RENAME_WHITEOUT ? inodes_hold(old->super) : 0;
+    if (error) return error;
+    error = old->ops->rename(old, from->last.text, from->last.length, inode, new, to->last.text, to->last.length, target, flags & RENAME_EXCHANGE);
+    if (!(flags & RENAME_WHITEOUT)) return error;
+    if (!error && !(error = old->ops->create(old, from->last.text, from->last.length, S_IFCHR, 0, &made))) inode_put(made);
+    inodes_settle(old->super);
+    return error;
+}
+
 /* Both dentries looked up; `there` NULL when the new name is free. */
-static long move(struct place *from, struct place *to, struct dentry *moved, struct dentry *there, bool exchange) {
+static long move(struct place *from, struct place *to, struct dentry *moved, struct dentry *there, unsigned flags) {
+    bool exchange = flags & RENAME_EXCHANGE;
     struct inode *old = from->parent.dentry->inode, *new = to->parent.dentry->inode, *inode = moved->inode;
     struct inode *target = there ? there->inode : NULL;
     if (inode == target) return 0; /* two names of one file: nothing happens (rename(2)) */
@@ -238,8 +258,8 @@ static long move(struct place *from, struct place *to, struct dentry *moved, str
     if (!is_directory(inode) && (has_slash(from) || (has_slash(to) && !exchange))) return -ENOTDIR;
     if (target && !exchange && is_directory(inode) != is_directory(target)) return is_directory(inode) ? -ENOTDIR : -EISDIR;
     if (!old->ops->rename) return -EROFS;
-    error = old->ops->rename(old, from->last.text, from->last.length, inode, new, to->last.text, to->last.length, target, exchange);
-    if (error) return error;
+    if (flags & RENAME_WHITEOUT && !old->super->ops->whiteouts) return -EINVAL;
+    if ((error = rename_inodes(from, to, inode, target, flags))) return error;
     old->mtime = old->ctime = new->mtime = new->ctime = inode->ctime = vfs_now();
     if (exchange) { /* the cache forgets both names; the next walk asks the file system */
         error = dentry_move(there, from->parent.dentry, from->last);
@@ -263,7 +283,8 @@ static long move(struct place *from, struct place *to, struct dentry *moved, str
 SYSCALL_DEFINE(renameat2, int from_directory, const char *from, int to_directory, const char *to, unsigned flags) {
     struct place source, target;
     struct dentry *moved, *there = NULL;
-    if (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE) || flags == (RENAME_NOREPLACE | RENAME_EXCHANGE)) return -EINVAL;
+    if (flags & ~(RENAME_NOREPLACE | RENAME_EXCHANGE | RENAME_WHITEOUT) || (flags & RENAME_EXCHANGE && flags != RENAME_EXCHANGE)) return -EINVAL;
+    if (flags & RENAME_WHITEOUT && current_process()->credentials.euid) return -EPERM;
     long error = find(from_directory, from, &source);
     if (error) return error;
     error = find(to_directory, to, &target);
@@ -271,18 +292,24 @@ SYSCALL_DEFINE(renameat2, int from_directory, const char *from, int to_directory
         let_go(&source);
         return error;
     }
+    struct names_lock tree;
+    names_lock(&tree, source.parent.mount->root); /* one at a time: two could make a ring */
+    bool swapped = source.parent.dentry > target.parent.dentry;
+    lock(swapped ? &target : &source);
+    lock(swapped ? &source : &target);
     error = is_dots(source.last) || is_dots(target.last) ? -EBUSY : dentry_lookup(source.parent.dentry, source.last, &moved);
     if (!error) {
         error = dentry_lookup(target.parent.dentry, target.last, &there);
         if (error) there = NULL;
         if (error == -ENOENT && !(flags & RENAME_EXCHANGE)) error = 0;
         if (!error && there && flags & RENAME_NOREPLACE) error = -EEXIST;
-        if (!error) error = move(&source, &target, moved, there, flags & RENAME_EXCHANGE);
+        if (!error) error = move(&source, &target, moved, there, flags);
         if (there) dentry_put(there);
         dentry_put(moved);
     }
     let_go(&target);
     let_go(&source);
+    names_unlock(&tree);
     return error;
 }
 

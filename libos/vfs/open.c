@@ -268,8 +268,8 @@ int open_path(struct path path, uint32_t flags, struct file **out) {
     return error ? error : -ENOMEM;
 }
 
-/* A new file `last` in `parent` (its reference is given up), opened: its mode does not limit this first opening. */
-static int create_and_open(struct path parent, struct name last, uint32_t flags, uint32_t mode, struct file **out) {
+/* A new file `last` in `parent` (its reference and its lock are given up), opened: its mode does not limit this first opening. */
+static int create_and_open(struct path parent, struct name last, uint32_t flags, uint32_t mode, struct names_lock *lock, struct file **out) {
     struct inode *directory = parent.dentry->inode, *made;
     struct dentry *dentry;
     int error = may_change_directory(parent);
@@ -277,6 +277,7 @@ static int create_and_open(struct path parent, struct name last, uint32_t flags,
     if (!error)
         error = directory->ops->create(directory, last.text, last.length, S_IFREG | (mode & 07777 & ~view()->umask), 0, &made);
     if (!error) error = dentry_add(parent.dentry, last, made, &dentry);
+    names_unlock(lock);
     if (error) {
         path_put(parent);
         return error;
@@ -318,8 +319,11 @@ static int open_creating(struct path start, const char *text, uint32_t flags, ui
         path_put(parent);
         return -EISDIR;
     }
+    struct names_lock lock;
+    names_lock(&lock, parent.dentry);
     error = dentry_lookup(parent.dentry, last, &found);
-    if (error == -ENOENT) return create_and_open(parent, last, flags, mode, out);
+    if (error == -ENOENT) return create_and_open(parent, last, flags, mode, &lock, out);
+    names_unlock(&lock);
     if (error || flags & O_EXCL) {
         if (!error) dentry_put(found);
         path_put(parent);

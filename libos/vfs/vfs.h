@@ -89,8 +89,11 @@ struct super_ops {
     size_t (*options)(struct superblock *, char *out, size_t room); /* ",size=1024k": what it adds in /proc/mounts; absent: nothing */
     int (*remount)(struct superblock *, const char *options);       /* new options (mount(2)'s text); absent: none are taken */
     bool fixed_read_only;                                           /* cannot be made writable */
+    bool whiteouts;                                                 /* may be an overlay's upper layer: renameat2 leaves whiteouts */
     void (*release)(struct superblock *);                           /* its last mount is gone, and so is its root; frees it. Absent: it stays */
     int (*sync)(struct superblock *); /* what is not written yet; absent: nothing is kept back */
+    int (*hold)(struct superblock *); /* inodes_hold and inodes_settle; both absent: nothing of it outlives the machine, or it cannot */
+    void (*settle)(struct superblock *);
 };
 struct superblock {
     const struct super_ops *ops;
@@ -174,4 +177,8 @@ struct xattr_view { const char *name; size_t length; const void *value; size_t s
 int inode_xattr_set(struct inode *, const char *name, size_t length, const void *value, size_t size);
 const struct extended *inode_xattr_next(const struct inode *, const struct extended *previous, struct xattr_view *out);
 struct linux_timespec vfs_now(void);
+int inode_copy(struct inode *from, struct inode *to, int64_t size); /* the first `size` bytes of a regular file; `from` has pages. 0 or -errno */
+/* Changes until inodes_settle that a sudden end of the machine finds all or none of, where the file system outlives it. Short: nobody else changes it meanwhile. */
+int inodes_hold(struct superblock *);
+void inodes_settle(struct superblock *);
 #endif

@@ -92,6 +92,18 @@ static void moves(void) {
     mkdir("empty", 0700); SHOW(rename("file/deep", "empty")); list("empty"); list("file");
 }
 
+/* On a tmpfs, natively too. */
+static void whiteouts(void) {
+    char folder[] = "/dev/shm/files-XXXXXX", before[256];
+    getcwd(before, sizeof before);
+    SHOW(mkdtemp(folder) && !chdir(folder));
+    write_file("a", "a"), write_file("b", "b"), mkdir("d", 0755);
+    SHOW(syscall(SYS_renameat2, AT_FDCWD, "a", AT_FDCWD, "d/a", 4)); show_file("d/a"); SHOW(status_of("a").st_mode); SHOW(status_of("a").st_rdev); list(".");
+    FAILS(syscall(SYS_renameat2, AT_FDCWD, "b", AT_FDCWD, "a", 5)); FAILS(syscall(SYS_renameat2, AT_FDCWD, "b", AT_FDCWD, "a", 6));
+    SHOW(syscall(SYS_renameat2, AT_FDCWD, "b", AT_FDCWD, "d/a", 4)); show_file("d/a"); SHOW(status_of("b").st_rdev); SHOW(unlink("a")); SHOW(unlink("b"));
+    SHOW(unlink("d/a")); SHOW(rmdir("d")); SHOW(chdir(before)); SHOW(rmdir(folder));
+}
+
 /* A directory that the file system below has, where there is one below. */
 static void moves_of_the_lower(void) {
     list("lower"); 
@@ -230,6 +242,7 @@ int main(int argc, char **argv) {
     mkdtemp(folder), chdir(folder), umask(022);
     without_name();
     moves();
+    whiteouts();
     holes();
     resolving();
     attributes();

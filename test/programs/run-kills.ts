@@ -1,17 +1,17 @@
 /**
- * Kills machines in the middle of SQLite's transactions, on a block volume and on 9P: `node tools/run.mjs test/programs/run-kills.ts [ROUNDS]` (30). Prints a line a round;
- * exit status 1 when a data base was damaged or an acknowledged transaction is missing.
+ * Kills machines in the middle of SQLite's transactions, which two processes make, on a block volume and on 9P: `node tools/run.mjs test/programs/run-kills.ts [ROUNDS]` (30).
+ * Prints a line a round; exit status 1 when a data base was damaged or an acknowledged transaction is missing.
  */
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execaSync } from 'execa';
 import { findCheckout } from '../boot/guest/build.ts';
-import { killOnce } from './kills.ts';
+import { isWhole, killOnce } from './kills.ts';
 import { makeRoot } from './roots.ts';
 
 const rounds = Number(process.argv[2] ?? 30);
-const made = makeRoot('sqlite', ['sqlite3']);
+const made = makeRoot('sqlite', ['sqlite3', 'busybox-static']);
 if (!('root' in made)) throw new Error(made.reason);
 const folder = mkdtempSync(join(tmpdir(), 'hull-kills-'));
 const env: NodeJS.ProcessEnv = { ...process.env, NODE_EXTRA_CA_CERTS: '', HULL_ROOT: join(folder, 'state') };
@@ -22,7 +22,7 @@ try {
     if (place === 'block') execaSync(hull, ['volume', 'create', '-d', 'block', '-o', 'size=256m', 'data'], { env, extendEnv: false });
     const mount = place === 'block' ? ['-v', 'data:/data'] : ['-v', `${join(folder, 'shared')}:/data`];
     for (let round = 1; round <= rounds; round++) {
-      const options = { hull, env, root: made.root, mount, transactions: 1000, after: 1 + Math.floor(Math.random() * 900), delay: Math.random() * 20 };
+      const options = { hull, env, root: made.root, mount, writers: 2, transactions: 1000, after: 1 + Math.floor(Math.random() * 1800), delay: Math.random() * 20 };
       const outcome = await killOnce(options);
       let checked = '';
       if (place === 'block') {
@@ -31,9 +31,10 @@ try {
         checked = `, e2fsck ${check.exitCode}`;
         if (check.exitCode !== 0) bad++;
       }
-      const isGood = outcome.integrity === 'ok' && outcome.found >= outcome.acknowledged && outcome.count === outcome.found;
+      const isGood = isWhole(outcome);
       if (!isGood) bad++;
-      console.log(`${place} ${round}: killed after ${options.after}; acknowledged ${outcome.acknowledged}, found ${outcome.found}, ${outcome.integrity}${checked}${isGood ? '' : `: BAD ${outcome.stderr}`}`);
+      const writers = outcome.writers.map(({ acknowledged, found }) => `acknowledged ${acknowledged}, found ${found}`).join('; ');
+      console.log(`${place} ${round}: killed after ${options.after}; ${writers}, ${outcome.integrity}${checked}${isGood ? '' : `: BAD ${outcome.stderr}`}`);
     }
   }
 } finally {

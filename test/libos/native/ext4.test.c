@@ -1,8 +1,8 @@
 /*
  * ext4 without a machine: volumes that mke2fs makes in several forms, the same random calls on them and on a tmpfs, e2fsck's opinion of what is left; the power
  * failing at any write, with what was not flushed lost or not by chance: consistent after our replay and after e2fsck's, and all that fsync returned for is
- * there; images damaged in thousands of ways (errors, never a wrong access: the sanitizers watch).
- * sources: libos/block/block.c libos/ext4/checksum.c libos/ext4/buffer.c libos/ext4/groups.c libos/ext4/extents.c libos/ext4/journal.c libos/ext4/commit.c libos/ext4/inode.c libos/ext4/xattr.c libos/ext4/pages.c libos/ext4/file.c libos/ext4/directory.c libos/ext4/super.c libos/vfs/dentry.c libos/vfs/inode.c libos/vfs/xattr.c libos/vfs/seals.c libos/vfs/walk.c libos/vfs/view.c libos/vfs/mount.c libos/vfs/open.c libos/vfs/attributes.c libos/vfs/names.c libos/vfs/transfer.c libos/tmpfs/content.c libos/tmpfs/file.c libos/tmpfs/directory.c libos/tmpfs/super.c libos/file/file.c libos/file/table.c libos/file/transfer.c libos/file/read.c libos/file/write.c libos/file/descriptor.c
+ * there; the same with an overlay's upper layer, which never shows half of a change; what nobody asked for, written in time; images damaged in thousands of ways (errors, never a wrong access: the sanitizers watch).
+ * sources: libos/block/block.c libos/ext4/checksum.c libos/ext4/buffer.c libos/ext4/groups.c libos/ext4/extents.c libos/ext4/journal.c libos/ext4/commit.c libos/ext4/flusher.c libos/ext4/inode.c libos/ext4/xattr.c libos/ext4/pages.c libos/ext4/file.c libos/ext4/directory.c libos/ext4/super.c libos/vfs/dentry.c libos/vfs/inode.c libos/vfs/xattr.c libos/vfs/seals.c libos/vfs/walk.c libos/vfs/view.c libos/vfs/mount.c libos/vfs/open.c libos/vfs/attributes.c libos/vfs/names.c libos/vfs/transfer.c libos/tmpfs/content.c libos/tmpfs/file.c libos/tmpfs/directory.c libos/tmpfs/super.c libos/overlay/copy_up.c libos/overlay/file.c libos/overlay/directory.c libos/overlay/redirect.c libos/file/file.c libos/file/table.c libos/file/transfer.c libos/file/read.c libos/file/write.c libos/file/descriptor.c
  * flags: -fno-builtin
  */
 #include "stand_ins.h"
@@ -11,6 +11,9 @@
 #include "channel/channel.h"
 #include "console/console.h"
 #include "ext4/ext4.h"
+#include "ext4/internal.h"
+#include "overlay/overlay.h"
+#include "thread/thread.h"
 #include "tmpfs/tmpfs.h"
 
 #include "vfs_calls.h"
@@ -31,6 +34,18 @@ void log_line(const char *format, ...) {
     if (!quiet) printf("log: "), vprintf(format, arguments), printf("\n");
     va_end(arguments);
 }
+
+/* ---- Time, and the thread that writes: the test calls it itself. ---- */
+static uint64_t monotonic = 1000000000;
+uint64_t clock_monotonic_ns(void) { return monotonic; }
+void timer_add(struct timer *timer) { timer->link = &timer->next; }
+void timer_remove(struct timer *timer) { timer->link = NULL; }
+int thread_create_at(struct process *process, void (*entry)(void *), struct thread **out) {
+    (void)process, (void)entry, (void)out;
+    return -ENOMEM;
+}
+void sched_ready(struct thread *thread) { (void)thread; }
+void sched_resumed(void) {}
 
 /* ---- The device: what was written and not flushed may be lost. ---- */
 #define SIZE (24ul << 20)
@@ -123,12 +138,16 @@ static void sound(const uint8_t *bytes, const char *when) {
     if (status) exit(1);
 }
 
-static struct superblock *mount_it(void) {
+static struct superblock *open_it(void) {
     const char *why = NULL;
     struct superblock *super;
     int error = ext4_open(&device, 5, false, &super, &why);
     if (error) printf("open: %d %s\n", error, why);
     EQUAL(error, 0);
+    return super;
+}
+static struct superblock *mount_it(void) {
+    struct superblock *super = open_it();
     EQUAL(vfs_mount(super, "/o", false, 0), 0);
     return super;
 }
@@ -405,6 +424,149 @@ static void crashes(void) {
     free(found);
 }
 
+/* What the power left is what there is. The caller unmounted. */
+static void come_back(void) {
+    vfs_forget_idle();
+    settle_pending(false);
+    memcpy(image, stable, SIZE);
+    dead = false;
+}
+
+/* ---- Nobody asks: what is five seconds old is on the device, what a mapping wrote in thirty. ---- */
+static void unasked(void) {
+    static uint8_t bytes[9000], back[9001];
+    make("-b 4096");
+    struct superblock *super = mount_it();
+    EQUAL(ext4_flusher_pass(), 0);
+    quiet = true;
+    for (unsigned round = 0; round < 2; round++) {
+        long descriptor = sys_open("/o/quiet", O_RDWR | O_CREAT, 0600);
+        fill_pattern(bytes, sizeof bytes, round);
+        EQUAL(sys_pwrite64((int)descriptor, bytes, sizeof bytes, 0), (long)sizeof bytes); /* the second time in place */
+        uint64_t due = ext4_flusher_pass();
+        CHECK(due > monotonic && due <= monotonic + 5000000000);
+        unsigned before = pending_count;
+        monotonic = due - 1;
+        EQUAL(ext4_flusher_pass(), due);
+        EQUAL(pending_count, before);
+        monotonic = due;
+        EQUAL(ext4_flusher_pass(), 0);
+        sys_close((int)descriptor);
+        dead = true;
+        unmount(super);
+        come_back();
+        super = mount_it();
+        EQUAL(content_of("/o/quiet", back, sizeof back), (long)sizeof bytes);
+        CHECK(!memcmp(bytes, back, sizeof bytes));
+    }
+    struct file *file;
+    uint64_t page;
+    EQUAL(vfs_open("/o/quiet", O_RDWR, 0, &file), 0);
+    EQUAL(file->ops->get_page(file, 1, FILE_PAGE_CREATE, &page), 0);
+    memset(phys_to_virt(page), 'm', 100);
+    monotonic = ext4_flusher_pass();
+    CHECK(ext4_flusher_pass() > monotonic); /* it goes on being lent */
+    page_put(page);
+    file_put(file);
+    dead = true;
+    unmount(super);
+    come_back();
+    super = mount_it();
+    EQUAL(content_of("/o/quiet", back, sizeof back), (long)sizeof bytes);
+    CHECK(back[4096] == 'm' && back[4195] == 'm' && back[4196] == bytes[4196]);
+    unmount(super);
+    settle_pending(true);
+    quiet = false;
+}
+
+/* ---- An overlay whose upper layer outlives the machine: a change of a lower file is there as a whole, or not at all. ---- */
+#define LOWER_FILES 24u
+#define LOWER_SIZE(i) (5000 + (i) * 977)
+static void name_of(char *path, const char *kind, unsigned i) { snprintf(path, 40, "/v/%s%u", kind, i); }
+static bool change(unsigned i, const char *kind) {
+    char path[40];
+    name_of(path, kind, i);
+    long descriptor = sys_open(path, O_RDWR, 0);
+    bool good = descriptor >= 0 && sys_pwrite64((int)descriptor, "X", 1, 0) == 1 && (kind[0] == 'c' || !sys_fsync((int)descriptor));
+    if (descriptor >= 0) sys_close((int)descriptor);
+    return good && !dead;
+}
+/* 0: it is not there; 1: as below; 2: changed. All else is wrong. */
+static unsigned state_of(const char *kind, unsigned i, unsigned pattern) {
+    static uint8_t bytes[40000], back[40001];
+    char path[40];
+    name_of(path, kind, i);
+    long size = content_of(path, back, sizeof back);
+    if (size < 0) return 0;
+    fill_pattern(bytes, LOWER_SIZE(i), pattern);
+    EQUAL(size, LOWER_SIZE(i));
+    CHECK(!memcmp(bytes + 1, back + 1, LOWER_SIZE(i) - 1) && (back[0] == 'X' || back[0] == bytes[0]));
+    return back[0] == 'X' ? 2 : 1;
+}
+static struct superblock *lower_layer;
+static struct superblock *mount_layers(struct superblock **upper) {
+    *upper = open_it();
+    struct superblock *over = overlay_create(lower_layer, *upper, (*upper)->root, 9);
+    EQUAL(vfs_mount(over, "/v", false, 0), 0);
+    return over;
+}
+static void unmount_layers(struct superblock *over, struct superblock *upper) {
+    unmount(over);
+    vfs_forget_idle();
+    ext4_close(upper);
+    kfree(over);
+}
+static void layered_crashes(void) {
+    static uint8_t bytes[40000];
+    char path[40], second[40];
+    unsigned seen[3] = { 0 }, moved = 0;
+    EQUAL(vfs_mount(lower_layer = tmpfs_create(0755, 8), "/l", false, 0), 0);
+    for (unsigned i = 0; i < LOWER_FILES; i++)
+        for (const char *kind = "cur"; *kind; kind++) {
+            snprintf(path, sizeof path, "/l/%c%u", *kind, i);
+            fill_pattern(bytes, LOWER_SIZE(i), i * 3 + (unsigned)*kind);
+            EQUAL(vfs_write_file(path, bytes, LOWER_SIZE(i), 0644), 0);
+        }
+    quiet = true;
+    for (unsigned round = 0; round < CRASHES * 4; round++) {
+        bool changed[LOWER_FILES] = { false }, kept[LOWER_FILES] = { false };
+        make(round % 2 ? "-b 1024" : "-b 4096");
+        struct superblock *upper, *over = mount_layers(&upper);
+        writes_left = 20 + any(600);
+        for (unsigned i = 0; i < LOWER_FILES && !dead; i++) {
+            change(i, "c");
+            if ((changed[i] = change(i, "u"))) name_of(path, "u", i), sys_unlink(path);
+            if ((kept[i] = change(i, "r"))) name_of(path, "r", i), name_of(second, "s", i), sys_rename(path, second);
+            if (any(3) == 0) vfs_sync();
+        }
+        dead = true;
+        writes_left = -1;
+        unmount_layers(over, upper); /* which can write nothing any more */
+        come_back();
+        over = mount_layers(&upper);
+        for (unsigned i = 0; i < LOWER_FILES; i++) {
+            unsigned copied = state_of("c", i, i * 3 + 'c'), unlinked = state_of("u", i, i * 3 + 'u');
+            unsigned old = state_of("r", i, i * 3 + 'r'), now = state_of("s", i, i * 3 + 'r');
+            CHECK(copied > 0);
+            if (changed[i]) CHECK(unlinked != 1);
+            else CHECK(unlinked > 0);
+            CHECK((old == 0) != (now == 0));
+            if (kept[i]) CHECK(old + now == 2);
+            seen[copied]++;
+            moved += now > 0;
+        }
+        unmount_layers(over, upper);
+        sound(image, "overlay");
+        settle_pending(true);
+        if (failures) {
+            printf("round %u of overlay crashes\n", round);
+            exit(1);
+        }
+    }
+    CHECK(seen[1] > 10 && seen[2] > 10 && moved > 10);
+    quiet = false;
+}
+
 /* ---- Damage: everything that can be asked of it gives an answer or an error. ---- */
 static void explore(const char *path, unsigned depth) {
     static uint8_t bytes[20000];
@@ -500,7 +662,11 @@ int main(void) {
     EQUAL(vfs_make_directory("/o", 0755), 0);
     EQUAL(vfs_make_directory("/m", 0755), 0);
     EQUAL(vfs_mount(tmpfs_create(0755, 3), "/m", false, 0), 0);
+    EQUAL(vfs_make_directory("/v", 0755), 0);
+    EQUAL(vfs_make_directory("/l", 0755), 0);
     if (!getenv("ONLY")) storms(), indexed();
+    unasked();
+    layered_crashes();
     crashes();
     damage();
     return report("ext4");
