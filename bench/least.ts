@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { makeDebianRoot } from '../test/debian-root.ts';
 import { findLinuxKernel, type LinuxKernel, linuxArguments, makeInitramfs, runGuest } from './linux-guest.ts';
-import { describeMachine, renderTable } from './machine.ts';
+import { describeMachine, findLeast, renderTable } from './machine.ts';
 import { makeOpenedEntries } from './opened-files.ts';
 
 interface Subject {
@@ -33,18 +33,6 @@ const STATIC_THREADS = `#include <pthread.h>
 static void *run(void *n) { return n; }
 int main(void) { pthread_t t; void *n; pthread_create(&t, 0, run, "x"); pthread_join(t, &n); puts(n); }
 `;
-
-/** The least of `low` + n * `step` (all KiB) with which `works`; what works with less than another amount may be chance and is not looked for. */
-async function findLeast(low: number, high: number, step: number, works: (kib: number) => Promise<boolean>): Promise<number> {
-  let [bad, good] = [0, Math.ceil((high - low) / step)];
-  if (!(await works(low + good * step))) return Number.NaN;
-  while (good - bad > 1) {
-    const middle = (bad + good) >> 1;
-    if (await works(low + middle * step)) good = middle;
-    else bad = middle;
-  }
-  return low + good * step;
-}
 
 function runHull(args: readonly string[], state: string): { status: number | null; stdout: string } {
   const env = { PATH: process.env['PATH'] ?? '/usr/bin:/bin', HULL_ROOT: state };

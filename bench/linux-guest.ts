@@ -77,6 +77,11 @@ export interface InitramfsEntry {
   readonly mode?: number;
 }
 
+const NETWORK_MODULES = ['failover', 'net_failover', 'virtio_ring', 'virtio', 'virtio_mmio', 'virtio_net'];
+
+/** What bench/guest/net-init.c loads for a virtio card. */
+export const listNetworkModules = (kernel: LinuxKernel): InitramfsEntry[] => NETWORK_MODULES.map((name, i) => ({ path: `/modules/${i}-${name}.ko`, data: readFileSync(kernel.findModule(name)) }));
+
 /** An archive with these, /dev/console and /dev/null. Uncompressed: unpacking is not what is measured. */
 export function makeInitramfs(entries: readonly InitramfsEntry[]): Buffer {
   const pieces: Buffer[] = [];

@@ -30,3 +30,20 @@ export function renderTable(rows: readonly (readonly string[])[]): string {
   const [head, ...body] = rows.map(line);
   return [head, widths.map((width) => '-'.repeat(width)).join('  '), ...body, ''].join('\n');
 }
+
+/** The least of `low` + n * `step` (all KiB) with which `works`; what works with less than another amount may be chance and is not looked for. */
+export async function findLeast(low: number, high: number, step: number, works: (kib: number) => Promise<boolean>): Promise<number> {
+  let [bad, good] = [0, Math.ceil((high - low) / step)];
+  if (!(await works(low + good * step))) return Number.NaN;
+  while (good - bad > 1) {
+    const middle = (bad + good) >> 1;
+    if (await works(low + middle * step)) good = middle;
+    else bad = middle;
+  }
+  return low + good * step;
+}
+
+/** The TSC's, for a Linux that cannot calibrate it. */
+export function findKhz(): number {
+  return Math.round(Number(/^cpu MHz\s*: ([\d.]+)/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1] ?? '2000') * 1000);
+}

@@ -8,7 +8,8 @@ import { readdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { runNatively } from '../test/network/root.ts';
-import { type GuestMachine, type InitramfsEntry, type LinuxKernel, linuxArguments, makeInitramfs } from './linux-guest.ts';
+import { type GuestMachine, type InitramfsEntry, type LinuxKernel, linuxArguments, listNetworkModules, makeInitramfs } from './linux-guest.ts';
+import { findKhz } from './machine.ts';
 import type { LoadResult } from './net-loads.ts';
 import type { Server } from './net-servers.ts';
 
@@ -18,7 +19,6 @@ const HOST_ADDRESS = '10.0.2.2';
 const GUEST_ADDRESS = '10.0.2.15';
 const PUBLISHED = 18480;
 const START_DEADLINE = 180_000;
-const MODULES = ['failover', 'net_failover', 'virtio_ring', 'virtio', 'virtio_mmio', 'virtio_net'];
 export const MACHINE: GuestMachine = { machine: 'microvm', accelerator: 'tcg', memory: 256 };
 const HULL = join(process.cwd(), 'dist/hull');
 const TICKS = Number(execFileSync('getconf', ['CLK_TCK'], { encoding: 'utf8' }));
@@ -53,21 +53,17 @@ function collectFiles(server: Server, root: string): InitramfsEntry[] {
   ];
 }
 
-function readKhz(): number {
-  return Math.round(Number(/^cpu MHz\s*: ([\d.]+)/m.exec(readFileSync('/proc/cpuinfo', 'utf8'))?.[1] ?? '2000') * 1000);
-}
-
 /** Debian's kernel, whose init is bench/guest/net-init.c (`init`: its executable). */
 export function prepareLinux(server: Server, context: { readonly root: string; readonly dir: string; readonly kernel: LinuxKernel; readonly init: string }): (network: Network) => Guest {
   const { root, dir, kernel, init } = context;
-  const modules = MODULES.map((name, i) => ({ path: `/modules/${i}-${name}.ko`, data: readFileSync(kernel.findModule(name)) }));
+  const modules = listNetworkModules(kernel);
   const initramfs = join(dir, 'initramfs');
   writeFileSync(initramfs, makeInitramfs([{ path: '/init', data: readFileSync(init) }, ...modules, ...collectFiles(server, root)]));
   return (network) => {
     const program = server.isStatic === true ? '/server' : server.program;
     const netdev = network === 'user' ? `user,id=net0,hostfwd=tcp:127.0.0.1:${PUBLISHED}-:${server.port}` : `tap,id=net0,ifname=${TAP},script=no,downscript=no`;
     const extra = ['-global', 'virtio-mmio.force-legacy=false', '-netdev', netdev, '-device', 'virtio-net-device,netdev=net0'];
-    const args = linuxArguments({ ...MACHINE, kernel, initramfs, args: [program, ...server.args], append: `tsc_early_khz=${readKhz()}`, extra });
+    const args = linuxArguments({ ...MACHINE, kernel, initramfs, args: [program, ...server.args], append: `tsc_early_khz=${findKhz()}`, extra });
     const child = spawn('qemu-system-x86_64', args, { stdio: ['ignore', 'ignore', 'inherit'] });
     return { child, findQemu: () => child.pid };
   };

@@ -34,6 +34,9 @@ export function makeOpenedEntries(root: string, command: readonly string[], dir:
     } else if (attributes.isDirectory()) entries.set(path, { path });
     else if (attributes.isFile()) entries.set(path, { path, data: readFileSync(file), mode: attributes.mode & 0o777 });
   };
+  // What a script is run by the kernel opens itself.
+  const interpreter = /^#! *(\S+)/.exec(readFileSync(join(root, command[0] ?? ''), 'latin1').slice(0, 256))?.[1];
+  if (interpreter !== undefined) paths.push(interpreter);
   for (const path of ['/bin/dash', '/lib64/ld-linux-x86-64.so.2', '/lib/x86_64-linux-gnu/libc.so.6', ...paths]) add(resolve(path));
   const quoted = command.map((word) => `'${word}'`).join(' ');
   return [...entries.values(), { path: '/init', data: Buffer.from(`#!/bin/dash\nexec ${quoted}\n`), mode: 0o755 }];

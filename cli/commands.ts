@@ -147,6 +147,27 @@ export const COMMANDS: readonly CommandSpec[] = [
     load: async () => (await import('./build.ts')).buildCommand,
   },
   {
+    name: 'export',
+    usage: 'hull export [OPTIONS] CONTAINER | hull export --format FORMAT [OPTIONS] IMAGE|PROGRAM [ARG...]',
+    summary: "Write a container's files to a tar archive, or an image to a file that starts without hull",
+    notes: [
+      'raw and qcow2 are disks and iso is a CD that a PC BIOS boots: qemu-system-x86_64 -drive file=FILE,format=raw,if=virtio -nographic. elf is a kernel with everything in it: -kernel FILE. tar has the files of the image.',
+      'Such a machine talks on its first serial port and switches itself off when its program ends. What it writes to its root file system is gone then.',
+    ],
+    options: [
+      { name: 'format', value: 'string', choices: ['elf', 'raw', 'qcow2', 'iso', 'tar'], summary: 'What is written of an IMAGE' },
+      { name: 'interactive', short: 'i', summary: 'What comes in on the serial port is STDIN' },
+      { name: 'output', short: 'o', value: 'path', complete: 'file', summary: 'The file (default for archives: STDOUT)' },
+      { name: 'tty', short: 't', summary: 'The serial port is a terminal' },
+      ...RUN_OPTIONS.filter(({ name }) => ['entrypoint', 'env', 'env-file', 'hostname', 'read-only', 'rootfs', 'user', 'workdir'].includes(name)),
+    ],
+    stopAtArgument: true,
+    leastArguments: 1,
+    mostArguments: Number.POSITIVE_INFINITY,
+    arguments: 'file',
+    load: async () => (await import('./export.ts')).exportCommand,
+  },
+  {
     name: 'cc',
     usage: 'hull cc [COMPILER OPTION...] FILE...',
     summary: 'Compile C and link a bootable image',
@@ -198,12 +219,15 @@ export const COMMANDS: readonly CommandSpec[] = [
   },
   {
     name: 'network',
-    usage: 'hull network create|ls|inspect|rm|prune [OPTIONS] [NETWORK...]',
+    usage: 'hull network create|ls|inspect|connect|disconnect|rm|prune [OPTIONS] [NETWORK...] [CONTAINER]',
     summary: 'Manage networks, on which machines reach each other by name',
+    notes: ['A machine has one network, from its start on: connect and disconnect are for instances that do not run.'],
     options: [
+      { name: 'alias', value: 'list', many: true, summary: 'connect: a further name of the instance there' },
       { name: 'filter', short: 'f', value: 'list', many: true, summary: 'ls: only those with name=TEXT, id=DIGITS or label=NAME[=VALUE]' },
       { name: 'force', summary: 'rm: a network that is not there is no error; prune never asks' },
       { name: 'internal', summary: 'create: no way to other networks or to this host' },
+      { name: 'ip', value: 'address', summary: 'connect: its address there' },
       { name: 'label', value: 'list', many: true, summary: 'create: a label, NAME=VALUE' },
       { name: 'quiet', short: 'q', summary: 'ls: only ids' },
       { name: 'subnet', value: 'subnet', summary: 'create: its IPv4 addresses, as in 172.30.0.0/16' },
@@ -211,7 +235,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     stopAtArgument: false,
     leastArguments: 1,
     mostArguments: Number.POSITIVE_INFINITY,
-    arguments: ['create', 'ls', 'inspect', 'rm', 'prune'],
+    arguments: ['create', 'ls', 'inspect', 'connect', 'disconnect', 'rm', 'prune'],
     load: async () => (await import('./network.ts')).networkCommand,
   },
   {

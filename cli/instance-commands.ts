@@ -162,16 +162,6 @@ export function makeInstanceCommands(runOptions: readonly OptionSpec[]): Command
       load: async () => (await import('./diff.ts')).commitCommand,
     },
     {
-      name: 'export',
-      usage: 'hull export [OPTIONS] CONTAINER',
-      summary: 'Write all files of an instance, as they are now, to a tar archive',
-      options: [{ name: 'output', short: 'o', value: 'path', complete: 'file', summary: 'Where it goes (default STDOUT)' }],
-      stopAtArgument: false,
-      leastArguments: 1,
-      mostArguments: 1,
-      load: async () => (await import('./export.ts')).exportCommand,
-    },
-    {
       name: 'rename',
       usage: 'hull rename CONTAINER NAME',
       summary: 'Give an instance another name',

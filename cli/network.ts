@@ -1,5 +1,6 @@
-/** `hull network create|ls|inspect|rm|prune`: Docker's verbs on networks, with Docker's output. */
+/** `hull network create|ls|inspect|connect|disconnect|rm|prune`: Docker's verbs on networks, with Docker's output. */
 import { createNetwork, EngineError, findMembers, findNetwork, findStatePaths, listNetworks, matchLabels, type MemberInfo, type Network, pruneNetworks, removeNetwork, serveNetwork } from '../engine/index.ts';
+import { connectInstance, disconnectInstance } from '../engine/instances/index.ts';
 import type { CommandContext } from './commands.ts';
 import { forEachName } from './each-name.ts';
 import { UsageError } from './errors.ts';
@@ -52,6 +53,14 @@ function formatList(networks: readonly Network[], builtIn: boolean): string {
   return rows.map((row) => `${row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('')}\n`).join('');
 }
 
+function requireNetwork(networks: string, text: string): { id: string; name: string } {
+  const found = findNetwork(networks, text);
+  if (found !== undefined) return found;
+  if (text === 'none') return { id: '', name: text };
+  if (text === 'user' || text === 'bridge' || text === 'default') return { id: '', name: 'bridge' };
+  throw new EngineError('network-missing', `network ${text} not found`);
+}
+
 export async function networkCommand(parsed: ParsedOptions, context: CommandContext): Promise<number> {
   const [verb, ...names] = parsed.args;
   const { networks } = findStatePaths(context.env);
@@ -81,6 +90,15 @@ export async function networkCommand(parsed: ParsedOptions, context: CommandCont
       for (const [i, network] of found.entries()) if (network === undefined) process.stderr.write(`hull: network ${names[i]} not found\n`);
       return found.includes(undefined) ? 1 : 0;
     }
+    case 'connect':
+    case 'disconnect': {
+      const [network, instance] = names;
+      if (network === undefined || instance === undefined || names.length !== 2) throw new UsageError(`"${COMMAND} ${verb}" requires exactly 2 arguments`, COMMAND);
+      const ref = requireNetwork(networks, network);
+      if (verb === 'connect') await connectInstance(instance, context.env, ref, { aliases: parsed.values.get('alias') ?? [], ip: parsed.values.get('ip')?.at(-1) });
+      else await disconnectInstance(instance, context.env, ref);
+      return 0;
+    }
     case 'rm':
     case 'remove': {
       requireNames();
@@ -102,6 +120,6 @@ export async function networkCommand(parsed: ParsedOptions, context: CommandCont
       return 0;
     }
     default:
-      throw new UsageError(`unknown command: ${COMMAND} ${verb}, expected create, ls, inspect, rm or prune`, COMMAND);
+      throw new UsageError(`unknown command: ${COMMAND} ${verb}, expected create, ls, inspect, connect, disconnect, rm or prune`, COMMAND);
   }
 }

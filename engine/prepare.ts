@@ -22,7 +22,7 @@ import {
   readImageNote,
 } from '../boot/index.ts';
 import { EngineError } from './errors.ts';
-import { findKernel, findRootKernel, type RootProgramKernel } from './images/index.ts';
+import { findKernel, findRootKernel, type KernelCache, type RootProgramKernel } from './images/index.ts';
 import type { NetworkRequest, PlannedPort } from './networks/index.ts';
 import type { Symbolizer } from './log-lines.ts';
 import { openProgram, type ProgramFile } from './program.ts';
@@ -163,30 +163,25 @@ interface Preparation {
 
 async function prepareWithMounts(request: RunRequest, host: RunHost, options: PrepareOptions, { paths, storage, network }: Preparation): Promise<PreparedMachine> {
   // The file is there and can be a program.
-  const root =
-    request.image !== undefined
-      ? await openImage(request, request.image, host, paths, storage)
-      : request.rootfs === undefined
-        ? undefined
-        : await openRoot(request, request.rootfs, host, paths, storage);
+  const root = await openRequestRoot(request, host, paths, storage.mounts.map(({ target }) => target));
   const file = root === undefined ? openProgram(request.program) : undefined;
   if (request.writable !== undefined && root === undefined) {
     throw new EngineError('option-invalid', `Cannot keep what "${request.program}" writes in "${request.writable}": it has no root file system, expected --rootfs or an image`);
   }
   const upper = request.writable === undefined ? undefined : openWritable(request.writable);
-  const disks = upper === undefined ? storage.disks : [upper, ...storage.disks];
+  const allDisks = upper === undefined ? storage.disks : [upper, ...storage.disks];
   const qemu = findQemu(request.qemu, host.env);
 
   // There is an image to boot.
   const tracer = request.trace === undefined ? undefined : (await import('./trace/index.ts')).createTracer(request.trace);
-  const cache = { folder: paths.kernels, sources: [`${host.dist}/libos/x86_64`, `${host.dist}/lib`] };
+  const cache = findKernelCache(paths, host);
   const add = [
     ...(options.add ?? []),
     ...(tracer === undefined ? [] : ['trace']),
     ...(storage.mounts.length === 0 && request.readOnly !== true ? [] : ['mounts']),
     ...(storage.shares.length === 0 ? [] : ['9p']),
     ...readComponentLabels(request.image?.labels),
-    ...(disks.length === 0 ? [] : ['ext4', 'virtio-blk']),
+    ...(allDisks.length === 0 ? [] : ['ext4', 'virtio-blk']),
   ];
   const image =
     root !== undefined
@@ -195,6 +190,9 @@ async function prepareWithMounts(request: RunRequest, host: RunHost, options: Pr
         ? file.path
         : await findKernel(cache, file as Extract<ProgramFile, { kind: 'executable' }>, add, () => loadLinker(host));
   const note = file?.kind === 'image' ? file.note : readNoteOf(image);
+  // A linked program out of an image is all there is of it.
+  const isAlone = root !== undefined && (note.features & FEATURE.BINARY) === 0;
+  const disks = isAlone ? storage.disks : allDisks;
   if (tracer !== undefined && (note.features & FEATURE.TRACE) === 0) throw refuseTrace(request.program, note);
   const needed = (storage.mounts.length === 0 && request.readOnly !== true ? 0 : FEATURE.MOUNTS) | (storage.shares.length === 0 ? 0 : FEATURE['9P']) | (disks.length === 0 ? 0 : FEATURE.EXT4);
   if ((note.features & needed) !== needed) {
@@ -233,9 +231,9 @@ async function prepareWithMounts(request: RunRequest, host: RunHost, options: Pr
     ...base,
     flags: base.flags | (options.flags ?? 0),
     trace: tracer?.rules,
-    exec: root?.program,
+    exec: isAlone ? undefined : root?.program,
     mounts: storage.mounts,
-    upper: upper?.name,
+    upper: isAlone ? undefined : upper?.name,
     interfaces: plan?.interfaces,
     files: plan?.files,
   });
@@ -254,7 +252,7 @@ async function prepareWithMounts(request: RunRequest, host: RunHost, options: Pr
       memory: request.memory,
       cpus: request.cpus,
       gdb: request.gdb,
-      disk: root?.image,
+      disk: isAlone ? undefined : root?.image,
       volumes: disks,
       shares: storage.shares,
       cards: plan?.cards,
@@ -278,7 +276,7 @@ async function prepareWithMounts(request: RunRequest, host: RunHost, options: Pr
 }
 
 /** hull.components.add and .omit, names with commas between; what is left out has a "-" before it. */
-function readComponentLabels(labels: Readonly<Record<string, string>> | undefined): string[] {
+export function readComponentLabels(labels: Readonly<Record<string, string>> | undefined): string[] {
   const list = (name: string) => (labels?.[name] ?? '').split(',').map((each) => each.trim()).filter((each) => each !== '');
   return [...list('hull.components.add'), ...list('hull.components.omit').map((each) => `-${each}`)];
 }
@@ -294,7 +292,7 @@ async function readNetworkOptions(options: NetworkOptions): Promise<NetworkReque
   return { ...options, mode: options.network === undefined ? undefined : parseNetworkMode(options.network), publish: options.publish.flatMap(parsePublish) };
 }
 
-interface Root {
+export interface Root {
   /** The EROFS image. */
   readonly image: string;
   /** The program's path in it. */
@@ -302,25 +300,30 @@ interface Root {
   readonly kernel: RootProgramKernel;
 }
 
-async function openImage(request: RunRequest, image: NonNullable<RunRequest['image']>, host: RunHost, paths: StatePaths, storage: MountPlan): Promise<Root> {
+/** Undefined: the program is a file of this host. mounted: paths at which the machine has something else than the root. */
+export async function openRequestRoot(request: RunRequest, host: RunHost, paths: StatePaths, mounted: readonly string[]): Promise<Root | undefined> {
+  if (request.image !== undefined) return openImage(request, request.image, host, paths, mounted);
+  return request.rootfs === undefined ? undefined : openRoot(request, request.rootfs, host, paths, mounted);
+}
+
+async function openImage(request: RunRequest, image: NonNullable<RunRequest['image']>, host: RunHost, paths: StatePaths, mounted: readonly string[]): Promise<Root> {
   const { findImageDisk, openImageProgram } = await import('./oci/index.ts');
   const disk = await findImageDisk(image, paths, host.env);
   const environment = makeEnvironment(request.env, '', request.tty, host.env);
-  const mounted = storage.mounts.map(({ target }) => target);
-  const { program, kernel } = openImageProgram({ disk, name: image.name, program: request.program, environment, workdir: request.workdir ?? '/', mounted, cache: paths.analysis });
+  const { program, kernel } = openImageProgram({ disk, name: image.name, program: request.program, environment, workdir: request.workdir ?? '/', mounted, image, paths });
   return { image: disk, program, kernel };
 }
 
-async function openRoot(request: RunRequest, folder: string, host: RunHost, paths: StatePaths, storage: MountPlan): Promise<Root> {
+async function openRoot(request: RunRequest, folder: string, host: RunHost, paths: StatePaths, below: readonly string[]): Promise<Root> {
   const { findInRoot, findRootImage } = await import('./roots/index.ts');
   const environment = makeEnvironment(request.env, '', request.tty, host.env);
   const path = environment.find((entry) => entry.startsWith('PATH='));
-  const below = storage.mounts.map(({ target }) => target);
   const program = findInRoot(folder, request.program, path?.slice(5) ?? DEFAULT_PATH, request.workdir ?? '/', below);
   const image = findRootImage(paths.roots, folder);
   const names = environment.map((entry) => entry.split('=', 1)[0] as string).sort();
   const kernel: RootProgramKernel = {
     identity: [basename(image), program, ...names, ...below],
+    findReady: async () => undefined,
     async findCalls() {
       if (below.length > 0) return undefined; // what is mounted there may be a program or a library, and may change
       const { findRootCalls } = await import('./toolchain/index.ts');
@@ -330,7 +333,9 @@ async function openRoot(request: RunRequest, folder: string, host: RunHost, path
   return { image, program, kernel };
 }
 
-function readNoteOf(image: string): ImageNote {
+export const findKernelCache = (paths: StatePaths, host: RunHost): KernelCache => ({ folder: paths.kernels, sources: [`${host.dist}/libos/x86_64`, `${host.dist}/lib`] });
+
+export function readNoteOf(image: string): ImageNote {
   const fd = openSync(image, 'r');
   try {
     const note = readImageNote(fd);
@@ -349,7 +354,7 @@ function refuseTrace(program: string, note: ImageNote): EngineError {
   return new EngineError('option-invalid', `Cannot trace "${program}": ${what}, expected ${expected}`);
 }
 
-async function loadLinker(host: RunHost) {
+export async function loadLinker(host: RunHost) {
   const { createImageLinker } = await import('./toolchain/index.ts');
   return createImageLinker(`${host.dist}/libos/x86_64`);
 }
@@ -383,7 +388,7 @@ function readEntropy(size: number): Buffer {
   }
 }
 
-function makeModule(request: RunRequest, host: RunHost, hostname: string, tscKhz: number | undefined, windowSize: BootModule['windowSize']): BootModule {
+export function makeModule(request: RunRequest, host: RunHost, hostname: string, tscKhz: number | undefined, windowSize: BootModule['windowSize']): BootModule {
   return {
     flags: FLAG.FRAMED | FLAG.DEBUG_EXIT | (request.stdin === false ? 0 : FLAG.STDIN) | (request.tty ? FLAG.TTY : 0) | (request.gdb === undefined ? 0 : FLAG.FIXED) | (request.readOnly === true ? FLAG.READ_ONLY : 0),
     argv: [request.entrypoint ?? request.program, ...request.args],

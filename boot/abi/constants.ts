@@ -26,6 +26,8 @@ export const MODULE = {
   FILES: 14,
   MOUNTS: 15,
   UPPER: 16,
+  DISK: 17,
+  POWER: 18,
 } as const;
 export const MOUNT = { '9P': 1, TMPFS: 2, EXT4: 3, READ_ONLY: 1 << 0, OWN: 1 << 1, FILL: 1 << 2 } as const;
 export const NETWORK = { DHCP: 1 << 0, AUTOCONF: 1 << 1 } as const;

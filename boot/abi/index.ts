@@ -4,7 +4,7 @@ export { endsWithCall, formatDeferred, type ImageMemory, openImageMemory } from 
 export { encodeMounts, type GuestMount, MOUNT_SIZE } from './mounts.ts';
 export { type BootModule, decodeBootModule, encodeBootModule } from './module.ts';
 export { type Address, encodeFiles, encodeInterfaces, type GuestFile, INTERFACE, type NetworkInterface, parseIpv4, parseIpv6, parseMac } from './network.ts';
-export { type ImageNote, isSupportedNote, readImageNote } from './note.ts';
+export { type ImageNote, isSupportedNote, readImageNote, readNoteFrom } from './note.ts';
 export {
   createRecordDecoder,
   decodeWaitStatus,

@@ -20,8 +20,12 @@ export interface BootModule {
   readonly tscKhz?: number | undefined;
   readonly user?: { readonly uid: number; readonly gid: number; readonly groups: readonly number[] } | undefined;
   readonly windowSize?: { readonly rows: number; readonly columns: number } | undefined;
-  /** An EROFS image, appended page-aligned after the records. */
-  readonly rootfs?: Uint8Array | undefined;
+  /** An EROFS image, appended page-aligned after the records; a number: its bytes, which whoever wants the module puts behind it. */
+  readonly rootfs?: Uint8Array | number | undefined;
+  /** Where on a disk the module lies, so that the guest reads from there what of it was not loaded. */
+  readonly disk?: number | undefined;
+  /** Port and value that switch the machine off; zeros where the boot loader finds them. */
+  readonly power?: { readonly port: number; readonly value: number } | undefined;
   readonly exec?: string | undefined;
   /** Rules of tracing, 8 bytes a system call. */
   readonly trace?: Uint8Array | undefined;
@@ -67,17 +71,20 @@ export function encodeBootModule(module: BootModule): Buffer {
   if (module.files !== undefined && module.files.length > 0) records.push([MODULE.FILES, encodeFiles(module.files)]);
   if (module.upper !== undefined) records.push([MODULE.UPPER, Buffer.from(`${module.upper}\0`, 'utf8')]);
   if (module.mounts !== undefined && module.mounts.length > 0) records.push([MODULE.MOUNTS, encodeMounts(module.mounts)]);
-  const rootfs = module.rootfs;
+  if (module.disk !== undefined) records.push([MODULE.DISK, encodeU64(BigInt(module.disk))]);
+  if (module.power !== undefined) records.push([MODULE.POWER, Buffer.from(Uint16Array.of(module.power.port, module.power.value).buffer)]);
+  const rootfs = typeof module.rootfs === 'number' ? undefined : module.rootfs;
+  const rootfsSize = typeof module.rootfs === 'number' ? module.rootfs : module.rootfs?.length;
   const rootfsRecord = Buffer.alloc(16);
-  if (rootfs !== undefined) records.push([MODULE.ROOTFS, rootfsRecord]);
+  if (rootfsSize !== undefined) records.push([MODULE.ROOTFS, rootfsRecord]);
 
   let size = HEADER_SIZE;
   for (const [, payload] of records) size += 8 + ((payload.length + 7) & ~7);
   const recordsEnd = size;
-  if (rootfs !== undefined) {
+  if (rootfsSize !== undefined) {
     size = Math.ceil(size / PAGE) * PAGE;
     rootfsRecord.writeBigUInt64LE(BigInt(size), 0);
-    rootfsRecord.writeBigUInt64LE(BigInt(rootfs.length), 8);
+    rootfsRecord.writeBigUInt64LE(BigInt(rootfsSize), 8);
   }
   const bytes = Buffer.alloc(size + (rootfs?.length ?? 0));
   bytes.writeUInt32LE(MODULE_MAGIC, 0);

@@ -52,19 +52,24 @@ export function parseImageNote(notes: Buffer): ImageNote | undefined {
 
 /** The note of the ELF64 file behind `fd`, or undefined when it is no hull image (which says nothing about what it is). */
 export function readImageNote(fd: number): ImageNote | undefined {
-  const page = readAt(fd, 0, 4096);
+  return readNoteFrom((position, size) => readAt(fd, position, size));
+}
+
+/** The same of bytes that are somewhere else; `read` gives fewer at the end. */
+export function readNoteFrom(read: (position: number, size: number) => Buffer): ImageNote | undefined {
+  const page = read(0, 4096);
   if (page.length < 64 || page.readUInt32BE(0) !== 0x7f454c46 || page[4] !== 2 || page[5] !== 1) return undefined;
   const offset = Number(page.readBigUInt64LE(32));
   const entrySize = page.readUInt16LE(54);
   const size = entrySize * page.readUInt16LE(56);
   if (entrySize < 56 || size > HEADERS_MAX || offset > Number.MAX_SAFE_INTEGER - size) return undefined;
-  const headers = offset + size <= page.length ? page.subarray(offset, offset + size) : readAt(fd, offset, size);
+  const headers = offset + size <= page.length ? page.subarray(offset, offset + size) : read(offset, size);
   for (let at = 0; at + entrySize <= headers.length; at += entrySize) {
     if (headers.readUInt32LE(at) !== PT_NOTE) continue;
     const position = Number(headers.readBigUInt64LE(at + 8));
     const length = Number(headers.readBigUInt64LE(at + 32));
     if (length > NOTES_MAX || position > Number.MAX_SAFE_INTEGER - length) continue;
-    const notes = position + length <= page.length ? page.subarray(position, position + length) : readAt(fd, position, length);
+    const notes = position + length <= page.length ? page.subarray(position, position + length) : read(position, length);
     const note = parseImageNote(notes);
     if (note !== undefined) return note;
   }

@@ -4,7 +4,7 @@
  */
 import { createHash } from 'node:crypto';
 import { EngineError } from '../errors.ts';
-import { findInstance, type Instance, isRunning, listInstances, recordEvent, updateInstance } from '../instances/index.ts';
+import { connectInstance, disconnectInstance, type Instance, isRunning, listInstances, networkNameOf } from '../instances/index.ts';
 import { createNetwork, findMembers, findNetwork, listNetworks, type MemberInfo, type Network, pruneNetworks, removeNetwork } from '../networks/index.ts';
 import type { EndpointBody } from './containers/body.ts';
 import { ApiError } from './error.ts';
@@ -39,12 +39,6 @@ function describePredefined(name: string, driver: string, subnet?: string, gatew
 }
 
 const PREDEFINED = [describePredefined('bridge', 'bridge', '10.0.2.0/24', '10.0.2.2'), describePredefined('none', 'null')];
-
-/** The name of an instance's network, in Docker's words. */
-export const networkNameOf = ({ config }: Instance): string => {
-  const name = config.request.network.network;
-  return name === undefined || name === 'user' || name === 'default' ? 'bridge' : name;
-};
 
 const bitsOf = (network: Network) => network.subnet.split('/')[1];
 
@@ -156,33 +150,18 @@ interface ConnectBody {
   readonly EndpointConfig: EndpointBody | null;
 }
 
-/** A machine has one network, from its start on: what does not run can be given another. */
 async function connect(exchange: Exchange): Promise<void> {
-  const { paths, host } = exchange.context;
   const body = await readJson<ConnectBody>(exchange);
-  const { Name: name } = await find(exchange);
-  const instance = await findInstance(paths, body.Container ?? '');
-  const current = networkNameOf(instance);
+  const { Id: id, Name: name } = await find(exchange);
   const { Aliases, IPAMConfig } = body.EndpointConfig ?? {};
-  // Nothing new is asked of a machine that has it: compose connects what it created there.
-  if (current !== name || !isRunning(instance.state)) {
-    if (current !== name && !PREDEFINED.some(({ Name }) => Name === current)) {
-      throw new ApiError('feature-absent', `Cannot connect it to network ${name}: a machine has one network, and container ${instance.config.name} has ${current}, expected it to be disconnected first`);
-    }
-    await updateInstance(instance.id, host.env, { network: { name, aliases: Aliases ?? [], ip: IPAMConfig?.IPv4Address || undefined } });
-    recordEvent(paths.events, 'network', 'connect', idOf(name), { container: instance.id, name, type: 'bridge' });
-  }
+  await connectInstance(body.Container ?? '', exchange.context.host.env, { id, name }, { aliases: Aliases ?? [], ip: IPAMConfig?.IPv4Address || undefined });
   sendStatus(exchange, 200);
 }
 
 async function disconnect(exchange: Exchange): Promise<void> {
-  const { paths, host } = exchange.context;
   const body = await readJson<ConnectBody>(exchange);
-  const { Name: name } = await find(exchange);
-  const instance = await findInstance(paths, body.Container ?? '');
-  if (networkNameOf(instance) !== name) throw new EngineError('instance-conflict', `container ${instance.id} is not connected to the network ${name}`);
-  await updateInstance(instance.id, host.env, { network: { name: 'none', aliases: [], ip: undefined } });
-  recordEvent(paths.events, 'network', 'disconnect', idOf(name), { container: instance.id, name, type: 'bridge' });
+  const { Id: id, Name: name } = await find(exchange);
+  await disconnectInstance(body.Container ?? '', exchange.context.host.env, { id, name });
   sendStatus(exchange, 200);
 }
 

@@ -29,8 +29,9 @@ import {
   type WorkFolder,
 } from '../../images/build/index.ts';
 import { parseDockerfile } from '../../images/dockerfile/index.ts';
-import { DEFAULT_PLATFORM, type Image, openStore, type Platform, type Store } from '../../images/store/index.ts';
+import { DEFAULT_PLATFORM, type Descriptor, type Image, type Lease, openStore, type Platform, type Store } from '../../images/store/index.ts';
 import { describeSystemError } from '../errors.ts';
+import type { RunHost } from '../prepare.ts';
 import { findStatePaths, type StatePaths, writeAtomically } from '../state/index.ts';
 import { type BuildRequest, checkRequest, type CheckedRequest, type Output } from './request.ts';
 
@@ -102,7 +103,7 @@ export async function buildDockerfile(typed: BuildRequest, dist: string, streams
     const outputs: readonly Output[] = checked.outputs.length === 0 ? [{ kind: 'image' }] : checked.outputs;
     let id: string | undefined;
     for (const output of outputs) {
-      if (output.kind === 'image') id = await writeImage(session, store, stage, checked, request.iidFile);
+      if (output.kind === 'image') id = await writeImage(session, store, stage, checked, request.iidFile, { env: request.env, dist });
       else if (output.kind === 'local') await exportFilesystem(session, stage, output.path);
       else await writeArchive(archiveFilesystem(session, stage), output.path, streams.stdout);
     }
@@ -221,10 +222,11 @@ function isArchive(bytes: Buffer): boolean {
   return isCompressed || bytes.toString('latin1', 257, 262) === 'ustar';
 }
 
-async function writeImage(session: Session, store: Store, stage: Awaited<ReturnType<typeof buildStages>>, checked: CheckedRequest & { readonly machineLabels: ReadonlyMap<string, string> }, iidFile: string | undefined): Promise<string> {
+async function writeImage(session: Session, store: Store, stage: Awaited<ReturnType<typeof buildStages>>, checked: CheckedRequest & { readonly machineLabels: ReadonlyMap<string, string> }, iidFile: string | undefined, host: RunHost): Promise<string> {
   return store.withLease(async (lease) => {
     const step = session.progress.start('exporting to image');
-    const descriptor = await storeImage(session, store, lease, stage, { labels: new Map([...checked.machineLabels, ...checked.labels]) });
+    const plain = await storeImage(session, store, lease, stage, { labels: new Map([...checked.machineLabels, ...checked.labels]) });
+    const descriptor = await addKernel(store, lease, plain, session, host);
     await store.tag(descriptor, checked.tags);
     const { id } = store.resolve(descriptor.digest, session.settings.platform);
     const show = (text: string) => step.output('stderr', Buffer.from(`${text}\n`));
@@ -234,6 +236,14 @@ async function writeImage(session: Session, store: Store, stage: Awaited<ReturnT
     if (iidFile !== undefined) writeAtomically(resolve(iidFile), id, 0o644);
     return id;
   });
+}
+
+/** Loaded where a label asks for it only. */
+async function addKernel(store: Store, lease: Lease, plain: Descriptor, session: Session, host: RunHost): Promise<Descriptor> {
+  const image = store.selectImage(plain, 'the image', session.settings.platform);
+  if (image.config.config?.Labels?.['hull.kernel'] === undefined) return plain;
+  const { buildKernel } = await import('../oci/index.ts');
+  return buildKernel(store, lease, image, 'the image', host);
 }
 
 async function writeArchive(bytes: AsyncIterable<Uint8Array>, path: string, stdout: NodeJS.WritableStream): Promise<void> {

@@ -4,6 +4,7 @@
  *
  *   dockerfile: Dockerfile      the Dockerfile to build, beside this file (with -f hull.yaml)
  *   memory: 64m                 hull.memory             memory of the machine
+ *   kernel: layer               hull.kernel             the kernel is in a layer of the image; linked: its program is one that hull cc linked
  *   components:
  *     add: [trace]              hull.components.add     libOS components that the kernel has in any case
  *     omit: [tcp]               hull.components.omit    and those that it never has
@@ -14,9 +15,13 @@ import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
 import { findNearest } from '../../images/dockerfile/index.ts';
 import { describeSystemError, EngineError } from '../errors.ts';
 
+/** What hull.kernel can be; engine/oci acts on it. */
+const KERNEL_MODES = ['layer', 'linked'];
+
 interface HullFile {
   readonly dockerfile?: string;
   readonly memory?: string | number;
+  readonly kernel?: string;
   readonly components?: { readonly add?: readonly string[]; readonly omit?: readonly string[] };
 }
 
@@ -33,6 +38,7 @@ function makeSchema(components: readonly string[]): object {
     properties: {
       dockerfile: { type: 'string', minLength: 1 },
       memory: { anyOf: [{ type: 'string', pattern: '^[0-9]+[kmgKMG]?[bB]?$' }, { type: 'integer', minimum: 1 }] },
+      kernel: { enum: KERNEL_MODES },
       components: { type: 'object', additionalProperties: false, properties: { add: list, omit: list } },
     },
   };
@@ -69,6 +75,7 @@ export function readHullFile(path: string, components: readonly string[]): Check
   const list = (names: readonly string[] | undefined) => (names === undefined || names.length === 0 ? undefined : names.join(','));
   const labels = Object.entries({
     'hull.memory': value.memory === undefined ? undefined : String(value.memory),
+    'hull.kernel': value.kernel,
     'hull.components.add': list(value.components?.add),
     'hull.components.omit': list(value.components?.omit),
   }).flatMap(([name, label]) => (label === undefined ? [] : [[name, label] as const]));
@@ -77,7 +84,7 @@ export function readHullFile(path: string, components: readonly string[]): Check
 
 function describe(error: ErrorObject, name: string | undefined, components: readonly string[], value: unknown, at: readonly string[]): string {
   if (error.keyword === 'additionalProperties') {
-    const known = at[0] === 'components' ? ['add', 'omit'] : ['dockerfile', 'memory', 'components'];
+    const known = at[0] === 'components' ? ['add', 'omit'] : ['dockerfile', 'memory', 'kernel', 'components'];
     return `"${name}" is not known, expected ${findNearest(name ?? '', known) ?? `one of ${known.join(', ')}`}`;
   }
   const found = at.reduce<unknown>((inner, key) => (inner as Record<string, unknown> | undefined)?.[key], value);

@@ -2,6 +2,7 @@
  * The cache of images linked for executables: $HULL_ROOT/cache/kernels. Owns: names and life of its files.
  *   <sha256>.img          image; the name hashes the program's bytes, the build and the link options
  *   <sha256>.sym          what the symbolizer needs for it, when the linker gives one
+ *   layer-<sha256>.img, linked-<sha256>.img  kernels that came with images: of a layer, or as the program itself
  *   root-<build>[-<sha256>].img  images for programs out of root file systems: with everything, or with the components whose names are hashed
  *   seen/<file identity>  the <sha256> of a file seen before, so that an unchanged file need not be hashed again
  *   seen/root-<sha256>    the name of the image for a program of a root file system, by the tree's identity and the program's path
@@ -89,9 +90,19 @@ export async function findKernel(
   return path;
 }
 
+/** A kernel that nobody has to link. */
+export interface ReadyKernel {
+  /** Names its bytes. */
+  readonly key: string;
+  /** Undefined: it is of no use here. */
+  read(): Promise<Uint8Array | undefined>;
+}
+
 /** `identity`: names the program and everything on which `findCalls` depends, so that a known one needs no compiler. */
 export interface RootProgramKernel {
   readonly identity: readonly string[];
+  /** One that comes with the program, and has what is asked for. */
+  findReady(add: readonly string[]): Promise<ReadyKernel | undefined>;
   findCalls(): Promise<RootCalls>;
 }
 
@@ -108,6 +119,17 @@ export async function findRootKernel(
   const seen = `root-${hash([...build, ...program.identity])}`;
   const known = findSeen(cache, seen);
   if (known !== undefined && markUsed(known)) return known;
+
+  const ready = await program.findReady(add);
+  const brought = ready && join(cache.folder, `${ready.key}.img`);
+  if (ready !== undefined && brought !== undefined) {
+    const bytes = markUsed(brought) ? undefined : await ready.read();
+    if (bytes !== undefined) keep(cache, ready.key, { image: bytes });
+    if (existsSync(brought)) {
+      writeNote(cache, seen, ready.key);
+      return brought;
+    }
+  }
 
   const linker = await loadLinker();
   const calls = await program.findCalls();

@@ -2,14 +2,13 @@
  * Files of an instance as archives: out of it (`cp`, `export`), and into it. Owns: Docker's words and its form of a file's description (Docker Engine API v1.47, ContainerArchive). Rules: a machine that runs holds
  * still only as long as this process reads, not as long as somebody takes the archive: what is read of it waits in a file without a name.
  */
-import { closeSync, openSync, readSync, unlinkSync, writeSync } from 'node:fs';
-import { join, posix } from 'node:path';
-import { openNameless } from '../../boot/index.ts';
+import { closeSync, readSync, writeSync } from 'node:fs';
+import { posix } from 'node:path';
 import { type FileStat, openHostFiles, type StackedFile } from '../../images/index.ts';
 import { type ReadEntry, readLayer, walkEntries, type WriteEntry, writeTar } from '../../images/layers/index.ts';
 import { EngineError } from '../errors.ts';
 import type { RunHost } from '../prepare.ts';
-import { findStatePaths } from '../state/index.ts';
+import { findStatePaths, openScratch } from '../state/index.ts';
 import { type InstanceFiles, withInstanceFiles } from './files.ts';
 import { isGuestFolder, lookInGuest, putEntries, type PutOptions } from './put.ts';
 import { withAnyGuest } from './helper.ts';
@@ -55,7 +54,7 @@ export async function statInstancePath(text: string, env: NodeJS.ProcessEnv, pat
 /** Puts what `make` gives of a running machine's files into a file without a name; of others it is passed on as it comes. */
 async function* readQuietly(text: string, env: NodeJS.ProcessEnv, make: (files: InstanceFiles) => Iterable<WriteEntry>): AsyncGenerator<Buffer> {
   const { folder } = await findInstance(findStatePaths(env), text);
-  const fd = openSpool(folder);
+  const fd = openScratch(folder);
   try {
     await withInstanceFiles(text, env, async (files) => {
       for await (const chunk of writeTar(make(files))) for (let at = 0; at < chunk.length; ) at += writeSync(fd, chunk, at);
@@ -70,15 +69,6 @@ async function* readQuietly(text: string, env: NodeJS.ProcessEnv, make: (files: 
   } finally {
     closeSync(fd);
   }
-}
-
-function openSpool(folder: string): number {
-  const nameless = openNameless(folder, 0o600);
-  if (nameless !== undefined) return nameless;
-  const path = join(folder, `spool-${process.pid}-${Date.now()}`);
-  const fd = openSync(path, 'wx+', 0o600);
-  unlinkSync(path);
-  return fd;
 }
 
 /** Entries of what is at `path`, the first of them named `name` ("": without a name, its content only). The machine holds still until they have been taken. */

@@ -4,7 +4,7 @@
  */
 import { applyChanges } from '../../images/build/index.ts';
 import { walkEntries, writeLayer } from '../../images/layers/index.ts';
-import { type ContainerConfig, DEFAULT_PLATFORM, type Image, type ImageConfig, parseReference, withDefaultTag } from '../../images/store/index.ts';
+import { type ContainerConfig, DEFAULT_PLATFORM, type Image, type ImageConfig, parseReference, withDefaultTag, withoutKernelLabels } from '../../images/store/index.ts';
 import { findStatePaths } from '../state/index.ts';
 import { makeLayerEntries } from './changes.ts';
 import { withInstanceFiles } from './files.ts';
@@ -57,7 +57,7 @@ function makeConfig(config: InstanceConfig, base: ContainerConfig): ContainerCon
 export async function commitInstance(text: string, env: NodeJS.ProcessEnv, request: CommitRequest): Promise<string> {
   const name = request.reference === undefined ? undefined : withDefaultTag(parseReference(request.reference));
   const paths = findStatePaths(env);
-  const { KERNEL_LABEL, openImages, pickRootLayers, resolveImage } = await import('../oci/index.ts');
+  const { openImages, pickRootLayers, resolveImage } = await import('../oci/index.ts');
   const store = openImages(paths);
   return await withInstanceFiles(
     text,
@@ -66,7 +66,7 @@ export async function commitInstance(text: string, env: NodeJS.ProcessEnv, reque
       const { instance } = files;
       const { config } = instance;
       const parent: Image | undefined = config.request.image === undefined ? undefined : resolveImage(store, config.request.image.id);
-      const { [KERNEL_LABEL]: _, ...labels } = config.labels;
+      const labels = withoutKernelLabels(config.labels);
       const changed = applyChanges(makeConfig({ ...config, labels }, parent?.config.config ?? {}), request.changes);
       const below = parent === undefined ? { layers: [], diffIds: [], history: [] } : pickRootLayers(parent);
       const created = new Date().toISOString();

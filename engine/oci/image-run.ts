@@ -67,8 +67,12 @@ export const hasImage = (name: string, paths: StatePaths): boolean => openImages
 export const openImages = (paths: StatePaths): Store => openStore(paths.images);
 
 export async function openImageRun(request: ImageRunRequest, paths: StatePaths, env: NodeJS.ProcessEnv): Promise<ImageRun> {
+  return openRunOf(resolveImage(openImages(paths), request.image), request, paths, env);
+}
+
+/** The same of an image that is at hand and may have no name yet. */
+export async function openRunOf(image: Image, request: ImageRunRequest, paths: StatePaths, env: NodeJS.ProcessEnv): Promise<ImageRun> {
   const store = openImages(paths);
-  const image = resolveImage(store, request.image);
   if (image.config.os !== 'linux' || image.config.architecture !== 'amd64') {
     throw new EngineError('image-invalid', `Cannot run "${request.image}": it is for ${image.config.os}/${image.config.architecture}, expected an image for linux/amd64`);
   }

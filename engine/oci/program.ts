@@ -2,6 +2,7 @@
 import { basename } from 'node:path';
 import type { RootProgramKernel } from '../images/index.ts';
 import { findProgram } from '../roots/index.ts';
+import type { StatePaths } from '../state/index.ts';
 import { withFiles } from './image-run.ts';
 
 export interface ImageProgramRequest {
@@ -15,10 +16,12 @@ export interface ImageProgramRequest {
   readonly workdir: string;
   /** Paths at which the machine has something else than the image. */
   readonly mounted: readonly string[];
-  /** The cache of analyses. */
-  readonly cache: string;
+  readonly image: { readonly id: string; readonly labels: Readonly<Record<string, string>> };
+  readonly paths: StatePaths;
 }
 
+/** A larger program is none that hull cc linked. */
+const MOST_LINKED = 1 << 26;
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** The program's path, and how its kernel is found. */
@@ -43,6 +46,11 @@ export function openImageProgram(request: ImageProgramRequest): { readonly progr
     program,
     kernel: {
       identity: [basename(disk), program, ...names, ...mounted],
+      findReady: async (add) => {
+        const bytes = withFiles(disk, (files) => (files.head(program)?.toString('latin1', 0, 4) === '\x7fELF' ? files.read(program, MOST_LINKED) : undefined));
+        const { asLinkedProgram, findLayerKernel } = await import('./kernel-layer.ts');
+        return asLinkedProgram(bytes, program) ?? findLayerKernel({ ...request.image, disk, program, environment: names, mounted, paths: request.paths }, add);
+      },
       async findCalls() {
         if (mounted.length > 0) return undefined; // what is mounted there may be a program or a library, and may change
         const { findRootCalls } = await import('../toolchain/index.ts');
@@ -55,7 +63,7 @@ export function openImageProgram(request: ImageProgramRequest): { readonly progr
             },
             list: (folder: string) => files.list(folder) ?? [],
           };
-          return findRootCalls({ root, program, environment: names, cache: request.cache });
+          return findRootCalls({ root, program, environment: names, cache: request.paths.analysis });
         });
       },
     },

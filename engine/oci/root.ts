@@ -4,7 +4,7 @@
  */
 import { readdirSync, statSync, unlinkSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
-import { computeChainId, type Image, type Store } from '../../images/store/index.ts';
+import { computeChainId, type Image, type Store, withoutKernel } from '../../images/store/index.ts';
 import { EngineError } from '../errors.ts';
 
 const KEPT = 32;
@@ -24,22 +24,15 @@ export async function findChainImage(cache: string, store: Store, image: Image, 
   return path;
 }
 
-/** The layers that are files; not the kernel's (see kernel-layer.ts). */
+/** What of an image is files, without its kernel's layer; the history tells of these layers, and of what made none. */
 export function pickRootLayers({ manifest, config, id }: Image) {
   const diffIds = config.rootfs.diff_ids;
   if (manifest.layers.length !== diffIds.length) {
     throw new EngineError('image-invalid', `Cannot use "${id}": ${manifest.layers.length} layers and ${diffIds.length} diff_ids, expected as many`);
   }
-  const kernel = config.config?.Labels?.[KERNEL_LABEL];
-  const kept = diffIds.map((_, i) => i).filter((i) => diffIds[i] !== kernel);
-  // The history says of each layer in turn, and of what made none, how it came to be.
-  let number = -1;
-  const history = (config.history ?? []).filter((entry) => entry.empty_layer === true || kept.includes(++number));
-  return { layers: kept.map((i) => manifest.layers[i] as Image['manifest']['layers'][number]), diffIds: kept.map((i) => diffIds[i] as string), history };
+  const plain = withoutKernel({ manifest, config });
+  return { layers: plain.manifest.layers, diffIds: plain.config.rootfs.diff_ids, history: plain.config.history ?? [] };
 }
-
-/** Of an image's config: the diff_id of the layer that holds its kernel. */
-export const KERNEL_LABEL = 'hull.kernel.layer';
 
 function readLimit(env: NodeJS.ProcessEnv): number | undefined {
   const text = env['HULL_LAYER_LIMIT'];

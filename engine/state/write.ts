@@ -72,6 +72,17 @@ export function produceOnce(path: string, write: Write, expected = 'room for it'
   if (!existsSync(path)) produceAtomically(path, write, 0o600, expected);
 }
 
+/** A file of `folder` that has no name, for what is put down for a while: nothing is left of it. */
+export function openScratch(folder: string): number {
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  const nameless = openNameless(folder, 0o600);
+  if (nameless !== undefined) return nameless;
+  const temporary = join(folder, `scratch.tmp-${process.pid}-${counter++}`);
+  const fd = openSync(temporary, 'wx+', 0o600);
+  unlinkSync(temporary);
+  return fd;
+}
+
 /** linkat(2) with AT_SYMLINK_FOLLOW on /proc/self/fd, which node cannot call and `ln -L` does. Says nothing: the caller looks for the result. */
 function nameFile(fd: number, path: string): void {
   spawnSync('ln', ['-L', '-T', '--', '/proc/self/fd/3', path], { stdio: ['ignore', 'ignore', 'ignore', fd] });

@@ -3,7 +3,7 @@
  * looks at it; a layer is added to all of them at once.
  */
 import { createHash } from 'node:crypto';
-import type { HistoryEntry, Image, Platform } from '../store/index.ts';
+import { type HistoryEntry, type Image, type Platform, withoutKernel } from '../store/index.ts';
 import { openConfig, type StageConfig } from './config.ts';
 import type { LayerCache } from './layer-cache.ts';
 import { applyLayer, cloneTree, makeDirectory, type Node } from './tree.ts';
@@ -57,7 +57,8 @@ export function openStage(base: StageResult | undefined, platform: Platform, cac
 }
 
 /** An image of the store as what a stage starts from. */
-export function openImage(image: Image, cache: LayerCache): StageResult {
+export function openImage(whole: Image, cache: LayerCache): StageResult {
+  const image = withoutKernel(whole); // it is for what is built of the image no more
   const { config } = image;
   const layers = config.rootfs.diff_ids;
   layers.forEach((diffId, i) => {

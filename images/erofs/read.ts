@@ -176,6 +176,13 @@ export function openErofs(path: string) {
       const file = nid === undefined ? undefined : readInode(nid);
       return file?.kind === 'file' && file.size <= most ? readContent(file) : undefined;
     },
+    /** The beginning of a regular file's content, at most a block; undefined: there is none. */
+    head(name: string): Buffer | undefined {
+      const nid = walk(name, true);
+      const file = nid === undefined ? undefined : readInode(nid);
+      if (file?.kind !== 'file') return undefined;
+      return file.size < BLOCK ? readContent(file) : readAt(file.blocks, BLOCK);
+    },
     /** The names in a directory, without "." and ".."; undefined: there is none. */
     list(name: string): string[] | undefined {
       const nid = walk(name, true);

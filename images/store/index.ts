@@ -3,6 +3,7 @@ export { digestOf } from './blobs.ts';
 export { checkStore, type StoreProblem, type StoreReport } from './check.ts';
 export type { Lease } from './claims.ts';
 export { StoreError, type StoreErrorCode } from './error.ts';
+export { KERNEL, KERNEL_FOLDER, KERNEL_PATH, withoutKernel, withoutKernelLabels } from './kernel.ts';
 export {
   computeChainId,
   type ContainerConfig,

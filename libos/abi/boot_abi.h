@@ -50,6 +50,8 @@
 #define HULL_MODULE_USER 8      /* u32 uid, u32 gid, then u32 supplementary gids */
 #define HULL_MODULE_WINSIZE 9   /* u16 rows, u16 columns */
 #define HULL_MODULE_ROOTFS 10   /* u64 offset of an EROFS image in the module file, page-aligned, u64 size */
+#define HULL_MODULE_DISK 17     /* u64 offset of the module file on the disk that was booted, page-aligned: what of it is not in memory is there */
+#define HULL_MODULE_POWER 18    /* u16 port, u16 value: written there, it switches the machine off (found by the boot loader of exported disks) */
 #define HULL_MODULE_EXEC 11     /* path of the program to start in the root file system (binary images) */
 
 #define HULL_MODULE_TRACE 12    /* u8 rules[][8], by system call number: [0] 1 when it is traced; [1 + i] what to send of argument i */

@@ -48,6 +48,21 @@ uint64_t arch_unmap(arch_root root, uintptr_t virt); /* the physical page that w
 bool arch_lookup(arch_root root, uintptr_t virt, uint64_t *phys, unsigned *prot);
 void arch_protect(arch_root root, uintptr_t virt, unsigned prot);
 
+/*
+ * A page's entry in its table, for who goes through many: those of the pages after it follow it in memory, up to the end of ARCH_TABLE_SPAN. A pointer to one is good until
+ * the caller waits. Who changes entries that the CPU may know notes each (arch_stale_note), and has the CPU forget them (arch_stale_end) before the program runs on.
+ */
+typedef uint64_t arch_entry;
+arch_entry *arch_entry_of(arch_root root, uintptr_t virt, bool create); /* NULL: no table, or no memory for one */
+static inline bool arch_entry_used(arch_entry entry);                   /* a page, with any protection */
+static inline uint64_t arch_entry_page(arch_entry entry);
+static inline unsigned arch_entry_protection(arch_entry entry);
+static inline arch_entry arch_entry_make(uint64_t page, unsigned prot);
+struct arch_stale { bool known; unsigned count; };
+struct arch_stale arch_stale_begin(arch_root root);
+void arch_stale_note(struct arch_stale *stale, uintptr_t virt);
+void arch_stale_end(const struct arch_stale *stale);
+
 /* First page at or after `start` that has an entry (any protection), or `end`. Skips absent tables: a sparse range of terabytes is cheap. */
 uintptr_t arch_next_mapped(arch_root root, uintptr_t start, uintptr_t end);
 /* Frees the page tables that lie wholly in the range, which has no page any more. ARCH_TABLE_SPAN: what the smallest of them covers. */

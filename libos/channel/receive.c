@@ -5,6 +5,7 @@
 #include "channel/channel.h"
 #include "channel/internal.h"
 #include "abi/boot_abi.h"
+#include "init/init.h"
 #include "lib/string.h"
 
 #define PAYLOAD_MOST 64 /* of records that are kept until they are whole: all but stdin's */
@@ -21,6 +22,11 @@ static void hand_on(const void *bytes, size_t size) {
 
 void channel_receive(const void *from, size_t size) {
     const uint8_t *bytes = from;
+    if (!(boot_flags() & HULL_FLAG_FRAMED)) { /* booted by hand: whatever comes is typed */
+        head.type = HULL_RECORD_STDIN;
+        hand_on(from, size);
+        return;
+    }
     while (size) {
         if (head_size < sizeof head) {
             if (head_size || *bytes == HULL_RECORD_MAGIC) ((uint8_t *)&head)[head_size++] = *bytes;

@@ -256,7 +256,11 @@ static int begin_anew(struct tcp_pcb *old, struct tcp_hdr *header, const u8_t *f
 /* A connection request that nobody has room for is dropped, so that the client tries again; where half-open ones fill the listener, the oldest has to go. */
 int lwip_port_tcp_in(struct tcp_pcb *pcb, struct tcp_hdr *header, const u8_t *further_options, struct pbuf *p) {
     if (pcb->state == TIME_WAIT && TCPH_FLAGS(header) & TCP_SYN) return begin_anew(pcb, header, further_options, p);
-    if (pcb->state != LISTEN) return inet_window_closed(pcb, header, further_options, p);
+    if (pcb->state != LISTEN) {
+        if (inet_window_closed(pcb, header, further_options, p)) return 1;
+        if (pcb->state >= ESTABLISHED) inet_recover(pcb, header, further_options);
+        return 0;
+    }
     if ((TCPH_FLAGS(header) & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_SYN) return 0;
     struct tcp_pcb_listen *listening = (struct tcp_pcb_listen *)pcb;
     const struct listener *listener = listening->callback_arg;

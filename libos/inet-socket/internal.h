@@ -129,6 +129,10 @@ struct tcp_hdr;
 int inet_window_closed(struct tcp_pcb *, struct tcp_hdr *, const u8_t *further_options, struct pbuf *);
 int inet_tcp_again(struct tcp_hdr *, struct pbuf *); /* the segment goes through lwIP once more, as it came: 1; 0: not possible */
 
+/* recovery.c */
+void inet_recovery_begin(struct tcp_pcb *); /* a connection that nothing was sent on */
+void inet_recover(struct tcp_pcb *, const struct tcp_hdr *, const u8_t *further_options); /* an acknowledgment came; lwIP sees it next */
+
 /* stream.c */
 long inet_send_stream(struct socket *, struct message *);
 long inet_receive_stream(struct socket *, struct message *);

@@ -20,6 +20,7 @@ static void set_slot(struct tcp_pcb *pcb, uint32_t window) { tcp_ext_arg_set(pcb
 /* A request came to a listener: its window is the connection's, before the answer tells the peer of it. */
 static err_t opened(u8_t slot, struct tcp_pcb_listen *listening, struct tcp_pcb *pcb) {
     uint32_t window = (uint32_t)(uintptr_t)listening->ext_args[slot].data;
+    inet_recovery_begin(pcb);
     if (!window) return ERR_OK;
     set_slot(pcb, window);
     pcb->rcv_wnd = pcb->rcv_ann_wnd = TCP_WND_MAX(pcb);
@@ -32,7 +33,10 @@ void inet_window_listen(const struct inet_socket *it, struct tcp_pcb *listening)
     tcp_ext_arg_set_callbacks(listening, LWIP_PORT_WINDOW_SLOT, &callbacks);
 }
 
-void inet_window_begin(const struct inet_socket *it) { set_slot(it->pcb, wanted(it)); }
+void inet_window_begin(const struct inet_socket *it) {
+    set_slot(it->pcb, wanted(it));
+    inet_recovery_begin(it->pcb);
+}
 
 void inet_window_change(struct socket *socket) {
     struct inet_socket *it = inet_of(socket);

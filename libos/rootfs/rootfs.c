@@ -1,6 +1,6 @@
 /*
- * The root file system that the host gave: an EROFS image, in the boot module or on the first disk, under an overlay whose upper layer is a
- * tmpfs. devfs asks for it when it makes the root.
+ * The root file system that the host gave: an EROFS image, in the boot module, behind it on the disk that was booted, or on the first disk, under an overlay whose upper
+ * layer is a tmpfs. devfs asks for it when it makes the root.
  */
 #include "abi/boot_abi.h"
 #include "arch/arch.h"
@@ -8,6 +8,7 @@
 #include "channel/channel.h"
 #include "erofs/erofs.h"
 #include "ext4/ext4.h"
+#include "file/file.h"
 #include "init/init.h"
 #include "lib/string.h"
 #include "memory/memory.h"
@@ -22,17 +23,58 @@ struct superblock *rootfs_super(void);
 extern uint64_t boot_module_phys, boot_module_size;
 #pragma GCC visibility pop
 
-/* In the boot module: its pages are used where they are. */
-static struct block_device *find_in_module(void) {
-    static struct block_device device;
+struct place { uint64_t offset, size; }; /* HULL_MODULE_ROOTFS */
+
+static const struct place *find_place(void) {
     size_t size;
-    const uint64_t *place = boot_module_find(HULL_MODULE_ROOTFS, &size);
-    if (!place || size < 16) return NULL;
-    if (place[0] & (PAGE_SIZE - 1) || place[0] > boot_module_size || place[1] > boot_module_size - place[0])
-        panic("rootfs: an image within the boot module, at %lx of %lx bytes", (unsigned long)place[0], (unsigned long)boot_module_size);
-    device.memory = phys_to_virt(boot_module_phys + place[0]);
-    device.pages = place[1] >> PAGE_SHIFT;
+    const struct place *place = boot_module_find(HULL_MODULE_ROOTFS, &size);
+    if (!place || size < sizeof *place) return NULL;
+    if (place->offset & (PAGE_SIZE - 1)) panic("rootfs: an image at a page of the boot module, at %lx", (unsigned long)place->offset);
+    return place;
+}
+
+/* Its pages are used where they are. */
+static struct block_device *find_in_module(const struct place *place) {
+    static struct block_device device;
+    if (place->offset > boot_module_size || place->size > boot_module_size - place->offset) return NULL;
+    device.memory = phys_to_virt(boot_module_phys + place->offset);
+    device.pages = place->size >> PAGE_SHIFT;
     return block_attach(&device) ? NULL : &device;
+}
+
+/* Pages of a disk from part_first on. */
+static uint64_t part_first;
+static int read_part(struct block_device *part, uint64_t first, void *const *pages, unsigned count) {
+    struct block_device *disk = part->data;
+    return disk->read(disk, part_first + first, pages, count);
+}
+
+static bool has_image(struct block_device *disk, uint64_t pages) {
+    uint64_t physical;
+    if (disk->memory || disk->pages < part_first + pages || block_get_page(disk, part_first, FILE_PAGE_READ, &physical)) return false;
+    bool found = ((const uint32_t *)phys_to_virt(physical))[1024 / 4] == 0xe0f5e1e2; /* EROFS' magic number, where its superblock is */
+    page_put(physical);
+    return found;
+}
+
+/* On the disk that the machine was booted from, behind the module: the first disk that has an image there. */
+static struct block_device *find_on_disk(const struct place *place) {
+    static struct block_device part;
+    size_t size;
+    const uint64_t *start = boot_module_find(HULL_MODULE_DISK, &size);
+    if (!start || size < sizeof *start) return NULL;
+    part_first = (*start + place->offset) >> PAGE_SHIFT;
+    struct block_device *disk = block_first();
+    while (disk && !has_image(disk, place->size >> PAGE_SHIFT)) disk = disk->next;
+    part = (struct block_device){ .pages = place->size >> PAGE_SHIFT, .read = read_part, .read_only = true, .data = disk };
+    return disk && !block_attach(&part) ? &part : NULL;
+}
+
+static struct block_device *find_lower(void) {
+    const struct place *place = find_place();
+    if (!place) return block_find(""); /* volumes have names */
+    struct block_device *device = find_in_module(place);
+    return device ? device : find_on_disk(place);
 }
 
 /* A directory in the root of the disk's file system, made when it is missing. */
@@ -62,8 +104,7 @@ static struct superblock *open_upper(const char *name, const struct inode *lower
 
 struct superblock *rootfs_super(void) {
     const char *why = "no disk and no boot module has it";
-    struct block_device *device = find_in_module();
-    if (!device) device = block_find(""); /* volumes have names */
+    struct block_device *device = find_lower();
     struct superblock *lower = device ? erofs_open(device, 254 << 8, &why) : NULL;
     if (!lower) {
         log_line("Cannot mount the root file system: %s, expected an EROFS image", why);

@@ -101,11 +101,26 @@ static void map_around(struct address_space *space, const struct vm_area *area, 
     }
 }
 
+/* After waiting for a page of `file`: is it still what belongs at `at`, where nothing is mapped yet? Other threads of the program ran meanwhile. */
+static bool still_wanted(struct address_space *space, uintptr_t at, const struct file *file, uint64_t index, struct vm_area was) {
+    const struct vm_area *area = areas_find(&space->areas, at);
+    return area && area->start <= at && area->file == file && file_index(area, at) == index && area->flags == was.flags && area->protection == was.protection &&
+           !arch_lookup(space->root, at, NULL, NULL);
+}
+
 static int fault_file(struct address_space *space, const struct vm_area *area, uintptr_t at, unsigned access, unsigned protection) {
-    uint64_t page;
+    uint64_t page, index = file_index(area, at), switches = task_switches;
+    struct vm_area was = *area;
+    struct file *file = area->file;
     bool shared = area->flags & VM_SHARED;
-    int error = area->file->ops->get_page(area->file, file_index(area, at), shared ? FILE_PAGE_CREATE : FILE_PAGE_READ, &page);
+    file_get(file);
+    int error = file->ops->get_page(file, index, shared ? FILE_PAGE_CREATE : FILE_PAGE_READ, &page);
+    bool again = switches != task_switches && !still_wanted(space, at, file, index, was);
+    if (again && !error) page_put(page);
+    file_put(file);
+    if (again) return AGAIN;
     if (error) return fault_code(error);
+    area = areas_find(&space->areas, at);
     if (!shared && access == MAP_WRITE) {
         error = map_copy(space, at, page, protection);
         if (error) page_put(page);

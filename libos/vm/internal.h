@@ -62,6 +62,25 @@ static inline bool vm_is_counted(uint64_t page) { return page != virt_to_phys(vm
 static inline void vm_mapped(struct address_space *space) { /* one page more */
     if (++space->resident > space->most_resident) space->most_resident = space->resident;
 }
+/* The entries of the pages from `next` to `end`, in order; `at`: the page of `entry`. Good until the caller waits. */
+struct vm_walk { arch_root root; uintptr_t next, end, at; arch_entry *entry; };
+static inline bool vm_walk_next(struct vm_walk *walk) {
+    bool within = walk->entry && walk->next & (ARCH_TABLE_SPAN - 1);
+    while (walk->next < walk->end) {
+        if (within) {
+            walk->entry++;
+        } else {
+            walk->next = arch_next_mapped(walk->root, walk->next, walk->end);
+            if (walk->next >= walk->end) break;
+            walk->entry = arch_entry_of(walk->root, walk->next, false);
+        }
+        walk->at = walk->next;
+        walk->next += PAGE_SIZE;
+        if (arch_entry_used(*walk->entry)) return true;
+        within = walk->next & (ARCH_TABLE_SPAN - 1);
+    }
+    return false;
+}
 extern struct address_space *vm_spaces;
 int vm_populate(struct address_space *, uintptr_t start, uintptr_t end);
 #endif

@@ -119,17 +119,20 @@ SYSCALL_DEFINE(munmap, uintptr_t start, size_t length) {
 /* Brings the page table entries of an area under its new protection. Writing is given back only to pages that are this mapping's own. */
 static void protect_pages(struct address_space *space, const struct vm_area *area) {
     unsigned wanted = table_protection(area->protection);
-    for (uintptr_t at = area->start; (at = arch_next_mapped(space->root, at, area->end)) < area->end; at += PAGE_SIZE) {
-        uint64_t page;
-        unsigned old;
-        if (!arch_lookup(space->root, at, &page, &old)) continue;
-        unsigned now = wanted;
-        if (!(old & MAP_WRITE)) {
+    struct arch_stale stale = arch_stale_begin(space->root);
+    struct vm_walk walk = {.root = space->root, .next = area->start, .end = area->end};
+    while (vm_walk_next(&walk)) {
+        uint64_t page = arch_entry_page(*walk.entry);
+        unsigned old = arch_entry_protection(*walk.entry), now = wanted;
+        if (now & MAP_WRITE && !(old & MAP_WRITE)) {
             struct page *descriptor = page_of(page);
             if (area->flags & VM_SHARED || !descriptor || descriptor->references != 1) now &= ~(unsigned)MAP_WRITE;
         }
-        if (now != old) arch_protect(space->root, at, now);
+        if (now == old) continue;
+        *walk.entry = arch_entry_make(page, now);
+        arch_stale_note(&stale, walk.at);
     }
+    arch_stale_end(&stale);
 }
 
 static bool may_write(struct file *file) {

@@ -105,16 +105,20 @@ static void drop_table(struct address_space *space, uintptr_t at, uintptr_t star
 }
 
 void vm_drop_pages(struct address_space *space, uintptr_t start, uintptr_t end) {
+    struct arch_stale stale = arch_stale_begin(space->root);
+    struct vm_walk walk = {.root = space->root, .next = start, .end = end};
     uintptr_t last = 0;
-    for (uintptr_t at = start; (at = arch_next_mapped(space->root, at, end)) < end; at += PAGE_SIZE) {
-        if (last && (last ^ at) & -ARCH_TABLE_SPAN) drop_table(space, last, start, end);
-        last = at;
-        uint64_t page = arch_unmap(space->root, at);
-        if (!page) continue;
+    while (vm_walk_next(&walk)) {
+        if (last && (last ^ walk.at) & -ARCH_TABLE_SPAN) drop_table(space, last, start, end);
+        last = walk.at;
+        uint64_t page = arch_entry_page(*walk.entry);
+        *walk.entry = 0;
+        arch_stale_note(&stale, walk.at);
         if (vm_is_counted(page)) space->resident--;
         page_put(page);
     }
     if (last) drop_table(space, last, start, end);
+    arch_stale_end(&stale);
 }
 
 int vm_unmap(struct address_space *space, uintptr_t start, size_t size) {
@@ -220,14 +224,23 @@ void vm_space_put(struct address_space *space) {
 }
 
 /* Private pages become read-only in both spaces and are copied by whoever writes first; shared ones are simply shared. */
-static int copy_pages(struct address_space *from, struct address_space *to, const struct vm_area *area) {
-    for (uintptr_t at = area->start; (at = arch_next_mapped(from->root, at, area->end)) < area->end; at += PAGE_SIZE) {
-        uint64_t page;
-        unsigned protection;
-        if (!arch_lookup(from->root, at, &page, &protection)) continue;
-        if (!(area->flags & VM_SHARED) && protection & MAP_WRITE) arch_protect(from->root, at, protection &= ~(unsigned)MAP_WRITE);
-        if (arch_map(to->root, at, page, protection ? protection : (unsigned)MAP_READ)) return -ENOMEM;
-        if (!protection) arch_protect(to->root, at, 0);
+static int copy_pages(struct address_space *from, struct address_space *to, const struct vm_area *area, struct arch_stale *stale) {
+    struct vm_walk walk = {.root = from->root, .next = area->start, .end = area->end};
+    uintptr_t span = 1;
+    arch_entry *table = NULL; /* of `to`, for the addresses from `span` on */
+    while (vm_walk_next(&walk)) {
+        arch_entry entry = *walk.entry;
+        uint64_t page = arch_entry_page(entry);
+        unsigned protection = arch_entry_protection(entry);
+        if (!(area->flags & VM_SHARED) && protection & MAP_WRITE) {
+            *walk.entry = entry = arch_entry_make(page, protection & ~(unsigned)MAP_WRITE);
+            arch_stale_note(stale, walk.at);
+        }
+        if (span != (walk.at & -ARCH_TABLE_SPAN)) {
+            span = walk.at & -ARCH_TABLE_SPAN;
+            if (!(table = arch_entry_of(to->root, span, true))) return -ENOMEM;
+        }
+        table[(walk.at - span) >> PAGE_SHIFT] = entry;
         page_get(page);
         if (vm_is_counted(page)) vm_mapped(to);
     }
@@ -237,6 +250,7 @@ static int copy_pages(struct address_space *from, struct address_space *to, cons
 struct address_space *vm_space_copy(struct address_space *from) {
     struct address_space *to = vm_space_create();
     if (!to) return NULL;
+    struct arch_stale stale = arch_stale_begin(from->root);
     to->linked = from->linked;
     to->mmap_top = from->mmap_top;
     to->brk_start = from->brk_start;
@@ -253,10 +267,12 @@ struct address_space *vm_space_copy(struct address_space *from) {
             if (like.flags & VM_CHARGED) vm_uncharge(size);
             goto failed;
         }
-        if (!(like.flags & VM_WIPEONFORK) && copy_pages(from, to, area)) goto failed;
+        if (!(like.flags & VM_WIPEONFORK) && copy_pages(from, to, area, &stale)) goto failed;
     }
+    arch_stale_end(&stale);
     return to;
 failed:
+    arch_stale_end(&stale);
     vm_space_put(to);
     return NULL;
 }

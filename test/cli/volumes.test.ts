@@ -108,6 +108,15 @@ t.test('random operations leave the same tree as natively', async (t) => {
   t.equal((await call(['volume', 'rm', 'random'])).exitCode, 0);
 });
 
+t.test('threads that write to private pages of a file while these are read', async (t) => {
+  const program = join(findCheckout(), 'build/guest/glibc/touched');
+  const expected = await execa(program, [folder]);
+  mkdirSync(join(folder, 'touched'));
+  const result = await call(['run', '-v', './touched:/t', program, '/t']);
+  t.equal(result.exitCode, 0, result.stderr);
+  t.equal(result.stdout, expected.stdout);
+});
+
 /** e2fsck finds nothing, and nothing to replay. */
 const checkImage = (path: string) => execa('e2fsck', ['-fn', path], { reject: false, env: { PATH: `${process.env['PATH']}:/sbin:/usr/sbin` } });
 

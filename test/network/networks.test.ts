@@ -188,6 +188,12 @@ async function end(child: ChildProcess): Promise<void> {
 t.test('machines that find each other', async (t) => {
   await run('network', 'create', 'front');
   await run('network', 'create', '--internal', 'back');
+  // What does not run is put on a network, taken off and put there again.
+  t.equal((await run('create', '--name', 'later', names, 'get', 'web', 'www')).status, 0);
+  t.same([(await run('network', 'connect', '--alias', 'afterwards', 'front', 'later')).status, (await run('network', 'connect', 'back', 'later')).stderr], [0, 'hull: Cannot connect container later to network back: a machine has one network, and it has front, expected it to be disconnected first\n']);
+  t.equal((await run('network', 'disconnect', 'front', 'later')).status, 0);
+  t.match((await run('network', 'disconnect', 'front', 'later')).stderr, /^hull: container [0-9a-f]{64} is not connected to the network front\n$/);
+  t.equal((await run('network', 'connect', '--ip', '172.18.3.3', 'front', 'later')).status, 0);
   const web = await serve('web', '--network', 'front', '--network-alias', 'www', '--hostname', 'web-host');
   const store = await serve('store', '--network', 'back');
   const get = (network: readonly string[], ...hosts: string[]) => run('run', ...network, names, 'get', ...hosts);
@@ -197,6 +203,7 @@ t.test('machines that find each other', async (t) => {
     t.equal((await get(['--network', 'back'], 'store', 'web', '172.18.0.2')).stdout, 'this is store\nno such name\nno answer\n');
     t.equal((await get([], 'web', 'store')).stdout, 'no such name\nno such name\n', 'outside of every network');
     t.match(JSON.parse((await run('network', 'inspect', 'front')).stdout), [{ Containers: { web: { IPv4Address: '172.18.0.2/16' } } }]);
+    t.equal((await run('start', '-a', 'later')).stdout, 'this is web\nthis is web\n');
     const busy = await run('network', 'rm', 'front');
     t.match(busy.stderr, /network front id [0-9a-f]{64} has active endpoints: web\n/);
     const taken = await run('run', '--network', 'front', '--ip', '172.18.0.2', '/bin/busybox', 'ip', 'addr');

@@ -10,6 +10,7 @@ import t from 'tap';
 import { makeGuestFiles, parseResolver } from '../../engine/networks/files.ts';
 import { parsePublish } from '../../engine/networks/ports.ts';
 import { startRelay } from '../../engine/networks/relay.ts';
+import { holdTcp, holdUdp } from '../../engine/networks/reserve.ts';
 
 const hull = resolve('dist/hull');
 const scratch = mkdtempSync(join(tmpdir(), 'hull-publish-'));
@@ -156,4 +157,56 @@ t.test('ports are had before the machine starts, refused with their holder, and 
   t.match(files.stdout, /^box\nnameserver 9\.9\.9\.9\n[\s\S]*1\.2\.3\.4\tx\n10\.0\.2\.15\tbox\n/);
   t.match((await run(hull, ['run', '-p', '80', '--network', 'none', '--entrypoint', 'true', image])).stderr, /^hull: Cannot publish a port of /);
   t.match((await run(hull, ['run', '-p', '0:80', '/bin/true'])).stderr, /^hull: Cannot /);
+});
+
+t.test('six ports at once, TCP and UDP; the same one twice; free at once after Ctrl-C', async (t) => {
+  const program = join(scratch, 'ports');
+  t.equal((await run('musl-gcc', ['-static', '-O2', 'test/network/guest/ports.c', '-o', program])).status, 0);
+  const free = async () => {
+    const held = await holdTcp('127.0.0.1', 0);
+    await held.release();
+    return held.port;
+  };
+  const first = await free();
+  const published = [
+    { protocol: 'tcp', address: '127.0.0.1', port: first, guest: 81 },
+    { protocol: 'udp', address: '127.0.0.1', port: first, guest: 81 }, // the same number
+    { protocol: 'tcp', address: '127.0.0.1', port: await free(), guest: 82 },
+    { protocol: 'tcp', address: '::1', port: await free(), guest: 83 },
+    { protocol: 'udp', address: '127.0.0.1', port: await free(), guest: 84 },
+    { protocol: 'udp', address: '::1', port: await free(), guest: 85 },
+  ] as const;
+  const options = published.flatMap(({ protocol, address, port, guest }) => ['-p', `${address.includes(':') ? `[${address}]` : address}:${port}:${guest}/${protocol}`]);
+  const machine = spawn(hull, ['run', '--name', 'six', ...options, program], { stdio: ['ignore', 'pipe', 'inherit'] });
+  let said = '';
+  machine.stdout.on('data', (chunk) => (said += String(chunk)));
+  for (let i = 0; i < 600 && machine.exitCode === null && !said.includes('ready\n'); i++) await new Promise((done) => setTimeout(done, 100));
+  const ask = async ({ protocol, address, port }: (typeof published)[number]) => {
+    if (protocol === 'tcp') {
+      const socket = connect(port, address);
+      socket.write('hello');
+      return String((await once(socket, 'data'))[0]);
+    }
+    const socket = createSocket(address.includes(':') ? 'udp6' : 'udp4');
+    socket.send('hello', port, address);
+    const [answer] = await once(socket, 'message');
+    socket.close();
+    return String(answer);
+  };
+  const wanted = published.map(({ protocol, guest }) => `${protocol} ${guest} hello`);
+  t.same(await Promise.all(published.map(ask)), wanted, 'each leads to its own');
+  for (const { protocol, port } of published.slice(0, 2)) {
+    const second = await run(hull, ['run', '-p', `127.0.0.1:${port}:81/${protocol}`, program]);
+    t.equal(second.status, 125);
+    t.match(second.stderr, new RegExp(`^hull: Bind for 127\\.0\\.0\\.1:${port} failed: port is already allocated, held by hull run six \\(process \\d+\\)\n$`));
+  }
+  t.same(await Promise.all(published.map(ask)), wanted, 'the first keeps running');
+  const ended = once(machine, 'exit');
+  machine.kill('SIGINT');
+  const left = performance.now();
+  await ended;
+  const held = await Promise.all(published.map(({ protocol, address, port }) => (protocol === 'tcp' ? holdTcp : holdUdp)(address, port)));
+  t.comment(`free after ${(performance.now() - left).toFixed(0)} ms`);
+  t.equal(held.length, 6, 'all free as soon as hull has ended');
+  await Promise.all(held.map((port) => port.release()));
 });

@@ -8,14 +8,14 @@ import { makeDebianRoot } from '../debian-root.ts';
 
 const PACKAGES = [
   ...'base-files base-passwd dash bash coreutils procps netbase media-types ca-certificates openssl tzdata'.split(' '),
-  ...'nginx redis-server redis-tools memcached lighttpd haproxy dnsmasq-base mosquitto mosquitto-clients'.split(' '),
+  ...'nginx redis-server redis-tools memcached lighttpd haproxy dnsmasq-base unbound mosquitto mosquitto-clients'.split(' '),
   ...'python3 curl wget iperf3 wrk apache2-utils'.split(' '),
 ];
 
 /** Users and folders that the packages' scripts make on an installed system. */
 function finish(root: string): void {
   for (const name of ['passwd', 'group']) copyFileSync(join(root, `usr/share/base-passwd/${name}.master`), join(root, 'etc', name));
-  for (const [i, name] of ['redis', 'memcache', 'mosquitto', 'haproxy', 'dnsmasq'].entries()) {
+  for (const [i, name] of ['redis', 'memcache', 'mosquitto', 'haproxy', 'dnsmasq', 'unbound'].entries()) {
     appendFileSync(join(root, 'etc/passwd'), `${name}:x:${101 + i}:${101 + i}::/nonexistent:/usr/sbin/nologin\n`);
     appendFileSync(join(root, 'etc/group'), `${name}:x:${101 + i}:\n`);
   }

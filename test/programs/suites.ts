@@ -4,7 +4,7 @@
  * them, and run-suites.ts, which runs all.
  */
 import { execFileSync, spawn } from 'node:child_process';
-import { chmodSync, cpSync, existsSync, mkdirSync, rmSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { findCheckout } from '../boot/guest/build.ts';
 import { fetchedSource, fetchSources, readLock } from '../../tools/build/sources.ts';
@@ -28,6 +28,14 @@ export interface Suite {
 const NODE = 'base-files base-passwd dash coreutils findutils gawk grep sed procps netbase nodejs';
 const words = (text: string): string[] => text.split(/\s+/).filter((word) => word !== '');
 
+/** node_modules/NAME of what the sources of this folder of the checkout import, Node.js' own aside. */
+function findImportedPackages(folder: string): string[] {
+  const root = join(findCheckout(), folder);
+  const sources = readdirSync(root, { recursive: true, encoding: 'utf8' }).filter((path) => path.endsWith('.ts'));
+  const names = sources.flatMap((path) => [...readFileSync(join(root, path), 'utf8').matchAll(/^(?:import|export) .* from '((?:@[\w.-]+\/)?[\w-][\w.-]*)[^:']*';$/gm)].map((found) => found[1] as string));
+  return [...new Set(names)].map((name) => `node_modules/${name}`);
+}
+
 export const SUITES: readonly Suite[] = [
   {
     name: 'programs',
@@ -46,7 +54,7 @@ export const SUITES: readonly Suite[] = [
     ),
     files: words('builds.sh'),
     memory: '1500m',
-    limit: 1800,
+    limit: 3600,
     sources: [
       { name: 'bc', lock: 'test/cc/sources.lock.json' },
       { name: 'lua5.4', lock: 'test/cc/sources.lock.json' },
@@ -77,8 +85,8 @@ export const SUITES: readonly Suite[] = [
     packages: words(NODE),
     files: words('node.sh node-more.sh'),
     memory: '1g',
-    limit: 1200,
-    project: words('images tsconfig.json node_modules/typescript node_modules/@types/node node_modules/undici-types node_modules/fzstd'),
+    limit: 3000,
+    project: [...words('images tsconfig.json node_modules/typescript node_modules/@types/node node_modules/undici-types'), ...findImportedPackages('images')],
   },
   { name: 'npm', packages: words(`${NODE} npm`), files: words('npm.sh'), memory: '1g', limit: 1800 },
 ];

@@ -1,5 +1,5 @@
 // Builds tools/launch/launch.c -> dist/bin/hull-launch-<isa>, a static program without a C library; dist/bin/hull-bridge-up is a script beside it,
-// and dist/bin/hull-listen-<isa>.so what is loaded into QEMU where ports are published; dist/bin/hull-become-<isa> runs in the sandbox of a build's RUN.
+// dist/bin/hull-bios-<isa> the boot loader of exported disks (boot/bios), and dist/bin/hull-listen-<isa>.so what is loaded into QEMU where ports are published; dist/bin/hull-become-<isa> runs in the sandbox of a build's RUN.
 import { chmodSync, copyFileSync, mkdirSync, renameSync, statSync } from 'node:fs';
 import { mustRun } from './process.ts';
 import { hashInputs, isCurrent, writeStamp } from './stamp.ts';
@@ -24,6 +24,16 @@ const FLAGS = [
 
 const SHARED_FLAGS = [...FLAGS.filter((flag) => flag !== '-static' && flag !== '-fno-pie'), '-shared', '-fPIC', '-fvisibility=hidden', '-Wl,-soname,hull-listen.so'];
 
+const BIOS_FLAGS = [
+  '--target=i386-unknown-linux-gnu',
+  '-march=i686',
+  '-mno-sse',
+  ...FLAGS.filter((flag) => !flag.startsWith('--target') && !flag.startsWith('-Wl,')),
+  '-fno-builtin',
+  '-Wl,--build-id=none,-z,nognustack,-T,boot/bios/loader.lds,--oformat=binary',
+];
+const BIOS_SOURCES = ['boot/bios/start.S', 'boot/bios/loader.c'];
+
 export async function buildLaunch(tools: Toolchain, isa: string): Promise<string> {
   const source = 'tools/launch/launch.c';
   const output = `dist/bin/hull-launch-${isa}`;
@@ -34,8 +44,10 @@ export async function buildLaunch(tools: Toolchain, isa: string): Promise<string
   const listen = `dist/bin/hull-listen-${isa}.so`;
   const becomeSource = 'tools/launch/become.c';
   const become = `dist/bin/hull-become-${isa}`;
-  const hash = hashInputs([tools.version, ...SHARED_FLAGS], [source, script, listenSource, becomeSource]);
-  if (!isCurrent(stamp, hash, [output, bridgeUp, listen, become])) {
+  const bios = `dist/bin/hull-bios-${isa}`;
+  const inputs = [source, script, listenSource, becomeSource, ...BIOS_SOURCES, 'boot/bios/loader.lds', 'libos/abi/boot_abi.h'];
+  const hash = hashInputs([tools.version, ...SHARED_FLAGS, ...BIOS_FLAGS], inputs);
+  if (!isCurrent(stamp, hash, [output, bridgeUp, listen, become, bios])) {
     mkdirSync('dist/bin', { recursive: true });
     const fresh = `${output}.${process.pid}.new`;
     await mustRun(tools.cc, [...FLAGS, '-o', fresh, source]);
@@ -46,6 +58,9 @@ export async function buildLaunch(tools: Toolchain, isa: string): Promise<string
     renameSync(fresh, become);
     await mustRun(tools.cc, [...SHARED_FLAGS, '-o', `${fresh}.so`, listenSource]);
     renameSync(`${fresh}.so`, listen);
+    await mustRun(tools.cc, [...BIOS_FLAGS, '-o', fresh, ...BIOS_SOURCES]);
+    chmodSync(fresh, 0o644);
+    renameSync(fresh, bios);
     copyFileSync(script, bridgeUp);
     chmodSync(bridgeUp, 0o755);
     writeStamp(stamp, hash);

@@ -1,9 +1,8 @@
 /** Containers as lists show them (Docker Engine API v1.47, ContainerList). Owns: the form, Docker's words for how long, and the filters. */
-import { findInstance, formatStatus, inspectInstance, type Instance, isRunning, matchPort, outputSize } from '../../instances/index.ts';
+import { findInstance, formatStatus, inspectInstance, type Instance, isRunning, matchPort, networkNameOf, outputSize } from '../../instances/index.ts';
 import type { StatePaths } from '../../state/index.ts';
 import { ApiError } from '../error.ts';
 import { matchLabels } from '../../labels.ts';
-import { networkNameOf } from '../networks.ts';
 
 function describeListPorts({ config, state }: Instance): object[] {
   const published = state.ports.map(({ address, guest, host, protocol }) => ({ IP: address === '' ? '0.0.0.0' : address, PrivatePort: guest, PublicPort: host, Type: protocol }));

@@ -5,11 +5,6 @@
 
 static void flush(uintptr_t virt) { __asm__ volatile("invlpg (%0)" ::"r"(virt) : "memory"); }
 
-static uint64_t entry_flags(unsigned prot) {
-    return (prot & (MAP_READ | MAP_WRITE | MAP_EXEC) ? PTE_PRESENT : PTE_KEPT) | (prot & MAP_WRITE ? PTE_WRITE : 0) |
-           (prot & MAP_EXEC ? 0 : PTE_NX) | (prot & MAP_DEVICE ? PTE_UNCACHED : 0);
-}
-
 arch_root arch_root_current(void) {
     arch_root root;
     __asm__ volatile("movq %%cr3, %0" : "=r"(root));
@@ -27,8 +22,8 @@ arch_root arch_root_create(void) {
 }
 
 static void free_tables(uint64_t *table, unsigned level, unsigned count) {
-    for (unsigned i = 0; i < count; i++)
-        if (level && (table[i] & PTE_PRESENT) && !(table[i] & PTE_LARGE))
+    for (unsigned i = 0; level && i < count; i++)
+        if ((table[i] & PTE_PRESENT) && !(table[i] & PTE_LARGE))
             free_tables(phys_to_virt(table[i] & PTE_ADDRESS), level - 1, 512);
     pages_free(table, 1);
 }
@@ -40,7 +35,7 @@ int arch_map(arch_root root, uintptr_t virt, uint64_t phys, unsigned prot) {
     if (!entry)
         return -12; /* ENOMEM */
     bool was_present = *entry & PTE_PRESENT;
-    *entry = phys | entry_flags(prot);
+    *entry = arch_entry_make(phys, prot);
     if (was_present)
         flush(virt);
     return 0;
@@ -58,29 +53,28 @@ uint64_t arch_unmap(arch_root root, uintptr_t virt) {
 }
 
 bool arch_lookup(arch_root root, uintptr_t virt, uint64_t *phys, unsigned *prot) {
-    for (unsigned level = 0; level < 3; level++) {
-        uint64_t *entry = paging_entry(root, virt, level, false);
-        if (!entry)
-            continue; /* a large page above, or nothing */
-        if (!(*entry & (PTE_PRESENT | PTE_KEPT)))
+    uint64_t table = root;
+    for (unsigned shift = 39;; shift -= 9) {
+        uint64_t entry = ((uint64_t *)phys_to_virt(table))[virt >> shift & 511];
+        if (!arch_entry_used(entry))
             return false;
-        uint64_t inside = (PAGE_SIZE << 9 * level) - PAGE_SIZE;
+        table = entry & PTE_ADDRESS;
+        if (shift > 12 && !(entry & PTE_LARGE))
+            continue;
+        uint64_t inside = (1ul << shift) - PAGE_SIZE;
         if (phys)
-            *phys = (*entry & PTE_ADDRESS & ~inside) | (virt & inside);
+            *phys = (table & ~inside) | (virt & inside);
         if (prot)
-            *prot = !(*entry & PTE_PRESENT) ? 0
-                                            : (MAP_READ | (*entry & PTE_WRITE ? MAP_WRITE : 0u) |
-                                               (*entry & PTE_NX ? 0u : MAP_EXEC) | (*entry & PTE_UNCACHED ? MAP_DEVICE : 0u));
+            *prot = arch_entry_protection(entry);
         return true;
     }
-    return false;
 }
 
 void arch_protect(arch_root root, uintptr_t virt, unsigned prot) {
     uint64_t *entry = paging_entry(root, virt, 0, false);
-    if (!entry || !(*entry & (PTE_PRESENT | PTE_KEPT)))
+    if (!entry || !arch_entry_used(*entry))
         return;
-    *entry = (*entry & PTE_ADDRESS) | entry_flags(prot);
+    *entry = arch_entry_make(*entry & PTE_ADDRESS, prot);
     flush(virt);
 }
 

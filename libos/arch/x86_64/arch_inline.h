@@ -44,6 +44,26 @@ struct arch_thread {
     void *fpu;                         /* XSAVE area, 64-byte aligned; needed only to switch threads */
 };
 
+/* Page-table entries (Intel SDM volume 3, 4.5). */
+#define PTE_PRESENT 0x1ul
+#define PTE_WRITE 0x2ul
+#define PTE_UNCACHED 0x18ul /* PCD | PWT */
+#define PTE_LARGE 0x80ul
+#define PTE_KEPT 0x200ul /* software: a page with protection 0 */
+#define PTE_NX (1ul << 63)
+#define PTE_ADDRESS 0x000ffffffffff000ul
+
+static inline bool arch_entry_used(arch_entry entry) { return entry & (PTE_PRESENT | PTE_KEPT); }
+static inline uint64_t arch_entry_page(arch_entry entry) { return entry & PTE_ADDRESS; }
+static inline unsigned arch_entry_protection(arch_entry entry) {
+    if (!(entry & PTE_PRESENT)) return 0;
+    return MAP_READ | (entry & PTE_WRITE ? MAP_WRITE : 0u) | (entry & PTE_NX ? 0u : MAP_EXEC) | (entry & PTE_UNCACHED ? MAP_DEVICE : 0u);
+}
+static inline arch_entry arch_entry_make(uint64_t page, unsigned prot) {
+    return page | (prot & (MAP_READ | MAP_WRITE | MAP_EXEC) ? PTE_PRESENT : PTE_KEPT) | (prot & MAP_WRITE ? PTE_WRITE : 0) |
+           (prot & MAP_EXEC ? 0 : PTE_NX) | (prot & MAP_DEVICE ? PTE_UNCACHED : 0);
+}
+
 static inline unsigned long arch_irq_save(void) {
     unsigned long flags;
     __asm__ volatile("pushfq; popq %0; cli" : "=r"(flags)::"memory");

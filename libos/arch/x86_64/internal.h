@@ -5,15 +5,6 @@
 #include "arch/arch.h"
 #pragma GCC visibility push(hidden)
 
-/* Page-table entries (Intel SDM volume 3, 4.5). */
-#define PTE_PRESENT 0x1ul
-#define PTE_WRITE 0x2ul
-#define PTE_UNCACHED 0x18ul /* PCD | PWT */
-#define PTE_LARGE 0x80ul
-#define PTE_KEPT 0x200ul /* software: a page with protection 0 */
-#define PTE_NX (1ul << 63)
-#define PTE_ADDRESS 0x000ffffffffff000ul
-
 /* The entry for virt at `level` (0: 4 KiB page … 3: PML4), tables made on the way when `create`. NULL: none, or no memory, or a large page. */
 uint64_t *paging_entry(arch_root root, uintptr_t virt, unsigned level, bool create);
 extern arch_root arch_boot_root;

@@ -1,6 +1,24 @@
-/* arch_next_mapped (arch.h): walks the four levels and steps over whole absent tables; and arch_drop_tables. Part of the component vm. */
+/*
+ * Many entries at once (arch.h): arch_next_mapped walks the four levels and steps over whole absent tables; what the CPU is to forget; arch_drop_tables. Part of the component vm.
+ */
 #include "internal.h"
 #include "memory/memory.h"
+
+enum { SINGLE_MOST = 32 }; /* more stale entries than this: all are forgotten, which costs less */
+
+arch_entry *arch_entry_of(arch_root root, uintptr_t virt, bool create) { return paging_entry(root, virt, 0, create); }
+
+struct arch_stale arch_stale_begin(arch_root root) { return (struct arch_stale){.known = root == arch_root_current()}; }
+
+void arch_stale_note(struct arch_stale *stale, uintptr_t virt) {
+    if (stale->known && ++stale->count <= SINGLE_MOST)
+        __asm__ volatile("invlpg (%0)" ::"r"(virt) : "memory");
+}
+
+void arch_stale_end(const struct arch_stale *stale) {
+    if (stale->count > SINGLE_MOST)
+        arch_root_switch(arch_root_current());
+}
 
 uintptr_t arch_next_mapped(arch_root root, uintptr_t start, uintptr_t end) {
     while (start < end) {

@@ -8,6 +8,9 @@
 void arch_power_off(void) {
     if (boot_flags() & HULL_FLAG_DEBUG_EXIT)
         port_out8(DEBUG_EXIT_PORT, 0);
+    const uint16_t *power = boot_module_find(HULL_MODULE_POWER, NULL);
+    if (power)
+        port_out16(power[0], power[1]);
     struct __attribute__((packed)) { uint16_t limit; uint64_t base; } none = {0, 0};
     for (;;)
         __asm__ volatile("cli; lidt %0; int3" ::"m"(none)); /* no handler, no double-fault handler: the CPU shuts down */

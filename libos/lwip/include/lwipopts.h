@@ -72,8 +72,10 @@
 extern uint32_t lwip_port_window;
 struct tcp_pcb;
 uint32_t lwip_port_window_of(const struct tcp_pcb *); /* TCP_WND of one connection; NULL: of none */
-#define LWIP_TCP_PCB_NUM_EXT_ARGS 1
+#define LWIP_TCP_PCB_NUM_EXT_ARGS 3
 #define LWIP_PORT_WINDOW_SLOT 0 /* the extension argument that holds it; 0: lwip_port_window */
+#define LWIP_PORT_RECOVERY_SLOT 1 /* of the socket family's loss recovery, and the next */
+#define LWIP_PORT_AGAIN_SLOT 2
 #define LWIP_DISABLE_TCP_SANITY_CHECKS 1 /* they are for the preprocessor */
 #define TCP_MSS 32768
 #define TCP_WND lwip_port_window_of(pcb) /* lwIP asks where a `pcb` is known, and nowhere else */
@@ -94,7 +96,6 @@ uint32_t lwip_port_window_of(const struct tcp_pcb *); /* TCP_WND of one connecti
 #define LWIP_TCP_MAX_SACK_NUM 4
 #define LWIP_TCP_TIMESTAMPS 0 /* lwIP would send them and use them for nothing */
 #define TCP_TMR_INTERVAL 40   /* delayed acknowledgments wait for one interval at most, retransmission counts in two */
-#define LWIP_TCP_RTO_TIME 1000 /* RFC 6298, section 2 */
 #define TCP_MSL 30000
 #define TCP_SYNMAXRTX 6
 #define TCP_MAXRTX 12

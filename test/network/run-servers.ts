@@ -1,0 +1,146 @@
+/**
+ * All servers of docs/programs.md, each in a machine of its own and checked by clients on this host; with --least also the least memory with which that works, by halving. Prints the
+ * table. Run by `node tools/run.mjs test/network/run-servers.ts [--least] [NAME...]`: some minutes, an hour with --least. The exit status is 1 where a server fails.
+ * Owns: the servers that take a root of their own (Node.js, Go, Java, PostgreSQL).
+ */
+import { strictEqual } from 'node:assert/strict';
+import { execFileSync } from 'node:child_process';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import { findLeast, renderTable } from '../../bench/machine.ts';
+import { makePostgresRoot } from '../programs/postgres/root.ts';
+import { makeRoot } from '../programs/roots.ts';
+import { runNatively } from './root.ts';
+import { GO, NODE, type ServerCase, SERVERS } from './servers.ts';
+import { download, env, hull, post, retry, serve, skip, startBehind } from './serving.ts';
+
+const GUEST = resolve('test/network/guest');
+const scratch = mkdtempSync(join(tmpdir(), 'hull-run-servers-'));
+/** How long a server may take to its first answer. */
+const PATIENCE = 240_000;
+
+function takeRoot(made: { root: string } | { reason: string }): string {
+  if ('reason' in made) throw new Error(made.reason);
+  return made.root;
+}
+
+const copyTree = (from: string, to: string) => void execFileSync('cp', ['-al', from, to]);
+
+/** What only the caller of a name pays for: a root, an executable, a database. */
+const LAZY: readonly { readonly name: string; make(): ServerCase }[] = [
+  { name: 'Node.js', make: () => ({ ...NODE, options: ['--rootfs', takeRoot(makeRoot('node-server', ['base-files', 'dash', 'nodejs']))] }) },
+  {
+    name: 'Go',
+    make() {
+      const root = takeRoot(makeRoot('go', ['golang-go']));
+      const goroot = join(root, 'usr/lib/go-1.19');
+      const program = join(scratch, 'go-root/server');
+      mkdirSync(join(scratch, 'go-root'));
+      // The unpacked package's links lead out of the root.
+      const settings = { GOROOT: goroot, GOCACHE: join(scratch, 'go-cache'), GOPATH: join(scratch, 'go'), GO111MODULE: 'off', CGO_ENABLED: '0', GOPROXY: 'off', HOME: scratch, PATH: '/usr/bin:/bin' };
+      rmSync(join(scratch, 'go-tree'), { recursive: true, force: true });
+      for (const part of ['src', 'pkg/include', 'test', 'api', 'misc']) {
+        const share = join(root, 'usr/share/go-1.19', part);
+        execFileSync('ln', ['-sfn', share, join(goroot, part)]);
+      }
+      execFileSync(join(goroot, 'bin/go'), ['build', '-o', program, join(GUEST, 'server.go')], { env: settings, stdio: ['ignore', 'inherit', 'inherit'] });
+      return { ...GO, command: ['/server'], options: ['--rootfs', join(scratch, 'go-root')] };
+    },
+  },
+  {
+    name: 'Java',
+    make() {
+      const root = takeRoot(makeRoot('java-server', ['openjdk-17-jdk-headless', 'base-files', 'dash']));
+      const classes = join(scratch, 'classes');
+      const jdk = 'usr/lib/jvm/java-17-openjdk-amd64';
+      mkdirSync(classes);
+      const [command, before] = runNatively(root, `${jdk}/bin/javac`);
+      execFileSync(command, [...before, '-d', classes, 'test/programs/java/Server.java'], { stdio: ['ignore', 'inherit', 'inherit'] });
+      return {
+        name: 'Java',
+        package: 'openjdk-17-jdk-headless',
+        port: '8080',
+        command: [`/${jdk}/bin/java`, '-cp', '/out', 'Server'],
+        options: ['--rootfs', root, '-v', `${classes}:/out:ro`],
+        works: 'com.sun.net.httpserver: GET, a megabyte by POST, 40 requests at once; more in `test/programs/java.test.ts`',
+        async check({ port }) {
+          const body = Buffer.alloc(1_000_000, 'hull ');
+          strictEqual(await download(port, '/a?b=c'), 'GET /a?b=c 0\n');
+          strictEqual(await post(port, '/', body), `POST / 1000000\n${body}`);
+          const answers = await Promise.all(Array.from({ length: 40 }, (_, i) => download(port, `/${i}`)));
+          for (const [i, answer] of answers.entries()) strictEqual(answer, `GET /${i} 0\n`);
+        },
+      };
+    },
+  },
+  {
+    name: 'PostgreSQL',
+    make() {
+      const root = takeRoot(makePostgresRoot(scratch, copyTree));
+      const initdb = 'chown postgres: /data; setpriv --reuid postgres --regid postgres --init-groups /usr/lib/postgresql/15/bin/initdb -D /data/db -A trust; echo host all all all trust >> /data/db/pg_hba.conf';
+      execFileSync(hull, ['run', '--rootfs', root, '-v', 'db:/data', '/bin/sh', '-c', initdb], { env, stdio: ['ignore', 'ignore', 'inherit'] });
+      const client = (port: number, program: string, args: readonly string[]) => {
+        const [command, before] = runNatively(root, `/usr/lib/postgresql/15/bin/${program}`);
+        return execFileSync(command, [...before, '-h', '127.0.0.1', '-p', String(port), '-U', 'postgres', ...args, 'postgres'], { encoding: 'utf8', stdio: ['ignore', 'pipe', 'pipe'], timeout: PATIENCE });
+      };
+      return {
+        name: 'PostgreSQL',
+        package: 'postgresql-15',
+        port: '5432',
+        command: ['/suite/serve.sh'],
+        options: ['--stop-signal', 'SIGINT', '--rootfs', root, '-v', 'db:/data'],
+        works: 'psql, pgbench -i and pgbench with 4 clients; more in `test/programs/postgres.test.ts`',
+        async check({ port }) {
+          strictEqual(client(port, 'psql', ['-At', '-c', 'select 6 * 7']), '42\n');
+          client(port, 'pgbench', ['-q', '-i']);
+          strictEqual(/processed: (\S+)/.exec(client(port, 'pgbench', ['-n', '-t', '25', '-c', '4']))?.[1], '100/100');
+        },
+      };
+    },
+  },
+];
+
+/** One machine of that much memory, checked twice; the error's text, or undefined. */
+async function tryServer(server: ServerCase, memory?: number): Promise<string | undefined> {
+  const behind = await startBehind();
+  const [program, ...args] = server.command;
+  const size = memory === undefined ? [] : ['-m', `${memory}k`];
+  const running = await serve(server.port, program, args, ['-v', `${GUEST}:/srv:ro`, '-e', `BEHIND=${behind.port}`, ...(server.options ?? []), ...size]);
+  try {
+    await retry(running, () => server.check(running), memory === undefined ? PATIENCE : PATIENCE / 4);
+    await server.check(running);
+    return undefined;
+  } catch (error) {
+    return (error as Error).message;
+  } finally {
+    await running.stop();
+    behind.close();
+  }
+}
+
+async function main(): Promise<number> {
+  const wanted = process.argv.slice(2).filter((arg) => !arg.startsWith('-'));
+  const isLeast = process.argv.includes('--least');
+  if (skip !== false) throw new Error(`Cannot run the servers: ${skip}, expected Debian's packages`);
+  const rows = [['server', 'package', 'command', 'what works', 'least memory, MiB']];
+  let failed = 0;
+  for (const { name, make } of [...SERVERS.map((server) => ({ name: server.name, make: () => server })), ...LAZY]) {
+    if (wanted.length > 0 && !wanted.includes(name)) continue;
+    const begun = performance.now();
+    const server = make();
+    const error = await tryServer(server);
+    const least = isLeast && error === undefined ? await findLeast(1024, 512 << 10, 512, async (kib) => (await tryServer(server, kib)) === undefined) : undefined;
+    process.stderr.write(`${name}: ${error ?? 'works'}${least === undefined ? '' : `, from ${least / 1024} MiB on`} (${((performance.now() - begun) / 1000).toFixed(0)} s)\n`);
+    if (error !== undefined) failed++;
+    rows.push([name, server.package, server.command.join(' ').replaceAll('\n', '\\n'), error === undefined ? server.works : 'nothing', least === undefined ? '-' : String(least / 1024)]);
+  }
+  process.stdout.write(renderTable(rows));
+  return failed > 0 ? 1 : 0;
+}
+
+try {
+  process.exitCode = await main();
+} finally {
+  rmSync(scratch, { recursive: true, force: true });
+}
