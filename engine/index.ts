@@ -1,7 +1,7 @@
 /** engine: what the command line and other doors ask for. */
 export { applyImage } from './apply-image.ts';
 export { describeError, describeSystemError, EngineError, type EngineErrorCode, EXIT, exitCodeOf } from './errors.ts';
-export { type RunHost, type RunRequest } from './prepare.ts';
+export type { RunHost, RunRequest } from './prepare.ts';
 export { openProgram } from './program.ts';
 export { runProgram } from './run.ts';
 export type { StatePaths } from './state/index.ts';
