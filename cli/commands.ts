@@ -23,6 +23,8 @@ export interface CommandSpec {
   /** Paragraphs below the options in help. */
   readonly notes?: readonly string[];
   readonly options: readonly OptionSpec[];
+  /** Of a verb with verbs below it, by the first argument: `options` in help, these when it is parsed. */
+  readonly optionsBelow?: Readonly<Record<string, readonly OptionSpec[]>>;
   readonly stopAtArgument: boolean;
   readonly leastArguments: number;
   readonly mostArguments: number;

@@ -38,10 +38,6 @@ export function listAbsentRoutes(): Route[] {
       support: 'none',
       handle: refuseFeature('Cannot begin a swarm: hull manages the machines of one host, expected commands on containers'),
     },
-    { method: 'GET', path: '/containers/{name}/changes', summary: 'changed files', support: 'none', handle: refuseFeature('Cannot list changes: the files of a machine are read by the machine alone') },
-    { method: 'GET', path: '/containers/{name}/export', summary: 'its files as an archive', support: 'none', handle: refuseFeature('Cannot export a container: the files of a machine are read by the machine alone') },
-    ...(['HEAD', 'GET', 'PUT'] as const).map((method): Route => ({ method, path: '/containers/{name}/archive', summary: 'copy files', support: 'none', handle: refuseFeature('Cannot copy files of a container: the files of a machine are read by the machine alone, expected a volume') })),
-    { method: 'POST', path: '/commit', summary: 'an image of a container', support: 'none', handle: refuseFeature('Cannot commit a container: expected a Dockerfile') },
     ...SWARM_PATHS.flatMap((path) => METHODS.map((method): Route => ({ method, path, summary: 'swarm: answered as by an engine that is in none', support: 'none', handle: refuseSwarm }))),
   ];
 }

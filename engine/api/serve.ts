@@ -7,6 +7,7 @@ import { listAbsentRoutes } from './absent.ts';
 import { createAttendance } from './attendance.ts';
 import { listCredentialRoutes } from './credentials.ts';
 import { listExecRoutes } from './containers/exec.ts';
+import { listFileRoutes } from './containers/files.ts';
 import { listContainerRoutes } from './containers/routes.ts';
 import { listWatchRoutes } from './containers/watch.ts';
 import { listArchiveRoutes } from './images/archives.ts';
@@ -40,7 +41,7 @@ export interface ApiService {
 
 /** In the order in which they are looked at: what is more exact comes first. */
 export function listRoutes(): Route[] {
-  return [...listSystemRoutes(), ...listMetricsRoutes(), ...listContainerRoutes(), ...listExecRoutes(), ...listWatchRoutes(), ...listArchiveRoutes(), ...listBuildRoutes(), ...listImageRoutes(), ...listNetworkRoutes(), ...listVolumeRoutes(), ...listCredentialRoutes(), ...listAbsentRoutes()];
+  return [...listSystemRoutes(), ...listMetricsRoutes(), ...listContainerRoutes(), ...listExecRoutes(), ...listFileRoutes(), ...listWatchRoutes(), ...listArchiveRoutes(), ...listBuildRoutes(), ...listImageRoutes(), ...listNetworkRoutes(), ...listVolumeRoutes(), ...listCredentialRoutes(), ...listAbsentRoutes()];
 }
 
 function readVersion(dist: string): string {

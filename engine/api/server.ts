@@ -73,7 +73,7 @@ export function createApiServer(context: ApiContext, routes: readonly Route[], t
   }
 
   const listen: RequestListener = (request, response) => void answer(request, response, undefined);
-  const options = { headersTimeout: HEADERS_MS, requestTimeout: 0, keepAliveTimeout: 30_000 };
+  const options = { headersTimeout: HEADERS_MS, requestTimeout: 0, keepAliveTimeout: 0 };
   const server = tls === undefined ? createServer(options, listen) : createTlsServer({ ...options, ...tls, requestCert: true, rejectUnauthorized: true, minVersion: 'TLSv1.2' }, listen);
   server.timeout = 0;
 

@@ -9,7 +9,8 @@ import { findStatePaths, tryLock, writeAtomically } from '../state/index.ts';
 import { execInInstance } from './exec.ts';
 import { recordInstanceEvent } from './observe.ts';
 import { loadInstance } from './store.ts';
-import type { HealthCheck, Instance } from './types.ts';
+import type { HealthCheck } from '../prepare.ts';
+import type { Instance } from './types.ts';
 
 const NS_PER_MS = 1e6;
 const DEFAULTS = { interval: 30_000, timeout: 30_000, startInterval: 5000, retries: 3 } as const;

@@ -20,7 +20,7 @@ export {
 export { type LogRequest, readLogs } from './logs.ts';
 export { findInstance, isRunning, listInstances } from './observe.ts';
 export { type OutputPiece, type OutputStream, outputSize, readOutput } from './output.ts';
-export type { HealthCheck, Instance, InstanceConfig, InstanceSpec, InstanceState, RestartPolicy, Status } from './types.ts';
+export type { Instance, InstanceConfig, InstanceSpec, InstanceState, RestartPolicy, Status } from './types.ts';
 export { loadInstance, renameInstance, requireFreeName } from './store.ts';
 export { sendResize } from './control.ts';
 export { type FollowOptions, followInstance, type InstanceInput, openInput } from './attach.ts';

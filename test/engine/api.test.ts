@@ -1,13 +1,20 @@
 /** The Docker Engine API at its socket: Docker's own client where it is installed, and requests of our own. Runs the built dist/hull; engine and guests end with the test. */
-import { existsSync, mkdirSync, mkdtempSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { execFileSync } from 'node:child_process';
+import { existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { request as httpsRequest } from 'node:https';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import t from 'tap';
+import { startDockerRegistry } from '../images/docker-registry.ts';
 import { makeBox, makeEngine, missing } from './harness.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'hull-api-'));
 const { hull, socket, env, ask, start, removeAll } = makeEngine(folder);
+/** Until a container has said it. */
+const said = async (name: string, text: string) => {
+  while (!(await ok('logs', name)).includes(text)) await new Promise((resolve) => setTimeout(resolve, 100));
+};
 const call = (...args: string[]) => execa('docker', args, { env, extendEnv: false, reject: false, input: '', timeout: 180_000 });
 const ok = async (...args: string[]): Promise<string> => {
   const { exitCode, stdout, stderr } = await call(...args);
@@ -152,6 +159,152 @@ t.test('docker, the client', { skip: missing('docker', '--version') }, async (t)
     t.equal(await ok('network', 'rm', 'net1'), 'net1');
     t.match(await ok('system', 'df'), /^TYPE +TOTAL +ACTIVE +SIZE +RECLAIMABLE\nImages +2 /);
   });
+
+  await t.test('files: cp, diff, export, commit', async (t) => {
+    await ok('run', '-d', '--name', 'files', 'box:1', 'sh', '-c', 'echo made > /made; rm /etc/passwd; echo there; while :; do sleep 0.1; done');
+    await said('files', 'there');
+    t.equal(await ok('diff', 'files'), 'C /etc\nD /etc/passwd\nA /made');
+    const out = join(folder, 'out');
+    mkdirSync(out);
+    await ok('cp', 'files:/made', out);
+    t.equal(readFileSync(join(out, 'made'), 'utf8'), 'made\n');
+    mkdirSync(join(out, 'in/below'), { recursive: true });
+    writeFileSync(join(out, 'in/below/file'), 'copied\n');
+    await ok('cp', join(out, 'in'), 'files:/tmp');
+    t.equal(await ok('exec', 'files', 'cat', '/tmp/in/below/file'), 'copied');
+    t.match((await call('cp', 'files:/nothing', out)).stderr, /Could not find the file \/nothing in container files/);
+    const piped = await execa('docker', ['cp', 'files:/tmp/in', '-'], { env, extendEnv: false, encoding: 'buffer', timeout: 180_000 });
+    t.match(execFileSync('tar', ['t'], { input: piped.stdout, encoding: 'utf8' }), /^in\/\nin\/below\/\nin\/below\/file\n$/);
+    const exported = join(folder, 'exported.tar');
+    await ok('export', '-o', exported, 'files');
+    t.match(execFileSync('tar', ['tf', exported], { encoding: 'utf8' }), /^made$/m);
+    const id = await ok('commit', '-m', 'why', '-a', 'who', '-c', 'CMD ["cat", "/made"]', '-c', 'LABEL x=y', 'files', 'kept:1');
+    t.match(id, /^sha256:[0-9a-f]{64}$/);
+    t.match(JSON.parse(await ok('inspect', 'kept:1'))[0], { Id: id, Author: 'who', Config: { Cmd: ['cat', '/made'], Labels: { x: 'y' } } });
+    t.equal(await ok('run', '--rm', 'kept:1'), 'made');
+    await ok('rm', '-f', 'files');
+    t.match(await ok('rmi', 'kept:1'), /^Untagged: kept:1\nDeleted: sha256:/);
+  });
+
+  await t.test('terminals: run -it, attach, exec -it, keys to leave by', async (t) => {
+    // What is typed waits for what is on the screen.
+    const type = async (command: string, ...steps: readonly (readonly [RegExp, string])[]) => {
+      const child = execa('script', ['-qefc', `stty rows 31 cols 97; ${command}`, '/dev/null'], { env: { ...env, TERM: 'xterm' }, extendEnv: false, reject: false, timeout: 180_000 });
+      let screen = '';
+      const left = [...steps];
+      child.stdout?.on('data', (bytes: Buffer) => {
+        screen += bytes.toString().replaceAll('\u001b[6n', ''); // busybox asks where the cursor is
+        while (left[0]?.[0].test(screen)) child.stdin?.write((left.shift() as readonly [RegExp, string])[1]);
+      });
+      const { exitCode } = await child;
+      return { screen, exitCode };
+    };
+    const ran = await type('docker run -it --rm --name pty box:1 sh', [/# $/, 'stty size; tty\n'], [/\/dev\/\S+\r\n.*# $/, 'exit 6\n']);
+    t.match(ran.screen, /31 97\r\n\/dev\/(pts\/0|console|tty\w*)\r\n/);
+    t.equal(ran.exitCode, 6);
+    const left = await type('docker run -it --name pty box:1 sh', [/# $/, 'echo one$((1))\n'], [/one1\r\n.*# $/, '\x10\x11']);
+    t.match(left, { exitCode: 0, screen: /one1/ });
+    t.equal(await ok('inspect', '-f', '{{.State.Status}}', 'pty'), 'running', 'leaving ends nothing');
+    const inside = await type("docker exec -it --detach-keys a,b pty sh", [/# $/, 'echo two$((2))\n'], [/two2\r\n.*# $/, 'ab']);
+    t.match(inside, { exitCode: 1, screen: /two2[^]*read escape sequence/ }, 'the client’s own words');
+    const again = await type('docker attach pty', [/./s, ''], [/^/, '\necho three$((3))\n'], [/three3\r\n.*# $/, 'exit 7\n']);
+    t.match(again, { exitCode: 7, screen: /three3/ });
+    await ok('rm', 'pty');
+  });
+
+  await t.test('looking on and taking part', async (t) => {
+    await ok('run', '-d', '-i', '--name', 'look', '-p', '127.0.0.1::80', '--label', 'l=1', 'box:1', 'sh', '-c', 'echo ready; cat; exit 4');
+    await said('look', 'ready');
+    t.match(await ok('port', 'look'), /^80\/tcp -> 127\.0\.0\.1:\d+$/);
+    t.match(await ok('info', '--format', '{{.Containers}} {{.ContainersRunning}} {{.OSType}} {{.ServerVersion}}'), /^1 1 linux \d/);
+    t.match(await ok('version', '--format', '{{.Server.APIVersion}} {{.Server.Os}}'), '1.47 linux');
+    const attached = execa('docker', ['attach', 'look'], { env, extendEnv: false, reject: false, input: 'through\n', timeout: 180_000 });
+    await said('look', 'through');
+    const waiting = ok('wait', 'look');
+    t.equal(await ok('kill', '-s', 'KILL', 'look'), 'look');
+    t.equal(await waiting, '137');
+    t.match(await attached, { stdout: 'through', exitCode: 137 }, 'the end of its input is not that of the container’s');
+    t.equal(await ok('restart', '-t', '1', 'look'), 'look');
+    t.equal(await ok('update', '--restart', 'no', 'look'), 'look');
+    t.match(await ok('ps', '--no-trunc', '--format', '{{.Ports}} {{.Status}} {{.Networks}} {{.Size}}'), /^127\.0\.0\.1:\d+->80\/tcp Up .* bridge .*B/);
+    await ok('rm', '-f', 'look');
+  });
+
+  await t.test('networks: names, connect, disconnect; what prunes leave', async (t) => {
+    await ok('network', 'create', '--subnet', '172.31.9.0/24', 'front');
+    await ok('run', '-d', '--name', 'server', '--network', 'front', '--network-alias', 'www', 'box:1', 'sh', '-c', 'echo page > /tmp/index.html; exec busybox httpd -f -p 80 -h /tmp');
+    t.match(await ok('network', 'inspect', '-f', '{{range .Containers}}{{.Name}} {{.IPv4Address}}{{end}}', 'front'), /^server 172\.31\.9\.\d+\/24$/);
+    await ok('create', '--name', 'client', 'box:1', 'sh', '-c', 'while ! wget -q -O - http://www/; do sleep 0.2; done');
+    await ok('network', 'connect', '--alias', 'asker', 'front', 'client');
+    t.equal(await ok('inspect', '-f', '{{range $k, $v := .NetworkSettings.Networks}}{{$k}} {{$v.Aliases}}{{end}}', 'client'), 'front [asker]');
+    t.equal(await ok('start', '-a', 'client'), 'page');
+    t.match((await call('network', 'rm', 'front')).stderr, /has active endpoints/);
+    t.match((await call('network', 'disconnect', 'front', 'server')).stderr, /expected a stopped one/);
+    await ok('rm', '-f', 'server');
+    await ok('network', 'disconnect', 'front', 'client');
+    t.equal(await ok('inspect', '-f', '{{range $k, $v := .NetworkSettings.Networks}}{{$k}}{{end}}', 'client'), 'none');
+    t.equal(await ok('volume', 'create', 'left'), 'left');
+    t.match(await ok('network', 'prune', '-f'), /^Deleted Networks:\nfront\n*$/);
+    t.match(await ok('container', 'prune', '-f'), /^Deleted Containers:\n[0-9a-f]{64}\n\nTotal reclaimed space: /);
+    t.match(await ok('volume', 'prune', '-af'), /^Deleted Volumes:\nleft\n\nTotal reclaimed space: 0B$/);
+    t.match(await ok('image', 'prune', '-f'), /Total reclaimed space: /);
+    t.match(await ok('system', 'prune', '-f'), /Total reclaimed space: 0B$/);
+    t.match((await call('swarm', 'init')).stderr, /Cannot begin a swarm/);
+    t.match((await call('secret', 'ls')).stderr, /not a swarm manager/);
+    t.equal(await ok('plugin', 'ls', '-q'), '');
+  });
+
+  await t.test('a registry, with the client’s own credentials', { skip: missing('docker-registry', '--version') || missing('htpasswd', '-nb', 'a', 'b') }, async (t) => {
+    const users = join(folder, 'users');
+    execFileSync('htpasswd', ['-Bbc', users, 'somebody', 'secret'], { stdio: 'ignore' });
+    const registry = await startDockerRegistry(folder, 'registry', `auth:\n  htpasswd:\n    realm: test\n    path: ${users}\n`);
+    t.teardown(() => registry.child.kill('SIGKILL'));
+    const name = `${registry.host}/some/box:1`;
+    await ok('tag', 'box:1', name);
+    t.match((await call('push', name)).stderr, /unauthorized|authentication required|401|denied/i);
+    t.match((await call('login', '-u', 'somebody', '-p', 'wrong', registry.host)).stderr, /unauthorized|denied|401|incorrect/i);
+    t.match(await ok('login', '-u', 'somebody', '-p', 'secret', registry.host), /Login Succeeded/);
+    // The client keeps them in a place of its own, and the engine has another.
+    t.match(await ok('push', name), /1: digest: sha256:[0-9a-f]{64} size: \d+$/);
+    await ok('rmi', name);
+    t.match(await ok('pull', name), /Status: Downloaded newer image for .*\/some\/box:1/);
+    await ok('rmi', name);
+  });
+});
+
+t.test('numbers for Prometheus, and TCP for who has a certificate', async (t) => {
+  t.equal((await ask('GET', '/metrics')).status, 404, 'only when asked for');
+  const at = (name: string) => join(folder, name);
+  const openssl = (...args: string[]) => execFileSync('openssl', args, { stdio: 'pipe' });
+  for (const name of ['authority', 'engine', 'client', 'stranger']) openssl('req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:P-256', '-nodes', '-days', '2', '-subj', `/CN=${name}`, '-keyout', at(`${name}-key.pem`), '-out', at(`${name}-self.pem`), '-addext', 'subjectAltName=IP:127.0.0.1');
+  for (const name of ['engine', 'client']) {
+    openssl('req', '-new', '-key', at(`${name}-key.pem`), '-subj', `/CN=${name}`, '-out', at(`${name}.csr`));
+    writeFileSync(at('names'), 'subjectAltName=IP:127.0.0.1\n');
+    openssl('x509', '-req', '-in', at(`${name}.csr`), '-CA', at('authority-self.pem'), '-CAkey', at('authority-key.pem'), '-CAcreateserial', '-days', '2', '-extfile', at('names'), '-out', at(`${name}.pem`));
+  }
+  const secured = await start(['-H', 'tcp://127.0.0.1:0', '--tlsverify', '--tlscacert', at('authority-self.pem'), '--tlscert', at('engine.pem'), '--tlskey', at('engine-key.pem'), '--metrics'], join(folder, 'second.sock'));
+  t.teardown(() => secured.end());
+  const port = Number(/tcp:\/\/127\.0\.0\.1:(\d+)/.exec(secured.said())?.[1]);
+  const get = (path: string, who?: { cert: string; key: string }) =>
+    new Promise<string>((resolve) => {
+      const files = who === undefined ? {} : { cert: readFileSync(at(who.cert)), key: readFileSync(at(who.key)) };
+      httpsRequest({ host: '127.0.0.1', port, path, ca: readFileSync(at('authority-self.pem')), ...files }, (response) => {
+        let text = '';
+        response.on('data', (part: Buffer) => {
+          text += part.toString();
+        });
+        response.on('end', () => resolve(text));
+      })
+        .on('error', (error: NodeJS.ErrnoException) => resolve(`refused: ${error.code}`))
+        .end();
+    });
+  t.match(await get('/_ping'), /^refused: /, 'nobody without a certificate');
+  t.match(await get('/_ping', { cert: 'stranger-self.pem', key: 'stranger-key.pem' }), /^refused: /, 'nor with one of another authority');
+  t.equal(await get('/_ping', { cert: 'client.pem', key: 'client-key.pem' }), 'OK');
+  const metrics = await get('/metrics', { cert: 'client.pem', key: 'client-key.pem' });
+  t.match(metrics, /^engine_daemon_container_states_containers\{state="running"\} 0$/m);
+  t.match(metrics, /^hull_api_answers_total\{method="GET",code="200"\} \d+$/m);
+  for (const line of metrics.split('\n')) t.match(line, /^(# (HELP|TYPE) .*|[a-z_]+(\{.*\})? [\d.e+-]+|)$/);
 });
 
 t.equal(existsSync(socket), true);

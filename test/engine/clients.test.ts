@@ -2,8 +2,9 @@
  * Libraries written for Docker, unchanged, against `hull engine`: what dockerode's README and docker-py's documentation show for containers, images, exec, logs, networks and volumes, with an image of
  * busybox in the place of the examples' ones; and docker-compose with a web server and redis from Debian packages.
  */
+import { execFileSync } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, readFileSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { PassThrough } from 'node:stream';
@@ -12,6 +13,7 @@ import Docker from 'dockerode';
 import { execa } from 'execa';
 import t from 'tap';
 import { findCheckout } from '../boot/guest/build.ts';
+import { makeRoot } from '../programs/roots.ts';
 import { makeBox, makeEngine, missing } from './harness.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'hull-clients-'));
@@ -129,6 +131,21 @@ t.test('dockerode', async (t) => {
     });
   }
 
+  await t.test('keys to leave by', async (t) => {
+    const container = await docker.createContainer({ Image: 'box', Cmd: ['cat'], Tty: true, OpenStdin: true });
+    await container.start();
+    const stream = await container.attach({ stream: true, stdin: true, stdout: true, hijack: true, detachKeys: 'ctrl-a,d' });
+    const screen = collect();
+    stream.pipe(screen.stream);
+    stream.write('typed\n');
+    while (!screen.text().includes('typed')) await new Promise((resolve) => setTimeout(resolve, 50));
+    stream.write('\x01d');
+    await finished(screen.stream);
+    t.match(await container.inspect(), { State: { Running: true } });
+    t.match(await refusal(container.attach({ stream: true, detachKeys: 'ctrl-' })), { statusCode: 400 });
+    await container.remove({ force: true });
+  });
+
   await t.test('exec', async (t) => {
     const container = await docker.createContainer({ Image: 'box', Cmd: STAY });
     await container.start();
@@ -191,4 +208,71 @@ t.test('docker-py', { skip: missing(PYTHON, '-c', 'import docker') }, async (t) 
   const { all, exitCode } = await execa(PYTHON, [join(findCheckout(), 'test/engine/docker_py.py')], { env, extendEnv: false, reject: false, all: true, cwd: folder, timeout: 600_000 });
   t.equal(exitCode, 0, all);
   t.comment(all);
+});
+
+const COMPOSE = `
+version: "3.9"
+services:
+  web:
+    image: web
+    command: sh -c "echo page > /srv/index.html && exec lighttpd -D -f /etc/lighttpd.conf"
+    ports: ["127.0.0.1::80"]
+    volumes: ["pages:/srv"]
+    networks:
+      inside: { aliases: [www] }
+    depends_on:
+      store: { condition: service_healthy }
+  store:
+    image: redis
+    command: redis-server --bind 0.0.0.0 --protected-mode no --save ""
+    networks: [inside]
+    healthcheck: { test: ["CMD", "redis-cli", "ping"], interval: 1s, timeout: 60s, retries: 60 }
+networks:
+  inside: {}
+volumes:
+  pages: {}
+`;
+
+const LIGHTTPD = 'server.document-root = "/srv"\nserver.port = 80\nserver.modules = ()\nindex-file.names = ("index.html")\n';
+
+const images = [
+  ['web', makeRoot('web', ['base-files', 'base-passwd', 'busybox-static', 'lighttpd'])],
+  ['redis', makeRoot('redis', ['base-files', 'base-passwd', 'busybox-static', 'redis-server', 'redis-tools'])],
+] as const;
+const lack = images.flatMap(([, made]) => ('reason' in made ? [made.reason] : []))[0] ?? false;
+
+t.test('docker-compose: a web server, redis, a volume, a network', { skip: missing('docker-compose', 'version') || lack }, async (t) => {
+  const project = join(folder, 'project');
+  mkdirSync(project);
+  writeFileSync(join(project, 'docker-compose.yml'), COMPOSE);
+  for (const [image, made] of images) {
+    if (!('root' in made)) throw new Error(made.reason);
+    writeFileSync(join(folder, 'lighttpd.conf'), LIGHTTPD);
+    mkdirSync(join(folder, 'srv'), { recursive: true });
+    symlinkSync('busybox', join(folder, `sh-${image}`));
+    const tar = join(folder, `${image}.tar`);
+    execFileSync('tar', ['cf', tar, '-C', made.root, '.']);
+    execFileSync('tar', ['rf', tar, '--transform', `s,^lighttpd.conf,etc/lighttpd.conf,;s,^sh-${image},bin/sh,S`, '-C', folder, 'lighttpd.conf', 'srv', `sh-${image}`]);
+    t.equal((await ask('POST', `/images/create?fromSrc=-&repo=${image}&tag=latest`, readFileSync(tar))).status, 200);
+  }
+  const compose = async (...args: string[]) => {
+    const { stdout, all, exitCode } = await execa('docker-compose', ['--ansi', 'never', ...args], { cwd: project, env, extendEnv: false, reject: false, all: true, timeout: 600_000 });
+    t.equal(exitCode, 0, `${args[0]}: ${all}`);
+    return stdout;
+  };
+  await compose('up', '-d');
+  t.match(await compose('ps'), /project_store_1 .* Up \(healthy\).*\n(.*\n)*project_web_1 .* Up .*127\.0\.0\.1:\d+->80\/tcp/);
+  const page = async () => await (await fetch(`http://${(await compose('port', 'web', '80')).trim()}/`, { signal: AbortSignal.timeout(60_000) })).text();
+  t.equal(await page(), 'page\n');
+  t.match(await compose('logs', '--no-color', 'store'), /store_1 +\| .*Ready to accept connections/);
+  t.match(await compose('exec', '-T', 'store', 'redis-cli', '-h', 'store', 'set', 'a', 'b'), /OK/);
+  t.match(await compose('exec', '-T', 'store', 'busybox', 'wget', '-q', '-O', '-', 'http://www/'), /page/);
+  await compose('restart', '-t', '5', 'web');
+  t.equal(await page(), 'page\n', 'the volume has it still');
+  await compose('stop', '-t', '5');
+  await compose('start');
+  await compose('down', '-v', '-t', '5');
+  t.same(JSON.parse((await ask('GET', '/containers/json?all=1')).body).filter(({ Names }: { Names: string[] }) => Names[0]?.startsWith('/project')), []);
+  t.same(JSON.parse((await ask('GET', '/networks?filters={"name":["project"]}')).body), []);
+  t.same(JSON.parse((await ask('GET', '/volumes?filters={"name":["project"]}')).body).Volumes, []);
 });

@@ -26,7 +26,7 @@ export interface EngineHarness {
   /** For hull and for Docker's clients alike. */
   readonly env: NodeJS.ProcessEnv;
   /** Resolves when it listens. */
-  start(args?: readonly string[]): Promise<RunningEngine>;
+  start(args?: readonly string[], at?: string): Promise<RunningEngine>;
   /** A body is sent as JSON, bytes as they are. */
   ask(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<Answer>;
   removeAll(): Promise<void>;
@@ -53,14 +53,14 @@ export function makeEngine(folder: string): EngineHarness {
     root,
     socket,
     env,
-    async start(args = []) {
-      const engine = spawn(hull, ['engine', '-H', `unix://${socket}`, ...args], { env, stdio: ['ignore', 'ignore', 'pipe'] });
+    async start(args = [], at = socket) {
+      const engine = spawn(hull, ['engine', '-H', `unix://${at}`, ...args], { env, stdio: ['ignore', 'ignore', 'pipe'] });
       let said = '';
       const gone = new Promise<void>((resolve) => void engine.on('exit', () => resolve()));
       await new Promise<void>((resolve, reject) => {
         engine.stderr.on('data', (chunk: Buffer) => {
           said += chunk.toString();
-          if (said.includes('API listens')) resolve();
+          if (said.split('API listens').length > 1 + args.filter((each) => each === '-H').length) resolve();
         });
         engine.on('exit', (code) => reject(new Error(`hull engine ended with ${code}: ${said}`)));
       });

@@ -75,7 +75,7 @@ export async function attachContainer(exchange: Exchange): Promise<void> {
   let input: InstanceInput | undefined;
   const bringInput = async () => {
     input = await bringUp(exchange, instance, left);
-    if (input !== undefined) await carryInput(stream, input, config.stdinOnce === true || !isRaw, isRaw ? { keys: detachKeys, leave: () => detached.abort() } : undefined);
+    if (input !== undefined) await carryInput(stream, input, config.stdinOnce === true && !isRaw, isRaw ? { keys: detachKeys, leave: () => detached.abort() } : undefined);
   };
   if (wants.stdin) bringInput().catch((error: Error) => context.say(`attach ${config.name}: ${error.message}`));
   try {
