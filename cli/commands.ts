@@ -23,6 +23,8 @@ export interface CommandSpec {
   /** Paragraphs below the options in help. */
   readonly notes?: readonly string[];
   readonly options: readonly OptionSpec[];
+  /** Of a verb with verbs below it, by the first argument: `options` in help, these when it is parsed. */
+  readonly optionsBelow?: Readonly<Record<string, readonly OptionSpec[]>>;
   readonly stopAtArgument: boolean;
   readonly leastArguments: number;
   readonly mostArguments: number;
@@ -54,7 +56,7 @@ export const RUN_OPTIONS: readonly OptionSpec[] = [
   { name: 'exec', summary: 'Let hull exec start processes in it, also when its program starts none (-d)' },
   { name: 'expose', value: 'list', many: true, summary: 'Ports of the machine that are shown without being published' },
   { name: 'gdb', value: 'device', summary: 'Wait for a debugger there before the start, such as tcp::1234' },
-  { name: 'health-cmd', value: 'string', summary: 'Command that tells whether the program is well; recorded for what supervises it' },
+  { name: 'health-cmd', value: 'string', summary: 'Command that tells whether the program is well; run by what supervises the instance (hull engine, hull supervise)' },
   { name: 'health-interval', value: 'duration', summary: 'Time between two checks' },
   { name: 'health-retries', value: 'number', summary: 'Checks that have to fail' },
   { name: 'health-start-interval', value: 'duration', summary: 'Time between two checks while it starts' },
@@ -66,6 +68,8 @@ export const RUN_OPTIONS: readonly OptionSpec[] = [
   { name: 'ip', value: 'string', summary: 'IPv4 address of the machine' },
   { name: 'label', value: 'list', many: true, summary: 'A label of the instance, NAME=VALUE (-d)' },
   { name: 'label-file', value: 'list', many: true, complete: 'file', summary: 'Read in a file of labels' },
+  { name: 'log-driver', value: 'string', summary: 'json-file or local; both are hull\'s own log (-d)' },
+  { name: 'log-opt', value: 'list', many: true, summary: 'max-size=10m and max-file=3: how much of the log is kept, while something looks after it (-d)' },
   { name: 'machine', value: 'string', choices: ['microvm', 'q35'], summary: 'Machine type (default microvm)' },
   { name: 'memory', short: 'm', value: 'bytes', summary: `Memory of the machine: 2m, 1g; below 4096 without a unit: MiB (default ${MEMORY_DEFAULT})` },
   { name: 'mount', value: 'mount', many: true, summary: 'Host directory, volume or memory: type=bind|volume|tmpfs|block,source=S,target=T[,readonly]' },
@@ -201,20 +205,23 @@ export const COMMANDS: readonly CommandSpec[] = [
   ...IMAGE_COMMANDS,
   {
     name: 'volume',
-    usage: 'hull volume create|ls|inspect|rm|prune [OPTIONS] [VOLUME...]',
+    usage: 'hull volume create|ls|inspect|rm|prune|snapshot|clone|restore [OPTIONS] [VOLUME...]',
     summary: 'Manage volumes: directories that outlive the machines that use them',
+    notes: [
+      'snapshot VOLUME NAME keeps what is in a volume as another one; clone VOLUME NAME makes one to work with; restore VOLUME SNAPSHOT puts the content back. Blocks are shared where the file system of the host can (reflinks).',
+    ],
     options: [
       { name: 'all', short: 'a', summary: 'prune: also volumes that have a name' },
       { name: 'driver', short: 'd', value: 'local|block', summary: 'create: a directory, or an ext4 file system of its own (block)' },
-      { name: 'force', short: 'f', summary: 'rm: a volume that is not there is no error; prune never asks' },
-      { name: 'label', value: 'list', many: true, summary: 'create: a label, NAME=VALUE' },
+      { name: 'force', short: 'f', summary: 'rm: a volume that is not there is no error; snapshot, clone: also of one in use; prune never asks' },
+      { name: 'label', value: 'list', many: true, summary: 'create, clone: a label, NAME=VALUE' },
       { name: 'opt', short: 'o', value: 'size=1g', many: true, summary: 'create: a block volume\'s size, 1g where nothing is said' },
       { name: 'quiet', short: 'q', summary: 'ls: only names' },
     ],
     stopAtArgument: false,
     leastArguments: 1,
     mostArguments: Number.POSITIVE_INFINITY,
-    arguments: ['create', 'ls', 'inspect', 'rm', 'prune'],
+    arguments: ['create', 'ls', 'inspect', 'rm', 'prune', 'snapshot', 'clone', 'restore'],
     load: async () => (await import('./volume.ts')).volumeCommand,
   },
   {

@@ -42,6 +42,16 @@ function readHealth(parsed: ParsedOptions, command: string): InstanceSpec['healt
   return isAsked ? { test: test === undefined ? [] : ['CMD-SHELL', test], ...values } : undefined;
 }
 
+function readLogging(parsed: ParsedOptions, command: string): InstanceSpec['logging'] {
+  const driver = readValue(parsed, 'log-driver');
+  const options = (parsed.values.get('log-opt') ?? []).map((text) => {
+    const at = text.indexOf('=');
+    if (at <= 0) throw new UsageError(`invalid argument "${text}" for "--log-opt" flag: expected NAME=VALUE`, command);
+    return [text.slice(0, at), text.slice(at + 1)] as const;
+  });
+  return driver === undefined && options.length === 0 ? undefined : { driver: driver ?? 'json-file', options: Object.fromEntries(options) };
+}
+
 export async function makeInstanceSpec(parsed: ParsedOptions, command: string, context: CommandContext): Promise<InstanceSpec> {
   const { env } = context;
   const typed = await applyImage(readRunRequest(parsed, command), context);
@@ -81,6 +91,7 @@ export async function makeInstanceSpec(parsed: ParsedOptions, command: string, c
     stopTimeout: typed.stopTimeout === undefined ? undefined : typed.stopTimeout / 1000,
     restart,
     health: readHealth(parsed, command),
+    logging: readLogging(parsed, command),
     autoRemove,
     exposed,
   };

@@ -1,11 +1,10 @@
 /** `hull exec`: a further process in a running instance, with this command's streams. Owns: options, terminal, signals that are passed on. */
 import { EngineError, findStatePaths, isTerminal, lendTerminal, parseDetachKeys } from '../engine/index.ts';
-import { type ExecSession, execInInstance, findInstance } from '../engine/instances/index.ts';
+import { type ExecSession, execInInstance, findInstance, findInstanceUser } from '../engine/instances/index.ts';
 import { pumpInput } from './attach.ts';
 import type { CommandContext } from './commands.ts';
 import { UsageError } from './errors.ts';
 import { type ParsedOptions, readValue } from './options.ts';
-import { parseUser } from './quantities.ts';
 import { readLines } from './run.ts';
 
 const COMMAND = 'hull exec';
@@ -24,11 +23,12 @@ export async function execCommand(parsed: ParsedOptions, context: CommandContext
   const typed = [...(parsed.values.get('env-file') ?? []).flatMap((path) => readLines(path, 'environment')), ...(parsed.values.get('env') ?? [])];
   const env = typed.flatMap((entry) => (entry.includes('=') ? [entry] : context.env[entry] === undefined ? [] : [`${entry}=${context.env[entry]}`]));
   const instance = await findInstance(findStatePaths(context.env), name);
+  const asUser = user === undefined ? undefined : await findInstanceUser(instance, user);
   let pending = 0;
   let open: ExecSession | undefined; // output may come before the session is here
   const session = await execInInstance(
     instance,
-    { args, env, workdir, user: user === undefined ? undefined : parseUser(user, COMMAND), tty, stdin, windowSize: process.stdout.isTTY ? { rows: process.stdout.rows, columns: process.stdout.columns } : undefined },
+    { args, env: asUser === undefined ? env : [`HOME=${asUser.home}`, ...env], workdir, user: asUser, tty, stdin, windowSize: process.stdout.isTTY ? { rows: process.stdout.rows, columns: process.stdout.columns } : undefined },
     {
       output(stream, bytes) {
         if (isDetached) return;

@@ -16,10 +16,40 @@ const LIST: readonly OptionSpec[] = [
   { name: 'quiet', short: 'q', summary: 'Only IDs' },
 ];
 
-const verb = (name: string, usage: string, summary: string, least: number, most: number, options: readonly OptionSpec[] = []): CommandSpec => ({
+const FORCE: OptionSpec = { name: 'force', short: 'f', summary: 'Also an image that has several names' };
+const OUTPUT: OptionSpec = { name: 'output', short: 'o', value: 'path', complete: 'file', summary: 'Where it goes (default STDOUT)' };
+const LOAD: readonly OptionSpec[] = [{ name: 'input', short: 'i', value: 'path', complete: 'file', summary: 'Where it is (default STDIN)' }, QUIET];
+const IMPORT: readonly OptionSpec[] = [
+  { name: 'message', short: 'm', value: 'string', summary: "Comment in the image's history" },
+  { name: 'platform', value: 'string', summary: 'Platform of the image (default linux/amd64)' },
+];
+const HISTORY: readonly OptionSpec[] = [FORMAT, { name: 'no-trunc', summary: 'Whole commands' }, QUIET];
+const PULL: readonly OptionSpec[] = [ALL_PLATFORMS, PLATFORM, QUIET];
+const BELOW_IMAGE: Readonly<Record<string, readonly OptionSpec[]>> = {
+  ls: LIST,
+  list: LIST,
+  inspect: [{ ...FORMAT, short: 'f' }],
+  prune: [
+    { name: 'all', short: 'a', summary: 'Also images that have a name and no instance' },
+    { name: 'force', short: 'f', summary: 'It never asks' },
+  ],
+  check: [FORMAT],
+  rm: [FORCE],
+  remove: [FORCE],
+  pull: PULL,
+  push: [QUIET],
+  tag: [],
+  history: HISTORY,
+  save: [OUTPUT],
+  load: LOAD,
+  import: IMPORT,
+};
+
+const verb = (name: string, usage: string, summary: string, least: number, most: number, options: readonly OptionSpec[] = [], notes?: readonly string[]): CommandSpec => ({
   name,
   usage: `hull ${name} ${usage}`.trimEnd(),
   summary,
+  ...(notes === undefined ? {} : { notes }),
   options,
   stopAtArgument: false,
   leastArguments: least,
@@ -31,29 +61,35 @@ const verb = (name: string, usage: string, summary: string, least: number, most:
 });
 
 export const IMAGE_COMMANDS: readonly CommandSpec[] = [
-  verb('pull', '[OPTIONS] NAME[:TAG|@DIGEST]', 'Download an image from a registry', 1, 1, [ALL_PLATFORMS, PLATFORM, QUIET]),
+  verb('pull', '[OPTIONS] NAME[:TAG|@DIGEST]', 'Download an image from a registry', 1, 1, PULL),
   verb('push', '[OPTIONS] NAME[:TAG]', 'Upload an image to a registry', 1, 1, [QUIET]),
   verb('login', '[OPTIONS] [SERVER]', 'Log in to a registry', 0, 1, [
     { name: 'password', short: 'p', value: 'string', summary: 'Password' },
     { name: 'password-stdin', summary: 'Take the password from STDIN' },
     { name: 'username', short: 'u', value: 'string', summary: 'User name' },
   ]),
+  verb(
+    'search',
+    '[OPTIONS] [HOST/]TERM',
+    'Search a registry for images',
+    1,
+    1,
+    [
+      { name: 'filter', short: 'f', value: 'filter', many: true, summary: 'Only those that meet it: is-official=BOOL, is-automated=BOOL, stars=LEAST' },
+      FORMAT,
+      { name: 'limit', value: 'number', summary: 'At most so many (default 25)' },
+      { name: 'no-trunc', summary: 'Whole descriptions' },
+    ],
+    ['Docker Hub is searched, or the registry HOST: by its search where it has one, else by the names in its catalog.'],
+  ),
   verb('logout', '[SERVER]', 'Log out from a registry', 0, 1),
   verb('images', '[OPTIONS] [REPOSITORY[:TAG]]', 'List images', 0, 1, LIST),
-  verb('rmi', '[OPTIONS] IMAGE [IMAGE...]', 'Remove images', 1, MANY, [{ name: 'force', short: 'f', summary: 'Also an image that has several names' }]),
+  verb('rmi', '[OPTIONS] IMAGE [IMAGE...]', 'Remove images', 1, MANY, [FORCE]),
   verb('tag', 'IMAGE NAME[:TAG]', 'Give an image a further name', 2, 2),
-  verb('history', '[OPTIONS] IMAGE', 'Show how an image came about', 1, 1, [FORMAT, { name: 'no-trunc', summary: 'Whole commands' }, QUIET]),
-  verb('save', '[OPTIONS] IMAGE [IMAGE...]', 'Write images to a tar archive, for docker load, hull load and as an OCI layout', 1, MANY, [
-    { name: 'output', short: 'o', value: 'path', complete: 'file', summary: 'Where it goes (default STDOUT)' },
-  ]),
-  verb('load', '[OPTIONS]', 'Read images from a tar archive: of docker save, or of an OCI layout', 0, 0, [
-    { name: 'input', short: 'i', value: 'path', complete: 'file', summary: 'Where it is (default STDIN)' },
-    QUIET,
-  ]),
-  verb('import', '[OPTIONS] FILE|- [NAME[:TAG]]', 'Make an image of a tar archive with a root file system', 1, 2, [
-    { name: 'message', short: 'm', value: 'string', summary: "Comment in the image's history" },
-    { name: 'platform', value: 'string', summary: 'Platform of the image (default linux/amd64)' },
-  ]),
+  verb('history', '[OPTIONS] IMAGE', 'Show how an image came about', 1, 1, HISTORY),
+  verb('save', '[OPTIONS] IMAGE [IMAGE...]', 'Write images to a tar archive, for docker load, hull load and as an OCI layout', 1, MANY, [OUTPUT]),
+  verb('load', '[OPTIONS]', 'Read images from a tar archive: of docker save, or of an OCI layout', 0, 0, LOAD),
+  verb('import', '[OPTIONS] FILE|- [NAME[:TAG]]', 'Make an image of a tar archive with a root file system', 1, 2, IMPORT),
   {
     ...verb('image', 'ls|inspect|prune|check|rm|pull|push|tag|history|save|load|import [OPTIONS] [IMAGE...]', 'Manage images', 1, MANY, [
       ...LIST,
@@ -64,6 +100,7 @@ export const IMAGE_COMMANDS: readonly CommandSpec[] = [
       { name: 'output', short: 'o', value: 'path', complete: 'file', summary: 'save: where it goes (default STDOUT)' },
       PLATFORM,
     ]),
+    optionsBelow: BELOW_IMAGE,
     arguments: ['ls', 'inspect', 'prune', 'check', 'rm', 'pull', 'push', 'tag', 'history', 'save', 'load', 'import'],
   },
   {

@@ -20,6 +20,8 @@ import {
   pushReference,
   resolveImage,
   saveImages,
+  searchImages,
+  selectResults,
   sizeOfImage,
   type Store,
   withDefaultTag,
@@ -31,6 +33,7 @@ import { formatSince } from '../engine/instances/index.ts';
 import { formatBytesShort } from './human.ts';
 import { type ParsedOptions, readValue } from './options.ts';
 import { createProgress } from './progress.ts';
+import { parseCount } from './quantities.ts';
 import { refuseTerminal, saveArchive } from './save-archive.ts';
 import { formatList } from './tables.ts';
 import { parseTemplate } from './templates.ts';
@@ -127,6 +130,28 @@ async function logOut({ context, args }: Call): Promise<number> {
   return 0;
 }
 
+async function search({ parsed, context, args, paths, isOn, value, command }: Call): Promise<number> {
+  const limit = parseCount(value('limit') ?? '25', 'limit', 1, command);
+  const filters = (parsed.values.get('filter') ?? []).map((text) => parseFilter(text, command));
+  const found = selectResults(await searchImages(args[0] as string, limit, paths, context), filters);
+  const cut = (text: string) => (isOn('no-trunc') || text.length <= 45 ? text : `${text.slice(0, 44)}…`);
+  const rows = found.map(({ name, description, stars, isOfficial, isAutomated }) => ({
+    Name: name,
+    Description: cut(description.replaceAll(/\s+/g, ' ').trim()),
+    StarCount: String(stars),
+    IsOfficial: isOfficial ? '[OK]' : '',
+    IsAutomated: isAutomated ? '[OK]' : '',
+  }));
+  const columns = [
+    { field: 'Name', title: 'NAME' },
+    { field: 'Description', title: 'DESCRIPTION' },
+    { field: 'StarCount', title: 'STARS' },
+    { field: 'IsOfficial', title: 'OFFICIAL' },
+  ];
+  await writeOut(formatList(rows, { format: value('format'), columns, titles: { IsAutomated: 'AUTOMATED' }, command }));
+  return 0;
+}
+
 interface Row {
   readonly image: Image;
   readonly repository: string;
@@ -150,11 +175,15 @@ function listRows(image: Image, withDigests: boolean): Row[] {
 /** "*" and "?" as a shell has them; "*" does not go over "/". */
 const toPattern = (text: string) => new RegExp(`^${text.replace(/[.+^${}()|\\]/g, '\\$&').replaceAll('*', '[^/]*').replaceAll('?', '[^/]')}$`);
 
+function parseFilter(text: string, command: string): [name: string, value: string] {
+  const at = text.indexOf('=');
+  if (at <= 0) throw new UsageError('invalid filter: bad format of filter (expected name=value)', command);
+  return [text.slice(0, at), text.slice(at + 1)];
+}
+
 function makeFilter(texts: readonly string[], command: string): (row: Row) => boolean {
   const filters = texts.map((text): ((row: Row) => boolean) => {
-    const at = text.indexOf('=');
-    if (at <= 0) throw new UsageError('invalid filter: bad format of filter (expected name=value)', command);
-    const [name, value] = [text.slice(0, at), text.slice(at + 1)];
+    const [name, value] = parseFilter(text, command);
     if (name === 'dangling') return ({ image }) => (image.tags.length === 0 && image.digests.length === 0) === (value === 'true' || value === '1');
     if (name === 'reference') return ({ repository, tag }) => toPattern(value).test(repository) || toPattern(value).test(`${repository}:${tag}`);
     if (name === 'label') {
@@ -342,7 +371,7 @@ async function importArchive({ args, store, value }: Call): Promise<number> {
   return 0;
 }
 
-const VERBS: Readonly<Record<string, Verb>> = { pull, push, login: logIn, logout: logOut, images: list, rmi: remove, tag, history, manifest, save, load, import: importArchive };
+const VERBS: Readonly<Record<string, Verb>> = { pull, push, search, login: logIn, logout: logOut, images: list, rmi: remove, tag, history, manifest, save, load, import: importArchive };
 
 /** `hull image VERB`; least and most arguments. */
 const BELOW_IMAGE: Readonly<Record<string, readonly [verb: Verb, least: number, most: number]>> = {

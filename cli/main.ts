@@ -6,7 +6,7 @@ import { dirname } from 'node:path';
 import { describeError, EXIT, exitCodeOf } from '../engine/index.ts';
 import { COMMANDS, type CommandContext, type CommandSpec } from './commands.ts';
 import { UsageError } from './errors.ts';
-import { parseOptions } from './options.ts';
+import { type OptionSpec, parseOptions } from './options.ts';
 
 const HELP_OPTIONS = new Set(['--help', '-h']);
 const VERSION_OPTIONS = new Set(['--version', '-v']);
@@ -15,10 +15,12 @@ function findCommand(name: string): CommandSpec | undefined {
   return COMMANDS.find((command) => command.name === name);
 }
 
+const optionsOf = (command: CommandSpec, argv: readonly string[]): readonly OptionSpec[] => command.optionsBelow?.[argv[0] ?? ''] ?? command.options;
+
 /** --help counts only before the arguments that go to a program; -h is run's host name. */
 function wantsHelp(command: CommandSpec, argv: readonly string[]): boolean {
   if (command.isRaw === true) return argv.length === 0 || (argv.length === 1 && argv[0] === '--help');
-  const options = [...command.options, { name: 'help', summary: '' }];
+  const options = [...optionsOf(command, argv), { name: 'help', summary: '' }];
   if (!argv.some((text) => text === '--help' || text === '-h')) return false;
   if (argv[0] === '-h' && argv.length === 1) return true;
   try {
@@ -44,7 +46,7 @@ async function runCommandLine(argv: readonly string[], context: CommandContext):
   const parsed =
     command.isRaw === true
       ? { values: new Map(), switches: new Map(), args: rest }
-      : parseOptions(rest, command.options, { command: typed, stopAtArgument: command.stopAtArgument });
+      : parseOptions(rest, optionsOf(command, rest), { command: typed, stopAtArgument: command.stopAtArgument });
   if (parsed.args.length < command.leastArguments) {
     throw new UsageError(`"${typed}" requires at least ${command.leastArguments} argument${command.leastArguments === 1 ? '' : 's'}`, typed);
   }

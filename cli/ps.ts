@@ -1,6 +1,6 @@
 /** `hull ps`: docker's columns, filters and formats. */
 import { EngineError, findStatePaths, matchLabels } from '../engine/index.ts';
-import { describePorts, findInstance, formatSince, formatStatus, type Instance, isRunning, listInstances, matchPort, outputSize } from '../engine/instances/index.ts';
+import { describePorts, findInstance, formatSince, formatStatus, type Instance, isRunning, listInstances, matchPort, outputSize, readHealth } from '../engine/instances/index.ts';
 import type { CommandContext } from './commands.ts';
 import { UsageError } from './errors.ts';
 import { formatBytesShort } from './human.ts';
@@ -108,9 +108,11 @@ async function makeFilter(texts: readonly string[], context: CommandContext): Pr
         break;
       }
       case 'health':
+        any((instance, value) => (readHealth(instance)?.status ?? 'none') === value);
+        break;
       case 'is-task':
       case 'isolation':
-        any((_, value) => value === 'none' || value === 'false' || value === 'default');
+        any((_, value) => value === 'false' || value === 'default');
         break;
       default:
         throw new EngineError('option-invalid', `invalid filter '${name}'`);

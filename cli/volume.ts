@@ -1,6 +1,6 @@
-/** `hull volume create|ls|inspect|rm|prune`: Docker's verbs on named volumes, with Docker's output. */
+/** `hull volume`: Docker's verbs on named volumes, with Docker's output; and snapshot, clone and restore, which Docker lacks. */
 import { randomBytes } from 'node:crypto';
-import { createVolume, EngineError, findVolume, listVolumes, pruneVolumes, removeVolume, findStatePaths, VOLUME_NAME, type Volume } from '../engine/index.ts';
+import { copyVolume, createVolume, EngineError, findVolume, listVolumes, pruneVolumes, removeVolume, restoreVolume, snapshotVolume, findStatePaths, VOLUME_NAME, type Volume } from '../engine/index.ts';
 import type { CommandContext } from './commands.ts';
 import { forEachName } from './each-name.ts';
 import { UsageError } from './errors.ts';
@@ -81,12 +81,25 @@ export async function volumeCommand(parsed: ParsedOptions, context: CommandConte
         return name;
       });
     }
+    case 'snapshot':
+    case 'clone':
+    case 'restore': {
+      const [name, other, ...more] = names;
+      if (name === undefined || other === undefined || more.length > 0) throw new UsageError(`"${COMMAND} ${verb}" requires a volume and the name of ${verb === 'restore' ? 'a snapshot' : 'the copy'}`, COMMAND);
+      if (!VOLUME_NAME.test(other)) throw new EngineError('option-invalid', `${verb} ${other}: "${other}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed`);
+      const force = parsed.switches.get('force') === true;
+      if (verb === 'snapshot') snapshotVolume(volumes, name, other, force);
+      else if (verb === 'clone') copyVolume(volumes, name, other, { labels: parseLabels(parsed.values.get('label') ?? []), force });
+      else restoreVolume(volumes, name, other);
+      await writeOut(`${verb === 'restore' ? name : other}\n`);
+      return 0;
+    }
     case 'prune': {
       const gone = pruneVolumes(volumes, parsed.switches.get('all') === true);
       await writeOut(gone.length === 0 ? 'No volumes to remove\n' : `Deleted Volumes:\n${gone.map((name) => `${name}\n`).join('')}`);
       return 0;
     }
     default:
-      throw new UsageError(`unknown command: ${COMMAND} ${verb}, expected create, ls, inspect, rm or prune`, COMMAND);
+      throw new UsageError(`unknown command: ${COMMAND} ${verb}, expected create, ls, inspect, rm, snapshot, clone, restore or prune`, COMMAND);
   }
 }

@@ -90,7 +90,7 @@ function describe(instance: Instance, before: InstanceStats, now: InstanceStats,
     CPUPerc: `${cpu.toFixed(2)}%`,
     MemUsage: `${formatBytesBinary(now.memory)} / ${formatBytesBinary(now.memoryLimit)}`,
     MemPerc: `${((now.memory / now.memoryLimit) * 100).toFixed(2)}%`,
-    NetIO: '--',
+    NetIO: now.network === undefined ? '--' : `${formatBytesShort(now.network.received)} / ${formatBytesShort(now.network.sent)}`,
     BlockIO: `${formatBytesShort(now.blockRead)} / ${formatBytesShort(now.blockWritten)}`,
     PIDs: String(now.threads),
   };

@@ -31,7 +31,7 @@ export async function applyImage(request: RunRequest, host: RunHost): Promise<Ru
   return {
     ...request,
     memory: request.isMemoryGiven === true ? request.memory : readMemoryLabel(run.name, run.labels, request.memory),
-    image: { id: run.id, name: run.name, disk: run.disk, labels: run.labels, ports: run.ports, volumes: run.volumes },
+    image: { id: run.id, name: run.name, disk: run.disk, labels: run.labels, ports: run.ports, volumes: run.volumes, health: run.health },
     program: program as string,
     entrypoint: undefined,
     args: rest,

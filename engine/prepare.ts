@@ -42,6 +42,18 @@ export interface RequestImage {
   readonly ports: readonly string[];
   /** Paths at which Docker makes anonymous volumes. */
   readonly volumes: readonly string[];
+  /** HEALTHCHECK: what an instance has that is not given another one. Times in ns. */
+  readonly health?: HealthCheck | undefined;
+}
+
+/** Recorded for whoever supervises. Times in ns, as Docker's API has them. */
+export interface HealthCheck {
+  readonly test: readonly string[];
+  readonly interval?: number | undefined;
+  readonly timeout?: number | undefined;
+  readonly startPeriod?: number | undefined;
+  readonly startInterval?: number | undefined;
+  readonly retries?: number | undefined;
 }
 
 export interface RunRequest {

@@ -20,7 +20,7 @@ export {
 export { type LogRequest, readLogs } from './logs.ts';
 export { findInstance, isRunning, listInstances } from './observe.ts';
 export { type OutputPiece, type OutputStream, outputSize, readOutput } from './output.ts';
-export type { HealthCheck, Instance, InstanceConfig, InstanceSpec, InstanceState, RestartPolicy, Status } from './types.ts';
+export type { Instance, InstanceConfig, InstanceSpec, InstanceState, RestartPolicy, Status } from './types.ts';
 export { loadInstance, renameInstance, requireFreeName } from './store.ts';
 export { sendResize } from './control.ts';
 export { type FollowOptions, followInstance, type InstanceInput, openInput } from './attach.ts';
@@ -32,5 +32,8 @@ export { type FileChange, listChanges } from './changes.ts';
 export { type CommitRequest, commitInstance } from './commit.ts';
 export { extractEntries } from './extract.ts';
 export { withInstanceFiles } from './files.ts';
+export { findInstanceUser, listProcesses, type ProcessTable } from './look.ts';
 export type { PutOptions } from './put.ts';
+export { type HealthState, readHealth } from './health.ts';
+export { isToRestart, superviseInstances } from './supervise.ts';
 export { formatSince, formatStatus, matchPort } from './status.ts';

@@ -3,6 +3,7 @@
  */
 import { join } from 'node:path';
 import { formatSignalName } from './signals.ts';
+import { readHealth } from './health.ts';
 import { isRunning } from './observe.ts';
 import { outputSize } from './output.ts';
 import type { Instance } from './types.ts';
@@ -38,6 +39,11 @@ function describeMounts({ config }: Instance, volumes: string): object[] {
   });
 }
 
+function describeHealth(instance: Instance): object {
+  const health = readHealth(instance);
+  return health === undefined ? {} : { Health: { Status: health.status, FailingStreak: health.failingStreak, Log: health.log } };
+}
+
 export function inspectInstance(instance: Instance, volumes: string): Record<string, unknown> {
   const { id, config, state, folder } = instance;
   const { request } = config;
@@ -59,6 +65,7 @@ export function inspectInstance(instance: Instance, volumes: string): Record<str
       Error: state.error,
       StartedAt: state.startedAt || ZERO_TIME,
       FinishedAt: state.finishedAt || ZERO_TIME,
+      ...describeHealth(instance),
     },
     Image: config.imageId ?? config.image,
     LogPath: join(folder, 'output'),

@@ -4,6 +4,7 @@
  */
 import { dirname } from 'node:path';
 import { isInstanceAlive } from './lifecycle.ts';
+import { limitLog } from './log-limit.ts';
 import { type OutputPiece, type OutputStream, outputSize, readOutput } from './output.ts';
 import { loadInstance } from './store.ts';
 import type { Instance } from './types.ts';
@@ -30,17 +31,19 @@ interface Open {
 }
 
 /** Each a whole line with its newline, or what there is of the last one. */
-export async function* readLogs(instance: Instance, request: LogRequest): AsyncGenerator<OutputPiece> {
+export async function* readLogs(found: Instance, request: LogRequest): AsyncGenerator<OutputPiece> {
   const { tail, since, until } = request;
+  limitLog(found);
+  const instance = loadInstance(dirname(found.folder), found.id) ?? found;
   if (tail === undefined || tail < 0) {
-    yield* select(readLines(instance, request, 0), since, until);
+    yield* select(readLines(instance, request, instance.state.logFloor ?? 0), since, until);
     return;
   }
   // The end as it is now, from which following goes on.
   let last: OutputPiece[] = [];
   const to = outputSize(instance.folder);
   if (tail > 0) {
-    for await (const line of select(readLines(instance, { ...request, follow: false }, 0, to), since, until)) {
+    for await (const line of select(readLines(instance, { ...request, follow: false }, instance.state.logFloor ?? 0, to), since, until)) {
       last.push(line);
       if (last.length >= 2 * tail + 1024) last = last.slice(-tail);
     }

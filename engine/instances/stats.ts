@@ -4,6 +4,7 @@
 import { readFileSync } from 'node:fs';
 import { cpus, totalmem } from 'node:os';
 import { askMachine } from './control.ts';
+import { type NetworkCounters, readNetworkCounters } from './look.ts';
 import type { Instance } from './types.ts';
 
 export interface InstanceStats {
@@ -17,6 +18,8 @@ export interface InstanceStats {
   readonly memoryLimit: number;
   readonly blockRead: number;
   readonly blockWritten: number;
+  /** undefined: the machine cannot tell. */
+  readonly network: NetworkCounters | undefined;
   readonly threads: number;
 }
 
@@ -54,6 +57,7 @@ export async function readStats(instance: Instance): Promise<InstanceStats> {
     memoryLimit: Math.min(instance.config.request.memory, totalmem()),
     blockRead,
     blockWritten,
+    network: await readNetworkCounters(instance).catch(() => undefined), // it ends at this moment
     threads: readNumber('Threads'),
   };
 }

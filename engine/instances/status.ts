@@ -1,4 +1,5 @@
 /** An instance in words: how long something took as docker/go-units writes it, its status as `docker ps` shows it, and what a port filter means. */
+import { readHealth } from './health.ts';
 import type { Instance } from './types.ts';
 
 /** "Less than a second", "5 seconds", "About a minute", "3 hours". */
@@ -24,11 +25,17 @@ export function formatSince(time: string): string {
   return formatSpan(Date.now() - Date.parse(time));
 }
 
+function formatHealth(instance: Instance): string {
+  const health = readHealth(instance);
+  return health === undefined ? '' : ` (${health.status === 'starting' ? 'health: starting' : health.status})`;
+}
+
 /** "Up 3 minutes", "Exited (0) 2 hours ago". */
-export function formatStatus({ state }: Instance): string {
+export function formatStatus(instance: Instance): string {
+  const { state } = instance;
   switch (state.status) {
     case 'running':
-      return `Up ${formatSince(state.startedAt)}`;
+      return `Up ${formatSince(state.startedAt)}${formatHealth(instance)}`;
     case 'paused':
       return `Up ${formatSince(state.startedAt)} (Paused)`;
     case 'created':

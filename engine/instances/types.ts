@@ -1,22 +1,12 @@
 /** What an instance is: what was asked for (config.json), and how it is (state.json). Docker's words for states. */
 import type { PlannedPort } from '../networks/index.ts';
-import type { RunRequest } from '../prepare.ts';
+import type { HealthCheck, RunRequest } from '../prepare.ts';
 
 export type Status = 'created' | 'running' | 'paused' | 'exited' | 'dead';
 
 export interface RestartPolicy {
   readonly name: 'no' | 'always' | 'unless-stopped' | 'on-failure';
   readonly most: number;
-}
-
-/** Recorded for whoever supervises. Times in ns, as Docker's API has them. */
-export interface HealthCheck {
-  readonly test: readonly string[];
-  readonly interval?: number | undefined;
-  readonly timeout?: number | undefined;
-  readonly startPeriod?: number | undefined;
-  readonly startInterval?: number | undefined;
-  readonly retries?: number | undefined;
 }
 
 /** What `createInstance` is asked for. */
@@ -80,6 +70,8 @@ export interface InstanceState {
   readonly features: number;
   /** Offset of this run's records in the output. */
   readonly logStart: number;
+  /** Offset of the oldest record that is kept; absent: all are. */
+  readonly logFloor?: number | undefined;
   /** Offsets at which decoding begins anew: a machine before was killed amid a record. */
   readonly logBreaks: readonly number[];
 }

@@ -5,8 +5,9 @@
 import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { type ErofsReader, openErofs } from '../../images/index.ts';
-import { type Image, openStore, type Store } from '../../images/store/index.ts';
+import { type ContainerConfig, type Image, openStore, type Store } from '../../images/store/index.ts';
 import { describeSystemError, EngineError } from '../errors.ts';
+import type { RequestImage } from '../prepare.ts';
 import type { StatePaths } from '../state/index.ts';
 import { findChainImage } from './root.ts';
 import { findImageUser, type ImageUser } from './users.ts';
@@ -42,6 +43,7 @@ export interface ImageRun {
   /** Paths at which Docker makes anonymous volumes. */
   readonly volumes: readonly string[];
   readonly labels: Readonly<Record<string, string>>;
+  readonly health: RequestImage['health'];
 }
 
 /** The image; an error with Docker's words where there is none. */
@@ -97,7 +99,14 @@ export async function openRunOf(image: Image, request: ImageRunRequest, paths: S
     ports: Object.keys(config.ExposedPorts ?? {}),
     volumes: Object.keys(config.Volumes ?? {}),
     labels: config.Labels ?? {},
+    health: readHealthcheck(config.Healthcheck),
   };
+}
+
+/** An empty Test is none of its own. */
+function readHealthcheck(check: ContainerConfig['Healthcheck']): RequestImage['health'] {
+  if (check?.Test === undefined || check.Test.length === 0) return undefined;
+  return { test: check.Test, interval: check.Interval, timeout: check.Timeout, startPeriod: check.StartPeriod, startInterval: check.StartInterval, retries: check.Retries };
 }
 
 /** "SIGQUIT", "quit", "3", "SIGRTMIN+3" (signal(7)); one that Linux does not have is none. */

@@ -4,4 +4,4 @@ export { openImageProgram } from './program.ts';
 export { pickRootLayers } from './root.ts';
 /** In a file of its own: a run does without. */
 export const buildKernel = async (...args: Parameters<typeof import('./build-kernel.ts').buildKernel>) => (await import('./build-kernel.ts')).buildKernel(...args);
-export type { ImageUser } from './users.ts';
+export { findImageUser, type ImageUser } from './users.ts';

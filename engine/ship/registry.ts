@@ -1,4 +1,4 @@
-/** pull, push, login and logout, as the engine offers them. Owns: which registry a name means here (settings, credentials). Loaded only when one is asked. */
+/** pull, push, search, login and logout, as the engine offers them. Owns: which registry a name means here (settings, credentials). Loaded only when one is asked. */
 import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import {
@@ -15,6 +15,9 @@ import {
   readSettings,
   type Registry,
   storeCredentials,
+  searchRegistry,
+  type SearchResult,
+  type RegistryOptions,
   type TransferEvents,
 } from '../../images/registry/index.ts';
 import { DEFAULT_PLATFORM, parseReference, type Platform, type Reference, withDefaultTag } from '../../images/store/index.ts';
@@ -44,14 +47,14 @@ function readStall(env: NodeJS.ProcessEnv): number | undefined {
   return seconds * 1000;
 }
 
-/** Does `action` with the repository that a name means. */
-async function withRegistry<T>(
-  reference: Reference,
-  paths: StatePaths,
-  host: RegistryHost,
-  options: { readonly reads: boolean; readonly credentials?: Credentials | undefined },
-  action: (registry: Registry) => Promise<T>,
-): Promise<T> {
+interface Access {
+  readonly reads: boolean;
+  /** In place of those that are kept for the registry. */
+  readonly credentials?: Credentials | undefined;
+}
+
+/** Does `action` with what reaches a registry from here. */
+async function withConnection<T>(domain: string, paths: StatePaths, host: RegistryHost, { reads, credentials }: Access, action: (options: RegistryOptions) => Promise<T>): Promise<T> {
   const settings = readSettings(paths.root);
   const stall = readStall(host.env);
   const http = createHttpClient({
@@ -59,14 +62,17 @@ async function withRegistry<T>(
     isInsecure: (name) => isInsecureHost(settings, name),
     certificates: settings.certificates,
     userAgent: `hull/${readVersion(host.dist)}`,
+    env: host.env,
   });
   try {
-    const credentials = options.credentials ?? (await findCredentials(reference.domain, host.env));
-    return await action(openRegistry(reference, { http, bases: listBases(settings, reference.domain, options.reads), credentials }));
+    return await action({ http, bases: listBases(settings, domain, reads), findCredentials: async (account) => (account === domain ? credentials : undefined) ?? findCredentials(account, host.env) });
   } finally {
     http.close();
   }
 }
+
+const withRegistry = <T>(reference: Reference, paths: StatePaths, host: RegistryHost, access: Access, action: (registry: Registry) => Promise<T>): Promise<T> =>
+  withConnection(reference.domain, paths, host, access, (options) => action(openRegistry(reference, options)));
 
 /** `platform` undefined: every platform of an index. Credentials take the place of those that are kept. */
 export function pullReference(name: string, platform: Platform | undefined, paths: StatePaths, host: RegistryHost, events: TransferEvents, credentials?: Credentials): Promise<Pulled & { reference: Reference }> {
@@ -94,6 +100,16 @@ export async function checkLogin(domain: string, credentials: Credentials, paths
 export async function login(domain: string, credentials: Credentials, paths: StatePaths, host: RegistryHost): Promise<string> {
   await checkLogin(domain, credentials, paths, host);
   return storeCredentials(domain, credentials, host.env);
+}
+
+/** Docker's form: a term for Docker Hub, HOST/TERM for another registry; results have the names by which they can be pulled. */
+export function searchImages(text: string, limit: number, paths: StatePaths, host: RegistryHost, credentials?: Credentials): Promise<SearchResult[]> {
+  const [, server, rest] = /^([^/]*[.:][^/]*|localhost)\/(.*)$/.exec(text.replace(/^https?:\/\//, '')) ?? [];
+  const domain = server === undefined || server === 'docker.io' || server === 'index.docker.io' ? 'docker.io' : server;
+  return withConnection(domain, paths, host, { reads: true, credentials }, async (options) => {
+    const found = await searchRegistry(domain, rest ?? text, limit, options);
+    return domain === 'docker.io' ? found : found.map((each) => ({ ...each, name: `${domain}/${each.name}` }));
+  });
 }
 
 /** Whether there was anything to forget. */

@@ -128,7 +128,7 @@ export function releaseVolume(volumes: string, name: string, note: string): void
 }
 
 /** Processes and instances that use it; notes of those that are no more are removed. */
-function findUsers(volumes: string, name: string): string[] {
+export function findVolumeUsers(volumes: string, name: string): string[] {
   let notes: string[];
   try {
     notes = readdirSync(usersOf(volumes, name));
@@ -144,7 +144,7 @@ function findUsers(volumes: string, name: string): string[] {
 
 export function removeVolume(volumes: string, name: string): void {
   if (findVolume(volumes, name) === undefined) throw new EngineError('volume-missing', `get ${name}: no such volume`);
-  const users = findUsers(volumes, name);
+  const users = findVolumeUsers(volumes, name);
   if (users.length > 0) {
     const shown = users.map((user) => (INSTANCE_ID.test(user) ? user : `hull run, process ${user}`));
     throw new EngineError('volume-busy', `remove ${name}: volume is in use - [${shown.join(', ')}]`);
@@ -173,7 +173,7 @@ export function sweepLeftOvers(volumes: string): void {
 /** Removes volumes that nothing uses: the anonymous ones of runs that were killed, and all of them when asked. Their names. */
 export function pruneVolumes(volumes: string, all: boolean): string[] {
   sweepLeftOvers(volumes);
-  const unused = listVolumes(volumes).filter((volume) => (all || volume.isAnonymous) && findUsers(volumes, volume.name).length === 0);
+  const unused = listVolumes(volumes).filter((volume) => (all || volume.isAnonymous) && findVolumeUsers(volumes, volume.name).length === 0);
   for (const { name } of unused) removeVolume(volumes, name);
   return unused.map(({ name }) => name);
 }

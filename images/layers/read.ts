@@ -20,8 +20,17 @@ export interface ReadLimits {
 
 export const DEFAULT_LIMITS: ReadLimits = { bytes: 64 * 2 ** 30, entries: 4_000_000 };
 
+/** An archive may be this many times its compressed size; below the floor it may be anything. */
+const MOST_RATIO = 200;
+const FLOOR = 4 * 2 ** 30;
+
+/** What something of that size, compressed, may unpack to, bytes. */
+export const limitFor = (size: number, floor = FLOOR): number => Math.min(DEFAULT_LIMITS.bytes, Math.max(floor, size * MOST_RATIO));
+
 export interface ReadOptions {
   readonly limits?: ReadLimits;
+  /** Bytes below which it may be any number of times its compressed size (default 4 GiB). */
+  readonly floor?: number;
   /** Plain archives (ADD, import) may have absolute paths, and ".wh." is no whiteout there. */
   readonly isPlain?: boolean;
 }
@@ -121,15 +130,28 @@ export async function* readTar(source: AsyncIterable<Uint8Array>, options: ReadO
   }
 }
 
-/** A layer's entries, whatever its compression. */
+/** A layer's entries, whatever its compression. Without `limits` it may grow as what was read of it allows. */
 export function readLayer(source: AsyncIterable<Uint8Array>, options: ReadOptions = {}): AsyncGenerator<ReadEntry, void, undefined> {
-  return readTar(decompress(source), options);
+  let packed = 0;
+  async function* count(): AsyncGenerator<Uint8Array, void, undefined> {
+    for await (const chunk of source) {
+      packed += chunk.length;
+      yield chunk;
+    }
+  }
+  const growing: ReadLimits = {
+    entries: DEFAULT_LIMITS.entries,
+    get bytes() {
+      return limitFor(packed, options.floor);
+    },
+  };
+  return readTar(decompress(count()), { limits: growing, ...options });
 }
 
 const padding = (size: number) => (BLOCK - (size % BLOCK)) % BLOCK;
 
 const tooLarge = ({ bytes }: ReadLimits) =>
-  new LayerError('layer-too-large', `Cannot read "the layer": more than ${bytes} bytes when unpacked, expected at most that (HULL_LAYER_LIMIT sets the limit in bytes)`);
+  new LayerError('layer-too-large', `Cannot read "the layer": more than ${bytes} bytes when unpacked, expected at most that, or ${MOST_RATIO} times what it is compressed to (for hull run HULL_LAYER_LIMIT sets another limit)`);
 
 async function* countBytes(source: AsyncIterable<Uint8Array>, limits: ReadLimits): AsyncGenerator<Uint8Array, void, undefined> {
   let total = 0;

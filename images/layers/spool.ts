@@ -8,7 +8,7 @@ import type { Tree } from '../rootfs/index.ts';
 import { decompress } from './compression.ts';
 import { LayerError } from './error.ts';
 import { createMerger } from './merge.ts';
-import { DEFAULT_LIMITS, readTar } from './read.ts';
+import { DEFAULT_LIMITS, limitFor, readTar } from './read.ts';
 
 export interface StackedLayer {
   /** As it lies in the store, compressed or not. */
@@ -19,17 +19,9 @@ export interface StackedLayer {
   readonly diffId: string;
 }
 
-/** An archive may be this many times its compressed size; below the floor it may be anything. */
-const MOST_RATIO = 200;
-const FLOOR = 4 * 2 ** 30;
 const BUFFER = 1 << 20;
 
-/** What a layer of that size may unpack to, bytes. */
-export function limitFor(size: number, asked: number | undefined): number {
-  return asked ?? Math.min(DEFAULT_LIMITS.bytes, Math.max(FLOOR, size * MOST_RATIO));
-}
-
-/** `fd`: an empty file, open for reading and writing while the tree is used. `most`: bytes that a layer may unpack to, in place of the usual limit. */
+/** `fd`: an empty file, open for reading and writing while the tree is used. `most`: bytes that a layer may unpack to, in place of the usual limit (HULL_LAYER_LIMIT). */
 export async function stackLayers(layers: readonly StackedLayer[], fd: number, most?: number): Promise<Tree> {
   const buffer = Buffer.allocUnsafe(BUFFER);
   let held = 0;
@@ -63,7 +55,7 @@ export async function stackLayers(layers: readonly StackedLayer[], fd: number, m
         yield chunk;
       }
     }
-    await merger.add(readTar(watch(), { limits: { ...DEFAULT_LIMITS, bytes: limitFor(size, most) } }));
+    await merger.add(readTar(watch(), { limits: { ...DEFAULT_LIMITS, bytes: most ?? limitFor(size) } }));
     const found = `sha256:${hash.digest('hex')}`;
     if (found !== diffId) {
       throw new LayerError('layer-mismatch', `Cannot use a layer: its uncompressed content has the digest ${found}, expected ${diffId}, as the image's config says`);

@@ -1,187 +1,45 @@
 /**
- * One repository of a registry: the OCI Distribution Specification 1.1 (end-1 to end-13) with the token and basic authentication of the CNCF distribution project
- * ("Token Authentication Specification"). Owns: addresses, authentication, retries. Rules: what breaks is tried again, from where it broke; what is refused is not; nothing read
- * here is believed before its digest was checked by whoever stores it.
+ * One repository of a registry: the OCI Distribution Specification 1.1 (end-1 to end-13). Owns: manifests, blobs, uploads, referrers. Rules: a transfer that breaks goes on from where it
+ * broke; nothing read here is believed before its digest was checked by whoever stores it.
  */
-import { digestOf, type Descriptor, MEDIA, type Reference } from '../store/index.ts';
-import type { Credentials } from './credentials.ts';
+import { digestOf, type Descriptor, MEDIA, parseIndex, type Reference } from '../store/index.ts';
+import { isBroken, openConnection, readNext, type RegistryOptions } from './connection.ts';
 import { RegistryError } from './error.ts';
-import { explain, type HttpClient, type HttpRequest, type HttpResponse, readBody } from './http.ts';
+import { explain, type HttpRequest, type HttpResponse, readBody } from './http.ts';
 
 const ACCEPT = [MEDIA.OCI_INDEX, MEDIA.OCI_MANIFEST, MEDIA.DOCKER_INDEX, MEDIA.DOCKER_MANIFEST].join(', ');
-const ATTEMPTS = 5;
-const WAIT_MS = 200;
-
-export interface RegistryOptions {
-  readonly http: HttpClient;
-  /** Base addresses in the order in which they are tried; a mirror is one more. */
-  readonly bases: readonly URL[];
-  readonly credentials: Credentials | undefined;
-  /** ms to wait before the second attempt; doubled each time. */
-  readonly wait?: number;
-}
+/** What a registry that takes no whole blob at once gets at a time. */
+const CHUNK = 8 * 1024 * 1024;
+const MOST_PAGES = 100;
 
 export interface FetchedManifest {
   readonly descriptor: Descriptor;
   readonly bytes: Buffer;
 }
 
-type Challenge = { readonly scheme: 'basic' } | { readonly scheme: 'bearer'; readonly realm: string; readonly service: string | undefined; readonly scope: string | undefined };
-
-/** RFC 9110, section 11: the first challenge that we can answer. */
-function parseChallenge(header: string | string[] | undefined): Challenge | undefined {
-  for (const text of header === undefined ? [] : Array.isArray(header) ? header : [header]) {
-    const [, scheme, rest] = /^\s*(basic|bearer)\b\s*(.*)$/is.exec(text) ?? [];
-    if (scheme?.toLowerCase() === 'basic') return { scheme: 'basic' };
-    if (scheme === undefined) continue;
-    const fields = new Map([...(rest as string).matchAll(/([\w-]+)\s*=\s*(?:"((?:[^"\\]|\\.)*)"|([^\s,]+))/g)].map(([, key, quoted, plain]) => [(key as string).toLowerCase(), (quoted ?? plain ?? '').replaceAll(/\\(.)/g, '$1')]));
-    const realm = fields.get('realm');
-    if (realm !== undefined) return { scheme: 'bearer', realm, service: fields.get('service'), scope: fields.get('scope') };
-  }
-  return undefined;
-}
-
-const pause = (ms: number) => new Promise((resolve) => setTimeout(resolve, ms));
-
 export type Registry = ReturnType<typeof openRegistry>;
 
+/** The tag under which referrers are listed where the registry does not do that itself (distribution specification, "Referrers Tag Schema"). */
+const referrersTag = (digest: string): string => digest.replace(':', '-');
+
 export function openRegistry(reference: Reference, options: RegistryOptions) {
-  const { http, credentials } = options;
   const name = `${reference.domain}/${reference.path}`;
-  let base = options.bases[0] as URL;
-  /** Scope -> the header that opens it. */
-  const tokens = new Map<string, string>();
+  const connection = openConnection(reference.domain, name, options);
+  const { refusal, unauthorized, findBase } = connection;
   const scopes = { pull: `repository:${reference.path}:pull`, push: `repository:${reference.path}:pull,push` };
   let wanted = scopes.pull;
 
-  const basic = () => (credentials === undefined || credentials.identityToken !== undefined ? undefined : `Basic ${Buffer.from(`${credentials.username}:${credentials.password}`).toString('base64')}`);
+  const sendPatiently = (make: () => HttpRequest, more = '') => connection.sendPatiently(make, more === '' ? wanted : `${wanted} ${more}`);
+  const at = (path: string): URL => connection.at(`v2/${reference.path}/${path}`);
 
-  async function getToken({ realm, service }: Extract<Challenge, { scheme: 'bearer' }>, scope: string): Promise<string> {
-    let url: URL;
-    try {
-      url = new URL(realm);
-    } catch (cause) {
-      throw new RegistryError('registry-invalid', `Cannot log in to "${reference.domain}": its token server is "${realm}", expected an address`, { cause });
-    }
-    if (credentials !== undefined && url.protocol !== 'https:' && base.protocol === 'https:') {
-      throw new RegistryError('registry-invalid', `Cannot log in to "${reference.domain}": its token server "${url.host}" is reached without TLS, expected HTTPS: no credentials were sent`);
-    }
-    let response: HttpResponse;
-    if (credentials?.identityToken !== undefined) {
-      const form = new URLSearchParams({ grant_type: 'refresh_token', refresh_token: credentials.identityToken, client_id: 'hull', ...(service === undefined ? {} : { service }), scope });
-      response = await http.send({ method: 'POST', url, headers: { 'content-type': 'application/x-www-form-urlencoded' }, body: Buffer.from(form.toString()) });
-    } else {
-      if (service !== undefined) url.searchParams.set('service', service);
-      for (const each of scope.split(' ')) if (each !== '') url.searchParams.append('scope', each);
-      if (credentials !== undefined) url.searchParams.set('account', credentials.username);
-      response = await http.send({ method: 'GET', url, authorization: basic() });
-    }
-    const bytes = await readBody(response);
-    if (response.status === 401 || response.status === 403) throw unauthorized();
-    if (response.status !== 200) throw refusal(response, bytes, `log in to "${reference.domain}"`);
-    let token: unknown;
-    try {
-      const answer = JSON.parse(bytes.toString()) as { token?: unknown; access_token?: unknown };
-      token = answer.token ?? answer.access_token;
-    } catch {
-      // said below
-    }
-    if (typeof token !== 'string') throw new RegistryError('registry-invalid', `Cannot log in to "${reference.domain}": its token server's answer has no token, expected one`);
-    return `Bearer ${token}`;
-  }
+  const getManifest = (tagOrDigest: string): Promise<FetchedManifest> => connection.readSomewhere(() => readManifest(tagOrDigest));
 
-  const unauthorized = () =>
-    credentials === undefined
-      ? new RegistryError('unauthorized', `Cannot access "${name}": pull access denied, repository does not exist or may require 'hull login', expected credentials for ${reference.domain}`)
-      : new RegistryError('unauthorized', `Cannot access "${name}": unauthorized: incorrect username or password, or access denied, expected credentials that hold: log in again`);
-
-  function refusal(response: HttpResponse, bytes: Buffer, action: string): RegistryError {
-    let what = `HTTP status ${response.status}`;
-    try {
-      const { errors } = JSON.parse(bytes.toString()) as { errors?: { code?: string; message?: string }[] };
-      const said = (errors ?? []).map(({ code, message }) => [code?.toLowerCase().replaceAll('_', ' '), message].filter((each) => each !== undefined && each !== '').join(': ')).join('; ');
-      if (said !== '') what = `${said} (${what})`;
-    } catch {
-      // no JSON
-    }
-    return new RegistryError('registry-refused', `Cannot ${action}: ${what}, expected the registry to do it`);
-  }
-
-  /** One request, with what authentication it needs. */
-  async function sendAuthorized(request: HttpRequest): Promise<HttpResponse> {
-    const isOurs = (url: URL) => url.host === base.host;
-    const scope = wanted;
-    const first = await http.send({ ...request, authorization: isOurs(request.url) ? tokens.get(scope) : undefined });
-    if (first.status !== 401 || !isOurs(request.url)) return first;
-    first.body.resume();
-    const challenge = parseChallenge(first.headers['www-authenticate']);
-    if (challenge === undefined) throw unauthorized();
-    const header = challenge.scheme === 'basic' ? basic() : await getToken(challenge, challenge.scope === undefined || challenge.scope === '' ? scope : mergeScopes(challenge.scope, scope));
-    if (header === undefined) throw unauthorized();
-    tokens.set(scope, header);
-    const second = await http.send({ ...request, authorization: header });
-    if (second.status === 401) {
-      second.body.resume();
-      tokens.delete(scope);
-      throw unauthorized();
-    }
-    return second;
-  }
-
-  const mergeScopes = (asked: string, ours: string): string => (asked.split(':')[1] === ours.split(':')[1] ? ours : `${ours} ${asked}`);
-
-  /** Requests that may be sent twice: again after a break, a 429 or a 5xx. */
-  async function sendPatiently(make: () => HttpRequest): Promise<HttpResponse> {
-    for (let attempt = 1; ; attempt++) {
-      try {
-        const response = await sendAuthorized(make());
-        if ((response.status !== 429 && response.status < 500) || attempt >= ATTEMPTS) return response;
-        response.body.resume();
-        const after = Number(response.headers['retry-after']);
-        await pause(Number.isFinite(after) && after > 0 ? Math.min(after, 30) * 1000 : waitFor(attempt));
-      } catch (error) {
-        if (!(error instanceof RegistryError) || error.code !== 'registry-unreachable' || attempt >= ATTEMPTS || isHopeless(error)) throw error;
-        await pause(waitFor(attempt));
-      }
-    }
-  }
-
-  const waitFor = (attempt: number) => (options.wait ?? WAIT_MS) * 2 ** (attempt - 1);
-  /** A name, a port or a certificate does not get better by waiting. */
-  const isHopeless = (error: RegistryError) => /ENOTFOUND|ECONNREFUSED|CERT|SELF_SIGNED|UNABLE_TO|ERR_SSL|EPROTO/.test((error.cause as NodeJS.ErrnoException | undefined)?.code ?? '');
-
-  let isFound = false;
-  /** The first base that answers at all. */
-  async function findBase(): Promise<void> {
-    if (isFound) return;
-    let failure: unknown;
-    for (const candidate of options.bases) {
-      base = candidate;
-      try {
-        const response = await http.send({ method: 'GET', url: new URL('v2/', base) });
-        response.body.resume();
-        // A proxy's or a web server's answer is none of a registry's.
-        if (response.status === 200 || response.status === 401 || response.status === 403 || response.headers['docker-distribution-api-version'] !== undefined) {
-          isFound = true;
-          return;
-        }
-        failure ??= new RegistryError('registry-invalid', `Cannot use "${candidate.host}" as a registry: HTTP status ${response.status} at /v2/, expected the distribution API`);
-      } catch (error) {
-        failure ??= error;
-      }
-    }
-    throw failure;
-  }
-
-  const at = (path: string): URL => new URL(`v2/${reference.path}/${path}`, base);
-
-  async function getManifest(tagOrDigest: string, method: 'GET' | 'HEAD' = 'GET'): Promise<FetchedManifest> {
-    await findBase();
-    const response = await sendPatiently(() => ({ method, url: at(`manifests/${tagOrDigest}`), headers: { accept: ACCEPT } }));
+  async function readManifest(tagOrDigest: string): Promise<FetchedManifest> {
+    const response = await sendPatiently(() => ({ method: 'GET', url: at(`manifests/${tagOrDigest}`), headers: { accept: ACCEPT } }));
     const bytes = await readBody(response);
     const shown = `${name}${tagOrDigest.startsWith('sha256:') ? '@' : ':'}${tagOrDigest}`;
     if (response.status === 404) throw new RegistryError('manifest-missing', `manifest for ${shown} not found: Cannot pull "${shown}": manifest unknown, expected a tag or digest that the registry has`);
-    if (response.status === 403) throw unauthorized();
+    if (response.status === 403) throw await unauthorized();
     if (response.status !== 200) throw refusal(response, bytes, `pull "${shown}"`);
     const digest = digestOf(bytes);
     const said = response.headers['docker-content-digest'];
@@ -205,11 +63,12 @@ export function openRegistry(reference: Reference, options: RegistryOptions) {
     let done = 0;
     for (let attempt = 1; ; attempt++) {
       let response: HttpResponse | undefined;
+      const used = connection.used();
       try {
         response = await sendPatiently(() => ({ method: 'GET', url: at(`blobs/${digest}`), headers: done === 0 ? {} : { range: `bytes=${done}-` } }));
         if (response.status !== 200 && response.status !== 206) {
           const bytes = await readBody(response);
-          if (response.status === 403) throw unauthorized();
+          if (response.status === 403) throw await unauthorized();
           throw refusal(response, bytes, `pull "${digest}" of "${name}"`);
         }
         let skip = response.status === 200 ? done : 0; // no range was given
@@ -226,8 +85,10 @@ export function openRegistry(reference: Reference, options: RegistryOptions) {
         throw new RegistryError('registry-unreachable', `Cannot pull "${digest}" of "${name}": the registry sent ${done} of ${size} bytes, expected all`);
       } catch (error) {
         const failure = response === undefined ? error : explain(error, response.url);
-        if (!(failure instanceof RegistryError) || failure.code !== 'registry-unreachable' || attempt >= ATTEMPTS) throw failure;
-        await pause(waitFor(attempt));
+        if (isBroken(failure) && (await connection.waitAfter(attempt))) continue;
+        if (!connection.leave(used, failure)) throw failure;
+        await findBase();
+        attempt = 0;
       }
     }
   }
@@ -240,20 +101,29 @@ export function openRegistry(reference: Reference, options: RegistryOptions) {
   }
 
   /** `from`: a repository of the same registry that has it, and need not be asked for it twice. */
-  async function putBlob({ digest, size }: Descriptor, open: (from: number) => AsyncIterable<Uint8Array>, from?: string): Promise<'there' | 'mounted' | 'sent'> {
+  async function putBlob({ digest, size }: Descriptor, open: (from: number, end: number) => AsyncIterable<Uint8Array>, from?: string): Promise<'there' | 'mounted' | 'sent'> {
     await findBase();
     wanted = scopes.push;
     if (await hasBlob(digest)) return 'there';
     const action = `push "${digest}" to "${name}"`;
-    const begin = async (query: string): Promise<HttpResponse> => {
-      const response = await sendPatiently(() => ({ method: 'POST', url: at(`blobs/uploads/${query}`) }));
+    const begin = async (query: string, scope?: string): Promise<HttpResponse> => {
+      const response = await sendPatiently(() => ({ method: 'POST', url: at(`blobs/uploads/${query}`) }), scope);
       if (response.status !== 201 && response.status !== 202) {
         const bytes = await readBody(response);
-        if (response.status === 403) throw unauthorized();
+        if (response.status === 403) throw await unauthorized();
         throw refusal(response, bytes, action);
       }
       response.body.resume();
       return response;
+    };
+    /** Who may not read where it is, or asks a registry that cannot, sends it. */
+    const mount = async (source: string): Promise<HttpResponse> => {
+      try {
+        return await begin(`?${new URLSearchParams({ mount: digest, from: source }).toString()}`, `repository:${source}:pull`);
+      } catch (error) {
+        if (!(error instanceof RegistryError) || isBroken(error)) throw error;
+        return begin('');
+      }
     };
     const readLocation = (response: HttpResponse, before?: URL): URL => {
       const location = response.headers['location'];
@@ -261,30 +131,38 @@ export function openRegistry(reference: Reference, options: RegistryOptions) {
       if (before !== undefined) return before;
       throw new RegistryError('registry-invalid', `Cannot ${action}: the registry names no place for it, expected a Location`);
     };
-    const started = await begin(from === undefined ? '' : `?${new URLSearchParams({ mount: digest, from }).toString()}`);
+    const started = from === undefined ? await begin('') : await mount(from);
     if (started.status === 201) return 'mounted';
     let place = readLocation(started);
     let done = 0;
+    let most = size;
     for (let attempt = 1; ; attempt++) {
       try {
-        if (done < size || size === 0) {
-          const headers = { 'content-type': 'application/octet-stream', ...(done === 0 ? {} : { 'content-range': `${done}-${size - 1}` }) };
-          const response = await sendAuthorized({ method: 'PATCH', url: place, headers, body: () => open(done), size: size - done });
+        for (let isEmpty = size === 0; done < size || isEmpty; isEmpty = false) {
+          const end = Math.min(size, done + most);
+          const headers = { 'content-type': 'application/octet-stream', ...(end - done === size ? {} : { 'content-range': `${done}-${end - 1}` }) };
+          const response = await connection.send({ method: 'PATCH', url: place, headers, body: () => open(done, end), size: end - done }, wanted);
           const bytes = await readBody(response);
+          if (response.status === 413 && most > CHUNK && size > CHUNK) {
+            most = CHUNK;
+            place = readLocation(await begin(''));
+            done = 0;
+            continue;
+          }
           if (response.status >= 500 || response.status === 429) throw new RegistryError('registry-unreachable', `Cannot ${action}: HTTP status ${response.status}, expected the registry to take it`);
           if (response.status !== 202) throw refusal(response, bytes, action);
           place = readLocation(response, place);
-          done = size;
+          done = end;
         }
         const end = new URL(place);
         end.searchParams.set('digest', digest);
-        const closed = await sendAuthorized({ method: 'PUT', url: end });
+        const closed = await connection.send({ method: 'PUT', url: end }, wanted);
         const bytes = await readBody(closed);
+        if (closed.status >= 500 || closed.status === 429) throw new RegistryError('registry-unreachable', `Cannot ${action}: HTTP status ${closed.status}, expected the registry to take it`);
         if (closed.status !== 201 && closed.status !== 204) throw refusal(closed, bytes, action);
         return 'sent';
       } catch (error) {
-        if (!(error instanceof RegistryError) || error.code !== 'registry-unreachable' || attempt >= ATTEMPTS) throw error;
-        await pause(waitFor(attempt));
+        if (!isBroken(error) || !(await connection.waitAfter(attempt))) throw error;
         if (await hasBlob(digest)) return 'sent';
         // How far it came (end-13); a registry that has forgotten the upload gets it anew.
         const status = await sendPatiently(() => ({ method: 'GET', url: place }));
@@ -292,7 +170,9 @@ export function openRegistry(reference: Reference, options: RegistryOptions) {
         const last = /^(?:bytes=)?0-(\d+)$/.exec(String(status.headers['range'] ?? ''))?.[1];
         if (status.status === 204 && last !== undefined) {
           place = readLocation(status, place);
-          done = Number(last) === 0 ? 0 : Math.min(size, Number(last) + 1);
+          const reached = Number(last) === 0 ? 0 : Math.min(size, Number(last) + 1);
+          if (reached > done) attempt = 0; // it gets on
+          done = reached;
         } else {
           place = readLocation(await begin(''));
           done = 0;
@@ -301,34 +181,60 @@ export function openRegistry(reference: Reference, options: RegistryOptions) {
     }
   }
 
-  async function putManifest(bytes: Uint8Array, mediaType: string, tagOrDigest: string): Promise<void> {
+  /** Whether the registry itself lists what refers to the manifest's subject. */
+  async function putManifest(bytes: Uint8Array, mediaType: string, tagOrDigest: string): Promise<{ readonly listsReferrers: boolean }> {
     await findBase();
     wanted = scopes.push;
     const response = await sendPatiently(() => ({ method: 'PUT', url: at(`manifests/${tagOrDigest}`), headers: { 'content-type': mediaType }, body: bytes }));
     const answer = await readBody(response);
-    if (response.status === 403) throw unauthorized();
+    if (response.status === 403) throw await unauthorized();
     if (response.status !== 201) throw refusal(response, answer, `push "${name}:${tagOrDigest}"`);
+    return { listsReferrers: response.headers['oci-subject'] !== undefined };
   }
 
-  /** What refers to a manifest: signatures, lists of contents (end-12a); none where the registry does not say. */
+  const readReferrers = (bytes: Buffer): readonly Descriptor[] => {
+    try {
+      return parseIndex(bytes, 'referrers').manifests;
+    } catch {
+      return []; // something else has that name
+    }
+  };
+
+  /** What refers to a manifest: signatures, lists of contents (end-12a, or the tag schema); none where the registry does not say. */
   async function listReferrers(digest: string): Promise<readonly Descriptor[]> {
     await findBase();
-    const response = await sendPatiently(() => ({ method: 'GET', url: at(`referrers/${digest}`), headers: { accept: MEDIA.OCI_INDEX } }));
-    const bytes = await readBody(response);
-    if (response.status !== 200) return [];
-    try {
-      return (JSON.parse(bytes.toString()) as { manifests?: Descriptor[] }).manifests ?? [];
-    } catch {
-      return [];
+    const found: Descriptor[] = [];
+    let page: URL | undefined = at(`referrers/${digest}`);
+    for (let pages = 0; page !== undefined && pages < MOST_PAGES; pages++) {
+      const url: URL = page;
+      const response = await sendPatiently(() => ({ method: 'GET', url, headers: { accept: MEDIA.OCI_INDEX } }));
+      const bytes = await readBody(response);
+      if (response.status !== 200) return found.length > 0 ? found : listTagged(digest);
+      found.push(...readReferrers(bytes));
+      page = readNext(response);
     }
+    return found;
+  }
+
+  async function listTagged(digest: string): Promise<readonly Descriptor[]> {
+    const response = await sendPatiently(() => ({ method: 'GET', url: at(`manifests/${referrersTag(digest)}`), headers: { accept: MEDIA.OCI_INDEX } }));
+    const bytes = await readBody(response);
+    return response.status === 200 ? readReferrers(bytes) : [];
+  }
+
+  /** For registries that do not list them: adds to the index under the tag of the subject. */
+  async function addTagged(subject: string, referrer: Descriptor): Promise<void> {
+    const before = await listTagged(subject);
+    if (before.some((each) => each.digest === referrer.digest)) return;
+    await putManifest(Buffer.from(JSON.stringify({ schemaVersion: 2, mediaType: MEDIA.OCI_INDEX, manifests: [...before, referrer] })), MEDIA.OCI_INDEX, referrersTag(subject));
   }
 
   /** Whether the credentials hold, or nobody asks for any. */
   async function checkLogin(): Promise<void> {
     await findBase();
-    const response = await sendPatiently(() => ({ method: 'GET', url: new URL('v2/', base) }));
+    const response = await sendPatiently(() => ({ method: 'GET', url: connection.at('v2/') }));
     const bytes = await readBody(response);
-    if (response.status !== 200) throw response.status === 403 ? unauthorized() : refusal(response, bytes, `log in to "${reference.domain}"`);
+    if (response.status !== 200) throw response.status === 403 ? await unauthorized() : refusal(response, bytes, `log in to "${reference.domain}"`);
   }
 
   return {
@@ -339,6 +245,7 @@ export function openRegistry(reference: Reference, options: RegistryOptions) {
     putBlob,
     putManifest,
     listReferrers,
+    addTagged,
     checkLogin,
     /** For pushes: tokens are asked for writing from the start. */
     willPush: () => void (wanted = scopes.push),

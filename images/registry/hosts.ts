@@ -44,12 +44,19 @@ export function isInsecureHost({ insecure }: RegistrySettings, host: string): bo
   return LOOPBACK.test(host) || insecure.includes(host) || insecure.includes(host.replace(/:\d+$/, ''));
 }
 
-/** Base addresses, the ones to try first in front. */
-export function listBases(settings: RegistrySettings, domain: string, forReading: boolean): URL[] {
+export interface RegistryBase {
+  readonly url: URL;
+  /** Under which name config.json has its credentials. */
+  readonly account: string;
+  readonly isMirror: boolean;
+}
+
+/** Where a registry is reached, the addresses to try first in front. */
+export function listBases(settings: RegistrySettings, domain: string, forReading: boolean): RegistryBase[] {
   const host = domain === 'docker.io' ? 'registry-1.docker.io' : domain;
   const own = isInsecureHost(settings, host) ? [`https://${host}/`, `http://${host}/`] : [`https://${host}/`];
   const mirrors = domain === 'docker.io' && forReading ? settings.mirrors : [];
-  return [...mirrors, ...own].map((text) => {
+  const parse = (text: string): URL => {
     try {
       const url = new URL(text.endsWith('/') ? text : `${text}/`);
       if (url.protocol === 'https:' || url.protocol === 'http:') return url;
@@ -57,5 +64,9 @@ export function listBases(settings: RegistrySettings, domain: string, forReading
       // said below
     }
     throw new RegistryError('credentials-failed', `Cannot use "${text}" as a registry: not an address, expected such as https://mirror.example.org`);
-  });
+  };
+  return [
+    ...mirrors.map((text) => parse(text)).map((url) => ({ url, account: url.host, isMirror: true })),
+    ...own.map((text) => ({ url: parse(text), account: domain, isMirror: false })),
+  ];
 }

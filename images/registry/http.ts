@@ -2,13 +2,12 @@
  * HTTP requests to registries (RFC 9110). Owns: connections, time limits, redirects. Rules: a request that makes no progress for STALL ends; credentials go to the
  * host that they are for and nowhere else: a redirect to another one loses them, and one from HTTPS to HTTP is refused; bodies are streams.
  */
-import { readdirSync, readFileSync } from 'node:fs';
-import { Agent as HttpAgent, type IncomingMessage, request as requestHttp } from 'node:http';
+import { Agent as HttpAgent, type ClientRequest, type IncomingMessage, request as requestHttp, type RequestOptions } from 'node:http';
 import { Agent as HttpsAgent, request as requestHttps } from 'node:https';
-import { join } from 'node:path';
-import { rootCertificates } from 'node:tls';
 import { pipeline, Readable } from 'node:stream';
 import { RegistryError } from './error.ts';
+import { authorizeAt, findProxy, placeOf, TunnelAgent } from './proxy.ts';
+import { readTrust } from './trust.ts';
 
 const STALL_MS = 30_000;
 const MOST_REDIRECTS = 8;
@@ -42,6 +41,8 @@ export interface HttpOptions {
   /** Folders with HOST/*.crt, as Docker's certs.d. */
   readonly certificates: readonly string[];
   readonly userAgent: string;
+  /** Proxies and trusted authorities. */
+  readonly env: NodeJS.ProcessEnv;
 }
 
 export type HttpClient = ReturnType<typeof createHttpClient>;
@@ -51,28 +52,29 @@ export function createHttpClient(options: HttpOptions) {
   const plain = new HttpAgent({ keepAlive: true, maxSockets: 8 });
   const secure = new Map<string, HttpsAgent>();
 
-  const pickAgent = (url: URL) => {
-    if (url.protocol === 'http:') return plain;
+  const pickAgent = (url: URL): HttpsAgent => {
     const known = secure.get(url.host);
     if (known !== undefined) return known;
-    const own = options.certificates.flatMap((folder) => readCertificates(join(folder, url.host)));
-    const agent = new HttpsAgent({
-      keepAlive: true,
-      maxSockets: 8,
-      rejectUnauthorized: !options.isInsecure(url.host),
-      ...(own.length === 0 ? {} : { ca: [...rootCertificates, ...own] }),
-    });
+    const { authorities, client } = readTrust(url.host, options.certificates, options.env);
+    const proxy = findProxy(url, options.env);
+    const all = { keepAlive: true, maxSockets: 8, rejectUnauthorized: !options.isInsecure(url.host), ca: [...authorities], ...client };
+    const agent = proxy === undefined ? new HttpsAgent(all) : new TunnelAgent(proxy, { ...all, wait: stall });
     secure.set(url.host, agent);
     return agent;
+  };
+
+  const open = (url: URL, about: RequestOptions): ClientRequest => {
+    if (url.protocol === 'https:') return requestHttps(url, { ...about, agent: pickAgent(url) });
+    const proxy = findProxy(url, options.env);
+    if (proxy === undefined) return requestHttp(url, { ...about, agent: plain });
+    return (proxy.protocol === 'https:' ? requestHttps : requestHttp)({ ...about, ...placeOf(proxy), path: url.href, headers: { ...(about.headers as object), host: url.host, ...authorizeAt(proxy) } });
   };
 
   const sendOnce = ({ method, url, headers, authorization, body, size }: HttpRequest): Promise<HttpResponse> =>
     new Promise((resolve, reject) => {
       const length = body instanceof Uint8Array ? body.length : size;
-      const send = url.protocol === 'http:' ? requestHttp : requestHttps;
-      const request = send(url, {
+      const request = open(url, {
         method,
-        agent: pickAgent(url),
         headers: {
           'user-agent': options.userAgent,
           ...headers,
@@ -145,16 +147,6 @@ export function createHttpClient(options: HttpOptions) {
 }
 
 class StallError extends Error {}
-
-function readCertificates(folder: string): string[] {
-  try {
-    return readdirSync(folder)
-      .filter((name) => name.endsWith('.crt'))
-      .map((name) => readFileSync(join(folder, name), 'utf8'));
-  } catch {
-    return [];
-  }
-}
 
 const REASONS: Record<string, string> = {
   ECONNREFUSED: 'connection refused',

@@ -18,9 +18,13 @@ import {
   withDigest,
 } from '../store/index.ts';
 import type { Registry } from './client.ts';
+import { isBroken } from './connection.ts';
 import { RegistryError } from './error.ts';
 
 const PARALLEL = 4;
+const MOST_REFERRERS = 1000;
+/** Of referrers of referrers. */
+const MOST_DEPTH = 4;
 
 export type TransferState = 'waiting' | 'moving' | 'done' | 'there' | 'mounted';
 
@@ -79,10 +83,12 @@ export async function pullImage(store: Store, registry: Registry, reference: Ref
     } else if (isManifestType(mediaType)) await pullManifest(store, registry, lease, top.descriptor, events, top.bytes);
     else throw new RegistryError('registry-invalid', `Cannot pull "${registry.name}:${asked}": it is of type "${mediaType}", expected an image`);
     const names = [...(reference.tag === undefined ? [] : [reference]), withDigest(reference, digest)];
+    const found = await pullReferrers(store, registry, lease, listSubjects(store, target), events);
     const before = reference.tag === undefined ? store.find(withDigest(reference, digest).canonical) : store.find(reference.canonical);
     await store.tag(target, names);
+    for (const each of found) await store.attach(each);
     return { digest, target, isNew: before?.target.digest !== target.digest };
-  });
+  }, isBroken);
 }
 
 async function putManifest(store: Store, lease: Lease, bytes: Buffer, descriptor: Descriptor): Promise<void> {
@@ -122,6 +128,29 @@ async function pullManifest(store: Store, registry: Registry, lease: Lease, desc
   await putManifest(store, lease, bytes, descriptor);
 }
 
+/** What may be referred to in an entry. */
+const listSubjects = (store: Store, target: Descriptor): string[] => [...new Set([target.digest, ...store.listManifests(target).map(({ digest }) => digest)])];
+
+/** Signatures, lists of contents and the like of what was pulled, and what refers to those in turn. */
+async function pullReferrers(store: Store, registry: Registry, lease: Lease, subjects: readonly string[], events: TransferEvents): Promise<Descriptor[]> {
+  const found = new Map<string, Descriptor>();
+  const queue = subjects.map((digest) => ({ digest, depth: 0 }));
+  for (let next = queue.shift(); next !== undefined; next = queue.shift()) {
+    for (const each of await registry.listReferrers(next.digest)) {
+      if (found.has(each.digest) || !isManifestType(each.mediaType) || found.size >= MOST_REFERRERS) continue;
+      try {
+        await pullManifest(store, registry, lease, each, events);
+      } catch (error) {
+        if (error instanceof RegistryError && error.code === 'manifest-missing') continue; // lists by tag are not kept by the registry: it may be long gone
+        throw error;
+      }
+      found.set(each.digest, each);
+      if (next.depth < MOST_DEPTH) queue.push({ digest: each.digest, depth: next.depth + 1 });
+    }
+  }
+  return [...found.values()].filter((each) => parseManifest(store.readBlob(each.digest), each.digest).subject !== undefined);
+}
+
 /** Repositories of the same registry that hold a blob, as far as names in the store tell. */
 function listSources(store: Store, reference: Reference): Map<string, string> {
   const sources = new Map<string, string>();
@@ -134,19 +163,33 @@ function listSources(store: Store, reference: Reference): Map<string, string> {
   return sources;
 }
 
-/** The digest by which the registry knows it. */
+/** The digest by which the registry knows it. What is pushed stays for that long, also when somebody removes the image meanwhile; it gets no further name then. */
 export async function pushImage(store: Store, registry: Registry, reference: Reference, target: Descriptor, events: TransferEvents): Promise<{ digest: string; size: number }> {
   registry.willPush();
   return store.withLease(async (lease) => {
-    await lease.keep([target.digest]);
+    const needed = listNeeded(store, target);
+    await lease.keep(needed);
     const sources = listSources(store, reference);
     await pushEntry(store, registry, target, reference.tag ?? target.digest, sources, events);
-    await store.tag(target, [withDigest(reference, target.digest)]);
+    await pushReferrers(store, registry, listSubjects(store, target), sources, events);
+    const isThere = await store.tag(target, [withDigest(reference, target.digest)], { isMore: true });
+    if (!isThere) for (const digest of needed) lease.made.add(digest);
+    if (!isThere) await lease.abandon();
     return { digest: target.digest, size: target.size };
   });
 }
 
-async function pushEntry(store: Store, registry: Registry, target: Descriptor, name: string, sources: ReadonlyMap<string, string>, events: TransferEvents): Promise<void> {
+/** Everything that an entry consists of here. */
+function listNeeded(store: Store, target: Descriptor): string[] {
+  const needed = new Set([target.digest]);
+  for (const each of store.listManifests(target)) {
+    const { config, layers } = parseManifest(store.readBlob(each.digest), each.digest);
+    for (const { digest } of [each, config, ...layers]) needed.add(digest);
+  }
+  return [...needed];
+}
+
+async function pushEntry(store: Store, registry: Registry, target: Descriptor, name: string, sources: ReadonlyMap<string, string>, events: TransferEvents): Promise<{ readonly listsReferrers: boolean }> {
   const bytes = store.readBlob(target.digest);
   if (isIndexType(target.mediaType)) {
     const { manifests } = parseIndex(bytes, target.digest);
@@ -161,17 +204,36 @@ async function pushEntry(store: Store, registry: Registry, target: Descriptor, n
     const blobs = uniqueByDigest([manifest.config, ...manifest.layers]).filter((each) => each.urls === undefined || store.hasBlob(each));
     for (const blob of blobs) events.blob(blob, 'waiting', 0);
     await inParallel(blobs, async (blob) => {
-      async function* open(from: number) {
+      async function* open(from: number, end: number) {
         let done = from;
         for await (const chunk of store.streamBlob(blob, from)) {
-          done += chunk.length;
+          const part = chunk.subarray(0, end - done);
+          done += part.length;
           events.blob(blob, 'moving', done);
-          yield chunk;
+          yield part;
+          if (done === end && end < blob.size) return;
         }
       }
       const state = await registry.putBlob(blob, open, sources.get(blob.digest));
       events.blob(blob, state === 'sent' ? 'done' : state, blob.size);
     });
   }
-  await registry.putManifest(bytes, target.mediaType, name);
+  return await registry.putManifest(bytes, target.mediaType, name);
+}
+
+/** What the store has that refers to what was pushed; a registry that does not list them itself gets the list, too. */
+async function pushReferrers(store: Store, registry: Registry, subjects: readonly string[], sources: ReadonlyMap<string, string>, events: TransferEvents): Promise<void> {
+  const queue = [...subjects];
+  const seen = new Set(subjects);
+  for (let subject = queue.shift(); subject !== undefined; subject = queue.shift()) {
+    for (const { mediaType, digest, size } of store.listReferrers(subject)) {
+      if (seen.has(digest)) continue;
+      seen.add(digest);
+      queue.push(digest);
+      const { listsReferrers } = await pushEntry(store, registry, { mediaType, digest, size }, digest, sources, events);
+      if (listsReferrers) continue;
+      const { artifactType, config, annotations } = parseManifest(store.readBlob(digest), digest);
+      await registry.addTagged(subject, { mediaType, digest, size, artifactType: artifactType ?? config.mediaType, ...(annotations === undefined ? {} : { annotations }) });
+    }
+  }
 }

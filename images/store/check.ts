@@ -27,7 +27,7 @@ export async function checkStore(store: Store): Promise<StoreReport> {
   const { folders } = store;
   const checked = new Map<string, boolean>();
   let bytes = 0;
-  let images = 0;
+  const images = new Set<string>();
 
   const checkBlob = async ({ digest, size }: Descriptor, owner: string): Promise<boolean> => {
     const known = checked.get(digest);
@@ -56,10 +56,11 @@ export async function checkStore(store: Store): Promise<StoreReport> {
         }
       } else if (isManifestType(entry.mediaType)) {
         const manifest = parseManifest(store.readBlob(entry.digest), entry.digest);
-        images++;
+        const isArtifact = manifest.artifactType !== undefined || manifest.subject !== undefined || !/image/.test(manifest.config.mediaType);
+        if (!isArtifact) images.add(entry.digest);
         const isWhole = await checkBlob(manifest.config, owner);
         for (const layer of manifest.layers) if (layer.urls === undefined || store.hasBlob(layer)) await checkBlob(layer, owner);
-        if (!isWhole || manifest.artifactType !== undefined || !/image/.test(manifest.config.mediaType)) return;
+        if (!isWhole || isArtifact) return;
         const { rootfs } = parseConfig(store.readBlob(manifest.config.digest), manifest.config.digest);
         if (rootfs.diff_ids.length !== manifest.layers.length) error(`${owner}: ${manifest.layers.length} layers and ${rootfs.diff_ids.length} diff_ids`);
       } else note(`${owner}: of type ${entry.mediaType}, which is no image`);
@@ -85,5 +86,5 @@ export async function checkStore(store: Store): Promise<StoreReport> {
   const claimed = new Set(leases.flatMap(({ isAlive, kept }) => (isAlive ? kept : [])));
   const orphans = listNames(folders.blobs).filter((name) => !checked.has(`sha256:${name}`) && !claimed.has(`sha256:${name}`));
   if (orphans.length > 0) note(`${orphans.length} blobs that no image needs`);
-  return { images, blobs: checked.size, bytes, problems };
+  return { images: images.size, blobs: checked.size, bytes, problems };
 }

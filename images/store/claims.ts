@@ -113,6 +113,10 @@ export interface Lease {
   /** Nobody removes these blobs until the release, whether they are there already or come later. Take part in the lock: see Store. */
   keep(digests: readonly string[]): Promise<void>;
   release(): void;
+  /** The release of what failed: what came into the store by it and is not needed goes. */
+  abandon(): Promise<void>;
+  /** Digests of what came into the store by it. */
+  readonly made: Set<string>;
 }
 
 export interface LeaseFile {

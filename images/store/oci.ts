@@ -67,7 +67,7 @@ export interface ContainerConfig {
   readonly WorkingDir?: string;
   readonly Labels?: Readonly<Record<string, string>> | null;
   readonly StopSignal?: string;
-  readonly Healthcheck?: { readonly Test?: readonly string[]; readonly Interval?: number; readonly Timeout?: number; readonly StartPeriod?: number; readonly Retries?: number };
+  readonly Healthcheck?: { readonly Test?: readonly string[]; readonly Interval?: number; readonly Timeout?: number; readonly StartPeriod?: number; readonly StartInterval?: number; readonly Retries?: number };
   readonly Shell?: readonly string[];
   readonly OnBuild?: readonly string[] | null;
   readonly ArgsEscaped?: boolean;
@@ -156,6 +156,12 @@ export function parseIndex(bytes: Uint8Array, what: string): ImageIndex {
   return value as unknown as ImageIndex;
 }
 
+/** Which manifest another one, or an index, refers to. */
+export function parseSubject(bytes: Uint8Array, what: string): Descriptor | undefined {
+  const { subject } = parseJson(bytes, what, 'an image manifest or index');
+  return subject === undefined || subject === null ? undefined : checkDescriptor(subject, what, 'subject');
+}
+
 export function parseConfig(bytes: Uint8Array, what: string): ImageConfig {
   const expected = 'an image config';
   const value = parseJson(bytes, what, expected);
@@ -174,6 +180,8 @@ export function parseConfig(bytes: Uint8Array, what: string): ImageConfig {
   for (const field of ['User', 'WorkingDir', 'StopSignal']) {
     if ((config[field] ?? null) !== null && typeof config[field] !== 'string') throw refuse(what, `config.${field} is no text`, expected);
   }
+  const health = config['Healthcheck'] ?? null;
+  if (health !== null && !(isObject(health) && isTexts(health['Test'] ?? []))) throw refuse(what, 'config.Healthcheck has no list of texts as its Test', expected);
   for (const field of ['ExposedPorts', 'Volumes', 'Labels']) {
     if ((config[field] ?? null) !== null && !isObject(config[field])) throw refuse(what, `config.${field} is no object`, expected);
   }

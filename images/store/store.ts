@@ -4,7 +4,8 @@
  * killed leaves at most content that nothing names, which the next writer or prune() removes.
  *
  * An image's ID is its config's digest, as in Docker. Its names are annotations of entries in index.json, one entry a name: "docker.io/library/web:latest",
- * or "docker.io/library/web@sha256:…" for what a registry calls it; an entry without a name is a dangling image.
+ * or "docker.io/library/web@sha256:…" for what a registry calls it; an entry without a name is a dangling image, or, where its manifest has a subject,
+ * what refers to another one (a signature, a list of contents): it stays as long as that.
  */
 import { existsSync, mkdirSync, statSync } from 'node:fs';
 import { join } from 'node:path';
@@ -27,6 +28,7 @@ import {
   parseConfig,
   parseIndex,
   parseManifest,
+  parseSubject,
   type Platform,
   REF_NAME,
 } from './oci.ts';
@@ -89,17 +91,27 @@ export function openStore(layout: string) {
 
   async function lease(): Promise<Lease> {
     const path = join(leases, makeOwnName());
+    const made = new Set<string>();
     const keep = (digests: readonly string[]) => withLock(locks, () => writeLease(path, '+', digests));
     mkdirSync(leases, { recursive: true, mode: 0o700 });
     if (hasLeftovers()) await withLock(locks, () => void sweep());
-    return { keep, release: () => removeQuietly(path) };
+    const release = () => removeQuietly(path);
+    const abandon = () =>
+      withLock(locks, () => {
+        release();
+        removeUnneeded(made);
+      });
+    return { keep, release, abandon, made };
   }
 
-  /** Does `action` with a lease that ends with it. */
-  async function withLease<T>(action: (lease: Lease) => Promise<T>): Promise<T> {
+  /** Does `action` with a lease that ends with it. What it brought goes when it fails, unless the error `isWorthKeeping`: another try would bring it again. */
+  async function withLease<T>(action: (lease: Lease) => Promise<T>, isWorthKeeping: (error: unknown) => boolean = () => false): Promise<T> {
     const held = await lease();
     try {
       return await action(held);
+    } catch (error) {
+      if (!isWorthKeeping(error)) await held.abandon().catch(() => undefined); // the first error counts; what is left then is prune's
+      throw error;
     } finally {
       held.release();
     }
@@ -109,6 +121,7 @@ export function openStore(layout: string) {
     const written = await writeBlob(folders, source, expected);
     try {
       await held.keep([written.digest]);
+      if (sizeOfBlob(folders, written.digest) === undefined) held.made.add(written.digest);
       written.name();
       return { digest: written.digest, size: written.size };
     } finally {
@@ -140,15 +153,19 @@ export function openStore(layout: string) {
 
   // ---- names
 
-  /** Gives `target` (a manifest or an index in the store) the names; with none it becomes a dangling image. An image that had one of them loses it. */
-  async function tag(target: Descriptor, names: readonly Reference[]): Promise<void> {
+  /**
+   * Gives `target` (a manifest or an index in the store) the names; with none it becomes a dangling image. An image that had one of them loses it. `isMore`: only in addition to what it
+   * is in the index by; false, then, when somebody removed it meanwhile.
+   */
+  async function tag(target: Descriptor, names: readonly Reference[], { isMore = false }: { readonly isMore?: boolean } = {}): Promise<boolean> {
     const { mediaType, digest, size, platform } = target;
     const entry: Descriptor = { mediaType, digest, size, ...(platform === undefined ? {} : { platform }) };
     const wanted = new Set(names.map((name) => withDefaultTag(name).canonical));
-    await withLock(locks, () => {
+    return await withLock(locks, () => {
       // Another process may have removed it since the caller found it, or have been killed with half of it removed.
       sweep();
-      if (sizeOfBlob(folders, digest) === undefined) readBlob(folders, digest); // its error
+      if (isMore && !readLayout(layout).manifests.some((each) => each.digest === digest)) return false;
+      checkWhole(target);
       changeIndex((entries) => {
         const kept: Descriptor[] = [];
         const lost: Descriptor[] = [];
@@ -163,8 +180,48 @@ export function openStore(layout: string) {
         for (const { annotations: _, ...each } of lost) if (!isNamed(each.digest)) all.push(each);
         return isNamed(digest) ? all.filter((each, i) => isUseful(each, i, all)) : [...all, entry];
       });
+      return true;
     });
   }
+
+  /** The error of what an entry needs and has not. Of an index every platform may be absent as a whole. */
+  function checkWhole(entry: Descriptor): void {
+    if (isIndexType(entry.mediaType)) {
+      for (const each of readIndexBlob(entry.digest).manifests) if (sizeOfBlob(folders, each.digest) !== undefined) checkWhole(each);
+      return;
+    }
+    const bytes = readBlob(folders, entry.digest);
+    if (!isManifestType(entry.mediaType)) return;
+    const { config, layers } = parseManifest(bytes, entry.digest);
+    for (const each of [config, ...layers]) {
+      if (each.urls !== undefined || sizeOfBlob(folders, each.digest) !== undefined) continue;
+      throw new StoreError('blob-missing', `Cannot name "${entry.digest}": the store has not "${each.digest}" of it, expected the image to be whole: it was removed meanwhile`);
+    }
+  }
+
+  /** What refers to others stays with them. `target`: its manifest and content are in the store, and so is its subject. */
+  async function attach({ mediaType, digest, size, artifactType, annotations = {} }: Descriptor): Promise<void> {
+    const { [REF_NAME]: _, ...others } = annotations;
+    const entry: Descriptor = { mediaType, digest, size, ...(artifactType === undefined ? {} : { artifactType }), ...(Object.keys(others).length === 0 ? {} : { annotations: others }) };
+    await withLock(locks, () => {
+      sweep();
+      if (sizeOfBlob(folders, digest) === undefined) readBlob(folders, digest); // its error
+      changeIndex((entries) => (entries.some((each) => each.digest === digest) ? entries : [...entries, entry]));
+    });
+  }
+
+  /** The digest that a nameless entry refers to; undefined: it stands for itself. */
+  function subjectOf(entry: Descriptor): string | undefined {
+    if (entry.annotations?.[REF_NAME] !== undefined || !(isManifestType(entry.mediaType) || isIndexType(entry.mediaType))) return undefined;
+    try {
+      return parseSubject(readBlob(folders, entry.digest), entry.digest)?.digest;
+    } catch {
+      return undefined; // check() tells
+    }
+  }
+
+  /** What refers to a manifest, as entries of the index. */
+  const listReferrers = (digest: string): Descriptor[] => readLayout(layout).manifests.filter((entry) => subjectOf(entry) === digest);
 
   /** A nameless entry says nothing once its image has a name. */
   function isUseful(entry: Descriptor, at: number, all: readonly Descriptor[]): boolean {
@@ -259,6 +316,7 @@ export function openStore(layout: string) {
     return manifests.flatMap((entry) => {
       if (seen.has(entry.digest)) return [];
       seen.add(entry.digest);
+      if (subjectOf(entry) !== undefined) return [];
       try {
         return listManifests(entry).flatMap((each) => {
           try {
@@ -329,7 +387,9 @@ export function openStore(layout: string) {
   async function removeEntries(pick: (entries: readonly Descriptor[]) => { gone: readonly Descriptor[]; left: readonly Descriptor[] }, isFull: boolean): Promise<Removal> {
     return withLock(locks, () => {
       const before = readLayout(layout).manifests;
-      const { gone, left } = pick(before);
+      const referrers = before.filter((entry) => subjectOf(entry) !== undefined);
+      const picked = pick(before.filter((entry) => !referrers.includes(entry)));
+      const { gone, left } = shareReferrers(picked, referrers);
       const candidates = new Set<string>();
       for (const entry of gone) collect(entry, candidates);
       const intent = join(leases, makeOwnName());
@@ -348,6 +408,20 @@ export function openStore(layout: string) {
         reclaimed: removed.reclaimed + swept.reclaimed,
       };
     });
+  }
+
+  /** Those whose subject goes, go with it; whose subject is not here at all, too. */
+  function shareReferrers({ gone, left }: { gone: readonly Descriptor[]; left: readonly Descriptor[] }, referrers: readonly Descriptor[]): { gone: readonly Descriptor[]; left: readonly Descriptor[] } {
+    const kept = new Set<string>();
+    for (const entry of left) collect(entry, kept);
+    let waiting = referrers;
+    for (;;) {
+      const staying = waiting.filter((entry) => kept.has(subjectOf(entry) as string));
+      if (staying.length === 0) break;
+      for (const entry of staying) collect(entry, kept);
+      waiting = waiting.filter((entry) => !staying.includes(entry));
+    }
+    return { gone: [...gone, ...waiting], left: [...left, ...referrers.filter((entry) => !waiting.includes(entry))] };
   }
 
   function listForeign(): string[] {
@@ -419,6 +493,8 @@ export function openStore(layout: string) {
     putImage,
     putJson,
     tag,
+    attach,
+    listReferrers,
     find,
     resolve,
     list,

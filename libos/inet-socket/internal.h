@@ -156,6 +156,7 @@ long inet_copy_out(const struct message *, const struct pbuf *first, size_t offs
 void inet_icmp_start(void);
 
 /* option.c, multicast.c, control.c */
+extern const uint8_t inet_linux_states[TIME_WAIT + 1]; /* by lwIP's: as TCP_INFO and /proc/net tell them */
 int inet_get_option(struct socket *, int level, int name, void *out, uint32_t *size);
 int inet_set_option(struct socket *, int level, int name, const void *value, uint32_t size);
 int inet_join(struct inet_socket *, const ip_addr_t *group, unsigned interface);

@@ -263,10 +263,10 @@ struct tcp_info {
     uint64_t pacing_rate, max_pacing_rate, bytes_acked, bytes_received;
 };
 
+const uint8_t inet_linux_states[TIME_WAIT + 1] = {[CLOSED] = 7, [LISTEN] = 10, [SYN_SENT] = 2, [SYN_RCVD] = 3, [ESTABLISHED] = 1, [FIN_WAIT_1] = 4, [FIN_WAIT_2] = 5,
+                                                   [CLOSE_WAIT] = 8, [CLOSING] = 11, [LAST_ACK] = 9, [TIME_WAIT] = 6};
 static uint8_t linux_state(const struct inet_socket *it) {
-    static const uint8_t states[] = {[CLOSED] = 7, [LISTEN] = 10, [SYN_SENT] = 2, [SYN_RCVD] = 3, [ESTABLISHED] = 1, [FIN_WAIT_1] = 4, [FIN_WAIT_2] = 5, [CLOSE_WAIT] = 8,
-                                     [CLOSING] = 11, [LAST_ACK] = 9, [TIME_WAIT] = 6};
-    return it->pcb ? states[it->pcb->state] : it->state == INET_LISTENING ? 10 : 7;
+    return it->pcb ? inet_linux_states[it->pcb->state] : it->state == INET_LISTENING ? 10 : 7;
 }
 
 static void get_info(const struct inet_socket *it, struct tcp_info *out) {

@@ -222,7 +222,8 @@ static int get_link(struct answer *answer) {
     struct inet_interface *it = link->index ? inet_interface_by_index((unsigned)link->index) : NULL;
     char text[INET_NAME] = {0};
     if (!link->index && name) {
-        for (size_t i = 0; i < sizeof text - 1 && name[i]; i++) text[i] = name[i];
+        size_t most = ((const struct attribute *)name)[-1].length - sizeof(struct attribute); /* it need not end with a 0 */
+        for (size_t i = 0; i < sizeof text - 1 && i < most && name[i]; i++) text[i] = name[i];
         it = inet_interface_by_name(text);
     }
     if (!it) return link->index || name ? -ENODEV : -EINVAL;
@@ -235,6 +236,7 @@ static int get_link(struct answer *answer) {
 static int get_route(struct answer *answer) {
     const struct route *route = (const void *)(answer->request + 1);
     if (answer->request->length < sizeof *answer->request + sizeof *route) return -EINVAL;
+    if (route->family != AF_INET && route->family != AF_INET6) return -EOPNOTSUPP;
     bool six = route->family == AF_INET6;
     const void *to = find_attribute(answer->request, sizeof *route, RTA_DST, six ? 16 : 4);
     if (!to) return -EINVAL;

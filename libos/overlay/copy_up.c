@@ -3,10 +3,10 @@
 #include "arch/arch.h"
 #include "wait/wait.h"
 
-#define BUCKETS 64
+#define BUCKETS 1024
 static struct inode *known[BUCKETS]; /* overlay inodes by upper inode: hard links meet here. No references */
 
-static struct inode **bucket_of(const struct inode *upper) { return &known[((uintptr_t)upper >> 4) % BUCKETS]; }
+static struct inode **bucket_of(const struct inode *upper) { return &known[((uintptr_t)upper * 0x9e3779b97f4a7c15) >> 54]; } /* BUCKETS is 2^10 */
 
 static void remember(struct inode *inode) {
     struct inode **bucket = bucket_of(layers_of(inode)->upper);
@@ -58,11 +58,15 @@ static char *copy_name(const char *name, size_t length) {
     return copy;
 }
 
+struct inode *overlay_known(const struct inode *upper) {
+    struct inode *inode = *bucket_of(upper);
+    while (inode && layers_of(inode)->upper != upper) inode = layers_of(inode)->next;
+    return inode;
+}
+
 int overlay_inode(struct superblock *super, struct inode *parent, const char *name, size_t length, struct inode *lower, struct inode *upper,
                   struct inode **out) {
-    struct inode *inode = NULL;
-    if (upper)
-        for (inode = *bucket_of(upper); inode && layers_of(inode)->upper != upper; inode = layers_of(inode)->next) {}
+    struct inode *inode = upper ? overlay_known(upper) : NULL;
     if (inode) {
         inode_get(*out = inode);
         if (lower) inode_put(lower);
@@ -83,7 +87,7 @@ int overlay_inode(struct superblock *super, struct inode *parent, const char *na
     *layers = (struct layers){ .lower = lower, .upper = upper, .parent = parent, .name = copy };
     if (parent) inode_get(parent);
     overlay_take_attributes(inode, real);
-    inode->ino = lower ? lower->ino : 1ull << 40 | upper->ino;
+    inode->ino = lower ? lower->ino : OVERLAY_UPPER_NUMBER | upper->ino;
     inode->rdev = is_kind(real, S_IFDIR) ? 0 : real->rdev;
     inode->size = real->size;
     inode->nlink = (lower ? lower : upper)->nlink;

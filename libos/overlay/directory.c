@@ -252,6 +252,22 @@ static int rename(struct inode *from, const char *name, size_t length, struct in
     return 0;
 }
 
+/* The number of what a name of the upper directory shows: that of the lower one when it was copied up. -ENOENT: a whiteout. */
+static int number_of(struct inode *directory, const char *name, size_t length, uint64_t *ino) {
+    struct inode *upper, *there;
+    int error = look(upper_of(directory), name, length, &upper);
+    if (error || !upper) return error ? error : -ENOENT;
+    if (is_whiteout(upper)) error = -ENOENT;
+    else if ((there = overlay_known(upper))) *ino = there->ino;
+    else if (!is_kind(upper, S_IFDIR)) *ino = OVERLAY_UPPER_NUMBER | upper->ino;
+    else if (!(error = lookup(directory, name, length, &there))) {
+        *ino = there->ino;
+        inode_put(there);
+    }
+    inode_put(upper);
+    return error;
+}
+
 /* Passes a layer's names on with positions, numbers and a choice of the overlay's own. */
 struct filter { struct dirent_sink sink, *to; struct inode *directory; int64_t phase; bool full; int error; };
 static bool filter_name(struct dirent_sink *sink, const char *name, size_t length, uint64_t ino, uint32_t mode, int64_t offset) {
@@ -262,12 +278,9 @@ static bool filter_name(struct dirent_sink *sink, const char *name, size_t lengt
         if (covered < 0) filter->error = covered;
         if (covered) return covered > 0;
     } else {
-        struct inode *there; /* its number is that of the lower one when it was copied up */
-        ino |= 1ull << 40;
-        int error = lookup(filter->directory, name, length, &there);
+        int error = number_of(filter->directory, name, length, &ino);
         if (error == -ENOENT) return true; /* a whiteout */
         if (error) filter->error = error;
-        else ino = there->ino, inode_put(there);
         if (error) return false;
     }
     if (filter->to->add(filter->to, name, length, ino, mode, filter->phase | offset)) return true;

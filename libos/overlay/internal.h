@@ -36,6 +36,8 @@ extern const struct inode_ops overlay_directory_ops, overlay_file_ops, overlay_l
 /* The overlay inode for these; takes their references in any case. Another name of an upper inode that is known gives the same inode. */
 int overlay_inode(struct superblock *, struct inode *parent, const char *name, size_t length, struct inode *lower, struct inode *upper,
                   struct inode **out);
+struct inode *overlay_known(const struct inode *upper); /* the living one of it; borrowed; NULL: none */
+#define OVERLAY_UPPER_NUMBER (1ull << 40) /* in the numbers of what is above only */
 void overlay_release(struct inode *);
 void overlay_take_attributes(struct inode *to, const struct inode *from);
 /* Makes the upper inode, and those of the directories above it. most: bytes of content that are wanted. 0 or -errno. */

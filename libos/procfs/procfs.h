@@ -39,6 +39,9 @@ void proc_print(struct proc_text *, const char *format, ...) __attribute__((form
 void proc_bytes(struct proc_text *, const void *bytes, size_t size);
 void proc_escaped(struct proc_text *, const char *text, const char *which); /* those characters, and '\\', as \ooo */
 
+void proc_end_line(struct proc_text *, size_t line, size_t width); /* spaces until what began at `line` is so wide, and a new line */
+void proc_upper(struct proc_text *, const char *format, uint32_t number); /* one number, its hexadecimal digits in capitals */
+
 /* A directory's numbered children (processes, descriptors). */
 struct proc_children {
     bool (*next)(const struct proc_text *, uint64_t *number); /* the least that is >= *number; false: none */

@@ -65,3 +65,15 @@ bool proc_number_of(const char *text, uint64_t *out) {
     *out = value;
     return !*text;
 }
+
+void proc_end_line(struct proc_text *out, size_t line, size_t width) {
+    while (!out->failed && out->size - line < width) proc_print(out, " ");
+    proc_print(out, "\n");
+}
+
+void proc_upper(struct proc_text *out, const char *format, uint32_t number) {
+    size_t at = out->size;
+    proc_print(out, format, number);
+    for (; !out->failed && at < out->size; at++)
+        if (out->bytes[at] >= 'a' && out->bytes[at] <= 'f') out->bytes[at] = (char)(out->bytes[at] - 'a' + 'A');
+}

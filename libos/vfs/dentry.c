@@ -1,13 +1,14 @@
 /*
  * Dentries: names in directories, as a cached tree. Owns the hash table of (parent, name) and the idle list: a dentry that nobody uses
- * stays findable until IDLE_MOST others have become idle after it. Each holds its inode and its parent.
+ * stays findable until so many others have become idle after it as memory allows (about a hundredth of it): a file's cached pages go with its last name. Each holds its inode and its parent.
  */
 #include "vfs/internal.h"
 #include "vfs/notify.h"
 #include "wait/wait.h"
 
-#define BUCKETS 256
-#define IDLE_MOST 512
+#define BUCKETS 1024
+#define IDLE_LEAST 512 /* idle ones that are kept in any case; where memory is large, one for each: */
+#define IDLE_SHARE 65536
 static struct dentry *buckets[BUCKETS];
 static struct dentry *idle_first, *idle_last; /* oldest first */
 static uint32_t idle_count;
@@ -77,7 +78,8 @@ void dentry_put(struct dentry *dentry) {
         return;
     }
     idle_in(dentry);
-    while (idle_count > IDLE_MOST) {
+    uint64_t share = memory_total() / IDLE_SHARE;
+    while (idle_count > IDLE_LEAST && idle_count > share) {
         struct dentry *oldest = idle_first;
         idle_out(oldest);
         free_chain(oldest);

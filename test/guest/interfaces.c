@@ -8,11 +8,14 @@
 #include <netdb.h>
 #include <netinet/in.h>
 #include <netpacket/packet.h>
+#include <poll.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/ioctl.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/un.h>
 #include <unistd.h>
 
@@ -26,6 +29,99 @@ static void show_address(const char *what, const struct sockaddr *a) {
     else if (a->sa_family == AF_INET6) printf(" %s %s", what, inet_ntop(AF_INET6, &((const struct sockaddr_in6 *)a)->sin6_addr, text, sizeof text));
     else if (a->sa_family == AF_PACKET) printf(" %s packet index %d type %d length %d", what, ((const struct sockaddr_ll *)a)->sll_ifindex, ((const struct sockaddr_ll *)a)->sll_hatype,
                                                ((const struct sockaddr_ll *)a)->sll_halen);
+}
+
+/* ---- /proc/net: headers as they are, and the rows of our own sockets ---- */
+static char text[1 << 18];
+static const char *get(const char *path) {
+    FILE *file = fopen(path, "r");
+    size_t size = file ? fread(text, 1, sizeof text - 1, file) : 0;
+    if (file) fclose(file);
+    text[size] = 0;
+    printf("%s: %s\n", path, file ? "there" : "MISSING");
+    return text;
+}
+static void show_first(const char *path) { printf("[%.*s]\n", (int)strcspn(get(path), "\n"), text); }
+static unsigned long inode_of(int fd) {
+    struct stat s;
+    return fstat(fd, &s) ? 0 : (unsigned long)s.st_ino;
+}
+/* The row with that inode, without what differs from run to run: the row's number, ports but the least, timers, users. */
+static void show_row(const char *path, int fd, size_t width) {
+    unsigned long inode = inode_of(fd);
+    for (char *line = (char *)get(path); line && *line; line = strchr(line, '\n'), line += line != NULL) {
+        char local[64], remote[64];
+        unsigned state, unsent, unread;
+        unsigned long found;
+        if (sscanf(line, " %*d: %63s %63s %x %x:%x %*x:%*x %*x %*u %*d %lu", local, remote, &state, &unsent, &unread, &found) != 6 || found != inode) continue;
+        *strchr(local, ':') = 0;
+        printf("local %s remote %.*s state %u unsent %u unread %u, %s\n", local, (int)strcspn(remote, ":"), remote, state, unsent, unread,
+               !width || strcspn(line, "\n") == width ? "wide enough" : "of another width");
+        return;
+    }
+    printf("NOT LISTED\n");
+}
+static void count_fields(const char *path, const char *name) {
+    get(path);
+    for (char *line = text; *line; line = strchr(line, '\n') ? strchr(line, '\n') + 1 : "") {
+        int fields = 0;
+        if (strncmp(line, name, strlen(name))) continue;
+        for (char *at = line; *at && *at != '\n';) {
+            while (*at == ' ') at++;
+            fields += *at && *at != '\n';
+            while (*at && *at != ' ' && *at != '\n') at++;
+        }
+        printf("%s %d fields\n", name, fields);
+    }
+}
+static void proc_files(void) {
+    enum { TCP_WIDTH = 149, UDP_WIDTH = 127 };
+    static const char *const heads[] = {"/proc/net/tcp", "/proc/net/tcp6", "/proc/net/udp", "/proc/net/udp6", "/proc/net/udplite", "/proc/net/unix", "/proc/net/dev",
+                                        "/proc/net/route", "/proc/net/arp"};
+    for (unsigned i = 0; i < sizeof heads / sizeof *heads; i++) show_first(heads[i]);
+    int listener = socket(AF_INET, SOCK_STREAM, 0), client = socket(AF_INET, SOCK_STREAM, 0), listener6 = socket(AF_INET6, SOCK_STREAM, 0), udp = socket(AF_INET, SOCK_DGRAM, 0),
+        udp6 = socket(AF_INET6, SOCK_DGRAM, 0), local = socket(AF_UNIX, SOCK_SEQPACKET, 0);
+    struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in6 six = {.sin6_family = AF_INET6};
+    struct sockaddr_un name = {.sun_family = AF_UNIX, .sun_path = "\0hull-proc-net"};
+    socklen_t size = sizeof a;
+    SHOW(bind(listener, (void *)&a, sizeof a));
+    SHOW(listen(listener, 5));
+    getsockname(listener, (void *)&a, &size);
+    SHOW(connect(client, (void *)&a, sizeof a));
+    int server = accept(listener, NULL, NULL);
+    SHOW(write(client, "seven b", 7));
+    struct pollfd ready = {server, POLLIN, 0};
+    poll(&ready, 1, 5000);
+    a.sin_port = 0;
+    SHOW(bind(udp, (void *)&a, sizeof a));
+    SHOW(bind(udp6, (void *)&six, sizeof six));
+    SHOW(bind(listener6, (void *)&six, sizeof six));
+    SHOW(listen(listener6, 5));
+    SHOW(bind(local, (void *)&name, offsetof(struct sockaddr_un, sun_path) + 14));
+    SHOW(listen(local, 5));
+    show_row("/proc/net/tcp", listener, TCP_WIDTH);
+    show_row("/proc/net/tcp", server, TCP_WIDTH);
+    show_row("/proc/net/tcp", client, TCP_WIDTH);
+    show_row("/proc/net/tcp6", listener6, 0);
+    show_row("/proc/net/udp", udp, UDP_WIDTH);
+    show_row("/proc/net/udp6", udp6, 0);
+    for (char *line = strstr(get("/proc/net/unix"), "@hull-proc-net"), *start = line; line; line = NULL) {
+        while (start > text && start[-1] != '\n') start--;
+        unsigned long found = 0;
+        unsigned flags = 0, type = 0, state = 0;
+        sscanf(start, "%*x: %*x %*x %x %x %x %lu", &flags, &type, &state, &found);
+        printf("unix: flags %x type %x state %x, %s\n", flags, type, state, found == inode_of(local) ? "ours" : "NOT OURS");
+    }
+    count_fields("/proc/net/dev", "    lo:");
+    count_fields("/proc/net/snmp", "Tcp:");
+    count_fields("/proc/net/snmp", "Udp:");
+    count_fields("/proc/net/sockstat", "TCP:");
+    count_fields("/proc/net/sockstat6", "TCP6:");
+    for (char *line = strstr(get("/proc/net/if_inet6"), "       lo\n"); line; line = NULL) printf("[%.*s]\n", 53, line - 44);
+    unsigned opens = 0;
+    sscanf(strstr(strstr(get("/proc/net/snmp"), "\nTcp: ") + 1, "\nTcp: "), " Tcp: %*d %*d %*d %*d %u", &opens);
+    printf("connections were opened: %s\n", opens ? "yes" : "NO");
 }
 
 int main(void) {
@@ -91,5 +187,6 @@ int main(void) {
     SHOW(recv(nl, space, sizeof space, MSG_DONTWAIT));
     struct addrinfo *found = NULL, hints = {.ai_family = AF_INET, .ai_socktype = SOCK_STREAM, .ai_flags = AI_NUMERICHOST};
     SHOW(getaddrinfo("127.0.0.1", "80", &hints, &found));
+    proc_files();
     return 0;
 }

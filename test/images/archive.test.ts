@@ -56,6 +56,15 @@ t.test('import, run, save, load', async (t) => {
     Labels: { a: 'b' },
   });
   t.match(await call('a', ['run', 'app']), { code: 0, out: 'hello /srv/data 1000:1001 1001 1005 /home/app\n' }, 'what the config says holds');
+  const { config } = openStore(join(folder, 'a/images')).resolve('app').config;
+  await configure('a', 'base', 'served', { ...config, ExposedPorts: { '80/tcp': {}, '53/udp': {} }, Volumes: { '/srv/kept': {} }, StopSignal: 'SIGQUIT', Healthcheck: { Test: ['CMD', 'check'], Interval: 9e9, Retries: 4 } });
+  const created = (await call('a', ['create', '--health-interval', '5s', 'served'])).out.trim();
+  const [made] = JSON.parse((await call('a', ['inspect', created])).out) as [{ Config: object; Mounts: object[] }];
+  t.match(made.Config, { ExposedPorts: { '80/tcp': {}, '53/udp': {} }, StopSignal: 'SIGQUIT', Labels: { a: 'b' }, Healthcheck: { Test: ['CMD', 'check'], Interval: 5e9, Retries: 4 } }, 'an instance has what the config says');
+  t.match(made.Mounts, [{ Type: 'volume', Destination: '/srv/kept' }]);
+  const off = (await call('a', ['create', '--no-healthcheck', 'served'])).out.trim();
+  t.match(JSON.parse((await call('a', ['inspect', off])).out), [{ Config: { Healthcheck: { Test: ['NONE'] } } }]);
+  t.match(await call('a', ['rm', '-v', created, off]), { code: 0 });
   t.match(await call('a', ['run', '-u', '7:8', '-w', '/', '-e', 'GREETING=bye', 'app', 'echo $GREETING $(pwd) $(id -u):$(id -g); exit 3']), { code: 3, out: 'bye / 7:8\n' }, 'options win');
   t.match(await call('a', ['run', '--entrypoint', '/bin/cat', '-u', 'root:extra', 'app', '/etc/group']), { code: 0, out: /^root:x:0/ });
   t.match(await call('a', ['run', 'base']), { code: 125, err: /No command specified/ });

@@ -149,6 +149,8 @@ t.test('what is refused', async (t) => {
   for (const [what, [bytes, code]] of Object.entries(refused)) {
     await t.rejects(readAll(bytes, { limits: what === 'many entries' ? { bytes: 1e6, entries: 10 } : limits }), { name: 'LayerError', code, message: /^Cannot .*, expected / }, what);
   }
+  await t.rejects(readAll(gzipSync(await collect([file('z', '\0'.repeat(2_000_000))])), { floor: 100_000 }), { code: 'layer-too-large', message: /, or 200 times what it is compressed to/ }, 'what grows too much');
+  t.equal((await readAll(gzipSync(await collect([file('z', '\0'.repeat(90_000))])), { floor: 100_000 })).length, 1, 'what is small may');
   t.equal((await readAll(await collect([file('/etc/x', 'x')]), { isPlain: true }))[0]?.path, 'etc/x', 'plain archives may be absolute');
   t.same(await readAll(Buffer.alloc(0)), [], 'nothing is an empty layer');
   t.same(await readAll(Buffer.alloc(1024)), []);

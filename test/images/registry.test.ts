@@ -90,7 +90,7 @@ t.test('docker-registry', { skip: has('docker-registry') ? false : 'no docker-re
   // Sudden ends; 200 of them: node tools/run.mjs test/images/run-sudden-ends.ts
   const archive = join(folder, 'a.tar');
   t.match(await call('a', ['save', '-o', archive, `${host}/one/app:1`]), { code: 0 });
-  t.same(await killAtRandom({ hull, root: join(folder, 'b'), home: folder, registry: host, names: [`${host}/one/app:1`], archive, count: 10 }), [], 'kill -9 leaves a store that works');
+  t.same(await killAtRandom({ hull, root: join(folder, 'b'), home: folder, registry: host, name: `${host}/one/app:1`, archive, count: 10 }), [], 'kill -9 leaves a store that works');
 
   // Removal leaves what others need.
   t.match(await call('a', ['rmi', `${host}/two/app`]), { code: 0, out: /Untagged/ });

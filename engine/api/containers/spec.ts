@@ -169,7 +169,8 @@ export async function readCreateRequest(given: Partial<CreateBody>, name: string
     stdin: body.OpenStdin === true,
     readOnly: host.ReadonlyRootfs === true,
   };
-  const health = body.Healthcheck ?? undefined;
+  const asked = body.Healthcheck ?? undefined;
+  const health = asked && { test: asked.Test ?? [], interval: asked.Interval, timeout: asked.Timeout, startPeriod: asked.StartPeriod, startInterval: asked.StartInterval, retries: asked.Retries };
   return {
     warnings: findIgnored(host),
     spec: {
@@ -183,9 +184,7 @@ export async function readCreateRequest(given: Partial<CreateBody>, name: string
       stopSignal: applied.stopSignal,
       stopTimeout: body.StopTimeout ?? undefined,
       restart: readRestart(host),
-      ...(health !== undefined && {
-        health: { test: health.Test ?? [], interval: health.Interval, timeout: health.Timeout, startPeriod: health.StartPeriod, startInterval: health.StartInterval, retries: health.Retries },
-      }),
+      health,
       autoRemove: host.AutoRemove === true,
       exposed,
       logging: host.LogConfig?.Type === undefined || host.LogConfig.Type === '' ? undefined : { driver: host.LogConfig.Type, options: host.LogConfig.Config ?? {} },

@@ -2,7 +2,7 @@
 import { type Image, parsePlatform, parseReference, type Platform, type Reference, withDefaultTag, withTag } from '../../../images/store/index.ts';
 import { EngineError } from '../../errors.ts';
 import { recordEvent } from '../../instances/index.ts';
-import { describeHistory, describeImage, fetchManifest, listUsedImages, openImages, pullReference, pushReference, resolveImage, type Store } from '../../ship/index.ts';
+import { describeHistory, describeImage, fetchManifest, importImage, listUsedImages, openImages, pullReference, pushReference, resolveImage, searchImages, selectResults, type Store } from '../../ship/index.ts';
 import { readRegistryAuth } from '../credentials.ts';
 import { ApiError } from '../error.ts';
 import { readPast } from '../moments.ts';
@@ -10,7 +10,6 @@ import { openJsonStream, readFilters, readSwitch, sendJson, sendStatus } from '.
 import { matchLabels } from '../../labels.ts';
 import type { Exchange, Route } from '../route.ts';
 import { describeListedImage, familiarName } from './describe.ts';
-import { importImage } from './import.ts';
 import { reportTransfer } from './progress.ts';
 
 const storeOf = ({ context }: Exchange): Store => openImages(context.paths);
@@ -163,7 +162,7 @@ async function pull(exchange: Exchange, name: string): Promise<void> {
 }
 
 async function importArchive(exchange: Exchange): Promise<void> {
-  const { context, query, request } = exchange;
+  const { query, request } = exchange;
   const from = query.get('fromSrc') ?? '';
   if (from !== '-') throw new ApiError('feature-absent', `Cannot import "${from}": the engine fetches no archives, expected the archive in the request ("-")`);
   if ((query.getAll('changes').join('') ?? '') !== '') throw new ApiError('feature-absent', 'Cannot import with changes: hull has none for imports, expected a Dockerfile on top of the image');
@@ -171,7 +170,10 @@ async function importArchive(exchange: Exchange): Promise<void> {
   const name = repo === '' ? undefined : withTagOf(parseReference(repo), query.get('tag'));
   const stream = openJsonStream(exchange);
   try {
-    const id = await importImage({ source: request, name, message: query.get('message') ?? '', platform: readPlatform(query.get('platform')) }, context.paths);
+    const store = storeOf(exchange);
+    const platform = readPlatform(query.get('platform'));
+    const target = await importImage(store, request, { names: name === undefined ? [] : [name], platform, message: query.get('message') || 'Imported from -', created: new Date() });
+    const { id } = store.selectImage(target, repo, platform);
     record(exchange, 'import', id, name === undefined ? id : familiarName(name.canonical));
     await stream.send({ status: id });
     stream.end();
@@ -199,6 +201,18 @@ async function push(exchange: Exchange): Promise<void> {
   }
 }
 
+async function search(exchange: Exchange): Promise<void> {
+  const { context, query } = exchange;
+  const term = query.get('term') ?? '';
+  if (term === '') throw new ApiError('parameter-invalid', 'search term is missing: Cannot search: expected term');
+  const filters = [...readFilters(query)].flatMap(([name, values]) => values.map((value) => [name, value] as const));
+  const found = await searchImages(term, Number(query.get('limit') ?? '') || 25, context.paths, context.host, readRegistryAuth(exchange));
+  sendJson(
+    exchange,
+    selectResults(found, filters).map(({ name, description, stars, isOfficial, isAutomated }) => ({ name, description, star_count: stars, is_official: isOfficial, is_automated: isAutomated })),
+  );
+}
+
 async function distribution(exchange: Exchange): Promise<void> {
   const { context } = exchange;
   const { bytes, digest } = await fetchManifest(nameOf(exchange), context.paths, context.host, readRegistryAuth(exchange));
@@ -214,15 +228,7 @@ export function listImageRoutes(): Route[] {
     { method: 'GET', path: '/images/json', summary: 'list images', support: 'full', handle: list },
     { method: 'POST', path: '/images/create', summary: 'pull, or import an archive', support: 'partial', lacks: 'fromSrc other than "-", changes', handle: create },
     { method: 'POST', path: '/images/prune', summary: 'remove images', support: 'full', handle: prune },
-    {
-      method: 'GET',
-      path: '/images/search',
-      summary: 'search a registry',
-      support: 'none',
-      handle: () => {
-        throw new ApiError('feature-absent', 'Cannot search: hull asks registries for images by name only');
-      },
-    },
+    { method: 'GET', path: '/images/search', summary: 'search a registry', support: 'full', handle: search },
     { method: 'GET', path: '/images/{name:path}/json', summary: 'inspect an image', support: 'full', handle: (exchange) => sendJson(exchange, describeImage(find(exchange))) },
     { method: 'GET', path: '/images/{name:path}/history', summary: 'how an image came about', support: 'full', handle: history },
     { method: 'POST', path: '/images/{name:path}/tag', summary: 'give a further name', support: 'full', handle: tag },

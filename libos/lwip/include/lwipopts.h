@@ -51,6 +51,7 @@
 #define LWIP_IPV6_AUTOCONFIG 1
 #define LWIP_IPV6_NUM_ADDRESSES 6
 #define LWIP_IPV6_FORWARD 0
+#define IPV6_FRAG_COPYHEADER 1 /* with pointers of 8 bytes lwIP's list of fragments does not fit into a fragment's header */
 #define IP_FORWARD 0
 #define IP_REASSEMBLY 1
 #define IP_FRAG 1
@@ -110,7 +111,24 @@ uint32_t lwip_port_window_of(const struct tcp_pcb *); /* TCP_WND of one connecti
 #define LWIP_HOOK_IP6_ROUTE(source, destination) lwip_port_route6(source, destination)
 #define LWIP_HOOK_TCP_INPACKET_PCB(pcb, header, optlen, opt1len, opt2, p) lwip_port_tcp_in(pcb, header, opt2, p)
 
-#define LWIP_STATS 0
+/* Counters of RFC 1213 only, which /proc/net/snmp shows. */
+#define LWIP_STATS 1
+#define MIB2_STATS 1
+#define LINK_STATS 0
+#define ETHARP_STATS 0
+#define IP_STATS 0
+#define IPFRAG_STATS 0
+#define ICMP_STATS 0
+#define IGMP_STATS 0
+#define UDP_STATS 0
+#define TCP_STATS 0
+#define MEM_STATS 0
+#define MEMP_STATS 0
+#define IP6_STATS 0
+#define ICMP6_STATS 0
+#define IP6_FRAG_STATS 0
+#define MLD6_STATS 0
+#define ND6_STATS 0
 #define LWIP_DEBUG 0
 #define LWIP_NOASSERT 1
 uint16_t lwip_port_checksum(const void *data, int size);

@@ -1,11 +1,13 @@
 /*
  * The whole stack, from frames to sockets, against a wire that lies and a wire that loses. The wire is a mirror: a packet to another host comes back with
  * its ends exchanged (which no checksum sees), so that one stack talks to itself.
- * components: lwip inet inet-socket net-device
+ * components: lwip inet inet-socket net-device netlink
  * flags: -fno-builtin -fno-sanitize=alignment -Wno-unused-parameter -Wno-unused-function -Wno-address-of-packed-member
  */
 #include "inet-socket/internal.h"
 #include "inet/internal.h"
+#include "lwip/dhcp.h"
+#include "netlink/internal.h"
 #include "net-device/net_config.h"
 #include "net-device/net_device.h"
 #include "stand_ins.h"
@@ -81,6 +83,7 @@ int socket_wait(struct wait_queue *queue, bool (*condition)(void *), void *argum
 void socket_start(struct socket *socket, const struct socket_ops *operations, int family, int type, int protocol) {
     *socket = (struct socket){.ops = operations, .family = family, .type = type, .protocol = protocol, .send_room = 212992, .receive_room = 212992};
 }
+struct socket *socket_of(const struct file *file) { (void)file; return NULL; }
 size_t message_put_control(struct message *message, int level, int type, const void *data, size_t size) { (void)message; (void)level; (void)type; (void)data; return size; }
 struct process first_process;
 struct thread first_thread = {.process = &first_process};
@@ -350,7 +353,7 @@ static void test_hostile(void) {
     struct address a = address_of(0, 53), b = address_of(0, 1000), peer;
     EQUAL(u->ops->bind(u, &a), 0);
     EQUAL(d->ops->bind(d, &b), 0);
-    size_t before = allocated, most = 0;
+    size_t before = allocated, most = before;
     struct socket *open[8] = {0};
     for (unsigned i = 0; i < 150000; i++) {
         arrive(frame, make_frame(frame));
@@ -424,6 +427,194 @@ static void test_flood(void) {
     l->ops->close(l);
 }
 
+/* A part of `bytes`, which are a datagram of UDP, as a fragment. */
+static void send_fragment(bool six, unsigned id, const uint8_t *bytes, unsigned offset, unsigned size, bool more) {
+    static const uint8_t ours[16] = {0xfe, 0x80, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xff, 0xfe, 0, 0, 1};
+    uint8_t f[FRAME] = {0};
+    unsigned at = six ? 14 + 48 : 14 + 20;
+    memcpy(f, our_mac, 6);
+    memcpy(f + 6, their_mac, 6);
+    if (six) {
+        put16(f + 12, 0x86dd);
+        f[14] = 0x60;
+        put16(f + 18, 8 + size);
+        f[20] = 44, f[21] = 64;
+        memcpy(f + 22, ours, 16);
+        f[37] = 77;
+        memcpy(f + 38, ours, 16);
+        f[54] = IPPROTO_UDP;
+        put16(f + 56, (offset & 0xfff8) | more);
+        put16(f + 60, id);
+    } else {
+        put16(f + 12, 0x800);
+        f[14] = 0x45;
+        put16(f + 16, 20 + size);
+        put16(f + 18, id);
+        put16(f + 20, (offset / 8 & 0x1fff) | (more ? 0x2000 : 0));
+        f[22] = 64, f[23] = IPPROTO_UDP;
+        memcpy(f + 26, (const uint8_t[]){10, 0, 0, 2, 10, 0, 0, 1}, 8);
+        put16(f + 24, sum(f + 14, 20, 0));
+    }
+    memcpy(f + at, bytes, size);
+    arrive(f, at + size);
+}
+
+/* Fragments that overlap, come twice, end nowhere or beyond the largest packet; and among them, in any order, those of an honest datagram, which is whole or is not there. */
+static void test_fragments(bool six) {
+    enum { HONEST = 1600, PIECE = 400, ROUNDS = 3000 };
+    uint8_t datagram[8 + HONEST], noise[1400], got[HONEST + 100];
+    struct socket *u = six ? &inet_create(AF_INET6, SOCK_DGRAM, IPPROTO_UDP)->socket : make(SOCK_DGRAM);
+    ip_addr_t any_ip;
+    struct address name;
+    unsigned whole = 0;
+    ip_addr_set_any_val(six, any_ip);
+    inet_address_out(six ? AF_INET6 : AF_INET, &any_ip, 54, &name);
+    EQUAL(u->ops->bind(u, &name), 0);
+    for (unsigned i = 0; i < sizeof noise; i++) noise[i] = (uint8_t)any(256);
+    put16(noise, 9), put16(noise + 2, 54), put16(noise + 4, 8 + HONEST); /* what comes first claims to be for the same socket */
+    size_t before = allocated, most = before;
+    for (unsigned round = 0; round < ROUNDS; round++) {
+        bool hostile = round % 4 != 0;
+        for (unsigned i = 0; i < HONEST; i++) datagram[8 + i] = (uint8_t)(round + i * 7);
+        put16(datagram, 9), put16(datagram + 2, 54), put16(datagram + 4, sizeof datagram), put16(datagram + 6, 0);
+        uint32_t pseudo = IPPROTO_UDP + sizeof datagram;
+        for (unsigned i = 0; six && i < 2; i++) pseudo += 0xfe80 + 0xff + 0xfe00 + (i ? 1 : 77);
+        if (six) put16(datagram + 6, sum(datagram, sizeof datagram, pseudo));
+        unsigned order[(sizeof datagram + PIECE - 1) / PIECE];
+        bool backwards = any(2);
+        for (unsigned i = 0; i < sizeof order / sizeof *order; i++) {
+            unsigned other = six ? backwards ? 0 : i : any(i + 1); /* see the limits of inet: of IPv6 some orders are lost */
+            if (six && backwards) {
+                order[i] = (unsigned)(sizeof order / sizeof *order) - 1 - i;
+                continue;
+            }
+            order[i] = order[other];
+            order[other] = i;
+        }
+        for (unsigned i = 0; i < sizeof order / sizeof *order; i++) {
+            for (unsigned n = hostile ? any(4) : 0; n; n--) /* half of them with the honest one's number */
+                send_fragment(six, any(2) ? 1000 + round : any(1000), noise, any(3) ? any(3000) : any(65536), any(5) ? any(sizeof noise) : any(9), any(2));
+            unsigned offset = order[i] * PIECE, size = offset + PIECE < sizeof datagram ? PIECE : (unsigned)sizeof datagram - offset;
+            send_fragment(six, 1000 + round, datagram + offset, offset, size, offset + size < sizeof datagram);
+        }
+        if (allocated > most) most = allocated;
+        flying = 0;
+        for (long size; (size = transfer(u, got, sizeof got, false)) >= 0;) {
+            bool same = size == HONEST && !memcmp(got, datagram + 8, HONEST);
+            whole += !hostile && same;
+            if (!hostile) CHECK(same);
+        }
+        if (round % 4 == 3) { /* what waits for its rest is given up after a while: the next frame tells how long it was */
+            for (uint64_t until = now + 70000000000ul; now < until; flying = 0)
+                if (!timers || timers->deadline_ns >= until) now = until;
+                else step();
+            send_fragment(six, 1, noise, 0, 8, false);
+            flying = 0;
+        }
+    }
+    printf("fragments, IPv%d: %u of %u, at most %zu KiB\n", six ? 6 : 4, whole, ROUNDS / 4, (most - before) >> 10);
+    CHECK(whole >= ROUNDS / 4 - ROUNDS / 100); /* all that came with nothing open before them */
+    CHECK(most - before < 1 << 20);
+    u->ops->close(u);
+}
+
+/* A server's answer: honest, or with lengths, options and ends that cannot be. */
+static void send_dhcp(const struct dhcp *dhcp, unsigned type, bool hostile) {
+    uint8_t f[FRAME] = {0}, *b = f + 42, *o = b + 240;
+    memcpy(f, our_mac, 6);
+    memcpy(f + 6, their_mac, 6);
+    b[0] = 2, b[1] = 1, b[2] = 6;
+    uint32_t xid = lwip_htonl(dhcp->xid);
+    memcpy(b + 4, &xid, 4);
+    memcpy(b + 16, (const uint8_t[]){10, 0, 0, 50}, 4);
+    memcpy(b + 28, our_mac, 6);
+    memcpy(b + 236, (const uint8_t[]){0x63, 0x82, 0x53, 0x63}, 4);
+    memcpy(o, (const uint8_t[]){53, 1, (uint8_t)type, 54, 4, 10, 0, 0, 2, 51, 4, 0, 1, 0, 0, 1, 4, 255, 0, 0, 0, 3, 4, 10, 0, 0, 2, 255}, 28);
+    unsigned size = 42 + 240 + 28;
+    if (hostile) {
+        static const uint8_t kinds[] = {0, 1, 3, 6, 28, 50, 51, 52, 53, 54, 58, 59, 60, 67, 255};
+        unsigned options = any(300);
+        for (unsigned i = 3 + any(3); i < options; i += 2 + any(8)) {
+            o[i] = any(4) ? kinds[any(sizeof kinds)] : (uint8_t)any(256);
+            o[i + 1] = (uint8_t)(any(3) ? any(9) : any(256));
+            if (o[i] == 52) o[i + 2] = (uint8_t)any(5); /* the file's and the server's names hold options, too */
+        }
+        for (unsigned i = any(2) * 1000; i < 192; i++) b[44 + i] = (uint8_t)(any(3) ? any(60) : 255);
+        if (!any(4)) b[any(240)] = (uint8_t)any(256);
+        size = any(3) ? 42 + 240 + options : 42 + any(300);
+    }
+    put16(f + 12, 0x800);
+    f[14] = 0x45;
+    put16(f + 16, size - 14);
+    f[22] = 64, f[23] = IPPROTO_UDP;
+    memcpy(f + 26, (const uint8_t[]){10, 0, 0, 2, 255, 255, 255, 255}, 8);
+    put16(f + 24, sum(f + 14, 20, 0));
+    put16(f + 34, 67), put16(f + 36, 68), put16(f + 38, size - 34);
+    arrive(f, size);
+}
+
+static void test_dhcp(void) {
+    struct netif *netif = &inet_interfaces->next->netif;
+    ip4_addr_t own = *netif_ip4_addr(netif), mask = *netif_ip4_netmask(netif), none = {0};
+    netif_set_addr(netif, &none, &none, &none);
+    EQUAL(dhcp_start(netif), ERR_OK);
+    lwip_timers_link();
+    struct dhcp *dhcp = netif_dhcp_data(netif);
+    for (unsigned i = 0; i < 60000; i++) {
+        send_dhcp(dhcp, (const unsigned[]){2, 5, 6, 2, any(10)}[any(5)], true);
+        flying = 0;
+        if (!any(8)) step();
+    }
+    EQUAL(dhcp_start(netif), ERR_OK); /* anew: what it has believed meanwhile is anything */
+    for (unsigned i = 0; i < 200 && !dhcp_supplied_address(netif); i++) {
+        send_dhcp(dhcp, i % 2 ? 5 : 2, false);
+        flying = 0;
+        step();
+    }
+    CHECK(dhcp_supplied_address(netif) && netif_ip4_addr(netif)->addr == PP_HTONL(0x0a000032));
+    dhcp_release_and_stop(netif);
+    dhcp_cleanup(netif);
+    netif_set_addr(netif, &own, &mask, &none);
+    flying = 0;
+}
+
+/* Requests of any length, with attributes that overrun them; each lies in memory of its exact size. */
+static void test_netlink(void) {
+    struct netlink_socket it = {.port = 1};
+    it.last = &it.first;
+    for (unsigned i = 0; i < 200000; i++) {
+        unsigned size = any(30) ? 16 + any(100) : any(16);
+        uint8_t *request = malloc(size ? size : 1);
+        for (unsigned k = 0; k < size; k++) request[k] = (uint8_t)(any(3) ? any(4) : any(256));
+        for (unsigned at = 0; at + 16 <= size;) {
+            uint32_t length = any(6) ? 16 + any(size - at) : any(size + 40);
+            memcpy(request + at, &length, 4);
+            request[at + 4] = (uint8_t)(14 + any(18));
+            request[at + 5] = !any(30);
+            request[at + 6] = (uint8_t)(1 | any(256)), request[at + 7] = (uint8_t)any(8);
+            if (at + 17 <= size) request[at + 16] = (const uint8_t[]){0, 2, 10, 17}[any(4)];
+            for (unsigned a = at + 16 + (any(2) ? 16 : any(4) * 4); a + 4 <= size && a < at + length; a += 4 + any(5) * 4) {
+                request[a] = (uint8_t)(4 + any(20)), request[a + 1] = 0;
+                request[a + 2] = (uint8_t)any(40), request[a + 3] = 0;
+            }
+            at += (length + 3) & ~3u ? (length + 3) & ~3u : 4;
+        }
+        netlink_answer(&it, request, size);
+        free(request);
+        for (struct netlink_packet *packet; (packet = it.first);) {
+            uint32_t first = 0;
+            memcpy(&first, packet->bytes, 4);
+            CHECK(packet->size >= 16 && first >= 16 && first <= packet->size);
+            if (!(it.first = packet->next)) it.last = &it.first;
+            it.queued -= packet->size;
+            kfree(packet);
+        }
+        it.socket.error = 0;
+        flying = 0;
+    }
+    EQUAL(it.queued, 0);
+}
+
 int main(void) {
     device = (struct net_device){.ops = &operations, .mtu = 1500, .link = true};
     memcpy(device.mac, our_mac, 6);
@@ -441,6 +632,10 @@ int main(void) {
     drain();
     test_flood();
     test_hostile();
+    test_fragments(false);
+    test_fragments(true);
+    test_dhcp();
+    test_netlink();
     for (int i = 0; i < 100000 && timers; i++) {
         flying = 0;
         step();
