@@ -1,8 +1,13 @@
 /** A request that names an image -> a request to run that image's program. Owns: which option wins over the image's config; what the config means is oci/'s. */
+import { statSync } from 'node:fs';
+import { join } from 'node:path';
 import { EngineError } from './errors.ts';
+import type { ImageRun, ImageRunRequest } from './oci/index.ts';
 import { isProgramPath } from './program.ts';
 import type { RunHost, RunRequest } from './prepare.ts';
-import { findStatePaths } from './state/index.ts';
+import { findStatePaths, markUsed, readKnown, saveKnown, type StatePaths } from './state/index.ts';
+
+const RACY_MS = 2000;
 
 /** hull.memory: what the image's maker says that its machine needs. */
 function readMemoryLabel(name: string, labels: Readonly<Record<string, string>>, otherwise: number): number {
@@ -16,17 +21,37 @@ function readMemoryLabel(name: string, labels: Readonly<Record<string, string>>,
   return bytes;
 }
 
-/** A request that names a program, or was applied already, comes back as it is. */
-export async function applyImage(request: RunRequest, host: RunHost): Promise<RunRequest> {
-  if (request.rootfs !== undefined || request.image !== undefined || isProgramPath(request.program)) return request;
-  const { hasImage, openImageRun } = await import('./oci/index.ts');
+/** What an image's config and the options mean together: as it was found before, while the store names the same images and the files are still there. */
+async function findRun(request: RunRequest, host: RunHost): Promise<ImageRun> {
   const paths = findStatePaths(host.env);
+  const { entrypoint, args, userName, workdir } = request;
+  const asked: ImageRunRequest = { image: request.program, entrypoint, args, user: userName, workdir };
+  const before = identifyStore(paths);
+  const question = ['image', JSON.stringify(asked)];
+  const known = before === undefined ? undefined : readKnown<ImageRun>(paths.known, [...question, before.identity]);
+  if (known !== undefined && markUsed(known.disk)) return known;
+  const { hasImage, openImageRun } = await import('./oci/index.ts');
   if (!hasImage(request.program, paths)) {
     const { ensureImage } = await import('./ship/index.ts');
     await ensureImage(request.program, paths, host, (line) => void process.stderr.write(`${line}\n`));
   }
-  const { entrypoint, args, userName, workdir } = request;
-  const run = await openImageRun({ image: request.program, entrypoint, args, user: userName, workdir }, paths, host.env);
+  const run = await openImageRun(asked, paths, host.env);
+  const after = identifyStore(paths);
+  // A change within one tick of the file system's clock could hide.
+  if (after !== undefined && Date.now() - after.time > RACY_MS) saveKnown(paths.known, [...question, after.identity], run);
+  return run;
+}
+
+/** Which images the store names: its index, which is written anew with each change. */
+function identifyStore({ images }: StatePaths): { readonly identity: string; readonly time: number } | undefined {
+  const stat = statSync(join(images, 'index.json'), { bigint: true, throwIfNoEntry: false });
+  return stat && { identity: [images, stat.dev, stat.ino, stat.size, stat.mtimeNs, stat.ctimeNs].join('-'), time: Number(stat.ctimeNs / 1_000_000n) };
+}
+
+/** A request that names a program, or was applied already, comes back as it is. */
+export async function applyImage(request: RunRequest, host: RunHost): Promise<RunRequest> {
+  if (request.rootfs !== undefined || request.image !== undefined || isProgramPath(request.program)) return request;
+  const run = await findRun(request, host);
   const [program, ...rest] = run.argv;
   return {
     ...request,

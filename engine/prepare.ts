@@ -4,7 +4,7 @@
  *
  * Main path: openProgram or openRoot -> findKernel -> chooseAccelerator -> planNetwork -> encodeBootModule.
  */
-import { closeSync, openSync, readSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readSync } from 'node:fs';
 import { basename } from 'node:path';
 import {
   type Accelerator,
@@ -26,7 +26,7 @@ import { findKernel, findRootKernel, type KernelCache, type RootProgramKernel } 
 import type { NetworkRequest, PlannedPort } from './networks/index.ts';
 import type { Symbolizer } from './log-lines.ts';
 import { openProgram, type ProgramFile } from './program.ts';
-import { findStatePaths, type StatePaths, sweepTemporaries } from './state/index.ts';
+import { findStatePaths, readKnown, saveKnown, type StatePaths, sweepTemporaries } from './state/index.ts';
 import type { Tracer } from './trace/index.ts';
 import { type MountPlan, type MountRequest, openWritable, planMounts, type VolumeUser } from './volumes/index.ts';
 
@@ -319,12 +319,29 @@ export async function openRequestRoot(request: RunRequest, host: RunHost, paths:
 }
 
 async function openImage(request: RunRequest, image: NonNullable<RunRequest['image']>, host: RunHost, paths: StatePaths, mounted: readonly string[]): Promise<Root> {
-  const { findImageDisk, openImageProgram } = await import('./oci/index.ts');
-  const disk = await findImageDisk(image, paths, host.env);
+  const disk = existsSync(image.disk) ? image.disk : await (await import('./oci/index.ts')).findImageDisk(image, paths, host.env);
   const environment = makeEnvironment(request.env, '', request.tty, host.env);
-  const { program, kernel } = openImageProgram({ disk, name: image.name, program: request.program, environment, workdir: request.workdir ?? '/', mounted, image, paths });
+  const workdir = request.workdir ?? '/';
+  const open = async () => (await import('./oci/index.ts')).openImageProgram({ disk, name: image.name, program: request.program, environment, workdir, mounted, image, paths });
+  // Where the program is, is asked at each start; all else is asked when there is no kernel.
+  const question = ['program', basename(disk), request.program, workdir, environment.find((entry) => entry.startsWith('PATH=')) ?? '', ...mounted];
+  const known = readKnown<string>(paths.known, question);
+  const program = known ?? (await open()).program;
+  if (known === undefined) saveKnown(paths.known, question, program);
+  const kernel: RootProgramKernel = {
+    identity: identifyRootProgram(disk, program, environment, mounted),
+    findReady: async (add) => (await open()).findReady(add),
+    findCalls: async () => (await open()).findCalls(),
+  };
   return { image: disk, program, kernel };
 }
+
+/** A program with what its analysis depends on. */
+export function identifyRootProgram(disk: string, program: string, environment: readonly string[], mounted: readonly string[]): string[] {
+  return [basename(disk), program, ...namesOf(environment), '', ...mounted];
+}
+
+const namesOf = (environment: readonly string[]): string[] => environment.map((entry) => entry.split('=', 1)[0] as string).sort();
 
 async function openRoot(request: RunRequest, folder: string, host: RunHost, paths: StatePaths, below: readonly string[]): Promise<Root> {
   const { findInRoot, findRootImage } = await import('./roots/index.ts');
@@ -332,20 +349,19 @@ async function openRoot(request: RunRequest, folder: string, host: RunHost, path
   const path = environment.find((entry) => entry.startsWith('PATH='));
   const program = findInRoot(folder, request.program, path?.slice(5) ?? DEFAULT_PATH, request.workdir ?? '/', below);
   const image = findRootImage(paths.roots, folder);
-  const names = environment.map((entry) => entry.split('=', 1)[0] as string).sort();
   const kernel: RootProgramKernel = {
-    identity: [basename(image), program, ...names, ...below],
+    identity: identifyRootProgram(image, program, environment, below),
     findReady: async () => undefined,
     async findCalls() {
       if (below.length > 0) return undefined; // what is mounted there may be a program or a library, and may change
       const { findRootCalls } = await import('./toolchain/index.ts');
-      return findRootCalls({ root: folder, program, environment: names, cache: paths.analysis });
+      return findRootCalls({ root: folder, program, environment: namesOf(environment), cache: paths.analysis });
     },
   };
   return { image, program, kernel };
 }
 
-export const findKernelCache = (paths: StatePaths, host: RunHost): KernelCache => ({ folder: paths.kernels, sources: [`${host.dist}/libos/x86_64`, `${host.dist}/lib`] });
+export const findKernelCache = (paths: StatePaths, host: RunHost): KernelCache => ({ folder: paths.kernels, known: paths.known, sources: [`${host.dist}/libos/x86_64`, `${host.dist}/lib`] });
 
 export function readNoteOf(image: string): ImageNote {
   const fd = openSync(image, 'r');

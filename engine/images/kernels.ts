@@ -5,15 +5,15 @@
  *   layer-<sha256>.img, linked-<sha256>.img  kernels that came with images: of a layer, or as the program itself
  *   root-<build>[-<sha256>].img  images for programs out of root file systems: with everything, or with the components whose names are hashed
  *   seen/<file identity>  the <sha256> of a file seen before, so that an unchanged file need not be hashed again
- *   seen/root-<sha256>    the name of the image for a program of a root file system, by the tree's identity and the program's path
+ * which image is for a program of a root file system, by the tree's identity and the program's path, is among the known answers (state/known.ts).
  * Rules: files are complete or absent; two hulls may link the same program at once, the first one wins, with the same bytes. A file's
  * identity is device, inode, size, mtime and ctime in ns and the build; it is only noted for files older than
  * RACY_NS, so that a change within one clock tick cannot hide.
  */
-import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, unlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { existsSync, mkdirSync, readdirSync, readFileSync, statSync, unlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import type { ProgramFile } from '../program.ts';
-import { sweepTemporaries, writeOnce } from '../state/index.ts';
+import { hashText, markUsed, readKnown, saveKnown, sweepTemporaries, writeOnce } from '../state/index.ts';
 
 type Executable = Extract<ProgramFile, { kind: 'executable' }>;
 
@@ -35,6 +35,7 @@ export type RootCalls = ReadonlyMap<number, string> | undefined;
 
 export interface KernelCache {
   readonly folder: string;
+  readonly known: string;
   /** The folders that images are made from and with, the libOS archives and the compiler: their files' sizes and times are the build's identity. */
   readonly sources: readonly string[];
 }
@@ -44,14 +45,15 @@ const KEPT_IMAGES = 200;
 
 /** Changes whenever the libOS that images are linked from, or the compiler that links them, does. */
 export function readBuildIdentity(folders: readonly string[]): string {
-  let hash = 0xcbf29ce484222325n; // FNV-1a; an identity, not a defence
-  for (const folder of folders) {
-    for (const name of readdirSync(folder).sort()) {
-      const { size, mtimeNs } = statSync(join(folder, name), { bigint: true });
-      for (const byte of Buffer.from(`${name}:${size}:${mtimeNs};`)) hash = BigInt.asUintN(64, (hash ^ BigInt(byte)) * 0x100000001b3n);
-    }
-  }
-  return hash.toString(16);
+  const files = folders.flatMap((folder) =>
+    readdirSync(folder)
+      .sort()
+      .map((name) => {
+        const { size, mtimeMs } = statSync(join(folder, name));
+        return `${name}:${size}:${mtimeMs}`;
+      }),
+  );
+  return hashText(files.join(';'));
 }
 
 function nameSeen(program: Executable, build: string): string {
@@ -113,24 +115,25 @@ export async function findRootKernel(
   add: readonly string[],
   loadLinker: () => Promise<ImageLinker>,
 ): Promise<string> {
-  const { createHash } = await import('node:crypto');
-  const hash = (parts: readonly string[]) => createHash('sha256').update(parts.join('\0')).digest('hex');
   const build = ['root', readBuildIdentity(cache.sources), ...add];
-  const seen = `root-${hash([...build, ...program.identity])}`;
-  const known = findSeen(cache, seen);
-  if (known !== undefined && markUsed(known)) return known;
+  const question = [...build, '', ...program.identity];
+  const pathOf = (key: string) => join(cache.folder, `${key}.img`);
+  const known = readKnown<string>(cache.known, question);
+  if (known !== undefined && markUsed(pathOf(known))) return pathOf(known);
 
   const ready = await program.findReady(add);
-  const brought = ready && join(cache.folder, `${ready.key}.img`);
-  if (ready !== undefined && brought !== undefined) {
-    const bytes = markUsed(brought) ? undefined : await ready.read();
+  if (ready !== undefined) {
+    const path = pathOf(ready.key);
+    const bytes = markUsed(path) ? undefined : await ready.read();
     if (bytes !== undefined) keep(cache, ready.key, { image: bytes });
-    if (existsSync(brought)) {
-      writeNote(cache, seen, ready.key);
-      return brought;
+    if (existsSync(path)) {
+      saveKnown(cache.known, question, ready.key);
+      return path;
     }
   }
 
+  const { createHash } = await import('node:crypto');
+  const hash = (parts: readonly string[]) => createHash('sha256').update(parts.join('\0')).digest('hex');
   const linker = await loadLinker();
   const calls = await program.findCalls();
   const first = await linker.listForRoot(add, calls);
@@ -141,19 +144,8 @@ export async function findRootKernel(
   const key = [...build, ...(takesProcesses ? ['exec-session'] : []), ...(names === undefined ? [] : [hash(names)])].join('-');
   const path = join(cache.folder, `${key}.img`);
   if (!markUsed(path)) keep(cache, key, await linker.linkForRoot(all, calls));
-  writeNote(cache, seen, key);
+  saveKnown(cache.known, question, key);
   return path;
-}
-
-/** Whether it is there; if so, it counts as used now. */
-function markUsed(path: string): boolean {
-  try {
-    const now = new Date();
-    utimesSync(path, now, now);
-    return true;
-  } catch {
-    return false;
-  }
 }
 
 function keep(cache: KernelCache, key: string, { image, symbols }: LinkedImage): void {

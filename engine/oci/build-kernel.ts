@@ -3,7 +3,7 @@ import { readFileSync } from 'node:fs';
 import type { Descriptor, Image, Lease, Store } from '../../images/store/index.ts';
 import { EngineError } from '../errors.ts';
 import { findRootKernel } from '../images/index.ts';
-import { findKernelCache, loadLinker, makeEnvironment, readComponentLabels, type RunHost } from '../prepare.ts';
+import { findKernelCache, identifyRootProgram, loadLinker, makeEnvironment, readComponentLabels, type RunHost } from '../prepare.ts';
 import { findStatePaths } from '../state/index.ts';
 import { openRunOf } from './image-run.ts';
 import { addKernelLayer, KERNEL_ADD } from './kernel-layer.ts';
@@ -21,21 +21,23 @@ export async function buildKernel(store: Store, lease: Lease, image: Image, name
   if (!KERNEL_MODES.includes(mode)) throw refuse(`${MODE_LABEL} is "${mode}"`, KERNEL_MODES.join(' or '));
   const paths = findStatePaths(host.env);
   const run = await openRunOf(image, { image: name, args: [] }, paths, host.env);
-  const { program, kernel } = openImageProgram({
+  const environment = makeEnvironment(run.env, '', false, host.env);
+  const opened = openImageProgram({
     disk: run.disk,
     name,
     program: run.argv[0] as string,
-    environment: makeEnvironment(run.env, '', false, host.env),
+    environment,
     workdir: run.workdir,
     mounted: [],
     image: { id: image.id, labels: {} },
     paths,
   });
   const add = [...KERNEL_ADD, ...readComponentLabels(labels)];
-  const isLinked = (await kernel.findReady(add)) !== undefined;
+  const { program } = opened;
+  const isLinked = (await opened.findReady(add)) !== undefined;
   if (isLinked !== (mode === 'linked')) throw refuse(`"${program}" is ${isLinked ? '' : 'not '}linked with the libOS`, isLinked ? `${MODE_LABEL} to be linked` : 'a program that hull cc linked');
   if (isLinked) return image.descriptor;
-  const path = await findRootKernel(findKernelCache(paths, host), kernel, add, () => loadLinker(host));
+  const path = await findRootKernel(findKernelCache(paths, host), { ...opened, identity: identifyRootProgram(run.disk, program, environment, []) }, add, () => loadLinker(host));
   return addKernelLayer(store, lease, image, readFileSync(path), { disk: run.disk, program, add });
 }
 

@@ -1,5 +1,4 @@
 /** The program of an image's root file system: where it is, and what it can call. Owns: the reading of both out of an EROFS image. */
-import { basename } from 'node:path';
 import type { RootProgramKernel } from '../images/index.ts';
 import { findProgram } from '../roots/index.ts';
 import type { StatePaths } from '../state/index.ts';
@@ -25,7 +24,7 @@ const MOST_LINKED = 1 << 26;
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** The program's path, and how its kernel is found. */
-export function openImageProgram(request: ImageProgramRequest): { readonly program: string; readonly kernel: RootProgramKernel } {
+export function openImageProgram(request: ImageProgramRequest): { readonly program: string } & Pick<RootProgramKernel, 'findReady' | 'findCalls'> {
   const { disk, environment, mounted } = request;
   const search = environment.find((entry) => entry.startsWith('PATH='))?.slice(5) ?? DEFAULT_PATH;
   const program = withFiles(disk, (files) =>
@@ -44,28 +43,25 @@ export function openImageProgram(request: ImageProgramRequest): { readonly progr
   const names = environment.map((entry) => entry.split('=', 1)[0] as string).sort();
   return {
     program,
-    kernel: {
-      identity: [basename(disk), program, ...names, ...mounted],
-      findReady: async (add) => {
-        const bytes = withFiles(disk, (files) => (files.head(program)?.toString('latin1', 0, 4) === '\x7fELF' ? files.read(program, MOST_LINKED) : undefined));
-        const { asLinkedProgram, findLayerKernel } = await import('./kernel-layer.ts');
-        return asLinkedProgram(bytes, program) ?? findLayerKernel({ ...request.image, disk, program, environment: names, mounted, paths: request.paths }, add);
-      },
-      async findCalls() {
-        if (mounted.length > 0) return undefined; // what is mounted there may be a program or a library, and may change
-        const { findRootCalls } = await import('../toolchain/index.ts');
-        return withFiles(disk, (files) => {
-          const known = new Map<string, Uint8Array | undefined>();
-          const root = {
-            read(path: string) {
-              if (!known.has(path)) known.set(path, files.read(path));
-              return known.get(path);
-            },
-            list: (folder: string) => files.list(folder) ?? [],
-          };
-          return findRootCalls({ root, program, environment: names, cache: request.paths.analysis });
-        });
-      },
+    findReady: async (add) => {
+      const bytes = withFiles(disk, (files) => (files.head(program)?.toString('latin1', 0, 4) === '\x7fELF' ? files.read(program, MOST_LINKED) : undefined));
+      const { asLinkedProgram, findLayerKernel } = await import('./kernel-layer.ts');
+      return asLinkedProgram(bytes, program) ?? findLayerKernel({ ...request.image, disk, program, environment: names, mounted, paths: request.paths }, add);
+    },
+    async findCalls() {
+      if (mounted.length > 0) return undefined; // what is mounted there may be a program or a library, and may change
+      const { findRootCalls } = await import('../toolchain/index.ts');
+      return withFiles(disk, (files) => {
+        const known = new Map<string, Uint8Array | undefined>();
+        const root = {
+          read(path: string) {
+            if (!known.has(path)) known.set(path, files.read(path));
+            return known.get(path);
+          },
+          list: (folder: string) => files.list(folder) ?? [],
+        };
+        return findRootCalls({ root, program, environment: names, cache: request.paths.analysis });
+      });
     },
   };
 }

@@ -21,6 +21,7 @@ export interface StatePaths {
   /** What happened to instances, a line each. */
   readonly events: string;
   readonly analysis: string;
+  readonly known: string;
 }
 
 /** XDG: a relative path in these variables is to be ignored. */
@@ -33,5 +34,5 @@ export function findStatePaths(env: NodeJS.ProcessEnv): StatePaths {
   const home = () => (env['HOME'] !== undefined && env['HOME'] !== '' ? env['HOME'] : homedir());
   const root = chosen !== undefined && chosen !== '' ? resolve(chosen) : join(pickFolder(env['XDG_DATA_HOME'], () => join(home(), '.local/share')), 'hull');
   const cache = chosen !== undefined && chosen !== '' ? join(root, 'cache') : join(pickFolder(env['XDG_CACHE_HOME'], () => join(home(), '.cache')), 'hull');
-  return { root, cache, accelerators: join(cache, 'accel.json'), kernels: join(cache, 'kernels'), roots: join(cache, 'roots'), volumes: join(root, 'volumes'), networks: join(root, 'networks'), images: join(root, 'images'), chains: join(cache, 'chains'), instances: join(root, 'instances'), events: join(root, 'events.jsonl'), analysis: join(cache, 'analysis') };
+  return { root, cache, accelerators: join(cache, 'accel.json'), kernels: join(cache, 'kernels'), roots: join(cache, 'roots'), volumes: join(root, 'volumes'), networks: join(root, 'networks'), images: join(root, 'images'), chains: join(cache, 'chains'), instances: join(root, 'instances'), events: join(root, 'events.jsonl'), analysis: join(cache, 'analysis'), known: join(cache, 'known') };
 }

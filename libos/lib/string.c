@@ -1,16 +1,22 @@
-/* string.h. Words in plain loops: an emulator runs a string instruction one element at a time, and a processor needs some thirty cycles to begin with one. */
+/* string.h. The string instructions are both the shortest and, with "enhanced rep movsb", a fast way to copy. */
 #include "lib/string.h"
 #include <stdint.h>
 #undef memcpy
 #undef memset
 #define LIB_WEAK __attribute__((weak, used))
-typedef uint64_t __attribute__((may_alias, aligned(1))) word;
 
 LIB_WEAK void *memcpy(void *restrict to, const void *restrict from, size_t size) {
-    size_t i = 0;
-    for (; size - i >= sizeof(word); i += sizeof(word)) *(word *)((char *)to + i) = *(const word *)((const char *)from + i);
-    for (; i < size; i++) ((volatile char *)to)[i] = ((const char *)from)[i];
-    return to;
+    void *result = to;
+#ifdef __x86_64__
+    size_t words = size >> 3;
+    __asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(words)::"memory");
+    words = size & 7;
+    __asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(words)::"memory");
+#else
+    for (size_t i = 0; i < size; i++)
+        ((volatile char *)to)[i] = ((const char *)from)[i];
+#endif
+    return result;
 }
 
 LIB_WEAK void *memmove(void *to, const void *from, size_t size) {
@@ -22,10 +28,17 @@ LIB_WEAK void *memmove(void *to, const void *from, size_t size) {
 }
 
 LIB_WEAK void *memset(void *to, int value, size_t size) {
+#ifdef __x86_64__
+    void *at = to;
     uint64_t pattern = (uint8_t)value * 0x0101010101010101ul;
-    size_t i = 0;
-    for (; size - i >= sizeof(word); i += sizeof(word)) *(word *)((char *)to + i) = pattern;
-    for (; i < size; i++) ((volatile char *)to)[i] = (char)value;
+    size_t words = size >> 3;
+    __asm__ volatile("rep stosq" : "+D"(at), "+c"(words) : "a"(pattern) : "memory");
+    words = size & 7;
+    __asm__ volatile("rep stosb" : "+D"(at), "+c"(words) : "a"(pattern) : "memory");
+#else
+    for (size_t i = 0; i < size; i++)
+        ((volatile char *)to)[i] = (char)value;
+#endif
     return to;
 }
 

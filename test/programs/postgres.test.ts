@@ -54,8 +54,9 @@ async function serve(): Promise<Server> {
     process: child,
     said: () => said,
     async ask(sql) {
-      const { stdout, stderr } = await runClient(port, 'psql', ['-At', '-v', 'ON_ERROR_STOP=1', 'postgres'], sql);
-      return stdout + stderr;
+      const { stdout, stderr, exitCode } = await runClient(port, 'psql', ['-At', '-v', 'ON_ERROR_STOP=1', 'postgres'], sql);
+      if (exitCode !== 0) throw new Error(`Cannot ask "${sql}": psql ended with ${exitCode}: ${stdout}${stderr}; the server said: ${said.slice(-3000)}`);
+      return stdout;
     },
   };
   for (let i = 0; i < 3000 && child.exitCode === null && !said.includes('ready to accept connections'); i++) await new Promise((done) => setTimeout(done, 100));

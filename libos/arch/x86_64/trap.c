@@ -16,9 +16,10 @@ void arch_irq(unsigned vector, bool libos) __attribute__((weak)); /* interrupt.c
 extern int vm_fault_reason __attribute__((weak)); /* by whoever defines vm_fault: signal << 8 | si_code */
 /* Where arch_copy_faultable may fault, and where it then goes on (copy.S). */
 void arch_syscall_restart(struct trap_frame *frame) __attribute__((weak)); /* syscall.c: the restartable way out of a system call */
-extern char arch_copy_faults[], arch_copy_tail[], arch_copy_recovers[];
+extern char arch_copy_faults[];
 #pragma GCC visibility pop
 
+enum { COPY_TAIL = 6, COPY_LENGTH = 2 }; /* the second copying instruction, behind arch_copy_faults, and the length of both (copy.S) */
 #define VECTOR_NMI 2
 #define VECTOR_DOUBLE_FAULT 8
 #define VECTOR_PAGE_FAULT 14
@@ -55,7 +56,7 @@ struct trap_frame *arch_trap_place(struct trap_frame *frame) {
             return frame;
     }
     struct trap_frame *moved = (struct trap_frame *)(sp & ~15ul) - 1;
-    return memcpy(moved, frame, sizeof(*frame));
+    return (memcpy)(moved, frame, sizeof(*frame)); /* a call: the copy in line is longer */
 }
 
 /* The signal that Linux sends for an exception, and si_code in the high half (8: SI_KERNEL). */
@@ -103,8 +104,8 @@ static void fault(struct trap_frame *frame) {
             code = vm_fault_reason & 0xff;
         }
     }
-    if (frame->rip - (uintptr_t)arch_copy_faults <= (uintptr_t)(arch_copy_tail - arch_copy_faults)) { /* also a general protection fault: an address that is not canonical */
-        frame->rip = (uintptr_t)(frame->rip == (uintptr_t)arch_copy_tail ? arch_copy_recovers : arch_copy_tail);
+    if (frame->rip - (uintptr_t)arch_copy_faults <= COPY_TAIL) { /* also a general protection fault: an address that is not canonical */
+        frame->rip += COPY_LENGTH;
         return;
     }
     bool libos = arch_in_libos(frame->rip);
