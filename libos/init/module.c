@@ -28,7 +28,7 @@ const void *boot_module_find(uint32_t type, size_t *size) {
     if (!header)
         return NULL;
     const char *at = (const char *)(header + 1), *end = (const char *)header + header->total_size;
-    for (unsigned i = 0; i < header->count && (size_t)(end - at) >= sizeof(struct module_record); i++) {
+    while (at + sizeof(struct module_record) <= end) {
         const struct module_record *record = (const void *)at;
         at += sizeof(*record);
         if (record->size > (size_t)(end - at))

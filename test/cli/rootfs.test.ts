@@ -92,7 +92,7 @@ t.test('what a program is said to need, before the run', { skip }, async (t) => 
   t.ok(report.analysis?.objects.some(({ path }) => path.endsWith('/libc.so.6')), 'the libraries are named');
   const names = report.components?.map(({ name }) => name) ?? [];
   t.ok(names.includes('erofs') && !names.includes('execve') && !names.includes('epoll'), 'components that its calls need, no others');
-  t.match(report.components?.find(({ name }) => name === 'futex')?.why, /^call futex made at \S+ in \S+/, 'with the reason');
+  t.match(report.components?.find(({ name }) => name === 'poll')?.why, /^call poll made at \S+ in \S+/, 'with the reason');
   const partial = report.analysis?.calls.filter(({ support }) => support.startsWith('partial: ')).map(({ name }) => name) ?? [];
   t.ok(partial.includes('madvise') || partial.includes('fcntl'), 'and what hull has in part');
   const text = await inspect('dash');

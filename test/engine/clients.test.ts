@@ -220,11 +220,13 @@ services:
     volumes: ["pages:/srv"]
     networks:
       inside: { aliases: [www] }
-    depends_on: [store]
+    depends_on:
+      store: { condition: service_healthy }
   store:
     image: redis
     command: redis-server --bind 0.0.0.0 --protected-mode no --save ""
     networks: [inside]
+    healthcheck: { test: ["CMD", "redis-cli", "ping"], interval: 1s, timeout: 60s, retries: 60 }
 networks:
   inside: {}
 volumes:
@@ -259,7 +261,7 @@ t.test('docker-compose: a web server, redis, a volume, a network', { skip: missi
     return stdout;
   };
   await compose('up', '-d');
-  t.match(await compose('ps'), /project_store_1 .* Up .*\n(.*\n)*project_web_1 .* Up .*127\.0\.0\.1:\d+->80\/tcp/);
+  t.match(await compose('ps'), /project_store_1 .* Up \(healthy\).*\n(.*\n)*project_web_1 .* Up .*127\.0\.0\.1:\d+->80\/tcp/);
   const page = async () => await (await fetch(`http://${(await compose('port', 'web', '80')).trim()}/`, { signal: AbortSignal.timeout(60_000) })).text();
   t.equal(await page(), 'page\n');
   t.match(await compose('logs', '--no-color', 'store'), /store_1 +\| .*Ready to accept connections/);

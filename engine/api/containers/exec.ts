@@ -42,6 +42,8 @@ interface Exec {
 /** Of those that have ended, so many are remembered. */
 const MOST = 1000;
 const PENDING_MOST = 16;
+/** docker-py forgets what comes in the same read as the head of the answer. Docker's containerd takes longer than this before a process writes. */
+const HEAD_START_MS = 25;
 const execs = new Map<string, Exec>();
 
 function parseUser(text: string): Exec['user'] {
@@ -113,6 +115,7 @@ async function start(exchange: Exchange): Promise<void> {
   let pending = 0;
   let session: ExecSession | undefined;
   try {
+    await new Promise((resolve) => setTimeout(resolve, HEAD_START_MS));
     session = await execInInstance(
       instance,
       { ...request, stdin: body.AttachStdin === true },

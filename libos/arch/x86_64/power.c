@@ -11,7 +11,7 @@ void arch_power_off(void) {
     const uint16_t *power = boot_module_find(HULL_MODULE_POWER, NULL);
     if (power)
         port_out16(power[0], power[1]);
-    struct __attribute__((packed)) { uint16_t limit; uint64_t base; } none = {0, 0};
+    static struct __attribute__((packed)) { uint16_t limit; uint64_t base; } none;
     for (;;)
         __asm__ volatile("cli; lidt %0; int3" ::"m"(none)); /* no handler, no double-fault handler: the CPU shuts down */
 }
