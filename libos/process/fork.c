@@ -42,7 +42,7 @@ static int refuse_more(uint64_t flags) {
     if (limit_processes && current_process()->credentials.uid && of_user >= limit_processes(current_process())) return -EAGAIN;
     uint64_t least = (memory_total() >> 5) + count * COPIES_SOON * PAGE_SIZE, left = memory_free();
     if (flags & CLONE_VM || left >= least) return 0;
-    if (memory_reclaim) memory_reclaim((least - left) >> PAGE_SHIFT);
+    if (memory_reclaim) memory_reclaim((least - left + PAGE_SIZE - 1) >> PAGE_SHIFT);
     return memory_free() < least ? -ENOMEM : 0;
 }
 

@@ -10,7 +10,7 @@ uint64_t tmpfs_pages(void) { return all_pages; }
 /* Files do not take the last memory: who writes gets an error, not the next who touches a page of its own an end. */
 static bool has_room(void) {
     uint64_t left = memory_free(), least = TMPFS_LEAVES;
-    if (left < least && memory_reclaim) memory_reclaim((least - left) >> PAGE_SHIFT);
+    if (left < least && memory_reclaim) memory_reclaim((least - left + PAGE_SIZE - 1) >> PAGE_SHIFT);
     return left >= least || memory_free() >= least;
 }
 

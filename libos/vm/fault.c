@@ -20,7 +20,7 @@ uint8_t vm_zero_page[PAGE_SIZE] __attribute__((aligned(4096))); /* never mapped 
 static bool short_of_memory(void) {
     uint64_t least = memory_total() >> 7, left = memory_free();
     if (left >= least) return false;
-    return !memory_reclaim || (memory_reclaim((least - left) >> PAGE_SHIFT), memory_free() < least);
+    return !memory_reclaim || (memory_reclaim((least - left + PAGE_SIZE - 1) >> PAGE_SHIFT), memory_free() < least);
 }
 
 enum { AGAIN = -1 }; /* memory was had meanwhile: look at the areas anew */

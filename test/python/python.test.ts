@@ -39,3 +39,11 @@ t.test("Python's own tests", { skip, timeout: 600_000 }, async (t) => {
     t.same(unexplained, [], 'each with the outcome that it has natively');
   }
 });
+
+t.test('a program whose files do not fit into the memory', { skip, timeout: 300_000 }, async (t) => {
+  if ('reason' in made) return;
+  for (const kib of [11_264, 11_400, 12_288, 13_000, 14_336]) {
+    const { stdout, stderr } = await execa(join(findCheckout(), 'dist/hull'), makeGuestArguments(made.root, `${kib}k`, ['/usr/bin/python3', '-c', 'print(1)']), { reject: false, input: '', timeout: 60_000, env: { NODE_EXTRA_CA_CERTS: '' } });
+    t.equal(stdout, '1', `${kib} KiB: pages of files make room: ${stderr}`);
+  }
+});
