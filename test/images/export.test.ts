@@ -22,6 +22,7 @@ const run = (args: readonly string[], more: { env?: NodeJS.ProcessEnv; cwd?: str
 const has = (tool: string) => spawnSync('sh', ['-c', `command -v ${tool}`]).status === 0;
 
 /** Until it ends by itself: that is part of what is tested. */
+/** The firmware writes its own last line late, at times without its end. */
 const boot = (args: readonly string[], input = '') => execa('qemu-system-x86_64', [...args, '-nographic', '-net', 'none'], { reject: false, input, timeout: 200_000 });
 
 function makeContext(name: string, files: Readonly<Record<string, string>>): string {
@@ -64,7 +65,7 @@ t.test('what starts without hull prints what a run prints', async (t) => {
 t.test('disks and CDs whose machine has no virtio: all of it is loaded', async (t) => {
   const iso = join(folder, 'hello.iso');
   t.equal((await run(['export', '--format', 'iso', '-o', iso, program, 'there'])).stderr, '');
-  t.match((await boot(['-cdrom', iso])).stdout, /^hello there 2\r?$/m, 'a CD');
+  t.match((await boot(['-cdrom', iso])).stdout, /(?:^|\.\.)hello there 2\r?$/m, 'a CD');
   const small = makeContext('small', { Dockerfile: 'FROM scratch\nCOPY greet data /\nENTRYPOINT ["/greet"]\n', data: 'from the root file system\n', 'greet.c': '#include <stdio.h>\nint main(void) { char line[100]; FILE *f = fopen("/data", "r"); puts(f && fgets(line, sizeof line, f) ? line : "nothing"); return 0; }\n' });
   const cc = spawnSync('musl-gcc', ['-static', '-Os', '-s', '-o', 'greet', 'greet.c'], { cwd: small, encoding: 'utf8' });
   t.equal(cc.stderr, '');
@@ -72,7 +73,7 @@ t.test('disks and CDs whose machine has no virtio: all of it is loaded', async (
   for (const [format, machine] of [['raw', (file: string) => ['-drive', `file=${file},format=raw`]], ['iso', (file: string) => ['-cdrom', file]]] as const) {
     const file = join(folder, `small.${format}`);
     t.equal((await run(['export', '--format', format, '-o', file, 'small'])).stderr, '');
-    t.match((await boot(machine(file))).stdout, /^from the root file system\r?$/m, format);
+    t.match((await boot(machine(file))).stdout, /(?:^|\.\.)from the root file system\r?$/m, format);
   }
 });
 
@@ -152,7 +153,7 @@ t.test('a program that hull cc linked is its kernel', async (t) => {
   await run(['rm', 'linked-one']);
   const file = join(folder, 'linked.raw');
   t.equal((await run(['export', '--format', 'raw', '-o', file, 'linked'])).stderr, '');
-  t.match((await boot(['-drive', `file=${file},format=raw,if=virtio`])).stdout, /^hello image 2\r?$/m);
+  t.match((await boot(['-drive', `file=${file},format=raw,if=virtio`])).stdout, /(?:^|\.\.)hello image 2\r?$/m);
   writeFileSync(join(shell, 'hull.yaml'), 'kernel: linked\n');
   t.match((await run(['build', '-q', shell])).stderr, /"\/bin\/sh" is not linked with the libOS, expected a program that hull cc linked/);
 });
