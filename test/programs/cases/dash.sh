@@ -28,9 +28,9 @@ export E=exported; sh -c 'echo $E'; E2=once sh -c 'echo $E2'; echo "[$E2]"
 (sleep 0.2; echo late; exit 3) & p=$!; echo first; wait $p; echo $?
 for i in 1 2 3 4 5; do (exit $i) & eval p$i=$!; done
 for i in 1 2 3 4 5; do eval wait \$p$i; echo $?; done
-sleep 30 & sleep 0.2; kill $!; wait $!; echo $?
-sleep 30 & sleep 0.2; kill -9 $!; wait $!; echo $?
-sleep 30 & sleep 0.2; kill -USR1 $! ; wait $!; echo $?
+sleep 30 & p=$!; (sleep 0.2; kill $p) & wait $p; echo $?
+sleep 30 & p=$!; (sleep 0.2; kill -9 $p) & wait $p; echo $?
+sleep 30 & p=$!; (sleep 0.2; kill -USR1 $p) & wait $p; echo $?
 wait 99999; echo $?
 (sleep 0.1 & wait; echo child waited); wait
 : > f; for i in $(seq 20); do (echo $i >> f) & done; wait; sort -n f | tr '\n' ' '; echo
