@@ -2,31 +2,23 @@
  * What is in an EROFS image that writeErofs made: names, attributes and content of files. Owns: looking up paths in it, links followed within it. Rules: reads what is asked for and no
  * more; everything read is checked against the image's size, so that a damaged image gives an error, not a loop.
  */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync } from 'node:fs';
 import { decodeName } from '../layers/index.ts';
-import { decodeDevice, type FileKind, type FilePlace, KIND_OF_MODE } from '../rootfs/index.ts';
+import { decodeDevice, type FilePlace, type FileStat, KIND_OF_MODE, makeReadAt, walkPath } from '../rootfs/index.ts';
 import { ErofsError } from './error.ts';
 import { BLOCK, COMPACT, decodeXattrs, DIRENT, EXTENDED, LAYOUT, SLOT, SUPER_OFFSET, XATTR_HEAD } from './format.ts';
 
 const MAGIC = 0xe0f5e1e2;
-const MOST_LINKS = 40;
 /** Of content that is given at once. */
 const PIECE = 1 << 20;
 const NS = 1_000_000_000n;
 
-export interface ErofsFile {
-  readonly kind: FileKind;
-  readonly mode: number;
-  readonly uid: number;
-  readonly gid: number;
-  readonly size: number;
+export interface ErofsFile extends FileStat {
   /** Where its content is: whole blocks, then a tail. */
   readonly blocks: number;
   readonly tail: number | undefined;
-  readonly links: number;
   /** The image's own number of it. */
   readonly number: number;
-  readonly mtimeNs: bigint;
   /** Of extended attributes, behind the inode. */
   readonly xattrs: { readonly at: number; readonly size: number };
 }
@@ -38,16 +30,7 @@ export function openErofs(path: string) {
   const end = fstatSync(fd).size;
   const damaged = (what: string) => new ErofsError('image-damaged', `Cannot read "${path}": ${what}, expected an EROFS image as hull writes it: remove it, and it is made again`);
 
-  const readAt = (at: number, size: number): Buffer => {
-    if (at < 0 || size < 0 || at + size > end) throw damaged('it is cut off or damaged');
-    const out = Buffer.allocUnsafe(size);
-    for (let done = 0; done < size; ) {
-      const got = readSync(fd, out, done, size - done, at + done);
-      if (got === 0) throw damaged('it is cut off');
-      done += got;
-    }
-    return out;
-  };
+  const readAt = makeReadAt(fd, end, damaged);
 
   const head = readAt(SUPER_OFFSET, 128);
   if (head.readUInt32LE(0) !== MAGIC) throw damaged('it has no superblock');
@@ -113,31 +96,13 @@ export function openErofs(path: string) {
   };
 
   /** Links followed, as a program of the image would; `last`: also when the last part is one. */
-  const walk = (path: string, last: boolean): number | undefined => {
-    const rest = path.split('/').filter((part) => part !== '' && part !== '.');
-    const at = [root];
-    for (let links = 0; rest.length > 0; ) {
-      const part = rest.shift() as string;
-      if (part === '..') {
-        if (at.length > 1) at.pop();
-        continue;
-      }
-      const here = at.at(-1) as number;
-      if (readInode(here).kind !== 'directory') return undefined;
-      const nid = readFolder(here).get(Buffer.from(part).toString('latin1'));
-      if (nid === undefined) return undefined;
-      const file = readInode(nid);
-      if (file.kind !== 'symlink' || (rest.length === 0 && !last)) {
-        at.push(nid);
-        continue;
-      }
-      if (++links > MOST_LINKS) return undefined;
-      const target = readContent(file).toString();
-      if (target.startsWith('/')) at.length = 1;
-      rest.unshift(...target.split('/').filter((each) => each !== '' && each !== '.'));
-    }
-    return at.at(-1);
-  };
+  const walk = (path: string, last: boolean): number | undefined =>
+    walkPath(path, last, {
+      root,
+      kindOf: (nid) => readInode(nid).kind,
+      child: (nid, name) => readFolder(nid).get(Buffer.from(name).toString('latin1')),
+      readLink: (nid) => readContent(readInode(nid)).toString(),
+    });
 
   function* readPieces(file: ErofsFile): Generator<Buffer> {
     const whole = file.tail === undefined ? file.size : Math.floor(file.size / BLOCK) * BLOCK;

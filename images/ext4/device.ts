@@ -2,7 +2,8 @@
  * The blocks of an ext4 file system in a file (Linux Documentation/filesystems/ext4: super, group_descr), seen through a journal that was not written back. Owns: the geometry that the superblock
  * tells, and that nothing outside of the file is read. Rule: an unknown incompatible feature is refused with its number, since what it means for reading is not known.
  */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, fstatSync, openSync } from 'node:fs';
+import { makeReadAt } from '../rootfs/index.ts';
 import { Ext4Error } from './error.ts';
 
 const MAGIC = 0xef53;
@@ -49,16 +50,7 @@ export function openDevice(path: string): Ext4Device {
 
 function readGeometry(fd: number, damaged: (what: string) => Ext4Error): Ext4Device {
   const end = fstatSync(fd).size;
-  const readAt = (at: number, size: number): Buffer => {
-    if (at < 0 || size < 0 || !Number.isSafeInteger(at + size) || at + size > end) throw damaged('it is cut off or damaged');
-    const out = Buffer.allocUnsafe(size);
-    for (let done = 0; done < size; ) {
-      const got = readSync(fd, out, done, size - done, at + done);
-      if (got === 0) throw damaged('it is cut off');
-      done += got;
-    }
-    return out;
-  };
+  const readAt = makeReadAt(fd, end, damaged);
   if (end < 2048) throw damaged('it is too short');
   const disk = readAt(1024, 1024);
   if (disk.readUInt16LE(0x38) !== MAGIC) throw damaged('it has no superblock');

@@ -3,6 +3,7 @@
  * Rules: the top one is the first; directories are one, of other files the upper one counts; links are followed within the whole, as chroot(2) would; nothing above the root.
  */
 import type { FilePlace, FileStat } from './files.ts';
+import { walkPath } from './walk.ts';
 
 /** A file of one of the places; the places may have ids of any kind. */
 interface Layer {
@@ -21,7 +22,6 @@ export interface StackedPlace extends FilePlace<StackedFile> {
   find(path: string, last: boolean): StackedFile | undefined;
 }
 
-const MOST_LINKS = 40;
 const OVERLAY = 'trusted.overlay.';
 
 export const isWhiteout = ({ kind, device }: FileStat): boolean => kind === 'character' && device?.major === 0 && device.minor === 0;
@@ -101,29 +101,6 @@ export function stackPlaces({ layers, mounts = new Map() }: StackRequest): Stack
       if (!numbers.has(place)) numbers.set(place, numbers.size);
       return `${numbers.get(place)}:${place.key(id)}`;
     },
-    find(path, last) {
-      const rest = path.split('/').filter((part) => part !== '' && part !== '.');
-      const at = [root];
-      for (let links = 0; rest.length > 0; ) {
-        const part = rest.shift() as string;
-        if (part === '..') {
-          if (at.length > 1) at.pop();
-          continue;
-        }
-        const here = at.at(-1) as StackedFile;
-        if (stat(here).kind !== 'directory') return undefined;
-        const next = list(here).get(part);
-        if (next === undefined) return undefined;
-        if (stat(next).kind !== 'symlink' || (rest.length === 0 && !last)) {
-          at.push(next);
-          continue;
-        }
-        if (++links > MOST_LINKS) return undefined;
-        const target = readLink(next);
-        if (target.startsWith('/')) at.length = 1;
-        rest.unshift(...target.split('/').filter((each) => each !== '' && each !== '.'));
-      }
-      return at.at(-1);
-    },
+    find: (path, last) => walkPath(path, last, { root, kindOf: (file) => stat(file).kind, child: (file, name) => list(file).get(name), readLink }),
   };
 }

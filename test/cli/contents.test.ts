@@ -1,28 +1,14 @@
 /** What is in instances: diff, cp both ways, commit and export, of machines that run and that do not; with the docker client's outcomes for each of cp's cases. e2fsck judges the file that was written. */
 import { execFileSync } from 'node:child_process';
 import { createHash, randomBytes } from 'node:crypto';
-import { chmodSync, copyFileSync, existsSync, lstatSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, readlinkSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { chmodSync, copyFileSync, existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, readlinkSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import t from 'tap';
-import { findCheckout } from '../boot/guest/build.ts';
+import { makeInstancesRoot } from './instances-root.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'hull-contents-'));
-const hull = join(findCheckout(), 'dist/hull');
-const root = join(folder, 'root');
-const env: NodeJS.ProcessEnv = { ...process.env, NODE_EXTRA_CA_CERTS: '', NODE_OPTIONS: '', HULL_ROOT: root };
-const call = (...args: string[]) => execa(hull, args, { env, extendEnv: false, reject: false, input: '', timeout: 120_000 });
-const ok = async (...args: string[]): Promise<string> => {
-  const { exitCode, stdout, stderr } = await call(...args);
-  if (exitCode !== 0) throw new Error(`hull ${args.join(' ')} ended with ${exitCode}: ${stderr}`);
-  return stdout;
-};
+const { folder, hull, root, env, call, ok } = makeInstancesRoot('contents');
 const bytesOf = async (...args: string[]) => (await execa(hull, args, { env, extendEnv: false, encoding: 'buffer', timeout: 120_000 })).stdout;
-t.teardown(async () => {
-  await call('rm', '-f', ...(await call('ps', '-aq')).stdout.split('\n').filter((id) => id !== ''));
-  rmSync(folder, { recursive: true });
-});
 
 const context = join(folder, 'context');
 mkdirSync(join(context, 'bin'), { recursive: true });

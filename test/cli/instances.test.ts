@@ -1,23 +1,13 @@
 /** Instances: machines that outlive their command. The verbs as docker's, ends that nobody saw, commands that are killed. Runs the built dist/hull; each guest ends with the test. */
 import { execFileSync } from 'node:child_process';
 import { randomBytes } from 'node:crypto';
-import { copyFileSync, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync, existsSync, mkdirSync, readdirSync, readFileSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import t from 'tap';
-import { findCheckout } from '../boot/guest/build.ts';
+import { makeInstancesRoot } from './instances-root.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'hull-instances-'));
-const hull = join(findCheckout(), 'dist/hull');
-const root = join(folder, 'root');
-const env: NodeJS.ProcessEnv = { ...process.env, NODE_EXTRA_CA_CERTS: '', NODE_OPTIONS: '', HULL_ROOT: root };
-const call = (...args: string[]) => execa(hull, args, { env, extendEnv: false, reject: false, input: '', timeout: 120_000 });
-const ok = async (...args: string[]): Promise<string> => {
-  const { exitCode, stdout, stderr } = await call(...args);
-  if (exitCode !== 0) throw new Error(`hull ${args.join(' ')} ended with ${exitCode}: ${stderr}`);
-  return stdout;
-};
+const { folder, hull, root, env, call, ok, inspect } = makeInstancesRoot('instances');
 /** Processes that work in a folder of an instance. */
 const findMachines = () =>
   readdirSync('/proc').filter((pid) => {
@@ -27,12 +17,7 @@ const findMachines = () =>
       return false;
     }
   });
-const inspect = async (name: string) => JSON.parse(await ok('inspect', '--type', 'container', name))[0];
 
-t.teardown(async () => {
-  await call('rm', '-f', ...(await call('ps', '-aq')).stdout.split('\n').filter((id) => id !== ''));
-  rmSync(folder, { recursive: true });
-});
 
 const program = join(folder, 'talk');
 writeFileSync(

@@ -1,21 +1,11 @@
 /** What looks after instances: health checks, restart policies and bounded logs by `hull supervise`; and what machines tell of themselves: top, users of exec, copies of volumes. */
-import { copyFileSync, mkdirSync, mkdtempSync, readdirSync, rmSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { copyFileSync, mkdirSync, readdirSync, statSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import t from 'tap';
-import { findCheckout } from '../boot/guest/build.ts';
+import { makeInstancesRoot } from './instances-root.ts';
 
-const folder = mkdtempSync(join(tmpdir(), 'hull-supervise-'));
-const hull = join(findCheckout(), 'dist/hull');
-const root = join(folder, 'root');
-const env: NodeJS.ProcessEnv = { ...process.env, NODE_EXTRA_CA_CERTS: '', NODE_OPTIONS: '', HULL_ROOT: root };
-const call = (...args: string[]) => execa(hull, args, { env, extendEnv: false, reject: false, input: '', timeout: 120_000 });
-const ok = async (...args: string[]): Promise<string> => {
-  const { exitCode, stdout, stderr } = await call(...args);
-  if (exitCode !== 0) throw new Error(`hull ${args.join(' ')} ended with ${exitCode}: ${stderr}`);
-  return stdout;
-};
+const { folder, hull, root, env, call, ok, inspect } = makeInstancesRoot('supervise');
 const until = async (what: string, look: () => Promise<boolean>) => {
   for (let i = 0; i < 600; i++) {
     if (await look()) return;
@@ -23,11 +13,6 @@ const until = async (what: string, look: () => Promise<boolean>) => {
   }
   throw new Error(`${what} never comes`);
 };
-const inspect = async (name: string) => JSON.parse(await ok('inspect', '--type', 'container', name))[0];
-t.teardown(async () => {
-  await call('rm', '-f', ...(await call('ps', '-aq')).stdout.split('\n').filter((id) => id !== ''));
-  rmSync(folder, { recursive: true });
-});
 
 const context = join(folder, 'context');
 mkdirSync(join(context, 'bin'), { recursive: true });
