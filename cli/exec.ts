@@ -1,6 +1,6 @@
 /** `hull exec`: a further process in a running instance, with this command's streams. Owns: options, terminal, signals that are passed on. */
 import { EngineError, findStatePaths, isTerminal, lendTerminal, parseDetachKeys } from '../engine/index.ts';
-import { type ExecSession, execInInstance, findInstance, findInstanceUser } from '../engine/instances/index.ts';
+import { execInInstance, findInstance, findInstanceUser } from '../engine/instances/index.ts';
 import { pumpInput } from './attach.ts';
 import type { CommandContext } from './commands.ts';
 import { UsageError } from './errors.ts';
@@ -8,8 +8,6 @@ import { type ParsedOptions, readValue } from './options.ts';
 import { readLines } from './run.ts';
 
 const COMMAND = 'hull exec';
-/** Pieces of output that wait for whoever reads it. */
-const PENDING_MOST = 16;
 
 export async function execCommand(parsed: ParsedOptions, context: CommandContext): Promise<number> {
   const [name, ...args] = parsed.args as [string, ...string[]];
@@ -24,25 +22,13 @@ export async function execCommand(parsed: ParsedOptions, context: CommandContext
   const env = typed.flatMap((entry) => (entry.includes('=') ? [entry] : context.env[entry] === undefined ? [] : [`${entry}=${context.env[entry]}`]));
   const instance = await findInstance(findStatePaths(context.env), name);
   const asUser = user === undefined ? undefined : await findInstanceUser(instance, user);
-  let pending = 0;
-  let open: ExecSession | undefined; // output may come before the session is here
   const session = await execInInstance(
     instance,
     { args, env: asUser === undefined ? env : [`HOME=${asUser.home}`, ...env], workdir, user: asUser, tty, stdin, windowSize: process.stdout.isTTY ? { rows: process.stdout.rows, columns: process.stdout.columns } : undefined },
     {
-      output(stream, bytes) {
-        if (isDetached) return;
-        pending++;
-        if (pending === PENDING_MOST) open?.pause();
-        (stream === 'stdout' ? process.stdout : process.stderr).write(bytes, () => {
-          pending--;
-          if (pending === PENDING_MOST / 2) open?.resume();
-        });
-      },
+      output: (stream, bytes) => (isDetached ? undefined : new Promise((taken) => (stream === 'stdout' ? process.stdout : process.stderr).write(bytes, () => taken()))),
     },
   );
-  open = session;
-  if (pending >= PENDING_MOST) session.pause();
   if (isDetached) {
     session.close();
     return 0;
@@ -56,6 +42,6 @@ export async function execCommand(parsed: ParsedOptions, context: CommandContext
   } finally {
     stop?.();
     lent?.restore();
-    while (pending > 0) await new Promise((resolve) => setTimeout(resolve, 1));
+    await session.taken();
   }
 }

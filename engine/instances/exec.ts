@@ -17,6 +17,8 @@ import type { Instance } from './types.ts';
 const FIRST_PORT = 2;
 const ANSWER_MS = 30_000;
 const BUSY_MS = 50;
+/** Pieces of output that wait for whoever takes them; with so many the process waits in its writes. */
+const PENDING_MOST = 16;
 
 export interface ExecRequest {
   readonly args: readonly string[];
@@ -30,15 +32,15 @@ export interface ExecRequest {
 }
 
 export interface ExecEvents {
-  output(stream: OutputStream, bytes: Buffer): void;
+  /** May come before the session is there. A promise: until then the piece is not taken. */
+  output(stream: OutputStream, bytes: Buffer): void | Promise<void>;
 }
 
 export interface ExecSession extends InstanceInput {
   signal(signal: number): void;
   resize(rows: number, columns: number): void;
-  /** The reader is slow: the process waits in its writes. */
-  pause(): void;
-  resume(): void;
+  /** Until all output that has come is taken. */
+  taken(): Promise<void>;
   /** Its exit code; 137 when the machine went. */
   wait(): Promise<number>;
 }
@@ -127,9 +129,21 @@ async function tryPort(instance: Instance, name: string, module: Buffer, request
   const started = new Promise<number | undefined>((resolve) => {
     answer = resolve;
   });
+  let pending = 0;
+  let taken = Promise.resolve();
+  const settle = () => {
+    if (--pending === PENDING_MOST / 2) socket.resume();
+  };
+  const give = (stream: OutputStream, payload: Buffer) => {
+    const piece = events.output(stream, Buffer.from(payload));
+    if (piece === undefined) return;
+    if (++pending === PENDING_MOST) socket.pause();
+    const settled = piece.then(settle, settle);
+    taken = taken.then(() => settled);
+  };
   const input = carryInput(socket, (type, payload) => {
-    if (type === RECORD.STDOUT) events.output('stdout', Buffer.from(payload));
-    else if (type === RECORD.STDERR) events.output('stderr', Buffer.from(payload));
+    if (type === RECORD.STDOUT) give('stdout', payload);
+    else if (type === RECORD.STDERR) give('stderr', payload);
     else if (type === RECORD.STARTED) answer(payload.readUInt32LE(0));
     else if (type === RECORD.EXIT) {
       const status = decodeWaitStatus(payload.readUInt32LE(0));
@@ -149,8 +163,7 @@ async function tryPort(instance: Instance, name: string, module: Buffer, request
       close: input.close,
       signal: (signal) => void socket.write(encodeSignal(signal)),
       resize: (rows, columns) => void socket.write(encodeResize(rows, columns)),
-      pause: () => void socket.pause(),
-      resume: () => void socket.resume(),
+      taken: () => taken,
       wait: () => input.gone.then(() => code ?? EXIT.SIGNAL + constants.signals.SIGKILL),
     };
   }

@@ -41,7 +41,6 @@ interface Exec {
 
 /** Of those that have ended, so many are remembered. */
 const MOST = 1000;
-const PENDING_MOST = 16;
 /** docker-py forgets what comes in the same read as the head of the answer. Docker's containerd takes longer than this before a process writes. */
 const HEAD_START_MS = 25;
 const execs = new Map<string, Exec>();
@@ -112,31 +111,21 @@ async function start(exchange: Exchange): Promise<void> {
   const stream = hijack(exchange, tty || exchange.version[1] < 42 ? RAW_STREAM : MULTIPLEXED_STREAM);
   const wants = { stdout: body.AttachStdout === true, stderr: body.AttachStderr === true };
   const pack = (name: OutputStream, bytes: Buffer) => (tty ? bytes : encodeFrame(name, bytes));
-  let pending = 0;
-  let session: ExecSession | undefined;
   try {
     await new Promise((resolve) => setTimeout(resolve, HEAD_START_MS));
-    session = await execInInstance(
+    const session = await execInInstance(
       instance,
       { ...request, stdin: body.AttachStdin === true },
       {
-        output(name, bytes) {
-          if (!wants[name]) return;
-          if (++pending === PENDING_MOST) session?.pause();
-          void stream.write(pack(name, bytes)).then(() => {
-            if (--pending === PENDING_MOST / 2) session?.resume();
-          });
-        },
+        output: (name, bytes) => (wants[name] ? stream.write(pack(name, bytes)) : undefined),
       },
     ).catch((error: unknown) => noteFailure(exec, error));
-    if (pending >= PENDING_MOST) session.pause(); // output came before the session was here
     const ended = attend(session);
-    stream.gone.addEventListener('abort', () => session?.resume());
     const left = new Promise<void>((leave) => {
-      if (body.AttachStdin === true && session !== undefined) void carryInput(stream, session, true, tty ? { keys: exec.detachKeys, leave } : undefined);
+      if (body.AttachStdin === true) void carryInput(stream, session, true, tty ? { keys: exec.detachKeys, leave } : undefined);
     });
     await Promise.race([ended, left]);
-    while (pending > 0 && !stream.gone.aborted) await new Promise((resolve) => setTimeout(resolve, 1));
+    await session.taken();
   } catch (error) {
     await stream.write(pack('stdout', Buffer.from(`${describeError(error)}\r\n`)));
   } finally {
