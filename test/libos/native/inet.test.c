@@ -99,6 +99,9 @@ enum { WIRE = 4096, FRAME = 2048 };
 struct flying { uint64_t due; unsigned size; uint8_t bytes[FRAME]; };
 static struct flying wire[WIRE];
 static unsigned flying, loss, duplication, reordering, sent_frames;
+static void *kept[256]; /* frames that the device is done with, and nobody has asked */
+static unsigned kept_count;
+static bool keeps;
 static const uint8_t their_mac[6] = {2, 0, 0, 0, 0, 99}, our_mac[6] = {2, 0, 0, 0, 0, 1};
 static struct net_device device;
 
@@ -145,8 +148,12 @@ static int transmit(struct net_device *net, const struct net_frame *frame) {
     EQUAL(size, frame->size);
     sent_frames++;
     mirror(bytes, size);
-    device.stack->sent(&device, frame->token);
+    if (keeps) kept[kept_count++ % 256] = frame->token;
+    else device.stack->sent(&device, frame->token);
     return 0;
+}
+static void collect(struct net_device *net) {
+    while (kept_count) net->stack->sent(net, kept[--kept_count]);
 }
 static void arrive(const uint8_t *bytes, unsigned size) {
     struct net_buffer *buffer = net_buffer_take();
@@ -164,7 +171,7 @@ static int start(struct net_device *net) { (void)net; return 0; }
 static void flush(struct net_device *net) { (void)net; }
 static unsigned poll(struct net_device *net, unsigned budget) { (void)net; (void)budget; return 0; }
 static bool interrupts(struct net_device *net, bool on) { (void)net; (void)on; return false; }
-static const struct net_device_ops operations = {.start = start, .transmit = transmit, .flush = flush, .poll = poll, .interrupts = interrupts};
+static const struct net_device_ops operations = {.start = start, .transmit = transmit, .flush = flush, .poll = poll, .collect = collect, .interrupts = interrupts};
 
 /* What is due next happens: a frame or a timer. */
 static bool step(void) {
@@ -249,6 +256,26 @@ static double test_lossy(unsigned lost, unsigned doubled, unsigned mixed) {
     if (s) s->ops->close(s);
     l->ops->close(l);
     return took;
+}
+
+/* A request is lost before anything arrives that would tell of sends: it is sent again nevertheless. */
+static void test_silent(void) {
+    struct socket *l = listener(80, 5), *c = make(SOCK_STREAM), *s = NULL;
+    struct address to = address_of(2, 80), peer;
+    keeps = true;
+    loss = 1000;
+    EQUAL(c->ops->connect(c, &to, false), -EINPROGRESS);
+    loss = 0;
+    for (int i = 0; i < 1000 && !s; i++) {
+        if (!l->ops->accept(l, false, &s, &peer)) break;
+        if (!step()) break;
+    }
+    CHECK(s != NULL);
+    keeps = false;
+    collect(&device);
+    c->ops->close(c);
+    if (s) s->ops->close(s);
+    l->ops->close(l);
 }
 
 static void drain(void) {
@@ -629,6 +656,8 @@ int main(void) {
     double all = 0;
     for (int i = 0; i < 8; i++) all += test_lossy(50, 0, 0);
     CHECK(all < 10); /* 24 with one segment sent again at a time, and a first timer of three seconds */
+    drain();
+    test_silent();
     drain();
     test_flood();
     test_hostile();
