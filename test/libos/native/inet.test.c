@@ -2,6 +2,7 @@
  * The whole stack, from frames to sockets, against a wire that lies and a wire that loses. The wire is a mirror: a packet to another host comes back with
  * its ends exchanged (which no checksum sees), so that one stack talks to itself.
  * components: lwip inet inet-socket net-device netlink
+ * sources: libos/entropy/chacha.c
  * flags: -fno-builtin -fno-sanitize=alignment -Wno-unused-parameter -Wno-unused-function -Wno-address-of-packed-member
  */
 #include "inet-socket/internal.h"
@@ -416,41 +417,70 @@ static void test_hostile(void) {
     printf("hostile: at most %zu KiB, then %zu KiB\n", most >> 10, allocated >> 10);
 }
 
-/* Requests for connections that are never completed: who is honest still gets in. */
-static void test_flood(void) {
+/* A segment to port 80 from the i-th of many hosts; nothing that answers it comes back. */
+static void arrive_strange(unsigned i, uint8_t flags, uint32_t number, uint32_t acknowledged) {
     uint8_t f[54] = {0};
-    struct socket *l = listener(80, 100), *c = make(SOCK_STREAM), *s = NULL;
+    unsigned before = flying;
+    memcpy(f, our_mac, 6);
+    put16(f + 12, 0x800);
+    f[14] = 0x45;
+    put16(f + 16, 40);
+    f[22] = 64, f[23] = IPPROTO_TCP;
+    f[26] = 10, f[27] = 1, f[28] = (uint8_t)(i >> 8), f[29] = (uint8_t)i;
+    memcpy(f + 30, (const uint8_t[]){10, 0, 0, 1}, 4);
+    put16(f + 24, sum(f + 14, 20, 0));
+    put16(f + 34, 1000 + i % 50000);
+    put16(f + 36, 80);
+    put16(f + 38, number >> 16), put16(f + 40, number & 0xffff);
+    put16(f + 42, acknowledged >> 16), put16(f + 44, acknowledged & 0xffff);
+    f[46] = 0x50, f[47] = flags;
+    uint32_t pseudo = 20 + IPPROTO_TCP;
+    for (unsigned k = 26; k < 34; k += 2) pseudo += (uint32_t)(f[k] << 8 | f[k + 1]);
+    put16(f + 50, sum(f + 34, 20, pseudo));
+    arrive(f, sizeof f);
+    flying = before;
+}
+
+/* Requests for connections that are never completed, more and more between a request and its acknowledgment of somebody honest, who gets in and is served. */
+static void test_flood(void) {
+    struct socket *l = listener(80, 100), *s = NULL;
     struct address to = address_of(2, 80), peer;
     size_t before = allocated;
-    for (unsigned i = 0; i < 20000; i++) {
-        memcpy(f, our_mac, 6);
-        put16(f + 12, 0x800);
-        f[14] = 0x45;
-        put16(f + 16, 40);
-        f[22] = 64, f[23] = IPPROTO_TCP;
-        f[26] = 10, f[27] = 1, f[28] = (uint8_t)(i >> 8), f[29] = (uint8_t)i;
-        memcpy(f + 30, (const uint8_t[]){10, 0, 0, 1}, 4);
-        put16(f + 24, 0);
-        put16(f + 24, sum(f + 14, 20, 0));
-        put16(f + 34, 1000 + i % 50000);
-        put16(f + 36, 80);
-        f[46] = 0x50, f[47] = 2;
-        put16(f + 50, 0);
-        uint32_t pseudo = 20 + IPPROTO_TCP;
-        for (unsigned k = 26; k < 34; k += 2) pseudo += (uint32_t)(f[k] << 8 | f[k + 1]);
-        put16(f + 50, sum(f + 34, 20, pseudo));
-        arrive(f, sizeof f);
-        flying = 0;
-    }
+    for (unsigned i = 0; i < 20000; i++) arrive_strange(i, 2, 0, 0);
     CHECK(allocated - before < 2 << 20);
-    EQUAL(c->ops->connect(c, &to, false), -EINPROGRESS);
-    for (int i = 0; i < 3000 && !s; i++) {
-        if (!l->ops->accept(l, false, &s, &peer)) break;
-        if (!step()) break;
+    for (unsigned between = 0; between < 5000; between = between * 4 + 300) {
+        struct socket *c = make(SOCK_STREAM);
+        uint8_t bytes[5000];
+        s = NULL;
+        EQUAL(c->ops->connect(c, &to, false), -EINPROGRESS);
+        for (int i = 0; i < 3000 && !s; i++) {
+            if (!l->ops->accept(l, false, &s, &peer)) break;
+            for (unsigned k = 0; k < between && i < 6; k++) arrive_strange(any(60000), 2, any(1u << 31), 0);
+            if (!step()) break;
+        }
+        CHECK(s != NULL);
+        if (!s) break;
+        for (unsigned way = 0; way < 2; way++) {
+            struct socket *from = way ? s : c, *at = way ? c : s;
+            memset(bytes, 7 + (int)way, sizeof bytes);
+            EQUAL(transfer(from, bytes, sizeof bytes, true), sizeof bytes);
+            size_t got = 0;
+            memset(bytes, 0, sizeof bytes);
+            for (int i = 0; i < 3000 && got < sizeof bytes; i++) {
+                long n = transfer(at, bytes + got, sizeof bytes - got, false);
+                if (n > 0) got += (size_t)n;
+                else if (!step()) break;
+            }
+            EQUAL(got, sizeof bytes);
+            EQUAL(bytes[0], 7 + way);
+            EQUAL(bytes[sizeof bytes - 1], 7 + way);
+        }
+        c->ops->close(c);
+        s->ops->close(s);
     }
-    CHECK(s != NULL);
-    c->ops->close(c);
-    if (s) s->ops->close(s);
+    /* Numbers that are not ours, and ours with another's address, begin nothing. */
+    for (unsigned i = 0; i < 100000; i++) arrive_strange(any(60000), 16, any(1u << 31), any(1u << 31) * 2 + any(2));
+    EQUAL(l->ops->accept(l, false, &s, &peer), -EAGAIN);
     l->ops->close(l);
 }
 
