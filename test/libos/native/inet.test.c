@@ -417,7 +417,7 @@ static void test_hostile(void) {
     printf("hostile: at most %zu KiB, then %zu KiB\n", most >> 10, allocated >> 10);
 }
 
-/* A segment to port 80 from the i-th of many hosts; nothing that answers it comes back. */
+/* A segment to port 80 from the i-th of many hosts, of another network; nothing that answers it comes back. */
 static void arrive_strange(unsigned i, uint8_t flags, uint32_t number, uint32_t acknowledged) {
     uint8_t f[54] = {0};
     unsigned before = flying;
@@ -426,7 +426,7 @@ static void arrive_strange(unsigned i, uint8_t flags, uint32_t number, uint32_t 
     f[14] = 0x45;
     put16(f + 16, 40);
     f[22] = 64, f[23] = IPPROTO_TCP;
-    f[26] = 10, f[27] = 1, f[28] = (uint8_t)(i >> 8), f[29] = (uint8_t)i;
+    f[26] = 172, f[27] = 16, f[28] = (uint8_t)(i >> 8), f[29] = (uint8_t)i;
     memcpy(f + 30, (const uint8_t[]){10, 0, 0, 1}, 4);
     put16(f + 24, sum(f + 14, 20, 0));
     put16(f + 34, 1000 + i % 50000);
