@@ -40,8 +40,10 @@ export interface RequestImage {
   readonly labels: Readonly<Record<string, string>>;
   /** "80/tcp". */
   readonly ports: readonly string[];
-  /** Paths at which Docker makes anonymous volumes. */
+  /** Paths at which a run has volumes of its own, unless something else is mounted there. */
   readonly volumes: readonly string[];
+  /** Its config's User, as it is written there; `user` of the request has the numbers. */
+  readonly userName?: string | undefined;
   /** HEALTHCHECK: what an instance has that is not given another one. Times in ns. */
   readonly health?: HealthCheck | undefined;
 }
@@ -75,6 +77,10 @@ export interface RunRequest {
   readonly mounts: readonly MountRequest[];
   readonly hostname?: string | undefined;
   readonly network: NetworkOptions;
+  /** Further ports that are shown: "80", "80/udp", "90-92/tcp". */
+  readonly expose?: readonly string[] | undefined;
+  /** All ports that are shown are published, each on a free port of this host. */
+  readonly publishAll?: boolean | undefined;
   readonly user?: BootModule['user'];
   /** The same as typed; an image's own files say what names mean. */
   readonly userName?: string | undefined;
@@ -83,13 +89,15 @@ export interface RunRequest {
   readonly isMemoryGiven?: boolean | undefined;
   readonly cpus: number;
   readonly machine: MachineKind;
+  /** Somebody asked for it: an image's label does not hold. */
+  readonly isMachineGiven?: boolean | undefined;
   readonly accelerator: Accelerator | 'auto';
   readonly qemu?: string | undefined;
   readonly gdb?: string | undefined;
   readonly tty: boolean;
   /** False: reads of stdin are at the end at once. */
   readonly stdin?: boolean | undefined;
-  /** Nothing can be written but in mounts. */
+  /** Nothing can be written but in mounts; undefined: as an image's label says. */
   readonly readOnly?: boolean | undefined;
   /** Names and classes of system calls to show; all when empty. */
   readonly trace?: string | undefined;
@@ -159,6 +167,7 @@ export async function prepareMachine(request: RunRequest, host: RunHost, options
   const paths = findStatePaths(host.env);
   const storage = planMounts(paths.volumes, request.mounts, options.volumeUser);
   try {
+    if (storage.unfinished.length > 0) await (await import('./instances/index.ts')).emptyAbandoned(paths, storage.unfinished, options.volumeUser?.instance);
     return await prepareWithMounts(request, host, options, { paths, storage, network });
   } catch (error) {
     storage.release();

@@ -58,6 +58,13 @@ export function parseVolumeOption(spec: string): MountRequest {
   return { type: 'volume', source, target, readOnly, noCopy };
 }
 
+/** A volume of the run's own at each path that the image names, but where something else is mounted. */
+export function makeImageVolumes(paths: readonly string[], mounts: readonly MountRequest[]): MountRequest[] {
+  const taken = new Set(mounts.map(({ target }) => target));
+  const targets = new Set(paths.map((path) => parseVolumeOption(path).target).filter((target) => !taken.has(target)));
+  return [...targets].map((target) => ({ type: 'volume', target, readOnly: false }));
+}
+
 /** A size (64m, 50%), permission bits, a number: as tmpfs(5) takes them. */
 const TMPFS_OPTIONS: Record<string, RegExp> = { size: /^\d+[kmg]?b?$|^\d+%$/i, mode: /^[0-7]{1,5}$/, uid: /^\d+$/, gid: /^\d+$/, nr_inodes: /^\d+[kmg]?$/i };
 

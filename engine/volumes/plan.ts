@@ -9,12 +9,14 @@ import type { GuestMount, Share, VolumeDisk } from '../../boot/index.ts';
 import { describeSystemError, EngineError } from '../errors.ts';
 import { checkBlockFile } from './block.ts';
 import type { MountRequest } from './parse.ts';
-import { createVolume, holdVolume, removeVolume, sweepLeftOvers } from './store.ts';
+import { createVolume, FILLING, holdVolume, removeVolume, sweepLeftOvers, type Volume } from './store.ts';
 
 export interface MountPlan {
   readonly shares: readonly Share[];
   readonly disks: readonly VolumeDisk[];
   readonly mounts: readonly GuestMount[];
+  /** Volumes that may be half filled: directories that are, files in which nobody looked. */
+  readonly unfinished: readonly Volume[];
   /** After the machine's end: volumes of this run alone go, the others are free again. */
   release(): void;
 }
@@ -78,6 +80,7 @@ export function planMounts(volumes: string, requests: readonly MountRequest[], u
   const shares: Share[] = [];
   const disks: VolumeDisk[] = [];
   const mounts: GuestMount[] = [];
+  const unfinished: Volume[] = [];
   const releases: (() => void)[] = [];
   const seen = new Set<string>();
   const release = () => {
@@ -155,8 +158,10 @@ export function planMounts(volumes: string, requests: readonly MountRequest[], u
         if (volume.driver === 'block') {
           if (request.subpath !== undefined) throw new EngineError('option-invalid', `invalid mount config for type "volume": "${name}" is a block volume, which is mounted whole: expected no volume-subpath`);
           mounts.push({ kind: 'ext4', disk: disk(volume.data, `volume "${name}"`, readOnly), target, readOnly, fill: request.noCopy !== true && !readOnly });
+          unfinished.push(volume);
           continue;
         }
+        if (existsSync(join(volume.data, FILLING))) unfinished.push(volume);
         const path = request.subpath === undefined ? volume.data : join(volume.data, posix.normalize(`/${request.subpath}`));
         if (!existsSync(path)) throw new EngineError('option-invalid', `invalid mount config for type "volume": subpath does not exist: ${request.subpath}`);
         const tag = share(path, volume.security, readOnly);
@@ -169,5 +174,5 @@ export function planMounts(volumes: string, requests: readonly MountRequest[], u
   }
   // A mount below another comes after it.
   mounts.sort((a, b) => a.target.split('/').length - b.target.split('/').length);
-  return { shares, disks, mounts, release };
+  return { shares, disks, mounts, unfinished, release };
 }
