@@ -87,6 +87,8 @@ export async function planAdd(instruction: Instruction, session: Session, state:
       if (isOn(instruction, 'unpack', expansion)) archives.add(selected);
       continue;
     }
+    const checksum = readFlag(instruction, 'checksum');
+    if (checksum !== undefined) throw makeInstructionError(instruction, `"--checksum" of "${text}", which is no URL, expected it for what is downloaded only`, checksum);
     const source = await findSource(session, instruction, from);
     const matched = selectWritten(instruction, word, text, await source.readTree());
     if (matched.length === 0 && !hasPattern(text)) throw makeMissingError(instruction, word, text, await source.readTree(), from === undefined ? session.context.name : `"${from.value}"`);
