@@ -187,6 +187,32 @@ await t.test('an image of scratch and a static program runs', async (t) => {
   t.end();
 });
 
+await t.test('the kernel of a rebuilt image', async (t) => {
+  const context = join(folder, 'kernel');
+  mkdirSync(context);
+  execFileSync('cp', ['/bin/busybox', context]);
+  writeFiles(context, { a: 'one\n', b: 'two\n', Dockerfile: 'FROM scratch\nCOPY busybox /bin/\nCOPY a /a\nCOPY b /b\nCMD ["/bin/busybox", "cat", "/b"]\n', 'hull.yaml': 'kernel: layer\n' });
+  const epoch = { SOURCE_DATE_EPOCH: '1000000000' };
+  const make = async (tag: string, more: NodeJS.ProcessEnv = {}) => {
+    const { exitCode, stderr } = await build(['-t', tag, '.'], { cwd: context, env: { ...epoch, ...more } });
+    t.equal(exitCode, 0, stderr);
+    return openStore(join(more['HULL_ROOT'] ?? state, 'images')).resolve(tag);
+  };
+  const kernels = () => readdirSync(join(state, 'cache/kernels')).filter((name) => name.endsWith('.img')).sort();
+  const first = await make('kernel:1');
+  const linked = kernels();
+  const elsewhere = await make('kernel:1', { HULL_ROOT: join(folder, 'another-state') });
+  t.equal(elsewhere.target.digest, first.target.digest, 'the same sources give the same digest where nothing is cached, its kernel included');
+  writeFileSync(join(context, 'b'), 'changed\n');
+  const second = await make('kernel:2');
+  const [before, after] = [first, second].map(({ manifest }) => manifest.layers.map(({ digest }) => digest));
+  t.strictSame(after?.map((digest, i) => digest === before?.[i]), [true, true, false, true], 'only the layer of the last COPY is another; the kernel is the same');
+  t.strictSame(kernels(), linked, 'nothing was linked for it');
+  const { stdout } = await execa(hull, ['run', '--accel', 'tcg', 'kernel:2'], { env, extendEnv: false, reject: false, input: '', timeout: 200_000 });
+  t.equal(stdout, 'changed');
+  t.end();
+});
+
 const canSwitch = process.geteuid?.() === 0 && spawnSync('setpriv', ['--reuid', '65534', '--regid', '65534', '--clear-groups', process.execPath, hull, 'version']).status === 0;
 await t.test('without root', { skip: canSwitch ? false : 'not root, or this checkout cannot be read by another user' }, async (t) => {
   const own = mkdtempSync(join(tmpdir(), 'hull-build-user-'));
