@@ -213,15 +213,18 @@ async function prepareWithMounts(request: RunRequest, host: RunHost, options: Pr
   const note = file?.kind === 'image' ? file.note : readNoteOf(image);
   // A linked program out of an image is all there is of it.
   const isAlone = root !== undefined && (note.features & FEATURE.BINARY) === 0;
+  // Volumes that the image wants, and nobody else, go unseen where its program has nothing to see them by.
+  const isUnseen = isAlone && (note.features & FEATURE.MOUNTS) === 0 && request.mounts.every(({ isOfImage }) => isOfImage === true);
+  const { mounts, shares } = isUnseen ? { mounts: [], shares: [] } : storage;
   const disks = isAlone ? storage.disks : allDisks;
   if (tracer !== undefined && (note.features & FEATURE.TRACE) === 0) throw refuseTrace(request.program, note);
-  const needed = (storage.mounts.length === 0 && request.readOnly !== true ? 0 : FEATURE.MOUNTS) | (storage.shares.length === 0 ? 0 : FEATURE['9P']) | (disks.length === 0 ? 0 : FEATURE.EXT4);
+  const needed = (mounts.length === 0 && request.readOnly !== true ? 0 : FEATURE.MOUNTS) | (shares.length === 0 ? 0 : FEATURE['9P']) | (disks.length === 0 ? 0 : FEATURE.EXT4);
   if ((note.features & needed) !== needed) {
     throw new EngineError('option-invalid', `Cannot mount into "${request.program}": its image was built without mounts, expected one made by hull build --add mounts --add 9p --add ext4`);
   }
   // A microvm has room for eight virtio devices.
   const room = network?.mode?.kind === 'named' ? MICROVM_SHARES - 1 : MICROVM_SHARES;
-  const machine = storage.shares.length + disks.length > room ? 'q35' : request.machine;
+  const machine = shares.length + disks.length > room ? 'q35' : request.machine;
   options.say(`image ${image}`);
 
   // There is an accelerator that runs guests.
@@ -253,7 +256,7 @@ async function prepareWithMounts(request: RunRequest, host: RunHost, options: Pr
     flags: base.flags | (options.flags ?? 0),
     trace: tracer?.rules,
     exec: isAlone ? undefined : root?.program,
-    mounts: storage.mounts,
+    mounts,
     upper: isAlone ? undefined : upper?.name,
     interfaces: plan?.interfaces,
     files: plan?.files,
@@ -275,7 +278,7 @@ async function prepareWithMounts(request: RunRequest, host: RunHost, options: Pr
       gdb: request.gdb,
       disk: isAlone ? undefined : root?.image,
       volumes: disks,
-      shares: storage.shares,
+      shares,
       cards: plan?.cards,
       name: `hull run ${request.name ?? request.program}`,
     },

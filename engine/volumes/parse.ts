@@ -11,6 +11,8 @@ export interface MountRequest {
   readonly source?: string | undefined;
   readonly target: string;
   readonly readOnly: boolean;
+  /** Nobody asked for it but the image. */
+  readonly isOfImage?: boolean | undefined;
   /** bind: make the directory when it is missing, as `-v` does. */
   readonly create?: boolean | undefined;
   /** volume: leave a new one empty. */
@@ -62,7 +64,7 @@ export function parseVolumeOption(spec: string): MountRequest {
 export function makeImageVolumes(paths: readonly string[], mounts: readonly MountRequest[]): MountRequest[] {
   const taken = new Set(mounts.map(({ target }) => target));
   const targets = new Set(paths.map((path) => parseVolumeOption(path).target).filter((target) => !taken.has(target)));
-  return [...targets].map((target) => ({ type: 'volume', target, readOnly: false }));
+  return [...targets].map((target) => ({ type: 'volume', target, readOnly: false, isOfImage: true }));
 }
 
 /** A size (64m, 50%), permission bits, a number: as tmpfs(5) takes them. */

@@ -65,6 +65,16 @@ t.test('an image with volumes, ports and a user', async (t) => {
   await start(['rm', '-f', '-v', 'bound', 'other']);
   t.strictSame(volumes(), ['kept']);
 
+  // A program that sees no files goes without.
+  const linked = join(folder, 'linked');
+  mkdirSync(linked);
+  writeFileSync(join(linked, 'hello.c'), '#include <stdio.h>\nint main(void) { puts("hello"); return 0; }\n');
+  t.equal((await start(['cc', '-Os', '-o', join(linked, 'hello'), join(linked, 'hello.c')])).exitCode, 0);
+  writeFileSync(join(linked, 'Dockerfile'), 'FROM scratch\nCOPY hello /\nVOLUME /data\nLABEL hull.kernel=linked\nENTRYPOINT ["/hello"]\n');
+  t.equal((await start(['build', '-q', '-t', 'linked', linked])).exitCode, 0);
+  t.match(await start(['run', 'linked']), { exitCode: 0, stdout: 'hello' });
+  t.match(await start(['run', '-v', 'kept:/data', 'linked']), { exitCode: 125, stderr: /its image was built without mounts/ }, 'but what was asked for is refused');
+
   // A machine that is killed while it fills a volume.
   const many = join(folder, 'many');
   mkdirSync(join(many, 'files'), { recursive: true });
