@@ -73,7 +73,7 @@ long sys_open(const char *, int, uint32_t), sys_close(int), sys_read(int, void *
 long sys_pread64(int, void *, size_t, int64_t), sys_pwrite64(int, const void *, size_t, int64_t), sys_truncate(const char *, int64_t);
 long sys_mkdir(const char *, uint32_t), sys_rmdir(const char *), sys_unlink(const char *), sys_rename(const char *, const char *);
 long sys_link(const char *, const char *), sys_symlink(const char *, const char *), sys_readlink(const char *, char *, size_t);
-long sys_lstat(const char *, struct linux_stat *), sys_getdents64(int, void *, unsigned), sys_chmod(const char *, uint32_t);
+long sys_lseek(int, int64_t, int), sys_lstat(const char *, struct linux_stat *), sys_getdents64(int, void *, unsigned), sys_chmod(const char *, uint32_t);
 
 static char path_a[64], path_b[64];
 static const char *below(const char *mount, const char *rest, char *out) {
