@@ -138,11 +138,17 @@ t.test('ports are had before the machine starts, refused with their holder, and 
   for (let i = 0; i < 400 && machine.exitCode === null && !said.includes('the guest reads its channel'); i++) await new Promise((done) => setTimeout(done, 100));
   t.ok(await isOpen('::1'), `IPv6 as well; hull said: ${said}`);
   // The guest has no server yet: whoever comes waits in the host's queue, which has to hold more than one.
-  const crowd = Array.from({ length: 40 }, () => connect(port, '127.0.0.1'));
-  const begun = performance.now();
-  await Promise.all(crowd.map((socket) => once(socket, 'connect')));
-  t.ok(performance.now() - begun < 900, 'forty at once: nobody tries a second time, after a second');
-  for (const socket of crowd) socket.destroy();
+  // Where the queue is too short, somebody's second try comes after a second, however often one asks; a busy host is slow now and then.
+  const comeAtOnce = async () => {
+    const crowd = Array.from({ length: 40 }, () => connect(port, '127.0.0.1'));
+    const begun = performance.now();
+    await Promise.all(crowd.map((socket) => once(socket, 'connect')));
+    for (const socket of crowd) socket.destroy();
+    return performance.now() - begun;
+  };
+  const times: number[] = [];
+  while (times.length < 5 && !times.some((time) => time < 900)) times.push(await comeAtOnce());
+  t.ok(Math.min(...times) < 900, `forty at once: nobody tries a second time, after a second; ${times.map(Math.round).join(', ')} ms`);
   t.equal(said.match(/^hull: 8[123]\/tcp -> 127\.0\.0\.1:\d+$/gm)?.length, 3, 'what was chosen is told');
   const second = await run(hull, ['run', '-p', `${port}:80`, '--entrypoint', 'true', image]);
   t.match(second.stderr, new RegExp(`^hull: Bind for 0\\.0\\.0\\.0:${port} failed: port is already allocated, held by hull run holder \\(process \\d+\\)\n$`));
