@@ -39,6 +39,10 @@ void *pages_alloc(unsigned count) { return aligned_alloc(4096, count * 4096ul); 
 void pages_free(void *given, unsigned count) { (void)count; free(given); }
 uint64_t memory_total(void) { return PAGES * 4096ul; }
 uint64_t memory_free(void) { return free_count * 4096ul; }
+bool memory_make_free(uint64_t bytes) {
+    if (memory_free() < bytes) memory_reclaim((bytes - memory_free()) / 4096 + 1);
+    return memory_free() >= bytes;
+}
 void *kmalloc(size_t size) { return malloc(size); }
 void *kzalloc(size_t size) { return calloc(1, size); }
 void kfree(void *p) { free(p); }
