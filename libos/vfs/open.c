@@ -438,6 +438,14 @@ int vfs_open_program(const char *text, struct file **out, uint64_t *size) {
     return error ? error : -ENOMEM;
 }
 
+void vfs_program_ids(struct file *file, uint32_t *user, uint32_t *group) {
+    const struct open_file *open = file->data;
+    const struct inode *inode = open->inode;
+    if (open->path.mount->flags & MOUNT_NO_SETUID) return;
+    if (inode->mode & S_ISUID) *user = inode->uid;
+    if ((inode->mode & (S_ISGID | 010)) == (S_ISGID | 010)) *group = inode->gid;
+}
+
 static long open_call(int directory, const char *program_path, uint32_t flags, uint32_t mode, struct walk_limits *limits) {
     char *text = walk_buffer();
     struct file *file;
@@ -498,7 +506,7 @@ static bool add_entry(struct dirent_sink *sink, const char *name, size_t length,
     }
     uint8_t *at = to->laid + to->used, type = DT_OF_MODE(mode);
     struct linux_dirent64 *entry = (struct linux_dirent64 *)at;
-    *(uint64_t *)(at + size - 8) = 0; /* behind the name */
+    memset(at + size - 16, 0, 16); /* what is behind the name; the fields are not yet there */
     entry->ino = ino, entry->offset = offset, entry->length = (uint16_t)size;
     if (to->old) { /* getdents: the name one byte earlier, the type last */
         head--;
