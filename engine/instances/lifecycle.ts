@@ -28,6 +28,8 @@ const KILL_MS = 2000;
 
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
+const ownProcess = () => ({ pid: process.pid, identity: identifyProcess(process.pid) ?? '' });
+
 function conflict(message: string): EngineError {
   return new EngineError('instance-conflict', message);
 }
@@ -67,7 +69,7 @@ export function findWritable({ config: { request }, folder }: Instance): string 
 async function startUnderLock(paths: StatePaths, instance: Instance, host: RunHost, options: StartOptions): Promise<Instance> {
   const { config, folder } = instance;
   let prepared: PreparedMachine | undefined;
-  let state: InstanceState = { ...instance.state, starter: { pid: process.pid, identity: identifyProcess(process.pid) ?? '' } };
+  let state: InstanceState = { ...instance.state, starter: ownProcess() };
   saveState(instance, state);
   try {
     prepared = await prepareMachine({ ...config.request, writable: findWritable(instance) }, host, {
@@ -87,6 +89,7 @@ async function startUnderLock(paths: StatePaths, instance: Instance, host: RunHo
       ...state,
       status: 'running',
       starter: undefined,
+      restarter: undefined,
       pid: start.pid,
       identity,
       startedAt: new Date().toISOString(),
@@ -110,7 +113,7 @@ async function startUnderLock(paths: StatePaths, instance: Instance, host: RunHo
     const exitCode = code === 'program-missing' ? 127 : code === 'program-invalid' ? 126 : 128;
     // A machine that was noted and did not come up.
     if (isRunning(state)) await endProcess(state);
-    saveState(instance, { ...state, status: instance.state.status === 'created' ? 'created' : 'exited', starter: undefined, pid: 0, identity: '', ports: [], exitCode, error: message });
+    saveState(instance, { ...state, status: instance.state.status === 'created' ? 'created' : 'exited', starter: undefined, restarter: undefined, pid: 0, identity: '', ports: [], exitCode, error: message });
     throw error;
   }
 }
@@ -140,11 +143,11 @@ async function waitForEnd(instance: Instance, patience: number): Promise<boolean
 }
 
 /** Notes that it was asked to end, so that its end is not taken for a failure. */
-async function noteStopped(paths: StatePaths, instance: Instance, signal: number): Promise<Instance> {
+async function noteStopped(paths: StatePaths, instance: Instance, signal: number, more: Pick<InstanceState, 'restarter'> = {}): Promise<Instance> {
   return await withInstance(instance, () => {
     const now = reload(paths, instance);
     if (!isRunning(now.state)) return now;
-    const state = { ...now.state, stopped: { signal } };
+    const state = { ...now.state, ...more, stopped: { signal } };
     saveState(now, state);
     return { ...now, state };
   });
@@ -179,12 +182,17 @@ export interface StopOptions {
 
 /** Asks the program to end, and ends its machine when it has not in time. Nothing happens to one that does not run. */
 export async function stopInstance(text: string, env: NodeJS.ProcessEnv, options: StopOptions = {}): Promise<void> {
+  await stopRunning(text, env, options, {});
+}
+
+/** `more` is noted together with the stop. */
+async function stopRunning(text: string, env: NodeJS.ProcessEnv, options: StopOptions, more: Pick<InstanceState, 'restarter'>): Promise<void> {
   const paths = findStatePaths(env);
   const found = await findInstance(paths, text);
   if (!isRunning(found.state)) return;
   const signal = options.signal ?? found.config.stopSignal ?? SIGTERM;
   const seconds = options.timeout ?? found.config.stopTimeout ?? STOP_SECONDS;
-  const instance = await noteStopped(paths, found, SIGKILL);
+  const instance = await noteStopped(paths, found, SIGKILL, more);
   if (!isRunning(instance.state)) return;
   recordInstanceEvent(paths, instance, 'kill', { signal: String(signal) });
   await resume(paths, instance);
@@ -229,15 +237,11 @@ export async function killInstance(text: string, env: NodeJS.ProcessEnv, signal:
 /** Signals whose default action lets a process go on (signal(7)). */
 const HARMLESS = new Set<number>(['SIGCHLD', 'SIGCONT', 'SIGURG', 'SIGWINCH', 'SIGSTOP', 'SIGTSTP', 'SIGTTIN', 'SIGTTOU'].map((name) => constants.signals[name as NodeJS.Signals]));
 
+/** One that goes when it ends (--rm) stays for this, as long as the process that restarts it lives. */
 export async function restartInstance(text: string, host: RunHost, options: StopOptions & StartOptions = {}): Promise<Instance> {
   const paths = findStatePaths(host.env);
-  const { id, config } = await findInstance(paths, text);
-  // --rm means its end, which a restart is not.
-  if (!config.autoRemove) await stopInstance(id, host.env, options);
-  else {
-    const instance = await findInstance(paths, id);
-    if (isRunning(instance.state)) throw conflict(`Cannot restart container ${config.name}: it is removed when it ends (--rm), expected one that stays`);
-  }
+  const { id } = await findInstance(paths, text);
+  await stopRunning(id, host.env, options, { restarter: ownProcess() });
   const started = await startInstance(id, host, options);
   recordInstanceEvent(paths, started, 'restart');
   return started;

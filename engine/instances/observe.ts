@@ -104,9 +104,10 @@ export function refresh(paths: StatePaths, instance: Instance, isLocked = false)
   return settle((fresh) => settleEnd(paths, fresh)) ?? { ...instance, state: readEndedState(instance) };
 }
 
-/** It ended and was to go with that (--rm). */
+/** It ended and was to go with that (--rm). The end in the middle of a restart is not meant. */
 function isToGo({ config, state }: Instance): boolean {
-  return config.autoRemove && state.starter === undefined && state.startedAt !== '' && !isRunning(state);
+  if (!config.autoRemove || state.starter !== undefined || state.startedAt === '' || isRunning(state)) return false;
+  return state.restarter === undefined || !isSameProcess(state.restarter.pid, state.restarter.identity);
 }
 
 /** The instance that an id, a prefix or a name means, as it is now. */

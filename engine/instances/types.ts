@@ -51,6 +51,8 @@ export interface InstanceState {
   readonly status: Status;
   /** A start is under way: the process that does it. */
   readonly starter?: { readonly pid: number; readonly identity: string } | undefined;
+  /** A restart is under way: while the process that does it lives, an end is not the one that --rm means. */
+  readonly restarter?: { readonly pid: number; readonly identity: string } | undefined;
   readonly pid: number;
   /** Tells the process from another with its number. */
   readonly identity: string;

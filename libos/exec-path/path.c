@@ -5,6 +5,7 @@
 #include "lib/string.h"
 #include "memory/memory.h"
 #include "syscall/errno.h"
+#include "task/task.h"
 #include "vfs/vfs.h"
 
 #define LINE_MOST 256   /* of a `#!` line, as Linux reads it */
@@ -110,7 +111,10 @@ int exec_from_path(struct address_space *space, const struct exec_arguments *ask
         if (length < 2 || line[0] != '#' || line[1] != '!') {
             error = exec_load(space, file, size, &out->image, why);
             if (error) file_put(file);
-            else space->program.file = file;
+            else {
+                space->program.file = file;
+                if (!current_process()->options.no_new_privileges) vfs_program_ids(file, &out->image.user, &out->image.group);
+            }
             break;
         }
         file_put(file);

@@ -18,6 +18,7 @@ struct exec_image {
     uintptr_t code, code_end, data, data_end; /* the last executable segment and the last other one, as Linux counts them */
     uintptr_t interpreter_base;   /* AT_BASE: where the program's own loader lies; 0 for static programs */
     char interpreter[256];        /* PT_INTERP; empty for static programs */
+    uint32_t user, group;         /* effective ids that it runs with: the caller's, or what the bits of its file say (exec_from_path) */
 };
 /* Strings, each ended by NUL, one after the other. */
 struct exec_strings { const char *bytes; size_t size; };
@@ -29,6 +30,8 @@ int exec_load(struct address_space *, struct file *, uint64_t file_size, struct 
 int exec_load_interpreter(struct address_space *, struct file *, uint64_t file_size, struct exec_image *out, const char **why);
 /* Maps the stack and writes argc, argv, envp and auxv. The stack pointer, or 0: too large or no memory. */
 uintptr_t exec_build_stack(struct address_space *, const struct exec_image *, const struct exec_arguments *);
+/* The current process gets the effective ids of its image; who can be told apart from its real ones leaves no dump (execve(2), prctl(2)). */
+void exec_take_ids(uint32_t user, uint32_t group);
 /* Heap after the image, at a random distance. */
 void exec_place_heap(struct address_space *, const struct exec_image *);
 
@@ -39,6 +42,9 @@ void exec_place_heap(struct address_space *, const struct exec_image *);
  */
 struct exec_entry { uintptr_t pc, stack; struct exec_image image; char culprit[256]; };
 int exec_from_path(struct address_space *, const struct exec_arguments *, struct exec_entry *out, const char **why);
+
+/* Opens the executable that the image carries, for /proc/self/exe, while its path still leads to it. By the component procfs. */
+void proc_keep_program(struct address_space *);
 
 /* What the CPU tells programs; arch/<isa>/program_abi.c. */
 struct program_abi { uint64_t hwcap, hwcap2, signal_stack; const char *platform; };

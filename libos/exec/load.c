@@ -9,6 +9,7 @@
 #include "init/init.h"
 #include "memory/memory.h"
 #include "syscall/errno.h"
+#include "task/task.h"
 
 #define PIE_BASE 0x555555554000ul
 #define MAX_HEADERS 256
@@ -104,7 +105,8 @@ static int load(struct address_space *space, struct file *file, uint64_t file_si
         if (!(boot_flags() & HULL_FLAG_FIXED)) place = vm_layout_random() >> 28; /* not the bits that mmap_top has */
         place = PIE_BASE + ((place & 0xfffffff) << PAGE_SHIFT);
     }
-    *out = (struct exec_image){.base = fixed ? 0 : place - low, .header_count = count};
+    *out = (struct exec_image){.base = fixed ? 0 : place - low, .header_count = count,
+                                .user = current_process()->credentials.euid, .group = current_process()->credentials.egid};
     out->entry = out->base + header->entry;
     out->start = out->base + low;
     out->end = out->base + high;

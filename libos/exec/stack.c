@@ -70,10 +70,18 @@ static void push_auxv(struct builder *b, const struct exec_image *image, uintptr
     const uint64_t auxv[][2] = {
         {AT_HWCAP, abi->hwcap}, {AT_PAGESZ, PAGE_SIZE}, {AT_CLKTCK, 100}, {AT_PHDR, image->headers},
         {AT_PHENT, sizeof(struct elf_program_header)}, {AT_PHNUM, image->header_count}, {AT_BASE, image->interpreter_base}, {AT_FLAGS, 0},
-        {AT_ENTRY, image->entry}, {AT_UID, who->uid}, {AT_EUID, who->euid}, {AT_GID, who->gid}, {AT_EGID, who->egid},
-        {AT_SECURE, 0}, {AT_RANDOM, random}, {AT_HWCAP2, abi->hwcap2}, {AT_EXECFN, path}, {AT_PLATFORM, platform},
+        {AT_ENTRY, image->entry}, {AT_UID, who->uid}, {AT_EUID, image->user}, {AT_GID, who->gid}, {AT_EGID, image->group},
+        {AT_SECURE, image->user != who->uid || image->group != who->gid}, {AT_RANDOM, random}, {AT_HWCAP2, abi->hwcap2}, {AT_EXECFN, path}, {AT_PLATFORM, platform},
         {AT_MINSIGSTKSZ, abi->signal_stack}, {AT_NULL, 0}};
     push(b, auxv, sizeof auxv);
+}
+
+void exec_take_ids(uint32_t user, uint32_t group) {
+    struct process *process = current_process();
+    struct credentials *who = &process->credentials;
+    who->euid = who->suid = user;
+    who->egid = who->sgid = group;
+    process->options.undumpable = user != who->uid || group != who->gid;
 }
 
 uintptr_t exec_build_stack(struct address_space *space, const struct exec_image *image, const struct exec_arguments *arguments) {

@@ -75,11 +75,14 @@ _Noreturn static void start_from_root(struct address_space *space) {
                  entry.culprit[0] ? entry.culprit : "it", " ", why);
         machine_exit((error == -ENOENT && !entry.culprit[0] ? 127 : 126) << 8);
     }
+    exec_take_ids(entry.image.user, entry.image.group);
     program_base = entry.image.base;
     program_low = entry.image.start;
     program_high = entry.image.end;
     arch_thread_enter_program(entry.pc, entry.stack);
 }
+
+#pragma weak proc_keep_program
 
 _Noreturn void program_start(void) {
     struct address_space *space = vm_space_first();
@@ -103,5 +106,6 @@ _Noreturn void program_start(void) {
     struct exec_arguments arguments = {hull_program_path, module_strings(HULL_MODULE_ARGV), module_strings(HULL_MODULE_ENV)};
     uintptr_t stack = exec_build_stack(space, &image, &arguments);
     if (!stack) refuse("has more arguments and environment than fit on its stack");
+    if (proc_keep_program) proc_keep_program(space);
     arch_thread_enter_program(image.entry, stack);
 }

@@ -82,7 +82,7 @@ static int own_files(struct process *process) {
     return 0;
 }
 
-_Noreturn static void run(struct address_space *space, uintptr_t pc, uintptr_t stack) {
+_Noreturn static void run(struct address_space *space, uintptr_t pc, uintptr_t stack, uint32_t user, uint32_t group) {
     struct thread *thread = current_thread();
     struct process *process = thread->process;
     struct address_space *old = process->space;
@@ -91,7 +91,9 @@ _Noreturn static void run(struct address_space *space, uintptr_t pc, uintptr_t s
     thread->mask_saved = false;
     thread->tid = process->pid;
     process->executed = true;
-    process->options.undumpable = process->options.keep_capabilities = process->options.permitted_kept = false;
+    exec_take_ids(user, group);
+    if (process->options.undumpable && process->family) process->family->death_signal = 0;
+    process->options.keep_capabilities = process->options.permitted_kept = false;
     process->options.barriers = 0;
     if (cpu_time_space_end) cpu_time_space_end(process);
     process->space = space;
@@ -101,8 +103,6 @@ _Noreturn static void run(struct address_space *space, uintptr_t pc, uintptr_t s
     file_table_close_on_exec(process->files);
     if (posix_timers_end) posix_timers_end(process);
     signal_exec();
-    process->credentials.suid = process->credentials.euid;
-    process->credentials.sgid = process->credentials.egid;
     arch_irq_save();
     arch_thread_reset(&thread->arch);
     struct trap_frame *frame = arch_thread_frame(&thread->arch);
@@ -132,6 +132,7 @@ static long execute(char *path, const uintptr_t *argv, const uintptr_t *environm
     kfree(strings[0].bytes);
     kfree(strings[1].bytes);
     uintptr_t pc = entry ? entry->pc : 0, stack = entry ? entry->stack : 0;
+    uint32_t user = entry ? entry->image.user : 0, group = entry ? entry->image.group : 0;
     kfree(entry);
     if (error) {
         if (space) vm_space_put(space);
@@ -140,7 +141,7 @@ static long execute(char *path, const uintptr_t *argv, const uintptr_t *environm
     }
     set_name(path);
     kfree(path);
-    run(space, pc, stack);
+    run(space, pc, stack, user, group);
 }
 
 static char *copy_path(const char *program, int *error) {

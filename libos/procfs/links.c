@@ -4,6 +4,7 @@
  * a pipe or a socket leads to the open file itself, as dup would.
  */
 #include "procfs/internal.h"
+#include "exec/exec.h"
 #include "lib/format.h"
 #include "thread/thread.h"
 #include "vm/vm.h"
@@ -61,13 +62,11 @@ static void show_cwd(struct proc_text *out) { show_path(out, cwd_of(out)); }
 static int jump_root(const struct proc_text *about, struct path *out) { return go(root_of(about), out); }
 static int jump_cwd(const struct proc_text *about, struct path *out) { return go(cwd_of(about), out); }
 
-/* The program's file. The executable that the image carries has its path, and is opened when first asked for. */
-static struct file *program_of(const struct proc_text *about) {
-    struct address_space *space = about->process->space;
-    if (!space) return NULL;
-    if (!space->program.file && &hull_program_path[0] && vfs_open(hull_program_path, O_RDONLY, 0, &space->program.file)) space->program.file = NULL;
-    return space->program.file;
+void proc_keep_program(struct address_space *space) {
+    if (vfs_open(hull_program_path, O_RDONLY, 0, &space->program.file)) space->program.file = NULL;
 }
+
+static struct file *program_of(const struct proc_text *about) { return about->process->space ? about->process->space->program.file : NULL; }
 
 static void show_file(struct proc_text *out, struct file *file) {
     struct path path;

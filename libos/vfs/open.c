@@ -438,6 +438,14 @@ int vfs_open_program(const char *text, struct file **out, uint64_t *size) {
     return error ? error : -ENOMEM;
 }
 
+void vfs_program_ids(struct file *file, uint32_t *user, uint32_t *group) {
+    const struct open_file *open = file->data;
+    const struct inode *inode = open->inode;
+    if (open->path.mount->flags & MOUNT_NO_SETUID) return;
+    if (inode->mode & S_ISUID) *user = inode->uid;
+    if ((inode->mode & (S_ISGID | 010)) == (S_ISGID | 010)) *group = inode->gid;
+}
+
 static long open_call(int directory, const char *program_path, uint32_t flags, uint32_t mode, struct walk_limits *limits) {
     char *text = walk_buffer();
     struct file *file;
@@ -496,8 +504,8 @@ static bool add_entry(struct dirent_sink *sink, const char *name, size_t length,
         if (!user->used) user->error = -EINVAL;
         return false;
     }
-    memset(&buffer, 0, size);
     buffer.entry = (struct linux_dirent64){ .ino = ino, .offset = offset, .length = (uint16_t)size, .type = (uint8_t)DT_OF_MODE(mode) };
+    memset(buffer.bytes + head, 0, size - head); /* after the assignment, which may write the structure's padding: the name begins there */
     memcpy(buffer.bytes + head, name, length);
     if (user->old) { /* getdents: the name one byte earlier, the type last */
         memmove(buffer.bytes + head - 1, buffer.bytes + head, size - head);

@@ -116,6 +116,8 @@ int vfs_open(const char *path, uint32_t flags, uint32_t mode, struct file **out)
 /* A regular file that the process may execute, for exec: also where it may not read it. -EACCES otherwise, as execve. */
 void vfs_forget_idle(void); /* names that nobody uses, and their inodes, leave the cache */
 int vfs_open_program(const char *path, struct file **out, uint64_t *size);
+/* Ids that such a file's set-user-ID and set-group-ID bits (execve(2)) name; those that it does not name, or that its mount does not let it, stay as they are. */
+void vfs_program_ids(struct file *, uint32_t *user, uint32_t *group);
 int vfs_enter(const char *path); /* chdir */
 int vfs_stat(const char *path, struct linux_stat *out);
 int vfs_make_directory(const char *path, uint32_t mode);

@@ -102,6 +102,26 @@ t.test('states and what they allow', async (t) => {
   t.equal(await ok('rm', '-v', 'second'), 'second');
 });
 
+t.test('a restart is not the end that --rm means', async (t) => {
+  const id = await ok('run', '-d', '--rm', '--name', 'brief', program, 'stay');
+  t.equal(await ok('restart', 'brief'), 'brief');
+  t.match(await inspect('brief'), { Id: id, State: { Status: 'running' }, HostConfig: { AutoRemove: true } });
+  t.equal(await ok('stop', 'brief'), 'brief');
+  t.equal(await ok('ps', '-aq'), '', 'it goes with the stop that follows');
+  // A restart that is killed leaves what --rm says.
+  await ok('run', '-d', '--rm', '--name', 'brief', program, 'stay');
+  for (let i = 0; i < 8; i++) {
+    const child = execa(hull, ['restart', 'brief'], { env, extendEnv: false, reject: false });
+    setTimeout(() => child.kill('SIGKILL'), 40 + i * 40);
+    await child;
+    const known = await ok('ps', '-a', '--format', '{{.Names}} {{.State}}');
+    t.match(known, /^(brief running)?$/);
+    if (known === '') await ok('run', '-d', '--rm', '--name', 'brief', program, 'stay');
+  }
+  await ok('stop', 'brief');
+  t.equal(await ok('ps', '-aq'), '');
+});
+
 t.test('signals and stdin of a program that takes them', async (t) => {
   const listener = join(folder, 'listen');
   writeFileSync(
