@@ -74,7 +74,7 @@ t.test('domains of Xen', { skip: 'reason' in made ? made.reason : false }, async
   if ('reason' in made) return;
   await makeGuests();
   const files = DOMAINS.flatMap((name) => ['kernel', 'module', 'xl.cfg'].map((file) => [`/guests/${name}/${file}`, { file: join(folder, name, file) }] as const));
-  const output = await runInDom0(made, { files, script: SCRIPT, seconds: 600 });
+  const output = await runInDom0(made, { files, script: SCRIPT, memory: { host: 2048, dom0: 512 }, seconds: 600 });
   const find = (pattern: RegExp) => pattern.exec(output)?.[1];
   const logOf = (name: string) => Buffer.from(find(new RegExp(`^log ${name}: ([0-9a-f]*)\\.$`, 'm')) ?? '', 'hex');
   t.match(output, /^dom0: done$/m, 'the script came to its end') || t.comment(output.slice(-5000));
