@@ -6,7 +6,7 @@
 
 #define HVMOP_GET_PARAM 1
 #define XENMEM_ADD_TO_PHYSMAP 7
-enum { SCHEDOP_YIELD = 0, SCHEDOP_SHUTDOWN = 2, SCHEDOP_POLL = 3 };
+enum { SCHEDOP_SHUTDOWN = 2, SCHEDOP_POLL = 3 };
 enum { SHUTDOWN_POWER_OFF = 0, SHUTDOWN_REBOOT = 1 };
 #define EVTCHNOP_SEND 4
 
@@ -50,8 +50,6 @@ void xen_event_wait(uint32_t port, bool (*is_ready)(void)) {
         xen_event_taken(port);
     arch_irq_restore(flags);
 }
-
-void xen_yield(void) { xen_hypercall(XEN_SCHED_OP, SCHEDOP_YIELD, NULL, 0); }
 
 void xen_event_send(uint32_t port) { xen_hypercall(XEN_EVENT_CHANNEL_OP, EVTCHNOP_SEND, &port, 0); }
 

@@ -39,8 +39,6 @@ struct xen_shared_info *xen_shared_info(void); /* all channels masked at first *
 void xen_event_send(uint32_t port);
 /* Sleeps, interrupts off, until is_ready(); the other end sends an event each time that it may have become so. */
 void xen_event_wait(uint32_t port, bool (*is_ready)(void));
-/* Gives the CPU to others for a moment. */
-void xen_yield(void);
 /* By xen-event, met by a weak reference: someone who waited took the port's event from who listens. */
 void xen_event_taken(uint32_t port);
 
