@@ -155,11 +155,11 @@ export const COMMANDS: readonly CommandSpec[] = [
     usage: 'hull export [OPTIONS] CONTAINER | hull export --format FORMAT [OPTIONS] IMAGE|PROGRAM [ARG...]',
     summary: "Write a container's files to a tar archive, or an image to a file that starts without hull",
     notes: [
-      'raw and qcow2 are disks and iso is a CD that a PC BIOS boots: qemu-system-x86_64 -drive file=FILE,format=raw,if=virtio -nographic. elf is a kernel with everything in it: -kernel FILE. tar has the files of the image.',
-      'Such a machine talks on its first serial port and switches itself off when its program ends. What it writes to its root file system is gone then.',
+      'raw and qcow2 are disks and iso is a CD that a PC BIOS boots: qemu-system-x86_64 -drive file=FILE,format=raw,if=virtio -nographic. elf is a kernel with everything in it: -kernel FILE. xl is a new folder with all that a domain of Xen needs: cd FOLDER && xl create xl.cfg. tar has the files of the image.',
+      'Such a machine talks on its first serial port, under Xen on its console, and switches itself off when its program ends. What it writes to its root file system is gone then.',
     ],
     options: [
-      { name: 'format', value: 'string', choices: ['elf', 'raw', 'qcow2', 'iso', 'tar'], summary: 'What is written of an IMAGE' },
+      { name: 'format', value: 'string', choices: ['elf', 'raw', 'qcow2', 'iso', 'xl', 'tar'], summary: 'What is written of an IMAGE' },
       { name: 'interactive', short: 'i', summary: 'What comes in on the serial port is STDIN' },
       { name: 'output', short: 'o', value: 'path', complete: 'file', summary: 'The file (default for archives: STDOUT)' },
       { name: 'tty', short: 't', summary: 'The serial port is a terminal' },

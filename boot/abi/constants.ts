@@ -5,7 +5,7 @@
 export const ABI_VERSION = 1;
 
 export const NOTE_IMAGE = 1;
-export const FEATURE = { UART: 1 << 0, VIRTIO_CONSOLE: 1 << 1, INPUT: 1 << 2, SIGNALS: 1 << 3, BINARY: 1 << 4, TRACE: 1 << 5, NETWORK: 1 << 6, MOUNTS: 1 << 7, '9P': 1 << 8, BALLOON: 1 << 9, CONTROL: 1 << 10, EXT4: 1 << 11, CALLS: 1 << 12 } as const;
+export const FEATURE = { UART: 1 << 0, VIRTIO_CONSOLE: 1 << 1, INPUT: 1 << 2, SIGNALS: 1 << 3, BINARY: 1 << 4, TRACE: 1 << 5, NETWORK: 1 << 6, MOUNTS: 1 << 7, '9P': 1 << 8, BALLOON: 1 << 9, CONTROL: 1 << 10, EXT4: 1 << 11, CALLS: 1 << 12, XEN_CONSOLE: 1 << 13 } as const;
 
 export const MODULE_MAGIC = 0x314d4c48;
 export const FLAG = { FRAMED: 1 << 0, DEBUG_EXIT: 1 << 1, STDIN: 1 << 2, TTY: 1 << 3, FIXED: 1 << 4, READ_ONLY: 1 << 5, HOLD: 1 << 6 } as const;

@@ -32,7 +32,7 @@ import type { AnalysisRecord, ImageReport } from './report.ts';
 
 const noteName = 'hull';
 const noteImage = 1;
-const featureNames = ['uart', 'virtio-console', 'input', 'signals', 'binary', 'trace', 'network', 'mounts', '9p', 'balloon', 'control', 'ext4', 'calls'];
+const featureNames = ['uart', 'virtio-console', 'input', 'signals', 'binary', 'trace', 'network', 'mounts', '9p', 'balloon', 'control', 'ext4', 'calls', 'xen-console'];
 const featureBinary = 1 << 4;
 const segmentKinds = new Map([
   [PT_LOAD, 'load'],

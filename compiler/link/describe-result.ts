@@ -34,6 +34,7 @@ const FEATURES: readonly { component: string; bit: number; name: string }[] = [
   { component: 'control', bit: 1024, name: 'CONTROL' },
   { component: 'ext4', bit: 2048, name: 'EXT4' },
   { component: 'host-calls', bit: 4096, name: 'CALLS' },
+  { component: 'xen-console', bit: 8192, name: 'XEN_CONSOLE' },
 ];
 const FEATURE_BINARY = 16;
 

@@ -2,10 +2,11 @@
  * `hull export --format`: an image -> a file that starts without hull, or the tar archive of its files. Owns: what such a machine is told, and which components its kernel needs that a machine beside
  * hull does without. Rules: the file is complete or absent; nothing is executed to make it.
  *
- * The machine's channel is the first serial port, as plain text (no HULL_FLAG_FRAMED); its network, where it has a card, comes by DHCP; what it writes is gone with it. Disk and CD: boot/bios.
+ * The machine's channel is the first serial port, or Xen's console, as plain text (no HULL_FLAG_FRAMED); its network, where it has a card, comes by DHCP; what it writes is gone with it. Disk and CD: boot/bios;
+ * Xen: xl.ts.
  */
 import { closeSync, readFileSync, statSync } from 'node:fs';
-import { dirname } from 'node:path';
+import { basename, dirname } from 'node:path';
 import { embedModule, placeOnCd, placeOnDisk, type RootFile, writeAt, writeCd, writeQcow2, writeRawDisk, writeRoot } from '../../boot/bios/index.ts';
 import { type BootModule, encodeBootModule, FEATURE, FLAG } from '../../boot/index.ts';
 import { applyImage } from '../apply-image.ts';
@@ -15,10 +16,12 @@ import { findKernelCache, loadLinker, makeModule, openRequestRoot, readComponent
 import { openProgram } from '../program.ts';
 import { findStatePaths, openScratch, produceAtomically } from '../state/index.ts';
 import { archiveImage } from './archive.ts';
+import { writeDomainFolder } from './xl.ts';
 
-export const EXPORT_FORMATS = ['elf', 'raw', 'qcow2', 'iso', 'tar'] as const;
+export const EXPORT_FORMATS = ['elf', 'raw', 'qcow2', 'iso', 'xl', 'tar'] as const;
 export type ExportFormat = (typeof EXPORT_FORMATS)[number];
 type MachineFormat = Exclude<ExportFormat, 'tar'>;
+type FileFormat = Exclude<MachineFormat, 'xl'>;
 
 export interface ExportRequest {
   readonly format: MachineFormat;
@@ -28,7 +31,9 @@ export interface ExportRequest {
 }
 
 /** A plain machine has a 16550, and what is typed there is the program's input; bits for the seed where it has a device for them. */
-const COMPONENTS = ['uart-16550', 'uart-input', 'virtio-rng'];
+const PLAIN = { components: ['uart-16550', 'uart-input', 'virtio-rng'], feature: FEATURE.UART, device: 'a serial port', driver: 'uart-16550' } as const;
+/** A domain of Xen has its console, and what xl asks of it. */
+const DOMAIN = { components: ['xen-console', 'xen-input', 'xen-control'], feature: FEATURE.XEN_CONSOLE, device: "Xen's console", driver: 'xen-console' } as const;
 
 interface Parts {
   readonly kernel: Buffer;
@@ -37,12 +42,12 @@ interface Parts {
   makeModule(place: Pick<BootModule, 'disk' | 'power'>): Buffer;
 }
 
-async function findParts(request: RunRequest, host: RunHost): Promise<Parts> {
+async function findParts(request: RunRequest, host: RunHost, machine: typeof PLAIN | typeof DOMAIN): Promise<Parts> {
   const paths = findStatePaths(host.env);
   const root = await openRequestRoot(request, host, paths, []);
   const file = root === undefined ? openProgram(request.program) : undefined;
   const cache = findKernelCache(paths, host);
-  const add = [...COMPONENTS, ...(request.readOnly === true ? ['mounts'] : []), ...readComponentLabels(request.image?.labels)];
+  const add = [...machine.components, ...(request.readOnly === true ? ['mounts'] : []), ...readComponentLabels(request.image?.labels)];
   const image =
     root !== undefined
       ? await findRootKernel(cache, root.kernel, add, () => loadLinker(host))
@@ -51,8 +56,8 @@ async function findParts(request: RunRequest, host: RunHost): Promise<Parts> {
         : (file?.path as string);
   const { features } = readNoteOf(image);
   const isAlone = (features & FEATURE.BINARY) === 0; // a linked program out of an image is all there is of it
-  if ((features & FEATURE.UART) === 0) {
-    throw new EngineError('option-invalid', `Cannot export "${request.program}": it has no driver for a serial port, expected an image made by hull cc or hull build with --add uart-16550`);
+  if ((features & machine.feature) === 0) {
+    throw new EngineError('option-invalid', `Cannot export "${request.program}": it has no driver for ${machine.device}, expected an image made by hull cc --hull-add or hull build --add with ${machine.driver}`);
   }
   const size = root === undefined || isAlone ? undefined : statSync(root.image).size;
   const plain = makeModule(request, host, request.hostname ?? 'hull', undefined, undefined);
@@ -104,10 +109,14 @@ function writeQcow(fd: number, parts: Parts, host: RunHost, folder: string): voi
   }
 }
 
-const WRITERS: Record<MachineFormat, (fd: number, parts: Parts, host: RunHost, folder: string) => void> = { elf: writeElf, raw: writeRaw, qcow2: writeQcow, iso: writeIso };
+const WRITERS: Record<FileFormat, (fd: number, parts: Parts, host: RunHost, folder: string) => void> = { elf: writeElf, raw: writeRaw, qcow2: writeQcow, iso: writeIso };
 
 export async function exportImage({ format, output, run }: ExportRequest, host: RunHost): Promise<void> {
-  const parts = await findParts(await applyImage(run, host), host);
+  const parts = await findParts(await applyImage(run, host), host, format === 'xl' ? DOMAIN : PLAIN);
+  if (format === 'xl') {
+    writeDomainFolder(output, { kernel: parts.kernel, module: parts.makeModule({}), root: parts.root, memory: run.memory, name: basename(output) });
+    return;
+  }
   produceAtomically(output, (fd) => WRITERS[format](fd, parts, host, dirname(output)), 0o644, 'room for the image');
 }
 

@@ -28,6 +28,7 @@
 #define HULL_FEATURE_CONTROL (1u << 10) /* takes records on further ports of the console, too */
 #define HULL_FEATURE_EXT4 (1u << 11)    /* has ext4 for HULL_MOUNT_EXT4 and HULL_MODULE_UPPER */
 #define HULL_FEATURE_CALLS (1u << 12)   /* takes HULL_RECORD_CALL, and acts on HULL_FLAG_HOLD */
+#define HULL_FEATURE_XEN_CONSOLE (1u << 13) /* channel on Xen's console, where the machine is a domain of Xen */
 
 /* ---- Boot module. Header, then `count` records, each: u32 type, u32 size, size bytes, zero padding to 8. ---- */
 #define HULL_MODULE_MAGIC 0x314d4c48u /* "HLM1" */

@@ -5,6 +5,7 @@
  */
 #ifndef HULL_CHANNEL_CHANNEL_H
 #define HULL_CHANNEL_CHANNEL_H
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 
@@ -25,6 +26,8 @@ void channel_receive(const void *bytes, size_t size);
 /* One handler a type; registered by table so that an image without input contains none of it. */
 struct channel_handler { uint8_t type; void (*handle)(const void *payload, size_t size); };
 #define HULL_CHANNEL_HANDLER(order, name) HULL_REGISTER(channel, order, struct channel_handler, name)
+/* Gives a record to its handlers, also one that came another way than by the channel. Whether there are any. */
+bool channel_hand_on(uint8_t type, const void *payload, size_t size);
 
 /* A line of the libOS to the host's log: HULL_RECORD_LOG. printf-like subset. */
 void log_line(const char *format, ...) __attribute__((format(printf, 1, 2)));

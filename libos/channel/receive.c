@@ -14,11 +14,18 @@ static struct hull_record head;
 static uint32_t head_size, payload_size; /* so far */
 static uint8_t payload[PAYLOAD_MOST];
 
-static void hand_on(const void *bytes, size_t size) {
+bool channel_hand_on(uint8_t type, const void *payload_bytes, size_t size) {
     extern const struct channel_handler __hull_channel_start[], __hull_channel_end[];
+    bool any = false;
     for (const struct channel_handler *handler = __hull_channel_start; handler < __hull_channel_end; handler++)
-        if (handler->type == head.type) handler->handle(bytes, size);
+        if (handler->type == type) {
+            handler->handle(payload_bytes, size);
+            any = true;
+        }
+    return any;
 }
+
+static void hand_on(const void *bytes, size_t size) { channel_hand_on(head.type, bytes, size); }
 
 void channel_receive(const void *from, size_t size) {
     const uint8_t *bytes = from;

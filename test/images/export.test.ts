@@ -96,7 +96,7 @@ t.test('archives, and what cannot be exported', async (t) => {
   t.match(stderr, /required flag "output" not set/);
   t.equal(exitCode, 125);
   t.match((await run(['export', '--format', 'tar', '-o', 'x.tar', program])).stderr, /no root file system of its own, expected the name of an image/);
-  t.match((await run(['export', '--format', 'vhd', '-o', 'x', 'shell'])).stderr, /expected elf, raw, qcow2, iso, tar/);
+  t.match((await run(['export', '--format', 'vhd', '-o', 'x', 'shell'])).stderr, /expected elf, raw, qcow2, iso, xl, tar/);
   t.match((await run(['export', 'nobody'])).stderr, /No such container: nobody/);
   t.notOk(existsSync(join(folder, 'x.tar')));
 });

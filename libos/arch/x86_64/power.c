@@ -2,10 +2,15 @@
 #include "abi/boot_abi.h"
 #include "init/init.h"
 #include "internal.h"
+#include "xen/xen.h"
+
+#pragma weak xen_power_off
 
 #define DEBUG_EXIT_PORT 0xf4
 
 void arch_power_off(void) {
+    if (xen_power_off)
+        xen_power_off();
     if (boot_flags() & HULL_FLAG_DEBUG_EXIT)
         port_out8(DEBUG_EXIT_PORT, 0);
     const uint16_t *power = boot_module_find(HULL_MODULE_POWER, NULL);

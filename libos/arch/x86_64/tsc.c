@@ -1,6 +1,7 @@
 /*
  * How fast the time stamp counter runs. Asked in this order:
  *   KVM's clock (Linux Documentation/virt/kvm/x86/msr.rst, MSR_KVM_SYSTEM_TIME_NEW): its multiplier and shift;
+ *   Xen's time leaf, CPUID 0x40000003 (xen/include/public/arch-x86/cpuid.h): kHz;
  *   CPUID 0x40000010 (VMware's timing leaf, QEMU's too): kHz;
  *   CPUID 0x15 and 0x16 (Intel SDM volume 2): crystal ratio, or the base frequency;
  *   the local APIC's counter, which QEMU runs at 1 GHz: its progress against the TSC's since the first question. Rough at first, better with
@@ -14,6 +15,7 @@
 #define HYPERVISOR_LEAF 0x40000000
 #define KVM_SIGNATURE 0x4b4d564b /* "KVMK" in ebx */
 #define KVM_FEATURE_CLOCK 3
+#define XEN_SIGNATURE 0x566e6558 /* "XenV" in ebx */
 #define TIMER_MASKED (1u << 16)
 #define FIRST_NS 50000
 #define SETTLED_NS 50000000
@@ -65,6 +67,8 @@ uint64_t arch_clock_scale(bool *rough) {
             if (scale)
                 return scale;
         }
+        if (hypervisor.b == XEN_SIGNATURE)
+            return scale_of_khz(cpuid(HYPERVISOR_LEAF + 3, 0).c);
         if (hypervisor.a >= HYPERVISOR_LEAF + 0x10 && hypervisor.a < HYPERVISOR_LEAF + 0x100) {
             uint32_t khz = cpuid(HYPERVISOR_LEAF + 0x10, 0).a;
             if (khz)

@@ -1,0 +1,57 @@
+/*
+ * Xen's console (public/io/console.h) as the channel's transport, in a machine that is Xen's; elsewhere it does nothing. Two rings of bytes lie in a page that the toolstack made:
+ * who writes one moves `produced` after the bytes, who reads moves `consumed` after them, and both tell the other end by an event channel.
+ */
+#include "arch/arch.h"
+#include "channel/channel.h"
+#include "init/init.h"
+#include "memory/memory.h"
+#include "xen-console/xen_console.h"
+#include "xen/xen.h"
+
+#pragma weak xen_console_start_input
+
+struct xen_console_page *xen_console_page;
+uint32_t xen_console_event;
+static uint8_t page[PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
+
+static uint32_t waiting(void) { return xen_console_page->out_produced - __atomic_load_n(&xen_console_page->out_consumed, __ATOMIC_ACQUIRE); }
+static bool has_room(void) { return waiting() < sizeof xen_console_page->out; }
+static bool is_empty(void) { return !waiting(); }
+
+static void put_bytes(const uint8_t *bytes, size_t size) {
+    struct xen_console_page *console = xen_console_page;
+    uint32_t produced = console->out_produced;
+    while (size) {
+        if (!has_room()) {
+            xen_event_send(xen_console_event);
+            xen_event_wait(xen_console_event, has_room);
+        }
+        console->out[produced++ % sizeof console->out] = *bytes++;
+        size--;
+        __atomic_store_n(&console->out_produced, produced, __ATOMIC_RELEASE);
+    }
+}
+
+static void send(const void *head, size_t head_size, const void *body, size_t body_size) {
+    put_bytes(head, head_size);
+    put_bytes(body, body_size);
+    xen_event_send(xen_console_event);
+}
+
+void xen_console_drain(void) {
+    if (xen_console_page)
+        xen_event_wait(xen_console_event, is_empty);
+}
+
+static const struct channel_transport console = {send, xen_console_start_input};
+
+static void xen_console_start(void) {
+    uint64_t frame = xen_present() ? xen_parameter(XEN_PARAMETER_CONSOLE_FRAME) : 0;
+    if (!frame)
+        return;
+    xen_console_event = (uint32_t)xen_parameter(XEN_PARAMETER_CONSOLE_EVENT);
+    xen_console_page = xen_map_frame(page, frame);
+    channel_attach(&console);
+}
+HULL_INIT(2, xen_console_start); /* after the 16550, which is not there under Xen */
