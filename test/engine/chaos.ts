@@ -315,7 +315,7 @@ export async function runChaos({ folder, seconds, instances, seed }: ChaosOption
       if (!/^(end \d+\n?|term\n?|)$/.test(rest) && !`line ${last}`.startsWith(rest)) problems.push(`${name}: after ${last} lines its log goes on with ${JSON.stringify(rest.slice(0, 60))}`);
     }
     // One that was asked to end before its program began has said nothing: the last lines are those of a run before.
-    const hasBegun = readFileSync(join(root, 'instances', id, 'output')).subarray(state.logStart).includes('begin\n');
+    const hasBegun = readFileSync(join(root, 'instances', id, 'output')).subarray(state.logStart).includes('begin');
     const end = hasBegun ? /(?:end (\d+)|(term))\n?$/.exec(runs.at(-1) ?? '') : null;
     const expected = end === null ? 137 : end[2] === undefined ? Number(end[1]) : 3;
     // 128: a start that failed, 143: asked to end before it was there.
