@@ -330,7 +330,7 @@ export async function runChaos({ folder, seconds, instances, seed }: ChaosOption
   for (const { pid, command } of findProcesses(root)) problems.push(`process ${pid} (${command}) is there after all was removed`);
   await ok('network', 'rm', NETWORK).catch((error: Error) => problems.push(error.message));
   await ok('volume', 'rm', '-f', VOLUME).catch((error: Error) => problems.push(error.message));
-  const isKept = (path: string) => path.startsWith(join(root, 'cache')) || path.startsWith(join(root, 'images')) || /^\/(events\.jsonl(\.1)?|volumes|networks|instances(\/\.(lock|names))?)$/.test(path.slice(root.length));
+  const isKept = (path: string) => path.startsWith(join(root, 'cache')) || path.startsWith(join(root, 'images')) || /^\/(events\.jsonl(\.1)?|volumes|(networks|instances)(\/\.lock)?|instances\/\.names)$/.test(path.slice(root.length));
   for (const path of [...listAll(root), ...listAll(join(folder, 'tmp'))]) {
     if (/\.tmp-\d+-\d+$/.test(path)) problems.push(`temporary file ${path} is left`);
     else if (path.startsWith(root) ? !isKept(path) : !/^\/hull-\d+$/.test(path.slice(folder.length + 4))) problems.push(`${path} is left (${statSync(path, { throwIfNoEntry: false })?.isSocket() === true ? 'a socket' : 'a file'})`);
