@@ -78,7 +78,7 @@ export const RUN_OPTIONS: readonly OptionSpec[] = [
   { name: 'network-alias', value: 'list', many: true, summary: 'Further names of the machine on a network of that kind' },
   { name: 'no-healthcheck', summary: 'No health check, whatever the image says' },
   { name: 'publish', short: 'p', value: 'list', many: true, summary: 'Publish a port of the machine on this host: [[ADDRESS:]HOST:]GUEST[/udp], ranges too' },
-  { name: 'publish-all', short: 'P', summary: 'Publish all ports that the image or --expose names, each on a free port of this host (-d)' },
+  { name: 'publish-all', short: 'P', summary: 'Publish all ports that the image or --expose names, each on a free port of this host' },
   { name: 'read-only', summary: 'Nothing can be written but in mounts' },
   { name: 'restart', value: 'policy', summary: 'Whether what supervises it starts it again: no, on-failure[:n], always, unless-stopped (default no)' },
   { name: 'rm', summary: 'Remove the instance when it ends; always so in the foreground' },

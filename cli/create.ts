@@ -2,7 +2,7 @@
 import { existsSync, writeFileSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { createInstance, type InstanceSpec, removeInstance, startInstance } from '../engine/instances/index.ts';
-import { applyImage, EngineError, openProgram, type RunRequest } from '../engine/index.ts';
+import { applyImage, EngineError, listExposed, openProgram, type RunRequest } from '../engine/index.ts';
 import type { CommandContext } from './commands.ts';
 import { UsageError } from './errors.ts';
 import { parseLabels } from './labels.ts';
@@ -61,13 +61,8 @@ export async function makeInstanceSpec(parsed: ParsedOptions, command: string, c
   if (typed.rootfs === undefined && image === undefined) openProgram(typed.program); // its errors now, not at the start
   else if (typed.rootfs !== undefined && !existsSync(typed.rootfs)) throw new EngineError('option-invalid', `Cannot use "${typed.rootfs}" as a root file system: no such directory, expected one`);
   const openStdin = parsed.switches.get('interactive') === true;
-  const exposed = [...new Set([...(image?.ports ?? []), ...readAll('expose')].map((text) => (text.includes('/') ? text : `${text}/tcp`)))];
-  // Paths that the image names get volumes of their own, unless something else is mounted there.
-  const missing = (image?.volumes ?? []).filter((target) => !typed.mounts.some((mount) => mount.target === target));
   const request: RunRequest = {
     ...typed,
-    mounts: [...typed.mounts, ...missing.map((target) => ({ type: 'volume' as const, target, readOnly: false }))],
-    network: parsed.switches.get('publish-all') === true ? { ...typed.network, publish: [...typed.network.publish, ...exposed] } : typed.network,
     program,
     entrypoint: typed.entrypoint ?? typed.program,
     rootfs: typed.rootfs === undefined ? undefined : resolve(typed.rootfs),
@@ -93,7 +88,7 @@ export async function makeInstanceSpec(parsed: ParsedOptions, command: string, c
     health: readHealth(parsed, command),
     logging: readLogging(parsed, command),
     autoRemove,
-    exposed,
+    exposed: listExposed(typed),
   };
 }
 

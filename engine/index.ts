@@ -1,5 +1,5 @@
 /** engine: what the command line and other doors ask for. */
-export { applyImage } from './apply-image.ts';
+export { applyImage, listExposed } from './apply-image.ts';
 export { describeError, describeSystemError, EngineError, type EngineErrorCode, EXIT, exitCodeOf } from './errors.ts';
 export type { RunHost, RunRequest } from './prepare.ts';
 export { openProgram } from './program.ts';

@@ -40,8 +40,10 @@ export interface RequestImage {
   readonly labels: Readonly<Record<string, string>>;
   /** "80/tcp". */
   readonly ports: readonly string[];
-  /** Paths at which Docker makes anonymous volumes. */
+  /** Paths at which a run has volumes of its own, unless something else is mounted there. */
   readonly volumes: readonly string[];
+  /** Its config's User, as it is written there; `user` of the request has the numbers. */
+  readonly userName?: string | undefined;
   /** HEALTHCHECK: what an instance has that is not given another one. Times in ns. */
   readonly health?: HealthCheck | undefined;
 }
@@ -75,6 +77,10 @@ export interface RunRequest {
   readonly mounts: readonly MountRequest[];
   readonly hostname?: string | undefined;
   readonly network: NetworkOptions;
+  /** Further ports that are shown: "80", "80/udp", "90-92/tcp". */
+  readonly expose?: readonly string[] | undefined;
+  /** All ports that are shown are published, each on a free port of this host. */
+  readonly publishAll?: boolean | undefined;
   readonly user?: BootModule['user'];
   /** The same as typed; an image's own files say what names mean. */
   readonly userName?: string | undefined;
@@ -83,13 +89,15 @@ export interface RunRequest {
   readonly isMemoryGiven?: boolean | undefined;
   readonly cpus: number;
   readonly machine: MachineKind;
+  /** Somebody asked for it: an image's label does not hold. */
+  readonly isMachineGiven?: boolean | undefined;
   readonly accelerator: Accelerator | 'auto';
   readonly qemu?: string | undefined;
   readonly gdb?: string | undefined;
   readonly tty: boolean;
   /** False: reads of stdin are at the end at once. */
   readonly stdin?: boolean | undefined;
-  /** Nothing can be written but in mounts. */
+  /** Nothing can be written but in mounts; undefined: as an image's label says. */
   readonly readOnly?: boolean | undefined;
   /** Names and classes of system calls to show; all when empty. */
   readonly trace?: string | undefined;
@@ -159,6 +167,7 @@ export async function prepareMachine(request: RunRequest, host: RunHost, options
   const paths = findStatePaths(host.env);
   const storage = planMounts(paths.volumes, request.mounts, options.volumeUser);
   try {
+    if (storage.unfinished.length > 0) await (await import('./instances/index.ts')).emptyAbandoned(paths, storage.unfinished, options.volumeUser?.instance);
     return await prepareWithMounts(request, host, options, { paths, storage, network });
   } catch (error) {
     storage.release();
@@ -204,15 +213,18 @@ async function prepareWithMounts(request: RunRequest, host: RunHost, options: Pr
   const note = file?.kind === 'image' ? file.note : readNoteOf(image);
   // A linked program out of an image is all there is of it.
   const isAlone = root !== undefined && (note.features & FEATURE.BINARY) === 0;
+  // Volumes that the image wants, and nobody else, go unseen where its program has nothing to see them by.
+  const isUnseen = isAlone && (note.features & FEATURE.MOUNTS) === 0 && request.mounts.every(({ isOfImage }) => isOfImage === true);
+  const { mounts, shares } = isUnseen ? { mounts: [], shares: [] } : storage;
   const disks = isAlone ? storage.disks : allDisks;
   if (tracer !== undefined && (note.features & FEATURE.TRACE) === 0) throw refuseTrace(request.program, note);
-  const needed = (storage.mounts.length === 0 && request.readOnly !== true ? 0 : FEATURE.MOUNTS) | (storage.shares.length === 0 ? 0 : FEATURE['9P']) | (disks.length === 0 ? 0 : FEATURE.EXT4);
+  const needed = (mounts.length === 0 && request.readOnly !== true ? 0 : FEATURE.MOUNTS) | (shares.length === 0 ? 0 : FEATURE['9P']) | (disks.length === 0 ? 0 : FEATURE.EXT4);
   if ((note.features & needed) !== needed) {
     throw new EngineError('option-invalid', `Cannot mount into "${request.program}": its image was built without mounts, expected one made by hull build --add mounts --add 9p --add ext4`);
   }
   // A microvm has room for eight virtio devices.
   const room = network?.mode?.kind === 'named' ? MICROVM_SHARES - 1 : MICROVM_SHARES;
-  const machine = storage.shares.length + disks.length > room ? 'q35' : request.machine;
+  const machine = shares.length + disks.length > room ? 'q35' : request.machine;
   options.say(`image ${image}`);
 
   // There is an accelerator that runs guests.
@@ -244,7 +256,7 @@ async function prepareWithMounts(request: RunRequest, host: RunHost, options: Pr
     flags: base.flags | (options.flags ?? 0),
     trace: tracer?.rules,
     exec: isAlone ? undefined : root?.program,
-    mounts: storage.mounts,
+    mounts,
     upper: isAlone ? undefined : upper?.name,
     interfaces: plan?.interfaces,
     files: plan?.files,
@@ -266,7 +278,7 @@ async function prepareWithMounts(request: RunRequest, host: RunHost, options: Pr
       gdb: request.gdb,
       disk: isAlone ? undefined : root?.image,
       volumes: disks,
-      shares: storage.shares,
+      shares,
       cards: plan?.cards,
       name: `hull run ${request.name ?? request.program}`,
     },

@@ -28,6 +28,7 @@ xz:xz-utils
 make:make
 strip:binutils
 strace:strace
+nft:nftables
 openssl:openssl
 dc:dc
 bc:bc

@@ -10,7 +10,8 @@
 import { FEATURE } from '../abi/index.ts';
 
 export type Accelerator = 'kvm' | 'hvf' | 'tcg';
-export type MachineKind = 'microvm' | 'q35';
+export const MACHINE_KINDS = ['microvm', 'q35'] as const;
+export type MachineKind = (typeof MACHINE_KINDS)[number];
 
 export interface QemuFds {
   readonly channel: number;

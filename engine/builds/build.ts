@@ -29,6 +29,7 @@ import {
   type WorkFolder,
 } from '../../images/build/index.ts';
 import { parseDockerfile } from '../../images/dockerfile/index.ts';
+import type { HttpClient } from '../../images/registry/index.ts';
 import { DEFAULT_PLATFORM, type Descriptor, type Image, type Lease, openStore, type Platform, type Store } from '../../images/store/index.ts';
 import { describeSystemError } from '../errors.ts';
 import type { RunHost } from '../prepare.ts';
@@ -59,6 +60,7 @@ export async function buildDockerfile(typed: BuildRequest, dist: string, streams
   const cacheFolder = join(paths.cache, 'build');
   const work = openWorkFolder(cacheFolder, removeTree);
   const children = new Set<ChildProcess>();
+  let http: HttpClient | undefined;
   const stop = (signal: NodeJS.Signals) => {
     for (const child of children) child.kill('SIGKILL');
     work.remove();
@@ -83,7 +85,10 @@ export async function buildDockerfile(typed: BuildRequest, dist: string, streams
       },
       host: {
         findImage: (image, platform) => findImage({ store, paths, progress, isFresh: request.pulls, host: { env: request.env, dist } }, image, platform),
-        fetchUrl: (url) => fetch(url),
+        async fetchUrl(url) {
+          http ??= (await import('../ship/index.ts')).openHttp(paths, { env: request.env, dist });
+          return http.send({ method: 'GET', url });
+        },
         now: () => new Date(),
         become: join(dist, 'bin/hull-become-x86_64'),
         started(child) {
@@ -111,6 +116,7 @@ export async function buildDockerfile(typed: BuildRequest, dist: string, streams
     return id;
   } finally {
     for (const signal of ['SIGINT', 'SIGTERM', 'SIGHUP'] as const) process.removeListener(signal, stop);
+    http?.close();
     work.remove();
   }
 }

@@ -5,6 +5,9 @@
  *   dockerfile: Dockerfile      the Dockerfile to build, beside this file (with -f hull.yaml)
  *   memory: 64m                 hull.memory             memory of the machine
  *   kernel: layer               hull.kernel             the kernel is in a layer of the image; linked: its program is one that hull cc linked
+ *   options:
+ *     machine: q35              hull.machine            machine type: microvm or q35
+ *     read-only: true           hull.read-only          nothing is written to the root file system
  *   components:
  *     add: [trace]              hull.components.add     libOS components that the kernel has in any case
  *     omit: [tcp]               hull.components.omit    and those that it never has
@@ -12,6 +15,7 @@
 import { readFileSync } from 'node:fs';
 import { Ajv, type ErrorObject } from 'ajv';
 import { isMap, isScalar, LineCounter, parseDocument } from 'yaml';
+import { MACHINE_KINDS } from '../../boot/index.ts';
 import { findNearest } from '../../images/dockerfile/index.ts';
 import { describeSystemError, EngineError } from '../errors.ts';
 
@@ -22,6 +26,7 @@ interface HullFile {
   readonly dockerfile?: string;
   readonly memory?: string | number;
   readonly kernel?: string;
+  readonly options?: { readonly machine?: string; readonly 'read-only'?: boolean };
   readonly components?: { readonly add?: readonly string[]; readonly omit?: readonly string[] };
 }
 
@@ -39,6 +44,7 @@ function makeSchema(components: readonly string[]): object {
       dockerfile: { type: 'string', minLength: 1 },
       memory: { anyOf: [{ type: 'string', pattern: '^[0-9]+[kmgKMG]?[bB]?$' }, { type: 'integer', minimum: 1 }] },
       kernel: { enum: KERNEL_MODES },
+      options: { type: 'object', additionalProperties: false, properties: { machine: { enum: MACHINE_KINDS }, 'read-only': { type: 'boolean' } } },
       components: { type: 'object', additionalProperties: false, properties: { add: list, omit: list } },
     },
   };
@@ -76,6 +82,8 @@ export function readHullFile(path: string, components: readonly string[]): Check
   const labels = Object.entries({
     'hull.memory': value.memory === undefined ? undefined : String(value.memory),
     'hull.kernel': value.kernel,
+    'hull.machine': value.options?.machine,
+    'hull.read-only': value.options?.['read-only'] === undefined ? undefined : String(value.options['read-only']),
     'hull.components.add': list(value.components?.add),
     'hull.components.omit': list(value.components?.omit),
   }).flatMap(([name, label]) => (label === undefined ? [] : [[name, label] as const]));
@@ -84,11 +92,11 @@ export function readHullFile(path: string, components: readonly string[]): Check
 
 function describe(error: ErrorObject, name: string | undefined, components: readonly string[], value: unknown, at: readonly string[]): string {
   if (error.keyword === 'additionalProperties') {
-    const known = at[0] === 'components' ? ['add', 'omit'] : ['dockerfile', 'memory', 'kernel', 'components'];
+    const known = at[0] === 'components' ? ['add', 'omit'] : at[0] === 'options' ? ['machine', 'read-only'] : ['dockerfile', 'memory', 'kernel', 'options', 'components'];
     return `"${name}" is not known, expected ${findNearest(name ?? '', known) ?? `one of ${known.join(', ')}`}`;
   }
   const found = at.reduce<unknown>((inner, key) => (inner as Record<string, unknown> | undefined)?.[key], value);
   if (at[0] === 'components' && at.length === 3) return `component "${String(found)}" is not known, expected ${findNearest(String(found), components) ?? 'one that docs/components.md lists'}`;
-  if (error.keyword === 'enum') return `${JSON.stringify(found)} for ${at[0]}, expected ${((error.params as { allowedValues: string[] }).allowedValues ?? []).join(' or ')}`;
+  if (error.keyword === 'enum') return `${JSON.stringify(found)} for ${at.at(-1)}, expected ${((error.params as { allowedValues: string[] }).allowedValues ?? []).join(' or ')}`;
   return `${JSON.stringify(found)} for ${at.join('.') || 'the file'} ${error.message ?? ''}, expected ${at[0] === 'memory' ? 'such as 64m' : 'what docs/dockerfile.md shows'}`;
 }

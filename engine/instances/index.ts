@@ -1,5 +1,6 @@
 /** Instances: machines that outlive the command that started them, without a daemon. The command line and the API are two doors to these functions. */
 export { connectInstance, disconnectInstance, networkNameOf } from './connect.ts';
+export { emptyAbandoned } from './abandoned.ts';
 export { createInstance } from './create.ts';
 export { type EngineEvent, followEvents, readEvents, recordEvent } from './events.ts';
 export { describePorts, describeUse, inspectInstance } from './inspect.ts';

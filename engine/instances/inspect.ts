@@ -97,7 +97,7 @@ export function inspectInstance(instance: Instance, volumes: string): Record<str
     Config: {
       Hostname: request.hostname ?? id.slice(0, 12),
       Domainname: '',
-      User: request.user === undefined ? '' : `${request.user.uid}:${request.user.gid}`,
+      User: request.userName ?? request.image?.userName ?? '',
       AttachStdin: false,
       AttachStdout: true,
       AttachStderr: true,

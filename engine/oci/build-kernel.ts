@@ -5,6 +5,7 @@ import { EngineError } from '../errors.ts';
 import { findRootKernel } from '../images/index.ts';
 import { findKernelCache, identifyRootProgram, loadLinker, makeEnvironment, readComponentLabels, type RunHost } from '../prepare.ts';
 import { findStatePaths } from '../state/index.ts';
+import { makeImageVolumes } from '../volumes/index.ts';
 import { openRunOf } from './image-run.ts';
 import { addKernelLayer, KERNEL_ADD } from './kernel-layer.ts';
 import { openImageProgram } from './program.ts';
@@ -21,6 +22,7 @@ export async function buildKernel(store: Store, lease: Lease, image: Image, name
   if (!KERNEL_MODES.includes(mode)) throw refuse(`${MODE_LABEL} is "${mode}"`, KERNEL_MODES.join(' or '));
   const paths = findStatePaths(host.env);
   const run = await openRunOf(image, { image: name, args: [] }, paths, host.env);
+  const mounted = makeImageVolumes(run.volumes, []).map(({ target }) => target); // each run has volumes of its own there
   const environment = makeEnvironment(run.env, '', false, host.env);
   const opened = openImageProgram({
     disk: run.disk,
@@ -28,16 +30,16 @@ export async function buildKernel(store: Store, lease: Lease, image: Image, name
     program: run.argv[0] as string,
     environment,
     workdir: run.workdir,
-    mounted: [],
+    mounted,
     image: { id: image.id, labels: {} },
     paths,
   });
-  const add = [...KERNEL_ADD, ...readComponentLabels(labels)];
+  const add = [...KERNEL_ADD, ...(mounted.length > 0 ? ['9p'] : []), ...readComponentLabels(labels)];
   const { program } = opened;
   const isLinked = (await opened.findReady(add)) !== undefined;
   if (isLinked !== (mode === 'linked')) throw refuse(`"${program}" is ${isLinked ? '' : 'not '}linked with the libOS`, isLinked ? `${MODE_LABEL} to be linked` : 'a program that hull cc linked');
   if (isLinked) return image.descriptor;
-  const path = await findRootKernel(findKernelCache(paths, host), { ...opened, identity: identifyRootProgram(run.disk, program, environment, []) }, add, () => loadLinker(host));
-  return addKernelLayer(store, lease, image, readFileSync(path), { disk: run.disk, program, add });
+  const path = await findRootKernel(findKernelCache(paths, host), { ...opened, identity: identifyRootProgram(run.disk, program, environment, mounted) }, add, () => loadLinker(host));
+  return addKernelLayer(store, lease, image, readFileSync(path), { disk: run.disk, program, mounted, add });
 }
 

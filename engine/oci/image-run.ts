@@ -37,6 +37,8 @@ export interface ImageRun {
   readonly env: readonly string[];
   readonly workdir: string;
   readonly user: ImageUser;
+  /** Its config's User, as it is written there. */
+  readonly userName: string | undefined;
   readonly stopSignal: number | undefined;
   /** "80/tcp". */
   readonly ports: readonly string[];
@@ -95,6 +97,7 @@ export async function openRunOf(image: Image, request: ImageRunRequest, paths: S
     env: [`HOME=${user.home}`, ...own],
     workdir: request.workdir ?? (config.WorkingDir === undefined || config.WorkingDir === '' ? '/' : config.WorkingDir),
     user,
+    userName: config.User,
     stopSignal: parseStopSignal(config.StopSignal),
     ports: Object.keys(config.ExposedPorts ?? {}),
     volumes: Object.keys(config.Volumes ?? {}),

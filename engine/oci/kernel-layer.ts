@@ -20,9 +20,9 @@ export const KERNEL_ADD: readonly string[] = ['control', 'ext4', 'host-calls', '
 const CHANGES_PROGRAM = /^(LD_|GCONV_PATH$|GETCONF_DIR$)/;
 const MOST_KERNEL = 1 << 28;
 
-/** disk: named by the layers' chain id. */
-export function identifyFor(disk: string, program: string): string {
-  return createHash('sha256').update(`${basename(disk)}\0${program}`).digest('hex');
+/** disk: named by the layers' chain id. mounted: paths at which something else may be. */
+export function identifyFor(disk: string, program: string, mounted: readonly string[]): string {
+  return createHash('sha256').update([basename(disk), program, ...[...mounted].sort()].join('\0')).digest('hex');
 }
 
 interface Wanted {
@@ -40,7 +40,7 @@ interface Wanted {
 export function findLayerKernel(wanted: Wanted, add: readonly string[]): ReadyKernel | undefined {
   const { labels, disk, program, environment, mounted } = wanted;
   const diffId = labels[KERNEL.LAYER];
-  if (diffId === undefined || labels[KERNEL.FOR] !== identifyFor(disk, program) || mounted.length > 0 || environment.some((name) => CHANGES_PROGRAM.test(name))) return undefined;
+  if (diffId === undefined || labels[KERNEL.FOR] !== identifyFor(disk, program, mounted) || environment.some((name) => CHANGES_PROGRAM.test(name))) return undefined;
   const has = new Set((labels[KERNEL.COMPONENTS] ?? '').split(','));
   if (!add.every((name) => has.has(name))) return undefined;
   return { key: `layer-${diffId.replace(/^sha256:/, '')}`, read: () => readLayerKernel(wanted, diffId) };
@@ -77,7 +77,7 @@ export function asLinkedProgram(bytes: Buffer | undefined, program: string): Rea
 }
 
 /** The image with that kernel; its manifest. */
-export async function addKernelLayer(store: Store, lease: Lease, image: Image, kernel: Uint8Array, wanted: { readonly disk: string; readonly program: string; readonly add: readonly string[] }): Promise<Descriptor> {
+export async function addKernelLayer(store: Store, lease: Lease, image: Image, kernel: Uint8Array, wanted: { readonly disk: string; readonly program: string; readonly mounted: readonly string[]; readonly add: readonly string[] }): Promise<Descriptor> {
   const { config, manifest } = withoutKernel(image);
   const common = { uid: 0, gid: 0, mtimeNs: 0n };
   const entries = [
@@ -85,7 +85,7 @@ export async function addKernelLayer(store: Store, lease: Lease, image: Image, k
     { ...common, path: KERNEL_PATH, kind: 'file' as const, mode: 0o644, size: kernel.length, content: () => [kernel] },
   ];
   const { descriptor, diffId } = await writeLayer((bytes) => store.putBlob(lease, bytes), entries, { level: 9 });
-  const labels = { [KERNEL.LAYER]: diffId, [KERNEL.FOR]: identifyFor(wanted.disk, wanted.program), [KERNEL.COMPONENTS]: wanted.add.join(',') };
+  const labels = { [KERNEL.LAYER]: diffId, [KERNEL.FOR]: identifyFor(wanted.disk, wanted.program, wanted.mounted), [KERNEL.COMPONENTS]: wanted.add.join(',') };
   const history = config.history === undefined ? {} : { history: [...config.history, { ...(config.created === undefined ? {} : { created: config.created }), created_by: `hull: kernel for ${wanted.program}` }] };
   return store.putImage(lease, {
     config: { ...config, config: { ...config.config, Labels: { ...config.config?.Labels, ...labels } }, rootfs: { ...config.rootfs, diff_ids: [...config.rootfs.diff_ids, diffId] }, ...history },

@@ -3,7 +3,7 @@ export { importImage, loadImages, saveImages } from '../../images/archive/index.
 export { checkStore, type Image, parsePlatform, formatReference, parseReference, type Store, type StoreReport, withDefaultTag } from '../../images/store/index.ts';
 export type { SearchResult, TransferEvents } from '../../images/registry/index.ts';
 export { describeHistory, describeImage, sizeOfImage } from './describe.ts';
-export { checkLogin, ensureImage, fetchManifest, login, logout, pullReference, pushReference, searchImages } from './registry.ts';
+export { checkLogin, ensureImage, fetchManifest, login, logout, openHttp, pullReference, pushReference, searchImages } from './registry.ts';
 export { selectResults } from './search.ts';
 export { listUsedImages } from './used.ts';
 export { openImages, resolveImage } from '../oci/index.ts';

@@ -6,6 +6,7 @@ import {
   type Credentials,
   eraseCredentials,
   findCredentials,
+  type HttpClient,
   isInsecureHost,
   listBases,
   openRegistry,
@@ -53,17 +54,22 @@ interface Access {
   readonly credentials?: Credentials | undefined;
 }
 
-/** Does `action` with what reaches a registry from here. */
-async function withConnection<T>(domain: string, paths: StatePaths, host: RegistryHost, { reads, credentials }: Access, action: (options: RegistryOptions) => Promise<T>): Promise<T> {
-  const settings = readSettings(paths.root);
+/** HTTP as this host reaches others: its proxies, its certificates, its patience. Whoever opens it closes it. `isInsecure`: hosts whose certificates are not looked at. */
+export function openHttp(paths: StatePaths, host: RegistryHost, isInsecure: (name: string) => boolean = () => false): HttpClient {
   const stall = readStall(host.env);
-  const http = createHttpClient({
+  return createHttpClient({
     ...(stall === undefined ? {} : { stall }),
-    isInsecure: (name) => isInsecureHost(settings, name),
-    certificates: settings.certificates,
+    isInsecure,
+    certificates: readSettings(paths.root).certificates,
     userAgent: `hull/${readVersion(host.dist)}`,
     env: host.env,
   });
+}
+
+/** Does `action` with what reaches a registry from here. */
+async function withConnection<T>(domain: string, paths: StatePaths, host: RegistryHost, { reads, credentials }: Access, action: (options: RegistryOptions) => Promise<T>): Promise<T> {
+  const settings = readSettings(paths.root);
+  const http = openHttp(paths, host, (name) => isInsecureHost(settings, name));
   try {
     return await action({ http, bases: listBases(settings, domain, reads), findCredentials: async (account) => (account === domain ? credentials : undefined) ?? findCredentials(account, host.env) });
   } finally {

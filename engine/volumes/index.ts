@@ -1,6 +1,7 @@
 /** What a machine has of the host's files: bind mounts, volumes, tmpfs. */
-export { type MountRequest, parseMountOption, parseTmpfsOption, parseVolumeOption, VOLUME_NAME } from './parse.ts';
+export { makeImageVolumes, type MountRequest, parseMountOption, parseTmpfsOption, parseVolumeOption, VOLUME_NAME } from './parse.ts';
 export { copyVolume, restoreVolume, snapshotVolume } from './copy.ts';
 export { openWritable } from './block.ts';
 export { type MountPlan, planMounts, type VolumeUser } from './plan.ts';
-export { createVolume, findVolume, holdVolume, listVolumes, pruneVolumes, releaseVolume, removeVolume, type Volume } from './store.ts';
+export { emptyUnfinished } from './unfinished.ts';
+export { createVolume, findVolume, findVolumeUsers, holdVolume, listVolumes, pruneVolumes, releaseVolume, removeVolume, type Volume } from './store.ts';

@@ -11,6 +11,8 @@ export interface MountRequest {
   readonly source?: string | undefined;
   readonly target: string;
   readonly readOnly: boolean;
+  /** Nobody asked for it but the image. */
+  readonly isOfImage?: boolean | undefined;
   /** bind: make the directory when it is missing, as `-v` does. */
   readonly create?: boolean | undefined;
   /** volume: leave a new one empty. */
@@ -56,6 +58,13 @@ export function parseVolumeOption(spec: string): MountRequest {
     refuse(`create ${source}: "${source}" includes invalid characters for a local volume name, only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path`);
   }
   return { type: 'volume', source, target, readOnly, noCopy };
+}
+
+/** A volume of the run's own at each path that the image names, but where something else is mounted. */
+export function makeImageVolumes(paths: readonly string[], mounts: readonly MountRequest[]): MountRequest[] {
+  const taken = new Set(mounts.map(({ target }) => target));
+  const targets = new Set(paths.map((path) => parseVolumeOption(path).target).filter((target) => !taken.has(target)));
+  return [...targets].map((target) => ({ type: 'volume', target, readOnly: false, isOfImage: true }));
 }
 
 /** A size (64m, 50%), permission bits, a number: as tmpfs(5) takes them. */

@@ -2,22 +2,26 @@
  * Mounts that were asked for -> directories that the machine gets, and what the guest does with them. Owns: what has to be there before the start, and
  * what goes after it. Rule: a machine sees nothing of the host but what was named: a single file is shared in a folder that holds nothing else.
  */
-import { randomBytes } from 'node:crypto';
 import { cpSync, existsSync, linkSync, mkdirSync, rmSync, statSync } from 'node:fs';
 import { join, posix } from 'node:path';
 import type { GuestMount, Share, VolumeDisk } from '../../boot/index.ts';
 import { describeSystemError, EngineError } from '../errors.ts';
 import { checkBlockFile } from './block.ts';
 import type { MountRequest } from './parse.ts';
-import { createVolume, holdVolume, removeVolume, sweepLeftOvers } from './store.ts';
+import { createVolume, FILLING, holdVolume, removeVolume, sweepLeftOvers, type Volume } from './store.ts';
 
 export interface MountPlan {
   readonly shares: readonly Share[];
   readonly disks: readonly VolumeDisk[];
   readonly mounts: readonly GuestMount[];
+  /** Volumes that may be half filled: directories that are, files in which nobody looked. */
+  readonly unfinished: readonly Volume[];
   /** After the machine's end: volumes of this run alone go, the others are free again. */
   release(): void;
 }
+
+/** Hexadecimal digits for so many bytes. The global object is loaded when it is used, node:crypto with each start (5 ms). */
+const makeRandomName = (bytes: number) => Buffer.from(crypto.getRandomValues(new Uint8Array(bytes))).toString('hex');
 
 const isRoot = () => process.getuid?.() === 0;
 /** Where QEMU runs as a plain user, that user's files are root's in the guest: it can make no others. */
@@ -78,6 +82,7 @@ export function planMounts(volumes: string, requests: readonly MountRequest[], u
   const shares: Share[] = [];
   const disks: VolumeDisk[] = [];
   const mounts: GuestMount[] = [];
+  const unfinished: Volume[] = [];
   const releases: (() => void)[] = [];
   const seen = new Set<string>();
   const release = () => {
@@ -109,7 +114,7 @@ export function planMounts(volumes: string, requests: readonly MountRequest[], u
     const known = fileFolders.get(readOnly);
     if (known !== undefined) return known;
     const own = user === undefined ? undefined : join(user.files, readOnly ? 'ro' : 'rw');
-    const path = own ?? join(volumes, `.files-${process.pid}-${randomBytes(4).toString('hex')}`); // no volume's name begins with a dot
+    const path = own ?? join(volumes, `.files-${process.pid}-${makeRandomName(4)}`); // no volume's name begins with a dot
     if (own !== undefined) rmSync(own, { recursive: true, force: true }); // of the start before
     mkdirSync(path, { recursive: true, mode: 0o700 });
     if (own === undefined) releases.push(() => rmSync(path, { recursive: true, force: true }));
@@ -142,7 +147,7 @@ export function planMounts(volumes: string, requests: readonly MountRequest[], u
         }
       } else {
         const isAnonymous = request.source === undefined;
-        const name = request.source ?? user?.anonymous[target] ?? randomBytes(32).toString('hex');
+        const name = request.source ?? user?.anonymous[target] ?? makeRandomName(32);
         const volume = createVolume(volumes, name, { isAnonymous });
         const letGo = holdVolume(volumes, name, user?.instance);
         // An instance's hold ends when it is removed.
@@ -155,8 +160,10 @@ export function planMounts(volumes: string, requests: readonly MountRequest[], u
         if (volume.driver === 'block') {
           if (request.subpath !== undefined) throw new EngineError('option-invalid', `invalid mount config for type "volume": "${name}" is a block volume, which is mounted whole: expected no volume-subpath`);
           mounts.push({ kind: 'ext4', disk: disk(volume.data, `volume "${name}"`, readOnly), target, readOnly, fill: request.noCopy !== true && !readOnly });
+          unfinished.push(volume);
           continue;
         }
+        if (existsSync(join(volume.data, FILLING))) unfinished.push(volume);
         const path = request.subpath === undefined ? volume.data : join(volume.data, posix.normalize(`/${request.subpath}`));
         if (!existsSync(path)) throw new EngineError('option-invalid', `invalid mount config for type "volume": subpath does not exist: ${request.subpath}`);
         const tag = share(path, volume.security, readOnly);
@@ -169,5 +176,5 @@ export function planMounts(volumes: string, requests: readonly MountRequest[], u
   }
   // A mount below another comes after it.
   mounts.sort((a, b) => a.target.split('/').length - b.target.split('/').length);
-  return { shares, disks, mounts, release };
+  return { shares, disks, mounts, unfinished, release };
 }

@@ -28,6 +28,9 @@ export interface Volume {
 
 const INSTANCE_ID = /^[0-9a-f]{64}$/;
 
+/** In a volume while a machine fills it from its image; libos/mounts/mounts.c has the same name. */
+export const FILLING = '.hull-filling';
+
 type VolumeRecord = Omit<Volume, 'data' | 'name'>;
 
 const folderOf = (volumes: string, name: string) => join(volumes, name);

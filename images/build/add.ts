@@ -9,7 +9,7 @@ import { CopyProblem, type CopyRequest, planCopy, type Planned, toEntries } from
 import { parseMode } from './modes.ts';
 import { makeKey } from './records.ts';
 import { download, isGit, isUrl, unpackArchive } from './remote.ts';
-import { hasPattern, listFiles, type Selected, selectSources } from './select.ts';
+import { BrokenLink, hasPattern, listFiles, type Selected, selectSources } from './select.ts';
 import type { Session } from './session.ts';
 import { findSource } from './sources.ts';
 import type { StageState } from './stage.ts';
@@ -87,8 +87,10 @@ export async function planAdd(instruction: Instruction, session: Session, state:
       if (isOn(instruction, 'unpack', expansion)) archives.add(selected);
       continue;
     }
+    const checksum = readFlag(instruction, 'checksum');
+    if (checksum !== undefined) throw makeInstructionError(instruction, `"--checksum" of "${text}", which is no URL, expected it for what is downloaded only`, checksum);
     const source = await findSource(session, instruction, from);
-    const matched = selectSources(await source.readTree(), text);
+    const matched = selectWritten(instruction, word, text, await source.readTree());
     if (matched.length === 0 && !hasPattern(text)) throw makeMissingError(instruction, word, text, await source.readTree(), from === undefined ? session.context.name : `"${from.value}"`);
     for (const each of matched) {
       found.push(each);
@@ -121,6 +123,15 @@ export async function planAdd(instruction: Instruction, session: Session, state:
   }
   const key = makeKey(['copy', isLinked ? '' : state.chainId(), request.workdir, targetText, request.isMany, owner ?? null, chmodText ?? null, keepParents, isLinked, session.settings.epoch ?? null, listed]);
   return { key, make: () => makeLayer(instruction, session, request, found, archives) };
+}
+
+function selectWritten(instruction: Instruction, word: Word, text: string, root: Node): Selected[] {
+  try {
+    return selectSources(root, text);
+  } catch (error) {
+    if (error instanceof BrokenLink) throw makeInstructionError(instruction, `${error.message}, which is not there, expected a link to a file of the same source`, word);
+    throw error;
+  }
 }
 
 async function describeNode(path: string, node: Node): Promise<unknown> {

@@ -5,8 +5,8 @@
  */
 import { spawn } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { createReadStream, createWriteStream, openSync, readSync, closeSync } from 'node:fs';
-import { finished } from 'node:stream/promises';
+import { closeSync, createReadStream, openSync, readSync, writeSync } from 'node:fs';
+import { STATUS_CODES } from 'node:http';
 import { readLayer } from '../layers/index.ts';
 import { BuildError } from './error.ts';
 import { makeDirectory, type Node, putNode } from './tree.ts';
@@ -19,44 +19,63 @@ export interface Downloaded {
   readonly name: string;
 }
 
-export type Fetch = (url: string) => Promise<Response>;
+/** What a server answers, after redirects; a header's name is in small letters. */
+export interface Answer {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string | string[] | undefined>>;
+  readonly body: AsyncIterable<Uint8Array>;
+}
+
+export type Fetch = (url: URL) => Promise<Answer>;
 
 const TRIES = 3;
+const WAIT_MS = 300;
 
-export async function download(url: string, file: string, fetchUrl: Fetch): Promise<Downloaded> {
-  const fail = (why: string, cause?: unknown) => new BuildError('download-failed', `Cannot add "${url}": ${why}, expected to download it`, { cause });
-  let response: Response | undefined;
-  for (let attempt = 1; response === undefined; attempt++) {
+/** All bytes, or an error: a full disk is one. */
+function append(fd: number, bytes: Uint8Array): void {
+  for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
+}
+
+/** Its first answer that a server stands by: what breaks before, and errors of its own, are tried again. */
+async function askPatiently(url: URL, fetchUrl: Fetch): Promise<Answer> {
+  for (let attempt = 1; ; attempt++) {
     try {
-      response = await fetchUrl(url);
-      if (response.status >= 500 && attempt < TRIES) response = undefined;
+      const answer = await fetchUrl(url);
+      if (answer.status < 500 || attempt >= TRIES) return answer;
     } catch (error) {
-      const { cause } = error as { cause?: { message?: string } };
-      if (attempt >= TRIES) throw fail(cause?.message ?? (error as Error).message, error);
+      if (attempt >= TRIES) throw error;
     }
-    if (response === undefined) await new Promise((resolve) => setTimeout(resolve, 300 * attempt));
+    await new Promise((resolve) => setTimeout(resolve, WAIT_MS * attempt));
   }
-  if (!response.ok) throw fail(`the server answers ${response.status} ${response.statusText}`.trim());
+}
+
+export async function download(text: string, file: string, fetchUrl: Fetch): Promise<Downloaded> {
+  const fail = (why: string, cause?: unknown) => new BuildError('download-failed', `Cannot add "${text}": ${why}, expected to download it`, { cause });
+  if (!URL.canParse(text)) throw fail('it is no URL');
+  const url = new URL(text);
+  const { status, headers, body } = await askPatiently(url, fetchUrl).catch((error: Error) => {
+    throw fail(error.message, error);
+  });
+  if (status < 200 || status > 299) throw fail(`the server answers ${status} ${STATUS_CODES[status] ?? ''}`.trim());
   const hash = createHash('sha256');
-  const out = createWriteStream(file, { mode: 0o600 });
   let size = 0;
+  const fd = openSync(file, 'wx', 0o600);
   try {
-    for await (const chunk of (response.body ?? []) as AsyncIterable<Uint8Array>) {
+    for await (const chunk of body) {
       hash.update(chunk);
+      append(fd, chunk);
       size += chunk.length;
-      if (!out.write(chunk)) await new Promise<void>((resolve) => out.once('drain', resolve));
     }
   } catch (error) {
-    throw fail(`the connection ended after ${size} bytes (${(error as Error).message})`, error);
+    throw fail(`after ${size} bytes: ${(error as Error).message}`, error);
   } finally {
-    out.end();
+    closeSync(fd);
   }
-  await finished(out);
-  const length = response.headers.get('content-length');
-  if (length !== null && response.headers.get('content-encoding') === null && Number(length) !== size) throw fail(`${size} bytes came of ${length}`);
-  const modified = Date.parse(response.headers.get('last-modified') ?? '');
+  const length = headers['content-length'];
+  if (length !== undefined && Number(length) !== size) throw fail(`${size} bytes came of ${length}`);
+  const modified = Date.parse(String(headers['last-modified'] ?? ''));
   const mtimeNs = Number.isNaN(modified) ? 0n : BigInt(modified) * 1_000_000n;
-  const name = decodeURIComponent(new URL(url).pathname.split('/').at(-1) ?? '');
+  const name = decodeURIComponent(url.pathname.split('/').at(-1) ?? '');
   return { node: { kind: 'file', mode: 0o600, uid: 0, gid: 0, mtimeNs, size, content: { kind: 'part', file, offset: 0 }, digest: hash.digest('hex') }, name };
 }
 
@@ -80,8 +99,6 @@ export async function unpackArchive(path: string | Buffer, offset: number, size:
   const source = found?.tool === undefined ? open() : runTool(found.tool, open());
   const root = makeDirectory();
   const out = openSync(file, 'wx', 0o600);
-  closeSync(out);
-  const writer = createWriteStream(file, { mode: 0o600 });
   let at = 0;
   let count = 0;
   try {
@@ -94,8 +111,8 @@ export async function unpackArchive(path: string | Buffer, offset: number, size:
       else if (kind === 'file') {
         const start = at;
         for await (const chunk of entry.content()) {
+          append(out, chunk);
           at += chunk.length;
-          if (!writer.write(chunk)) await new Promise<void>((resolve) => writer.once('drain', resolve));
         }
         putNode(root, entry.path, { ...plain, kind, size: at - start, content: { kind: 'part', file, offset: start } });
       } else if (kind === 'hardlink') {
@@ -108,8 +125,7 @@ export async function unpackArchive(path: string | Buffer, offset: number, size:
     if (count === 0 && !isPlain && (error as { code?: string }).code === 'layer-invalid') return undefined;
     throw error;
   } finally {
-    writer.end();
-    await finished(writer);
+    closeSync(out);
   }
   return count === 0 && !isPlain ? undefined : root;
 }

@@ -1,7 +1,7 @@
 /**
  * The sources of COPY and ADD: patterns -> files of a tree. Owns: the patterns (Go's filepath.Match, and ** for any number of directories, as BuildKit
  * has them), and which files a source means. Rules: a source's own links are followed, within its tree; links in a directory are copied as
- * links; a pattern that matches nothing is no error while another source is there.
+ * links; a pattern that matches nothing is no error while another source is there, one that matches a link to nothing is.
  */
 import { parseIgnore } from './context.ts';
 import { findNode, type Node, sortNames, splitPath, walkTree } from './tree.ts';
@@ -15,6 +15,16 @@ export interface Selected {
   readonly node: Node;
   /** --parents: what stands after /./, or all of the path. */
   readonly kept: string;
+}
+
+/** A pattern matches a link to something that is not there. */
+export class BrokenLink extends Error {
+  constructor(
+    readonly path: string,
+    readonly target: string,
+  ) {
+    super(`"${path}" is a link to "${target}"`);
+  }
 }
 
 export const hasPattern = (text: string): boolean => /[*?[\\]/.test(text);
@@ -39,7 +49,7 @@ function toExpression(pattern: string): RegExp {
   return new RegExp(`${text}$`, 'u');
 }
 
-/** Every match of a pattern; none is no error here. */
+/** Every match of a pattern; none is no error here. BrokenLink. */
 export function selectSources(root: Node, pattern: string): Selected[] {
   const pivot = /(?:^|\/)\.\//.exec(pattern.replace(/^\.\//, ''));
   const plain = pattern.replace(/^\.\//, '');
@@ -74,7 +84,10 @@ export function selectSources(root: Node, pattern: string): Selected[] {
     const expression = toExpression(part);
     for (const name of sortNames(node.children?.keys() ?? [])) {
       if (!expression.test(name)) continue;
-      visit(findNode(root, [...at, name].join('/')).node, [...at, name], more);
+      const path = [...at, name].join('/');
+      const { node: found } = findNode(root, path);
+      if (found === undefined && more.length === 0) throw new BrokenLink(path, node.children?.get(name)?.target ?? '');
+      visit(found, [...at, name], more);
     }
   };
   visit(root, [], parts);

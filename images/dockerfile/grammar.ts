@@ -50,7 +50,7 @@ export const INSTRUCTIONS: readonly InstructionSpec[] = [
         name: 'mount',
         value: 'type=bind|cache|tmpfs|secret,...',
         many: true,
-        support: 'partial: type=ssh is refused; sharing=locked is what every cache has',
+        support: 'partial: type=ssh and the from of a cache are refused; sharing=private waits as sharing=locked does',
       },
       { name: 'network', value: 'default|none|host', support: "partial: default is the host's network, as host" },
       { name: 'security', value: 'sandbox|insecure', support: 'partial: sandbox only' },

@@ -3,7 +3,6 @@
  * checksums of all metadata, a journal. Groups that nothing lies in yet are marked as such, so that formatting writes some hundred kilobytes whatever the size.
  * Rule: only what a new one needs; there is no lost+found (e2fsck makes one when it needs one), so that an empty volume is an empty directory.
  */
-import { randomBytes } from 'node:crypto';
 import { closeSync, fsyncSync, ftruncateSync, openSync, writeSync } from 'node:fs';
 import { crc32c } from './crc32c.ts';
 import { Ext4Error } from './error.ts';
@@ -54,7 +53,7 @@ function planGeometry(size: number): Geometry {
   let blocks = Math.floor(size / BLOCK);
   const groupInodes = Math.ceil(Math.min(blocks, GROUP_BLOCKS) * (BLOCK / INODE_RATIO) / 16) * 16;
   const tableBlocks = (groupInodes * INODE_SIZE) / BLOCK;
-  const uuid = randomBytes(16);
+  const uuid = Buffer.from(crypto.getRandomValues(new Uint8Array(16)));
   uuid[6] = ((uuid[6] as number) & 0x0f) | 0x40;
   uuid[8] = ((uuid[8] as number) & 0x3f) | 0x80;
   const make = (): Geometry => {

@@ -3,6 +3,7 @@
 #define HULL_9P_INTERNAL_H
 #include "9p/9p.h"
 #include "arch/arch.h"
+#include "clock/clock.h"
 #include "lib/string.h"
 #include "memory/memory.h"
 #include "syscall/syscall.h"
@@ -41,6 +42,7 @@ struct p9_session {
     struct p9_options options;
     uint32_t message_most;             /* msize, as agreed */
     uint32_t next_fid, free_count, free_room, *free_fids;
+    uint64_t lent_ns;                  /* since when pages are lent that nobody looked at; 0: there are none */
     struct p9_call *free_calls;
     unsigned calls;                    /* how many exist */
     struct wait_queue call_free;
@@ -70,6 +72,8 @@ struct p9_node {
     bool writer_reads;
     bool orphan;                /* its last name is gone: only the opened fids and what is known here are left */
     uint32_t openers;
+    bool writing_back;          /* one at a time: who comes next finds all of it at the server */
+    struct wait_queue written_back;
     uint64_t blocks;
     struct p9_attributes known; /* the server's attributes as last heard */
     struct content pages;       /* of mapped files */
@@ -101,5 +105,8 @@ long p9_write_data(struct inode *, const void *data, uint32_t size, int64_t posi
 int p9_get_page(struct inode *, uint64_t index, int how, uint64_t *physical);
 int p9_sync_inode(struct inode *, bool data_only); /* an open file or directory: also on the server's disk; another: only to the server */
 int p9_write_back(struct inode *); /* pages that the program changed through a mapping */
+int p9_each(struct p9_session *, int (*with)(struct inode *)); /* all inodes, which may sleep; the first answer that is not 0 */
+uint64_t p9_flusher_pass(void); /* writes pages back that were lent long ago; when to come again, 0: not before one is lent */
+struct p9_transport *p9_transport_first(void);
 void p9_drop_pages(struct p9_node *, uint64_t first);
 #endif

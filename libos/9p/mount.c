@@ -10,6 +10,8 @@ void p9_transport_add(struct p9_transport *transport) {
     first_transport = transport;
 }
 
+struct p9_transport *p9_transport_first(void) { return first_transport; }
+
 struct p9_transport *p9_transport_find(const char *tag) {
     struct p9_transport *transport = first_transport;
     while (transport && strcmp(transport->tag, tag)) transport = transport->next;
@@ -37,14 +39,13 @@ static void p9_statfs(struct superblock *super, struct linux_statfs *out) {
     p9_end(call);
 }
 
-static int p9_sync(struct superblock *super) {
-    struct p9_session *session = super->data;
+int p9_each(struct p9_session *session, int (*with)(struct inode *)) {
     int result = 0;
     for (unsigned i = 0; i < sizeof session->buckets / sizeof *session->buckets; i++) {
         struct inode *at = session->buckets[i];
         while (at) { /* held over the sleep, so that its place in the list is still there */
             inode_get(at);
-            int error = p9_node(at)->writer != P9_NO_FID ? p9_sync_inode(at, false) : p9_write_back(at);
+            int error = with(at);
             if (!result) result = error;
             struct inode *next = p9_node(at)->next;
             inode_put(at);
@@ -53,6 +54,9 @@ static int p9_sync(struct superblock *super) {
     }
     return result;
 }
+
+static int settle(struct inode *inode) { return p9_node(inode)->writer != P9_NO_FID ? p9_sync_inode(inode, false) : p9_write_back(inode); }
+static int p9_sync(struct superblock *super) { return p9_each(super->data, settle); }
 
 static const struct super_ops super_ops = { .statfs = p9_statfs, .sync = p9_sync };
 

@@ -124,7 +124,7 @@ int ext4_sync_all(struct ext4 *);       /* everything, also what the VFS changed
 int ext4_write_dirty(struct ext4 *, bool lent); /* all pages that changed, the lent ones too */
 int ext4_flush(struct ext4 *);
 /* flusher.c */
-void ext4_flusher_start(void);          /* calls: there is one from now on, if memory allows */
+void ext4_flusher_start(void);          /* it is called from now on, if memory allows */
 void ext4_flusher_expect(void);         /* something changed */
 uint64_t ext4_flusher_pass(void);       /* writes what is old; when to come again, 0: not before something changes */
 /* groups.c */

@@ -6,6 +6,7 @@
 #include "abi/boot_abi.h"
 #include "ext4/ext4.h"
 #include "channel/channel.h"
+#include "clock/clock.h"
 #include "init/init.h"
 #include "lib/string.h"
 #include "memory/memory.h"
@@ -13,6 +14,7 @@
 #include "syscall/errno.h"
 #include "task/task.h"
 #include "vfs/vfs.h"
+#include "wait/wait.h"
 
 #pragma weak block_find
 #pragma weak ext4_open
@@ -21,6 +23,11 @@
 
 #define MS_RDONLY 1 /* mount(2) */
 #define DEVICE_FIRST 64 /* st_dev of the first of them */
+/* In a volume from before its first file is copied until after the last: what a machine that was killed left is known by it, and the host takes that away
+ * before the next start (engine/volumes/unfinished.ts). */
+#define FILLING ".hull-filling"
+#define FILLING_MOST_NS 60000000000ull /* for another machine to be done */
+#define FILLING_LOOK_NS 20000000ull
 
 /* With the directories that lead there. */
 static int make_target(const char *path, bool is_file) {
@@ -41,14 +48,44 @@ static int make_target(const char *path, bool is_file) {
     return error == -EEXIST ? 0 : error;
 }
 
+static bool never(void *argument) { return argument != NULL; }
+
+/* Another machine that is about to fill it has done so. */
+static int await_filled(struct inode *root) {
+    struct wait_queue nobody = { 0 };
+    uint64_t limit = clock_monotonic_ns() + FILLING_MOST_NS;
+    struct inode *marker;
+    int error;
+    while (!(error = root->ops->lookup(root, FILLING, sizeof FILLING - 1, &marker))) {
+        inode_put(marker);
+        uint64_t now = clock_monotonic_ns();
+        if (now > limit) return -EBUSY;
+        wait_until(&nobody, never, NULL, now + FILLING_LOOK_NS, false);
+    }
+    return error == -ENOENT ? 0 : error;
+}
+
+/* All of it, or the marker stays. */
+static int fill_marked(struct superblock *super, struct inode *from) {
+    struct inode *root = super->root, *marker;
+    int error = root->ops->create(root, FILLING, sizeof FILLING - 1, S_IFREG | 0600, 0, &marker);
+    if (error) return error == -EEXIST ? await_filled(root) : error;
+    error = mounts_fill(from, root);
+    if (!error && super->ops->sync) error = super->ops->sync(super);
+    if (!error) error = root->ops->unlink(root, FILLING, sizeof FILLING - 1, marker);
+    inode_put(marker);
+    return error;
+}
+
 /* A new volume begins with what the image has at that place. */
 static int fill_new(struct superblock *super, const char *target) {
     int empty = mounts_is_empty(super->root);
     struct file *below;
-    if (empty <= 0) return empty;
+    if (empty <= 0) return empty ? empty : await_filled(super->root);
     int error = vfs_open(target, O_RDONLY | O_DIRECTORY, 0, &below);
     if (error) return error;
-    error = mounts_fill(file_inode(below), super->root);
+    int nothing = mounts_is_empty(file_inode(below));
+    error = nothing ? mounts_fill(file_inode(below), super->root) : fill_marked(super, file_inode(below));
     file_put(below);
     return error;
 }

@@ -330,7 +330,7 @@ static int temporary(struct inode *directory, uint32_t mode, struct inode **out)
 
 const struct inode_ops overlay_directory_ops = {
     .lookup = lookup, .create = create, .symlink = make_symlink, .link = link, .unlink = unlink, .rename = rename, .iterate = iterate,
-    .changed = changed, .blocks = blocks, .temporary = temporary, .attribute_holder = overlay_attribute_holder, .release = overlay_release,
+    .changed = changed, .sync = overlay_sync, .blocks = blocks, .temporary = temporary, .attribute_holder = overlay_attribute_holder, .release = overlay_release,
 };
 
 static void statfs(struct superblock *super, struct linux_statfs *out) {

@@ -53,7 +53,7 @@ static int prepare_write(struct inode *inode, bool truncates) {
     return overlay_copy_up(inode, truncates ? 0 : INT64_MAX);
 }
 
-static int file_sync(struct inode *inode, bool data_only) {
+int overlay_sync(struct inode *inode, bool data_only) {
     struct inode *upper = layers_of(inode)->upper;
     if (upper) overlay_take_attributes(upper, inode);
     return upper && upper->ops->sync ? upper->ops->sync(upper, data_only) : 0;
@@ -85,7 +85,7 @@ static long link_text(struct inode *inode, char *out, size_t room) {
 
 const struct inode_ops overlay_file_ops = {
     .read = file_read, .write = file_write, .get_page = file_get_page, .truncate = file_truncate, .allocate = file_allocate,
-    .changed = any_changed, .prepare_write = prepare_write, .sync = file_sync, .blocks = any_blocks, .seek_data = file_seek, .attribute_holder = overlay_attribute_holder, .release = overlay_release,
+    .changed = any_changed, .prepare_write = prepare_write, .sync = overlay_sync, .blocks = any_blocks, .seek_data = file_seek, .attribute_holder = overlay_attribute_holder, .release = overlay_release,
 };
 const struct inode_ops overlay_link_ops = { .readlink = link_text, .changed = any_changed, .blocks = any_blocks, .attribute_holder = overlay_attribute_holder, .release = overlay_release };
 const struct inode_ops overlay_node_ops = { .changed = any_changed, .attribute_holder = overlay_attribute_holder, .release = overlay_release };

@@ -47,4 +47,5 @@ int overlay_redirect(struct inode *upper, struct inode *lower);
 struct inode *overlay_redirected(const struct inode *upper);
 void overlay_redirect_drop(const struct inode *upper);
 int overlay_attribute_holder(struct inode *, bool changes, struct inode **out); /* inode_ops.attribute_holder */
+int overlay_sync(struct inode *, bool data_only); /* inode_ops.sync */
 #endif

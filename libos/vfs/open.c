@@ -504,8 +504,8 @@ static bool add_entry(struct dirent_sink *sink, const char *name, size_t length,
         if (!user->used) user->error = -EINVAL;
         return false;
     }
-    memset(&buffer, 0, size);
     buffer.entry = (struct linux_dirent64){ .ino = ino, .offset = offset, .length = (uint16_t)size, .type = (uint8_t)DT_OF_MODE(mode) };
+    memset(buffer.bytes + head, 0, size - head); /* after the assignment, which may write the structure's padding: the name begins there */
     memcpy(buffer.bytes + head, name, length);
     if (user->old) { /* getdents: the name one byte earlier, the type last */
         memmove(buffer.bytes + head - 1, buffer.bytes + head, size - head);

@@ -57,7 +57,8 @@ async function readTree(path: string): Promise<Map<string, string>> {
 t.setTimeout(1_200_000); // a hundred commands: on a busy machine they take minutes
 
 const server = createServer((request, response) => {
-  if (request.url === '/file.txt') response.setHeader('Last-Modified', 'Thu, 01 Jan 2015 00:00:00 GMT').end('hello');
+  // Also as a proxy: then it is asked for a whole URL.
+  if (request.url?.replace(/^http:\/\/files\.test/, '') === '/file.txt') response.setHeader('Last-Modified', 'Thu, 01 Jan 2015 00:00:00 GMT').end('hello');
   else response.writeHead(404).end();
 });
 await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
@@ -91,7 +92,7 @@ await t.test('conformance', async (t) => {
     writeFiles(context, { Dockerfile: dockerfile, ...files });
     const archive = join(folder, `case-${index}`, 'out.tar');
     const filled = args.map((text) => text.replace('@URL@', url));
-    const { exitCode, stderr } = await build(['-t', `case-${index}`, '-o', 'type=image', '-o', `type=tar,dest=${archive}`, ...filled, '.'], { cwd: context, env: more });
+    const { exitCode, stderr } = await build(['-t', `case-${index}`, '-o', 'type=image', '-o', `type=tar,dest=${archive}`, ...filled, '.'], { cwd: context, env: Object.fromEntries(Object.entries(more).map(([key, value]) => [key, value.replace('@URL@', url)])) });
     if (error !== undefined) {
       t.equal(exitCode === 0, false, `fails: ${name}`);
       t.match(stderr, error, name);
@@ -170,13 +171,45 @@ await t.test('an image of scratch and a static program runs', async (t) => {
   const context = join(folder, 'machine');
   mkdirSync(context);
   execFileSync('cp', ['/bin/busybox', context]);
-  writeFiles(context, { Dockerfile: 'FROM scratch\nCOPY busybox /bin/\nENV GREETING=hello\nWORKDIR /w\nENTRYPOINT ["busybox", "sh", "-c"]\nCMD ["echo $GREETING; pwd; busybox grep MemTotal /proc/meminfo"]\n', 'hull.yaml': 'memory: 48m\ncomponents:\n  omit: [inotify]\n' });
+  writeFiles(context, { Dockerfile: 'FROM scratch\nCOPY busybox /bin/\nENV GREETING=hello\nWORKDIR /w\nENTRYPOINT ["busybox", "sh", "-c"]\nCMD ["echo $GREETING; pwd; busybox grep MemTotal /proc/meminfo; echo >/w/x"]\n', 'hull.yaml': 'memory: 48m\noptions:\n  machine: q35\n  read-only: true\ncomponents:\n  add: [trace]\n  omit: [inotify]\n' });
   t.equal((await build(['-t', 'machine', '.'], { cwd: context })).exitCode, 0);
   const { stdout, stderr, exitCode } = await execa(hull, ['run', '--accel', 'tcg', 'machine'], { env, extendEnv: false, reject: false, input: '', timeout: 200_000 });
-  t.equal(exitCode, 0, stderr);
+  t.match(stderr, /\/w\/x: Read-only file system/, 'its options are the labels’');
+  t.equal(exitCode, 1);
   t.match(stdout, /^hello\n\/w\nMemTotal: +(\d+) kB$/);
   const memory = Number(/(\d+) kB/.exec(stdout)?.[1]);
   t.ok(memory > 24 * 1024 && memory <= 48 * 1024, `its memory is the label's: ${memory} kB`);
+  const other = await execa(hull, ['run', '--accel', 'tcg', '--verbose', '--machine', 'microvm', '--read-only=false', '-m', '40m', 'machine', 'echo >/w/x && busybox cat /w/x'], { env, extendEnv: false, reject: false, input: '', timeout: 200_000 });
+  t.match(other, { exitCode: 0, stderr: /, microvm, tcg, 40 MiB/ }, 'options come before labels');
+  const wrong = await build(['-t', 'wrong', '--label', 'hull.machine=vax', '.'], { cwd: context });
+  t.equal(wrong.exitCode, 0);
+  t.match(await execa(hull, ['run', 'wrong'], { env, extendEnv: false, reject: false, input: '' }), { exitCode: 125, stderr: /its label hull\.machine is "vax", expected microvm or q35; --machine KIND overrides it/ });
+  t.end();
+});
+
+await t.test('the kernel of a rebuilt image', async (t) => {
+  const context = join(folder, 'kernel');
+  mkdirSync(context);
+  execFileSync('cp', ['/bin/busybox', context]);
+  writeFiles(context, { a: 'one\n', b: 'two\n', Dockerfile: 'FROM scratch\nCOPY busybox /bin/\nCOPY a /a\nCOPY b /b\nCMD ["/bin/busybox", "cat", "/b"]\n', 'hull.yaml': 'kernel: layer\n' });
+  const epoch = { SOURCE_DATE_EPOCH: '1000000000' };
+  const make = async (tag: string, more: NodeJS.ProcessEnv = {}) => {
+    const { exitCode, stderr } = await build(['-t', tag, '.'], { cwd: context, env: { ...epoch, ...more } });
+    t.equal(exitCode, 0, stderr);
+    return openStore(join(more['HULL_ROOT'] ?? state, 'images')).resolve(tag);
+  };
+  const kernels = () => readdirSync(join(state, 'cache/kernels')).filter((name) => name.endsWith('.img')).sort();
+  const first = await make('kernel:1');
+  const linked = kernels();
+  const elsewhere = await make('kernel:1', { HULL_ROOT: join(folder, 'another-state') });
+  t.equal(elsewhere.target.digest, first.target.digest, 'the same sources give the same digest where nothing is cached, its kernel included');
+  writeFileSync(join(context, 'b'), 'changed\n');
+  const second = await make('kernel:2');
+  const [before, after] = [first, second].map(({ manifest }) => manifest.layers.map(({ digest }) => digest));
+  t.strictSame(after?.map((digest, i) => digest === before?.[i]), [true, true, false, true], 'only the layer of the last COPY is another; the kernel is the same');
+  t.strictSame(kernels(), linked, 'nothing was linked for it');
+  const { stdout } = await execa(hull, ['run', '--accel', 'tcg', 'kernel:2'], { env, extendEnv: false, reject: false, input: '', timeout: 200_000 });
+  t.equal(stdout, 'changed');
   t.end();
 });
 

@@ -237,7 +237,8 @@ static void without_descriptor(void) {
 }
 
 int main(int argc, char **argv) {
-    char folder[] = "/tmp/files-XXXXXX";
+    char folder[300];
+    snprintf(folder, sizeof folder, "%s/files-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
     for (int i = 3; i < 64; i++) close(i); /* what a shell left open */
     mkdtemp(folder), chdir(folder), umask(022);
     without_name();

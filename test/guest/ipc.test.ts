@@ -15,11 +15,15 @@ const programs: Record<string, string[]> = {
   glibc: ['ipc', 'locks', 'files', 'watch', 'transfer', 'owners', 'queues', 'others', 'requeue', 'interrupted', 'setid'],
 };
 
+/** What they leave natively goes with the test. */
+const TMPDIR = mkdtempSync(join(tmpdir(), 'hull-ipc-'));
+t.teardown(() => rmSync(TMPDIR, { recursive: true, force: true }));
+
 for (const [variant, names] of Object.entries(programs)) {
   t.test(variant, async (t) => {
     for (const name of names) {
       const file = resolve(`build/guest/${variant}/${name}`);
-      const expected = await run(file, []);
+      const expected = await run(file, [], { TMPDIR });
       const found = await run(hull, ['run', '-m', '64', file]);
       t.equal(found.stdout, expected.stdout, `${name}: output`);
       t.equal(found.status, expected.status, `${name}: status ${found.stderr}`);
@@ -39,7 +43,7 @@ t.test('over an overlay, with directories of the layer below', async (t) => {
   for (const name of ['lower', 'tmp']) cpSync(join(folder, name), join(root, name), { recursive: true });
   cpSync(resolve('build/guest/glibc/files'), join(root, 'files'));
   const found = await run(hull, ['run', '-m', '64', '--rootfs', root, '/files', '/']);
-  const expected = await run(resolve('build/guest/glibc/files'), [folder]);
+  const expected = await run(resolve('build/guest/glibc/files'), [folder], { TMPDIR });
   t.equal(found.stdout, expected.stdout, 'output');
   t.equal(found.status, expected.status, `status ${found.stderr}`);
 });

@@ -59,7 +59,8 @@ static void show_limits(void) {
 }
 
 int main(void) {
-    char folder[] = "/tmp/watch-XXXXXX", text[16];
+    char folder[300], text[16];
+    snprintf(folder, sizeof folder, "%s/watch-XXXXXX", getenv("TMPDIR") ? getenv("TMPDIR") : "/tmp");
     struct pollfd p;
     mkdtemp(folder), chdir(folder);
     fd = inotify_init1(IN_NONBLOCK | IN_CLOEXEC);

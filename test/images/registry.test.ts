@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import t from 'tap';
 import { writeLayer } from '../../images/layers/index.ts';
-import { startDockerRegistry } from './docker-registry.ts';
+import { makeSecureSettings, startDockerRegistry } from './docker-registry.ts';
 import { killAtRandom } from './sudden-ends.ts';
 import { openStore, parseReference } from '../../images/store/index.ts';
 
@@ -100,13 +100,8 @@ t.test('docker-registry', { skip: has('docker-registry') ? false : 'no docker-re
 
 t.test('TLS with a CA of its own, and basic authentication', { skip: has('docker-registry') && has('openssl') && has('htpasswd') ? false : 'no docker-registry, openssl or htpasswd here' }, async (t) => {
   const at = (name: string) => join(folder, name);
-  const openssl = (...args: string[]) => execFileSync('openssl', args, { stdio: 'ignore' });
-  openssl('req', '-x509', '-newkey', 'rsa:2048', '-nodes', '-keyout', at('ca.key'), '-out', at('ca.crt'), '-subj', '/CN=test CA', '-days', '2');
-  openssl('req', '-newkey', 'rsa:2048', '-nodes', '-keyout', at('server.key'), '-out', at('server.csr'), '-subj', '/CN=127.0.0.1');
-  writeFileSync(at('san'), 'subjectAltName=IP:127.0.0.1,DNS:registry.test');
-  openssl('x509', '-req', '-in', at('server.csr'), '-CA', at('ca.crt'), '-CAkey', at('ca.key'), '-CAcreateserial', '-out', at('server.crt'), '-days', '2', '-extfile', at('san'));
-  writeFileSync(at('users'), execFileSync('htpasswd', ['-Bbn', 'me', 's:ecret']));
-  const host = await startRegistry('secure', `  tls: {certificate: ${at('server.crt')}, key: ${at('server.key')}}\nauth: {htpasswd: {realm: test, path: ${at('users')}}}\n`);
+  const { tls, authentication } = makeSecureSettings(folder, 'me', 's:ecret');
+  const host = await startRegistry('secure', `${tls}${authentication}`);
   const env = { DOCKER_CONFIG: at('docker') };
   await addImage('s', `${host}/app`, randomBytes(5000));
   t.match(await call('s', ['push', `${host}/app`], { env }), { code: 125, err: /denied|login/ });

@@ -41,7 +41,7 @@ export function makeDockerfilePage(): Page {
     '## The machine: hull.yaml and labels',
     [
       'A `hull.yaml` beside the Dockerfile, or given by `-f hull.yaml`, says what an image wants of its machine. It becomes labels, and a `LABEL` in the Dockerfile can say the same.',
-      '```yaml\ndockerfile: Dockerfile   # which one -f hull.yaml builds\nmemory: 64m              # hull.memory: the default of hull run -m\nkernel: layer            # hull.kernel: the kernel is in a layer of its own; linked: the program is one that hull cc linked\ncomponents:\n  add: [trace]           # hull.components.add: in the kernel whatever the analysis says\n  omit: [inotify]            # hull.components.omit: never in it\n```',
+      '```yaml\ndockerfile: Dockerfile   # which one -f hull.yaml builds\nmemory: 64m              # hull.memory: the default of hull run -m\nkernel: layer            # hull.kernel: the kernel is in a layer of its own; linked: the program is one that hull cc linked\noptions:\n  machine: q35           # hull.machine: the default of hull run --machine\n  read-only: true        # hull.read-only: the default of hull run --read-only\ncomponents:\n  add: [trace]           # hull.components.add: in the kernel whatever the analysis says\n  omit: [inotify]        # hull.components.omit: never in it\n```',
       'Without `kernel` the image has no kernel, and `hull run` links one on first use ([decisions/kernel-in-a-layer.md](decisions/kernel-in-a-layer.md)). Components: [components.md](components.md).',
     ].join('\n\n'),
     '## What differs',

@@ -13,7 +13,7 @@ export interface NativeResult {
   problem?: string;
 }
 
-const FLAGS = ['-std=c2x', '-g', '-O1', '-fsanitize=address,undefined', '-fno-sanitize-recover=all', '-Wall', '-Wextra', '-DHULL_NATIVE'];
+const FLAGS = ['-std=c2x', '-g', '-O1', '-fsanitize=address,undefined', '-fno-sanitize-recover=all', '-ftrivial-auto-var-init=pattern', '-Wall', '-Wextra', '-DHULL_NATIVE'];
 const INCLUDES = ['-Itest/libos/native', '-Ilibos', '-Ilibos/arch/x86_64'];
 const MOST_SECONDS = '300';
 

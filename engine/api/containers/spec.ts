@@ -167,7 +167,7 @@ export async function readCreateRequest(given: Partial<CreateBody>, name: string
     mounts: readMounts(body, host, applied.image?.volumes ?? []),
     network: { ...applied.network, publish: readPorts(host, exposed) },
     stdin: body.OpenStdin === true,
-    readOnly: host.ReadonlyRootfs === true,
+    readOnly: host.ReadonlyRootfs === true || applied.readOnly === true,
   };
   const asked = body.Healthcheck ?? undefined;
   const health = asked && { test: asked.Test ?? [], interval: asked.Interval, timeout: asked.Timeout, startPeriod: asked.StartPeriod, startInterval: asked.StartInterval, retries: asked.Retries };

@@ -9,10 +9,19 @@
 #include "vfs/internal.h"
 #include "9p/internal.h"
 #include "console/console.h"
+#include "file/internal.h"
+#include "flusher/flusher.h"
 #include "tmpfs/tmpfs.h"
 
 #include "vfs_calls.h"
+long sys_fsync(int), sys_fdatasync(int), sys_sync(void), sys_pwritev2(int, const struct iovec *, unsigned long, int64_t, long, int);
 uint64_t memory_reclaim(uint64_t wanted) { (void)wanted; return 0; }
+
+/* ---- Time, and the thread that writes what nobody asks for: the test calls the pass itself. ---- */
+static uint64_t monotonic = 1000, expected;
+uint64_t clock_monotonic_ns(void) { return monotonic; }
+void flusher_start(struct flusher *flusher) { CHECK(flusher->pass == p9_flusher_pass); }
+void flusher_expect(uint64_t when) { expected = when; }
 
 /* ---- The server: a tree in memory. ---- */
 struct entry;
@@ -414,9 +423,22 @@ static void durable(void) {
     long directory = sys_open("/9", O_RDONLY | O_DIRECTORY, 0), descriptor = sys_open("/9/durable", O_RDWR | O_CREAT | O_DSYNC, 0644);
     CHECK(directory >= 0 && descriptor >= 0);
     struct node *node = (*place_of(&top, "durable"))->node;
+    struct iovec piece = { "1", 1 };
     synced = NULL;
     EQUAL(sys_write((int)descriptor, "1", 1), 1);
     CHECK(synced == node && synced_data_only == 1);
+    long whole = sys_open("/9/durable", O_RDWR | O_SYNC, 0), plain = sys_open("/9/durable", O_RDWR, 0);
+    EQUAL(sys_write((int)whole, "2", 1), 1);
+    CHECK(synced == node && synced_data_only == 0);
+    EQUAL(sys_pwritev2((int)plain, &piece, 1, 0, 0, RWF_DSYNC), 1);
+    CHECK(synced == node && synced_data_only == 1);
+    EQUAL(sys_pwritev2((int)plain, &piece, 1, 0, 0, RWF_SYNC), 1);
+    CHECK(synced == node && synced_data_only == 0);
+    synced = NULL;
+    EQUAL(sys_pwrite64((int)plain, "3", 1, 0), 1);
+    CHECK(!synced);
+    EQUAL(sys_close((int)whole), 0);
+    EQUAL(sys_close((int)plain), 0);
     EQUAL(sys_fsync((int)directory), 0);
     CHECK(synced == &top && synced_data_only == 0);
     EQUAL(sys_fdatasync((int)descriptor), 0);
@@ -466,8 +488,52 @@ static void mapped(void) {
     EQUAL(sys_unlink("/9/map"), 0);
 }
 
+/* Pages that a mapping changed are the server's thirty seconds after, though nobody asks for it; those that nothing maps any more are not looked at again. */
+static void unasked(void) {
+    uint64_t first, second;
+    struct file *file;
+    EQUAL(vfs_open("/9/quiet", O_RDWR | O_CREAT, 0644, &file), 0);
+    struct inode *inode = file_inode(file);
+    EQUAL(inode->ops->write(inode, "0", 1, 8191), 1);
+    struct node *node = (*place_of(&top, "quiet"))->node;
+    monotonic += 2 * FLUSHER_MAPPED_NS;
+    EQUAL(p9_flusher_pass(), 0); /* what was lent before is gone */
+    expected = 0;
+    EQUAL(inode->ops->get_page(inode, 0, FILE_PAGE_CREATE, &first), 0);
+    uint64_t due = monotonic + FLUSHER_MAPPED_NS;
+    EQUAL(expected, due);
+    monotonic += FLUSHER_MAPPED_NS / 2;
+    EQUAL(inode->ops->get_page(inode, 1, FILE_PAGE_CREATE, &second), 0);
+    *(uint8_t *)phys_to_virt(first) = 'a';
+    ((uint8_t *)phys_to_virt(second))[4095] = 'b';
+    monotonic = due - 1;
+    EQUAL(p9_flusher_pass(), due);
+    CHECK(!node->data[0] && node->data[8191] == '0');
+    monotonic = due;
+    synced = NULL;
+    EQUAL(p9_flusher_pass(), due + FLUSHER_MAPPED_NS); /* they go on being lent */
+    CHECK(node->data[0] == 'a' && node->data[8191] == 'b' && node->size == 8192 && !synced);
+    *(uint8_t *)phys_to_virt(first) = 'c';
+    page_put(first);
+    page_put(second);
+    monotonic += FLUSHER_MAPPED_NS;
+    CHECK(p9_flusher_pass());
+    CHECK(node->data[0] == 'c');
+    monotonic += FLUSHER_MAPPED_NS;
+    EQUAL(p9_flusher_pass(), 0);
+    unsigned before = requests;
+    EQUAL(inode->ops->get_page(inode, 0, FILE_PAGE_CREATE, &first), 0); /* and lent once more */
+    *(uint8_t *)phys_to_virt(first) = 'd';
+    page_put(first);
+    EQUAL(requests, before);
+    file_put(file);
+    CHECK(node->data[0] == 'd');
+    EQUAL(sys_unlink("/9/quiet"), 0);
+}
+
 int main(void) {
     struct superblock *super;
+    p9_transport_add(&transport);
     EQUAL(p9_open(&transport, &(struct p9_options){ 0 }, &super), 0);
     first_process.view = NULL;
     EQUAL(vfs_mount(tmpfs_create(0755, 2), "/", true, 0), 0);
@@ -479,6 +545,7 @@ int main(void) {
     behind_our_back();
     durable();
     mapped();
+    unasked();
     EQUAL(sys_mkdir("/9/dir", 0755), sys_mkdir("/m/dir", 0755));
     storm(4000, true);
     /* All that the client held while files were open it has given back. */

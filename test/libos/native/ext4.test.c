@@ -2,7 +2,7 @@
  * ext4 without a machine: volumes that mke2fs makes in several forms, the same random calls on them and on a tmpfs, e2fsck's opinion of what is left; the power
  * failing at any write, with what was not flushed lost or not by chance: consistent after our replay and after e2fsck's, and all that fsync returned for is
  * there; the same with an overlay's upper layer, which never shows half of a change; what nobody asked for, written in time; images damaged in thousands of ways (errors, never a wrong access: the sanitizers watch).
- * sources: libos/block/block.c libos/ext4/checksum.c libos/ext4/buffer.c libos/ext4/groups.c libos/ext4/extents.c libos/ext4/journal.c libos/ext4/commit.c libos/ext4/flusher.c libos/ext4/inode.c libos/ext4/xattr.c libos/ext4/pages.c libos/ext4/file.c libos/ext4/directory.c libos/ext4/super.c libos/vfs/dentry.c libos/vfs/inode.c libos/vfs/xattr.c libos/vfs/seals.c libos/vfs/walk.c libos/vfs/view.c libos/vfs/mount.c libos/vfs/open.c libos/vfs/attributes.c libos/vfs/names.c libos/vfs/transfer.c libos/tmpfs/content.c libos/tmpfs/file.c libos/tmpfs/directory.c libos/tmpfs/super.c libos/overlay/copy_up.c libos/overlay/file.c libos/overlay/directory.c libos/overlay/redirect.c libos/file/file.c libos/file/table.c libos/file/transfer.c libos/file/read.c libos/file/write.c libos/file/descriptor.c
+ * sources: libos/block/block.c libos/ext4/checksum.c libos/ext4/buffer.c libos/ext4/groups.c libos/ext4/extents.c libos/ext4/journal.c libos/ext4/commit.c libos/ext4/flusher.c libos/flusher/flusher.c libos/ext4/inode.c libos/ext4/xattr.c libos/ext4/pages.c libos/ext4/file.c libos/ext4/directory.c libos/ext4/super.c libos/vfs/dentry.c libos/vfs/inode.c libos/vfs/xattr.c libos/vfs/seals.c libos/vfs/walk.c libos/vfs/view.c libos/vfs/mount.c libos/vfs/open.c libos/vfs/attributes.c libos/vfs/names.c libos/vfs/transfer.c libos/tmpfs/content.c libos/tmpfs/file.c libos/tmpfs/directory.c libos/tmpfs/super.c libos/overlay/copy_up.c libos/overlay/file.c libos/overlay/directory.c libos/overlay/redirect.c libos/file/file.c libos/file/table.c libos/file/transfer.c libos/file/read.c libos/file/write.c libos/file/descriptor.c
  * flags: -fno-builtin
  */
 #include "stand_ins.h"
@@ -12,6 +12,7 @@
 #include "console/console.h"
 #include "ext4/ext4.h"
 #include "ext4/internal.h"
+#include "file/internal.h"
 #include "overlay/overlay.h"
 #include "thread/thread.h"
 #include "tmpfs/tmpfs.h"
@@ -25,7 +26,7 @@ struct _IO_FILE;
 struct _IO_FILE *fopen(const char *, const char *);
 size_t fread(void *, size_t, size_t, struct _IO_FILE *), fwrite(const void *, size_t, size_t, struct _IO_FILE *);
 int fclose(struct _IO_FILE *);
-long sys_fsync(int), sys_fallocate(int, int, int64_t, int64_t), sys_setxattr(const char *, const char *, const void *, size_t, int);
+long sys_fsync(int), sys_fdatasync(int), sys_pwritev2(int, const struct iovec *, unsigned long, int64_t, long, int), sys_fallocate(int, int, int64_t, int64_t), sys_setxattr(const char *, const char *, const void *, size_t, int);
 long sys_getxattr(const char *, const char *, void *, size_t), sys_removexattr(const char *, const char *), sys_lseek(int, int64_t, int);
 static bool quiet;
 void log_line(const char *format, ...) {
@@ -352,16 +353,19 @@ static void work(void) {
         acknowledged[i] = 0;
         if (any(3) == 0) sys_unlink(path);
         if (dead) return;
-        unsigned size = any(2) ? any(3000) : any(30000);
+        /* By a call of its own, which has the name with it, renamed as it may be; or by the write itself. */
+        static const struct { int opened, wrote; } ways[] = { { 0, 0 }, { 0, 0 }, { O_SYNC, 0 }, { O_DSYNC, 0 }, { 0, RWF_SYNC }, { 0, RWF_DSYNC } };
+        unsigned size = 1 + (any(2) ? any(3000) : any(30000)), way = any(2) ? 0 : any(6);
         fill_pattern(bytes, size, i + size);
         snprintf(second, sizeof second, "/o/fresh%u", i);
-        long descriptor = sys_open(second, O_RDWR | O_CREAT | O_TRUNC, 0600);
+        long descriptor = sys_open(way ? path : second, O_RDWR | O_CREAT | O_TRUNC | ways[way].opened, 0600);
         if (descriptor < 0) continue; /* out of room, or dead */
-        long wrote = sys_pwrite64((int)descriptor, bytes, size, 0);
-        long renamed = any(2) ? sys_rename(second, path) : -1; /* before or behind the fsync: it has the name with it */
-        long synced = sys_fsync((int)descriptor);
-        sys_close((int)descriptor);
+        struct iovec piece = { bytes, size };
+        long wrote = sys_pwritev2((int)descriptor, &piece, 1, 0, 0, ways[way].wrote);
+        long renamed = way ? 0 : any(2) ? sys_rename(second, path) : -1;
+        long synced = way == 0 ? sys_fsync((int)descriptor) : way == 1 ? sys_fdatasync((int)descriptor) : 0;
         if (!synced && !renamed && wrote == (long)size && !dead) acknowledged[i] = size + 1;
+        sys_close((int)descriptor);
         if (any(40) == 0) vfs_forget_idle();
         if (any(60) == 0) vfs_sync();
     }
@@ -516,6 +520,31 @@ static void unmount_layers(struct superblock *over, struct superblock *upper) {
     ext4_close(upper);
     kfree(over);
 }
+/* A name that is in its directory's fsync is there, whatever else is not. */
+static void layered_names(void) {
+    struct linux_stat stat;
+    quiet = true;
+    make("-b 4096");
+    struct superblock *upper, *over = mount_layers(&upper);
+    EQUAL(sys_mkdir("/v/below", 0755), 0);
+    EQUAL(sys_mkdir("/v/old", 0755), 0);
+    EQUAL(vfs_sync(), 0);
+    EQUAL(sys_rename("/v/old", "/v/below/new"), 0);
+    long directory = sys_open("/v/below", O_RDONLY | O_DIRECTORY, 0);
+    EQUAL(sys_fsync((int)directory), 0);
+    EQUAL(sys_mkdir("/v/later", 0755), 0);
+    sys_close((int)directory);
+    dead = true;
+    unmount_layers(over, upper);
+    come_back();
+    over = mount_layers(&upper);
+    EQUAL(sys_lstat("/v/below/new", &stat), 0);
+    EQUAL(sys_lstat("/v/old", &stat), -ENOENT);
+    EQUAL(sys_lstat("/v/later", &stat), -ENOENT);
+    unmount_layers(over, upper);
+    settle_pending(true);
+    quiet = false;
+}
 static void layered_crashes(void) {
     static uint8_t bytes[40000];
     char path[40], second[40];
@@ -527,6 +556,7 @@ static void layered_crashes(void) {
             fill_pattern(bytes, LOWER_SIZE(i), i * 3 + (unsigned)*kind);
             EQUAL(vfs_write_file(path, bytes, LOWER_SIZE(i), 0644), 0);
         }
+    layered_names();
     quiet = true;
     for (unsigned round = 0; round < CRASHES * 4; round++) {
         bool changed[LOWER_FILES] = { false }, kept[LOWER_FILES] = { false };
