@@ -72,7 +72,9 @@ async function makeFake(t: Test, name: string, behave: (socket: Socket) => void)
     });
     server.listen(join(own, `c${i}`), () => resolve(server));
   })));
-  t.teardown(() => servers.forEach((server) => server.close()));
+  t.teardown(() => {
+    for (const server of servers) server.close();
+  });
   const state = { status: 'running', pid: process.pid, identity: identifyProcess(process.pid), features: FEATURE.CONTROL | FEATURE.CALLS | FEATURE.VIRTIO_CONSOLE | FEATURE.SIGNALS, startedAt: new Date().toISOString() };
   return { id: 'f'.repeat(64), folder: own, config: { name, request: { env: [] } }, state } as unknown as Instance;
 }
