@@ -60,6 +60,9 @@ async function listInGuest(guest: Guest, path: string): Promise<string[]> {
       }
     }
     return names;
+  } catch (error) {
+    if (codeOfCall(error) === undefined) throw error; // the directory of a process that has ended
+    return names;
   } finally {
     await guest.call(CALL.CLOSE, [LAST]);
   }
