@@ -1,7 +1,8 @@
 /**
  * The table of the network's costs: the same unmodified servers in hull and in Debian's cloud kernel under one set of QEMU flags, over QEMU's user network and over a tap, asked by wrk,
- * redis-benchmark and iperf3 on this host. Run by `node tools/run.mjs bench/net.ts [--network=user|tap] [--no-profile] [--no-linux] [SERVER...]` (SERVER: the beginning of a name), some eight minutes for all of it.
- * HULL_BENCH_RUNS machines of each kind in turns (default 2), medians; HULL_BENCH_SECONDS a load (default 3). As root it works in a network namespace of its own; without, there is no tap.
+ * redis-benchmark and iperf3 on this host. Run by `node tools/run.mjs bench/net.ts [--network=user|tap] [--no-profile] [--no-linux] [--minutes=N] [SERVER...]` (SERVER: the beginning of a name), some eight minutes for all of it.
+ * HULL_BENCH_RUNS machines of each kind in turns (default 2), medians; HULL_BENCH_SECONDS a load (default 3). After N minutes (default 30) what is left is not begun, and the table of the rest is
+ * printed, with what failed or is missing. As root it works in a network namespace of its own; without, there is no tap.
  * Then what misses a goal, what it is busy with, and which functions take its instructions (net-profile.ts).
  * What differs: Linux needs microvm's PIT and PIC for its clock, and its ACPI tables to find the card (Debian's kernel does not read
  * virtio_mmio.device=); it is told the TSC's frequency, since it cannot calibrate it there; it has a serial line, and its files in an initramfs where hull has them on a disk.
@@ -79,17 +80,20 @@ interface Options {
   readonly isProfiled: boolean;
   readonly hasLinux: boolean;
   readonly names: readonly string[];
+  /** When nothing further is begun, as performance.now() has it. */
+  readonly deadline: number;
 }
 
 function readOptions(args: readonly string[]): Options {
   const options = args.filter((arg) => arg.startsWith('--'));
-  const unknown = options.find((option) => !['--network=user', '--network=tap', '--no-profile', '--no-linux'].includes(option));
-  if (unknown !== undefined) throw new Error(`Cannot use "${unknown}": no option of this table, expected --network=user, --network=tap, --no-profile or --no-linux`);
+  const minutes = Number(/^--minutes=(\d+)$/.exec(options.find((option) => option.startsWith('--minutes=')) ?? '--minutes=30')?.[1] ?? Number.NaN);
+  const unknown = options.find((option) => !['--network=user', '--network=tap', '--no-profile', '--no-linux'].includes(option) && (!option.startsWith('--minutes=') || Number.isNaN(minutes)));
+  if (unknown !== undefined) throw new Error(`Cannot use "${unknown}": no option of this table, expected --network=user, --network=tap, --no-profile, --no-linux or --minutes=N`);
   const networks = (['user', 'tap'] as const).filter((network) => !options.some((option) => option.startsWith('--network=') && option !== `--network=${network}`));
-  return { networks, isProfiled: !options.includes('--no-profile'), hasLinux: !options.includes('--no-linux'), names: args.filter((arg) => !arg.startsWith('--')) };
+  return { networks, isProfiled: !options.includes('--no-profile'), hasLinux: !options.includes('--no-linux'), names: args.filter((arg) => !arg.startsWith('--')), deadline: performance.now() + minutes * 60_000 };
 }
 
-async function measureAll({ networks, isProfiled, hasLinux, names }: Options, root: string, dir: string): Promise<void> {
+async function measureAll({ networks, isProfiled, hasLinux, names, deadline }: Options, root: string, dir: string): Promise<void> {
   const at = (name: string) => join(dir, name);
   const compile = (source: string) => {
     execFileSync('musl-gcc', ['-static', '-O2', '-idirafter', '/usr/include', '-idirafter', '/usr/include/x86_64-linux-gnu', `bench/guest/${source}.c`, '-o', at(source)], { stdio: 'inherit' });
@@ -104,24 +108,42 @@ async function measureAll({ networks, isProfiled, hasLinux, names }: Options, ro
   const kernel = findLinuxKernel();
   const measured: Measured[] = [];
   const misses: string[] = [];
+  const isLate = (what: string): boolean => {
+    const late = performance.now() > deadline;
+    if (late) misses.push(`${what}: not measured, no time was left`);
+    return late;
+  };
+  /** What fails is said, and the rest goes on. */
+  const attempt = async (what: string, into: Figures[], work: () => Promise<Figures>): Promise<void> => {
+    try {
+      into.push(await work());
+    } catch (error) {
+      misses.push(`${what}: ${(error as Error).message}`);
+    }
+  };
   for (const server of servers) {
+    if (isLate(server.name)) continue;
     const startLinux = prepareLinux(server, { root, dir, kernel, init });
     await measure({ ...server, loads: [] }, 'user', root, SECONDS, () => startHull(server, 'user', { root, dir })); // links, makes the root's image
     for (const network of networks) {
+      const at = `${server.name}, ${network}`;
+      if (isLate(at)) continue;
       const linux = [...(server.linked === undefined ? [] : (measured.find((each) => each.server.program === server.program && each.network === network)?.linux ?? []))];
       const isWanted = hasLinux && linux.length === 0;
       const hull: Figures[] = [];
       for (let run = 0; run < RUNS; run++) {
-        if (isWanted) linux.push(await measure(server, network, root, SECONDS, () => startLinux(network)));
-        hull.push(await measure(server, network, root, SECONDS, () => startHull(server, network, { root, dir })));
+        if (run > 0 && isLate(`${at}, machine ${run + 1}`)) break;
+        if (isWanted) await attempt(`${at}, Linux`, linux, () => measure(server, network, root, SECONDS, () => startLinux(network)));
+        await attempt(`${at}, hull`, hull, () => measure(server, network, root, SECONDS, () => startHull(server, network, { root, dir })));
       }
+      if (hull.length === 0) continue;
       const one = { server, network, linux, hull };
       measured.push(one);
       for (const row of loadRows(one)) process.stderr.write(`${network}: ${row.join(' | ')}\n`);
     }
     const missed = measured.filter((each) => each.server === server).flatMap(listMisses);
     misses.push(...missed);
-    if (isProfiled && missed.length > 0) misses.push(describeProfile(`  ${server.name}, ${server.loads[0]?.name}`, await profile(server, { root, dir }, SECONDS)).trimEnd());
+    if (isProfiled && missed.length > 0 && !isLate(`${server.name}, its profile`)) misses.push(describeProfile(`  ${server.name}, ${server.loads[0]?.name}`, await profile(server, { root, dir }, SECONDS)).trimEnd());
   }
   process.stdout.write(`Medians of ${RUNS} machines of each kind in turns, ${SECONDS} s a load, ${MACHINE.machine}, ${MACHINE.memory} MiB; Linux ${kernel.version}\n${describeMachine(MACHINE.accelerator)}\n`);
   process.stdout.write('Of two columns the first is Linux\'s. guest: CPU time of the vCPU\'s thread for one; QEMU: of its others. memory: what the guest touched. bytes: given to the VMM, without hull\'s disk.\n');

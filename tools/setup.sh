@@ -28,6 +28,7 @@ xz:xz-utils
 make:make
 strip:binutils
 strace:strace
+nft:nftables
 openssl:openssl
 dc:dc
 bc:bc
@@ -38,6 +39,7 @@ docker-compose:docker-compose
 htpasswd:apache2-utils
 zstd:zstd
 lua5.4:lua5.4
+qemu-aarch64:qemu-user
 '
 missing=''
 for pair in $NEEDED; do

@@ -253,7 +253,22 @@ static int begin_anew(struct tcp_pcb *old, struct tcp_hdr *header, const u8_t *f
     return 1;
 }
 
-/* A connection request that nobody has room for is dropped, so that the client tries again; where half-open ones fill the listener, the oldest has to go. */
+/* A connection request that nobody has room for is dropped, so that the client tries again; where half-open ones fill the listener, it is answered without being remembered. */
+static int to_listener(struct tcp_pcb_listen *listening, struct tcp_hdr *header, const u8_t *further_options, struct pbuf *p) {
+    unsigned kind = TCPH_FLAGS(header) & (TCP_SYN | TCP_ACK | TCP_RST);
+    if (kind != TCP_SYN && kind != TCP_ACK) return 0;
+    const struct inet_socket *it = choose(listening->callback_arg, ip_current_src_addr(), header->src);
+    if (kind == TCP_ACK) {
+        if (!it || further_options || is_full(it) || !inet_cookie_take(listening, header)) return 0;
+        inet_tcp_again(header, p);
+        return 1;
+    }
+    if (!it || is_full(it)) return 1;
+    if (listening->accepts_pending < HALF_OPEN_MOST) return 0;
+    inet_cookie_answer(listening, header, !further_options);
+    return 1;
+}
+
 int lwip_port_tcp_in(struct tcp_pcb *pcb, struct tcp_hdr *header, const u8_t *further_options, struct pbuf *p) {
     if (pcb->state == TIME_WAIT && TCPH_FLAGS(header) & TCP_SYN) return begin_anew(pcb, header, further_options, p);
     if (pcb->state != LISTEN) {
@@ -261,17 +276,7 @@ int lwip_port_tcp_in(struct tcp_pcb *pcb, struct tcp_hdr *header, const u8_t *fu
         if (pcb->state >= ESTABLISHED) inet_recover(pcb, header, further_options);
         return 0;
     }
-    if ((TCPH_FLAGS(header) & (TCP_SYN | TCP_ACK | TCP_RST)) != TCP_SYN) return 0;
-    struct tcp_pcb_listen *listening = (struct tcp_pcb_listen *)pcb;
-    const struct listener *listener = listening->callback_arg;
-    const struct inet_socket *it = choose(listener, ip_current_src_addr(), header->src);
-    if (!it || is_full(it)) return 1;
-    if (listening->accepts_pending < HALF_OPEN_MOST) return 0;
-    struct tcp_pcb *oldest = NULL;
-    for (struct tcp_pcb *other = tcp_active_pcbs; other; other = other->next)
-        if (other->state == SYN_RCVD && other->listener == listening && (!oldest || (s32_t)(other->tmr - oldest->tmr) < 0)) oldest = other;
-    if (oldest) tcp_abandon(oldest, 0);
-    return 0;
+    return to_listener((struct tcp_pcb_listen *)pcb, header, further_options, p);
 }
 
 /* lwIP looks through all of TIME_WAIT for each segment of a new connection; of more than that many the oldest go, as Linux has it by tcp_max_tw_buckets. */

@@ -133,6 +133,11 @@ int inet_tcp_again(struct tcp_hdr *, struct pbuf *); /* the segment goes through
 void inet_recovery_begin(struct tcp_pcb *); /* a connection that nothing was sent on */
 void inet_recover(struct tcp_pcb *, const struct tcp_hdr *, const u8_t *further_options); /* an acknowledgment came; lwIP sees it next */
 
+/* cookie.c: connections that are not remembered while they are half open. Both by lwIP's hook, of a segment to this listener. */
+struct tcp_pcb_listen;
+void inet_cookie_answer(struct tcp_pcb_listen *, const struct tcp_hdr *request, bool has_all_options); /* the header holds all options */
+bool inet_cookie_take(struct tcp_pcb_listen *, const struct tcp_hdr *acknowledgment); /* true: of such an answer; its connection is there, and gets the segment next */
+
 /* stream.c */
 long inet_send_stream(struct socket *, struct message *);
 long inet_receive_stream(struct socket *, struct message *);

@@ -4,6 +4,7 @@
  */
 #include "inet/internal.h"
 #include "lib/string.h"
+#include "hooks.h"
 #include "lwip/lwip.h"
 #include "lwip/etharp.h"
 #include "lwip/ethip6.h"
@@ -108,7 +109,6 @@ static err_t transmit(struct netif *netif, struct pbuf *p) {
     lwip_timers_link();
     int error = device->ops->transmit(device, &out);
     if (error) {
-        if (error == -ENOSPC) device->room_wanted = true;
         interface->dropped_out++;
         pbuf_free(frame);
         return ERR_MEM;
@@ -125,9 +125,12 @@ static void sent(struct net_device *device, void *token) {
 }
 
 static void room(struct net_device *device) {
-    device->room_wanted = false;
+    (void)device;
     tcp_txnow();
 }
+
+/* A segment that a device still has is not sent again. */
+void lwip_port_before_tick(void) { net_device_collect_all(); }
 
 static void link_changed(struct net_device *device) {
     struct inet_interface *interface = device->stack_data;

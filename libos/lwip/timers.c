@@ -7,6 +7,7 @@
  * when frames flow again: its tables only forget then. DHCP leases and what router advertisements said have a timer of a minute of their own.
  */
 #include "clock/clock.h"
+#include "hooks.h"
 #include "lwip.h"
 #include "lwip/dhcp.h"
 #include "lwip/etharp.h"
@@ -67,6 +68,7 @@ static void tcp_arm(void) {
 
 static void tcp_run(struct timer *timer) {
     (void)timer;
+    lwip_port_before_tick();
     if (!tcp_ticking) {
         tcp_wake_up(clock_monotonic_ns());
         tcp_slowtmr();

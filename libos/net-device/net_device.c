@@ -39,6 +39,19 @@ static void go_on(struct deferred *deferred) {
     net_device_serve((struct net_device *)((char *)deferred - offsetof(struct net_device, again)));
 }
 
+/* Served once more: only then the device is asked to interrupt when there is room. */
+void net_device_want_room(struct net_device *device) {
+    device->room_wanted = true;
+    if (device->serving) return;
+    device->again.run = go_on;
+    deferred_raise(&device->again);
+}
+
+void net_device_collect_all(void) {
+    for (struct net_device *device = net_devices; device; device = device->next)
+        if (device->stack && device->ops->collect) device->ops->collect(device);
+}
+
 void net_device_serve(struct net_device *device) {
     if (!device->stack || device->serving) return;
     device->serving = true;

@@ -50,14 +50,16 @@ struct net_frame {
 struct net_device_ops {
     /* From now on deliver frames and interrupts. 0 or -errno: the device stays unused. */
     int (*start)(struct net_device *);
-    /* Queues a frame; the device may learn of it only with `flush`. 0; -ENOSPC: no place (the frame stays the caller's; stack->room is called once there is some); other errors: dropped, as if sent:
-     * the frame stays the caller's, too. */
+    /* Queues a frame; the device may learn of it only with `flush`. 0; -ENOSPC: no place, after net_device_want_room (the frame stays the caller's); other errors: dropped, as if sent:
+     * the frame stays the caller's, too. May end sends that are done. */
     int (*transmit)(struct net_device *, const struct net_frame *);
     /* Tells the device of all that transmit queued since the last flush. Called once after a batch. */
     void (*flush)(struct net_device *);
     /* Takes at most `budget` frames that have arrived (net_device_receive for each) and all sends that are done (stack->sent for each), refills the receive
      * queue. The number of frames. */
     unsigned (*poll)(struct net_device *, unsigned budget);
+    /* Ends all sends that are done: stack->sent for each. Nothing else would while no frame arrives. May be absent, where transmit ends them at once. */
+    void (*collect)(struct net_device *);
     /* A hint whether the device shall interrupt. true after `on`: something has come meanwhile, look again. */
     bool (*interrupts)(struct net_device *, bool on);
     /* May be absent. 0 or -errno. */
@@ -65,7 +67,7 @@ struct net_device_ops {
     int (*set_promiscuous)(struct net_device *, bool on); /* absent: it lets every frame through that comes its way, as QEMU's without a receive filter does */
 };
 
-/* Set by the stack. All but receive may be called from within ops->poll only; receive likewise. */
+/* Set by the stack. All are called from within ops->poll only, but `sent`, which ops->collect and ops->transmit call, too. */
 struct net_stack_ops {
     void (*receive)(struct net_device *, struct net_buffer *frame); /* owns it and its chain */
     void (*sent)(struct net_device *, void *token);                 /* may call neither transmit nor poll */
@@ -104,6 +106,10 @@ extern struct net_device *net_devices; /* in the order they were added; NULL: no
 void net_device_serve(struct net_device *);
 /* By the stack, after transmit: a flush at the next safe point, once for all that is queued until then. Within a round of net_device_serve there is nothing to do. */
 void net_device_flush_soon(struct net_device *);
+/* By the driver, where transmit has no place: stack->room is called once there is some. */
+void net_device_want_room(struct net_device *);
+/* By the stack, before it looks at what it has sent: the devices' sends that are done are ended. */
+void net_device_collect_all(void);
 /* By the driver, in ops->poll. */
 static inline void net_device_receive(struct net_device *device, struct net_buffer *frame) { device->stack->receive(device, frame); }
 #endif

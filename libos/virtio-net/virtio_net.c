@@ -2,7 +2,8 @@
  * Network cards (VIRTIO 1.2, section 5.1). Owns their two queues and the buffers that the device may write into; frames go to and come from net-device.
  *
  * Nothing is copied: the device writes into the buffers that the stack reads, and reads the stack's own. It is told of frames once a batch, interrupts for
- * arrivals only while nobody is looking, and for sends only when the queue was full: what was sent is collected when somebody looks for arrivals.
+ * arrivals only while nobody is looking, and for sends only when the queue was full: what was sent is collected when somebody looks for arrivals, when
+ * the queue is full, and when the stack asks.
  * Trust: what the device writes is checked here (lengths, the number of a frame's buffers); what makes no sense is dropped and counted.
  */
 #include "lib/string.h"
@@ -133,15 +134,15 @@ static unsigned receive(struct card *card, unsigned budget) {
     return frames;
 }
 
+static void collect(struct net_device *net) {
+    void *token;
+    while ((token = virtqueue_take(&((struct card *)net->driver)->send, NULL))) net->stack->sent(net, token);
+}
+
 static unsigned poll(struct net_device *net, unsigned budget) {
     struct card *card = net->driver;
-    void *token;
-    bool any = false;
-    while ((token = virtqueue_take(&card->send, NULL))) {
-        any = true;
-        net->stack->sent(net, token);
-    }
-    if (any && net->room_wanted) {
+    collect(net);
+    if (net->room_wanted && card->send.free_count) {
         net->room_wanted = false;
         net->stack->room(net);
     }
@@ -152,8 +153,9 @@ static int transmit(struct net_device *net, const struct net_frame *frame) {
     struct card *card = net->driver;
     struct virtio_buffer buffers[NET_FRAME_FRAGMENTS];
     if (!frame->count || frame->count > NET_FRAME_FRAGMENTS || frame->count > card->send.size) return -EINVAL;
+    if (frame->count > card->send.free_count) collect(net);
     if (frame->count > card->send.free_count) {
-        net->room_wanted = true;
+        net_device_want_room(net);
         return -ENOSPC;
     }
     struct header header = { 0 };
@@ -198,7 +200,7 @@ static int start_frames(struct net_device *net) {
     return 0;
 }
 
-static const struct net_device_ops ops = { .start = start_frames, .transmit = transmit, .flush = flush, .poll = poll, .interrupts = interrupts };
+static const struct net_device_ops ops = { .start = start_frames, .transmit = transmit, .flush = flush, .poll = poll, .collect = collect, .interrupts = interrupts };
 
 static void interrupt(struct virtio_device *device) {
     net_device_serve(&((struct card *)device->driver_data)->net);

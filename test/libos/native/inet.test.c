@@ -2,6 +2,7 @@
  * The whole stack, from frames to sockets, against a wire that lies and a wire that loses. The wire is a mirror: a packet to another host comes back with
  * its ends exchanged (which no checksum sees), so that one stack talks to itself.
  * components: lwip inet inet-socket net-device netlink
+ * sources: libos/entropy/chacha.c
  * flags: -fno-builtin -fno-sanitize=alignment -Wno-unused-parameter -Wno-unused-function -Wno-address-of-packed-member
  */
 #include "inet-socket/internal.h"
@@ -99,6 +100,9 @@ enum { WIRE = 4096, FRAME = 2048 };
 struct flying { uint64_t due; unsigned size; uint8_t bytes[FRAME]; };
 static struct flying wire[WIRE];
 static unsigned flying, loss, duplication, reordering, sent_frames;
+static void *kept[256]; /* frames that the device is done with, and nobody has asked */
+static unsigned kept_count;
+static bool keeps;
 static const uint8_t their_mac[6] = {2, 0, 0, 0, 0, 99}, our_mac[6] = {2, 0, 0, 0, 0, 1};
 static struct net_device device;
 
@@ -145,8 +149,12 @@ static int transmit(struct net_device *net, const struct net_frame *frame) {
     EQUAL(size, frame->size);
     sent_frames++;
     mirror(bytes, size);
-    device.stack->sent(&device, frame->token);
+    if (keeps) kept[kept_count++ % 256] = frame->token;
+    else device.stack->sent(&device, frame->token);
     return 0;
+}
+static void collect(struct net_device *net) {
+    while (kept_count) net->stack->sent(net, kept[--kept_count]);
 }
 static void arrive(const uint8_t *bytes, unsigned size) {
     struct net_buffer *buffer = net_buffer_take();
@@ -164,7 +172,7 @@ static int start(struct net_device *net) { (void)net; return 0; }
 static void flush(struct net_device *net) { (void)net; }
 static unsigned poll(struct net_device *net, unsigned budget) { (void)net; (void)budget; return 0; }
 static bool interrupts(struct net_device *net, bool on) { (void)net; (void)on; return false; }
-static const struct net_device_ops operations = {.start = start, .transmit = transmit, .flush = flush, .poll = poll, .interrupts = interrupts};
+static const struct net_device_ops operations = {.start = start, .transmit = transmit, .flush = flush, .poll = poll, .collect = collect, .interrupts = interrupts};
 
 /* What is due next happens: a frame or a timer. */
 static bool step(void) {
@@ -249,6 +257,26 @@ static double test_lossy(unsigned lost, unsigned doubled, unsigned mixed) {
     if (s) s->ops->close(s);
     l->ops->close(l);
     return took;
+}
+
+/* A request is lost before anything arrives that would tell of sends: it is sent again nevertheless. */
+static void test_silent(void) {
+    struct socket *l = listener(80, 5), *c = make(SOCK_STREAM), *s = NULL;
+    struct address to = address_of(2, 80), peer;
+    keeps = true;
+    loss = 1000;
+    EQUAL(c->ops->connect(c, &to, false), -EINPROGRESS);
+    loss = 0;
+    for (int i = 0; i < 1000 && !s; i++) {
+        if (!l->ops->accept(l, false, &s, &peer)) break;
+        if (!step()) break;
+    }
+    CHECK(s != NULL);
+    keeps = false;
+    collect(&device);
+    c->ops->close(c);
+    if (s) s->ops->close(s);
+    l->ops->close(l);
 }
 
 static void drain(void) {
@@ -389,41 +417,86 @@ static void test_hostile(void) {
     printf("hostile: at most %zu KiB, then %zu KiB\n", most >> 10, allocated >> 10);
 }
 
-/* Requests for connections that are never completed: who is honest still gets in. */
-static void test_flood(void) {
+/* A segment to port 80 from the i-th of many hosts, of another network; nothing that answers it comes back. */
+static void arrive_strange(unsigned i, uint8_t flags, uint32_t number, uint32_t acknowledged) {
     uint8_t f[54] = {0};
-    struct socket *l = listener(80, 100), *c = make(SOCK_STREAM), *s = NULL;
+    unsigned before = flying;
+    memcpy(f, our_mac, 6);
+    put16(f + 12, 0x800);
+    f[14] = 0x45;
+    put16(f + 16, 40);
+    f[22] = 64, f[23] = IPPROTO_TCP;
+    f[26] = 172, f[27] = 16, f[28] = (uint8_t)(i >> 8), f[29] = (uint8_t)i;
+    memcpy(f + 30, (const uint8_t[]){10, 0, 0, 1}, 4);
+    put16(f + 24, sum(f + 14, 20, 0));
+    put16(f + 34, 1000 + i % 50000);
+    put16(f + 36, 80);
+    put16(f + 38, number >> 16), put16(f + 40, number & 0xffff);
+    put16(f + 42, acknowledged >> 16), put16(f + 44, acknowledged & 0xffff);
+    f[46] = 0x50, f[47] = flags;
+    uint32_t pseudo = 20 + IPPROTO_TCP;
+    for (unsigned k = 26; k < 34; k += 2) pseudo += (uint32_t)(f[k] << 8 | f[k + 1]);
+    put16(f + 50, sum(f + 34, 20, pseudo));
+    arrive(f, sizeof f);
+    flying = before;
+}
+
+/* Timers run; no frame comes. */
+static void wait_for(uint64_t ns) {
+    uint64_t until = now + ns;
+    while (timers && timers->deadline_ns <= until) {
+        struct timer *timer = timers;
+        if (timer->deadline_ns > now) now = timer->deadline_ns;
+        timer_remove(timer);
+        timer->run(timer);
+        run_deferred();
+    }
+    now = until;
+}
+
+/* Requests for connections that are never completed, more and more between a request and its acknowledgment of somebody honest, who gets in and is served. */
+static void test_flood(void) {
+    struct socket *l = listener(80, 100), *s = NULL;
     struct address to = address_of(2, 80), peer;
     size_t before = allocated;
-    for (unsigned i = 0; i < 20000; i++) {
-        memcpy(f, our_mac, 6);
-        put16(f + 12, 0x800);
-        f[14] = 0x45;
-        put16(f + 16, 40);
-        f[22] = 64, f[23] = IPPROTO_TCP;
-        f[26] = 10, f[27] = 1, f[28] = (uint8_t)(i >> 8), f[29] = (uint8_t)i;
-        memcpy(f + 30, (const uint8_t[]){10, 0, 0, 1}, 4);
-        put16(f + 24, 0);
-        put16(f + 24, sum(f + 14, 20, 0));
-        put16(f + 34, 1000 + i % 50000);
-        put16(f + 36, 80);
-        f[46] = 0x50, f[47] = 2;
-        put16(f + 50, 0);
-        uint32_t pseudo = 20 + IPPROTO_TCP;
-        for (unsigned k = 26; k < 34; k += 2) pseudo += (uint32_t)(f[k] << 8 | f[k + 1]);
-        put16(f + 50, sum(f + 34, 20, pseudo));
-        arrive(f, sizeof f);
-        flying = 0;
-    }
+    for (unsigned i = 0; i < 20000; i++) arrive_strange(i, 2, 0, 0);
     CHECK(allocated - before < 2 << 20);
-    EQUAL(c->ops->connect(c, &to, false), -EINPROGRESS);
-    for (int i = 0; i < 3000 && !s; i++) {
-        if (!l->ops->accept(l, false, &s, &peer)) break;
-        if (!step()) break;
+    for (unsigned between = 0; between < 2000; between = between * 2 + 300) {
+        struct socket *c = make(SOCK_STREAM);
+        uint8_t bytes[5000];
+        s = NULL;
+        EQUAL(c->ops->connect(c, &to, false), -EINPROGRESS);
+        for (int i = 0; i < 3000 && !s; i++) {
+            if (!l->ops->accept(l, false, &s, &peer)) break;
+            for (unsigned k = 0; k < between && i < 40; k++) {
+                if (k % 300 == 299) wait_for(50000000); /* its acknowledgment is on a long way */
+                arrive_strange(any(60000), 2, any(1u << 31), 0);
+            }
+            if (!step()) break;
+        }
+        CHECK(s != NULL);
+        if (!s) break;
+        for (unsigned way = 0; way < 2; way++) {
+            struct socket *from = way ? s : c, *at = way ? c : s;
+            memset(bytes, 7 + (int)way, sizeof bytes);
+            EQUAL(transfer(from, bytes, sizeof bytes, true), sizeof bytes);
+            size_t got = 0;
+            memset(bytes, 0, sizeof bytes);
+            for (int i = 0; i < 3000 && got < sizeof bytes; i++) {
+                long n = transfer(at, bytes + got, sizeof bytes - got, false);
+                if (n > 0) got += (size_t)n;
+                else if (!step()) break;
+            }
+            EQUAL(got, sizeof bytes);
+            EQUAL(bytes[0], 7 + way);
+            EQUAL(bytes[sizeof bytes - 1], 7 + way);
+        }
+        c->ops->close(c);
+        s->ops->close(s);
     }
-    CHECK(s != NULL);
-    c->ops->close(c);
-    if (s) s->ops->close(s);
+    /* Numbers that are not ours, and ours with another's address, begin nothing. */
+    for (unsigned i = 0; i < 100000; i++) arrive_strange(any(60000), 16, any(1u << 31), any(1u << 31) * 2 + any(2));
+    EQUAL(l->ops->accept(l, false, &s, &peer), -EAGAIN);
     l->ops->close(l);
 }
 
@@ -629,6 +702,8 @@ int main(void) {
     double all = 0;
     for (int i = 0; i < 8; i++) all += test_lossy(50, 0, 0);
     CHECK(all < 10); /* 24 with one segment sent again at a time, and a first timer of three seconds */
+    drain();
+    test_silent();
     drain();
     test_flood();
     test_hostile();

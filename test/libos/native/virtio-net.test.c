@@ -163,6 +163,8 @@ static void honest(uint64_t features) {
     }
     EQUAL(sent, SEND_ENTRIES / 2);
     CHECK(card->net.room_wanted);
+    CHECK(card->net.again.raised); /* nothing may arrive any more: it asks to be told of room */
+    card->net.again.raised = false;
     card->net.ops->flush(&card->net);
     EQUAL(doorbells[1], 1);
     uint16_t head;
@@ -181,6 +183,16 @@ static void honest(uint64_t features) {
     EQUAL(rooms, 1);
     for (unsigned i = 0; i < sent; i++) CHECK(!out[i]);
     EQUAL(card->send.free_count, SEND_ENTRIES);
+    /* The queue is full of frames that the device is done with, and nothing arrives. */
+    for (unsigned i = 0; i < 4 * SEND_ENTRIES; i++) {
+        frame.token = &out[i];
+        EQUAL(card->net.ops->transmit(&card->net, &frame), 0);
+        out[i] = true;
+        if (next_available(1, &head)) give_back(1, head, 0);
+    }
+    net_device_collect_all();
+    for (unsigned i = 0; i < 4 * SEND_ENTRIES; i++) CHECK(!out[i]);
+    CHECK(!card->net.again.raised);
     frame.count = 0;
     EQUAL(card->net.ops->transmit(&card->net, &frame), -EINVAL);
     frame.count = NET_FRAME_FRAGMENTS + 1;
