@@ -6,12 +6,12 @@
  *   node build/hull-ld.js OBJ… LIB.a… -o PROGRAM                                                   static executable
  *
  * Options: --with NAME (add a component), --without NAME, --entry NAME, --keep NAME, --defsym NAME=VALUE, --syscalls a,b,c|all,
- * --path GUEST_PATH, --gc, --no-gc, --strip, --unwind, --map FILE, --symbols FILE, --why NAME, --time.
+ * --machine aarch64, --path GUEST_PATH, --gc, --no-gc, --strip, --unwind, --map FILE, --symbols FILE, --why NAME, --time.
  */
 import { chmodSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { parseArgs } from 'node:util';
-import { type ComponentInput, type ComponentManifest, LinkError, linkExecutable, linkImage } from '../compiler/link/index.ts';
+import { type ComponentInput, type ComponentManifest, LinkError, linkExecutable, linkImage, type Machine } from '../compiler/link/index.ts';
 
 const { values, positionals } = parseArgs({
   allowPositionals: true,
@@ -28,6 +28,7 @@ const { values, positionals } = parseArgs({
     gc: { type: 'boolean' },
     'no-gc': { type: 'boolean' },
     strip: { type: 'boolean' },
+    machine: { type: 'string' },
     unwind: { type: 'boolean' },
     map: { type: 'string' },
     symbols: { type: 'string' },
@@ -49,6 +50,7 @@ function readComponents(directory: string): ComponentInput[] {
 function main(): number {
   const output = values.output ?? 'a.out';
   const common = {
+    ...(values.machine && { machine: values.machine as Machine }),
     inputs: positionals.map((name) => ({ name, bytes: readFileSync(name) })),
     ...(values.entry && { entry: values.entry }),
     ...(values.gc && { gc: true }),

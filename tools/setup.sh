@@ -39,6 +39,7 @@ docker-compose:docker-compose
 htpasswd:apache2-utils
 zstd:zstd
 lua5.4:lua5.4
+qemu-aarch64:qemu-user
 '
 missing=''
 for pair in $NEEDED; do

@@ -29,6 +29,15 @@ export const Expression = {
   threadSlotRelative: 9,
   /** size of S + A */
   size: 10,
+  /** page of S + A - page of P; a page here is one of 4096 bytes */
+  pageRelative: 11,
+  /** S + A, of which the instruction takes the place in its page */
+  pageOffset: 12,
+  /** The two for the address of S's slot, and for that of the slot holding S's thread offset. */
+  slotPageRelative: 13,
+  slotPageOffset: 14,
+  threadSlotPageRelative: 15,
+  threadSlotPageOffset: 16,
   rewritten: 32,
 } as const;
 
@@ -40,6 +49,8 @@ export interface RelocationKind {
   /** Bytes stored: 0, 1, 2, 4 or 8. */
   width: number;
   check: RangeCheck;
+  /** The value goes into a field of an instruction, by `storeField`, instead of being stored as it is. */
+  field?: number;
 }
 
 export interface PlanInput {
@@ -57,7 +68,13 @@ export interface PlanInput {
   constant: boolean;
   /** The constant, or the address as far as known: used only to see that it fits 31 bits. */
   small: boolean;
+  /** The same for 32 bits without a sign. */
+  smallUnsigned: boolean;
   ifunc: boolean;
+  /** The next relocation has the same symbol, and an addend of 0. */
+  nextSame: boolean;
+  /** What `pairsWhole` said of the section. */
+  paired: boolean;
 }
 
 export interface Plan {
@@ -78,6 +95,8 @@ export interface RewriteInput {
   value: number;
   /** value - thread pointer, for TLS symbols. */
   threadOffset: number;
+  /** The relocation's type. */
+  type: number;
 }
 
 export interface StubCode {
@@ -86,6 +105,20 @@ export interface StubCode {
   entries: number[];
   /** Branches to the target, as relocations. */
   branches: { offset: number; type: number; addend: number }[];
+}
+
+/** Code that refers to one symbol. */
+export interface MadeCode {
+  bytes: Uint8Array;
+  relocations: readonly { offset: number; type: number; addend: number }[];
+}
+
+/** What a branch goes through whose target is too far away. */
+export interface Veneer extends MadeCode {
+  /** How far a branch reaches, in bytes, in both directions. */
+  reach: number;
+  /** Relocations of this type are such branches. */
+  branches(type: number): boolean;
 }
 
 export interface LinkIsa {
@@ -102,10 +135,20 @@ export interface LinkIsa {
   plan(input: PlanInput, kind: RelocationKind, out: Plan): void;
   /** Rewrites the instruction; returns the value that did not fit, or undefined. */
   rewrite(expression: number, input: RewriteInput): number | undefined;
+  /** Puts the value into an instruction's field; false when it does not fit. For kinds with a field. */
+  storeField?(view: DataView, at: number, field: number, value: bigint): boolean;
+  /** All loads from the GOT in a section can be rewritten, each with the relocation that follows it. */
+  pairsWhole?(data: Uint8Array, relocations: { count: number; offset(i: number): number; type(i: number): number }): boolean;
+  /** The thread pointer of a TLS block at [start, end), whose alignment is `align`, in link-time addresses. */
+  threadPointer(start: number, end: number, align: number): number;
   /** Entry points that pass each number to one common function. */
   absentStubs(numbers: readonly number[]): StubCode;
-  /** A jump through a table slot; `offset` is where the slot's PC-relative address goes. */
-  slotJump: { bytes: Uint8Array; offset: number; type: number; addend: number };
+  /** A jump through a table slot. */
+  slotJump: MadeCode;
+  /** For ISAs whose branches do not reach the whole image. */
+  veneer?: Veneer;
+  /** Of images: their entry, their link address, where RAM begins, and the least of it with which a VMM can place what it passes. */
+  image: { entry: string; base: number; memoryStart: number; leastMemory: number };
   /** Padding between functions. */
   fill: number;
   /** System call numbers of Linux on this ISA: name by number. */

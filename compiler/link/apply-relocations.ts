@@ -76,17 +76,18 @@ function applySection(
   const view = new DataView(image.buffer, image.byteOffset, image.byteLength);
   const { symbols } = section.file;
   const got = context.got ? (context.got.output?.address ?? 0) : 0;
-  const input: RewriteInput = { view, at: 0, place: 0, addend: 0, value: 0, threadOffset: 0 };
+  const input: RewriteInput = { view, at: 0, place: 0, addend: 0, value: 0, threadOffset: 0, type: 0 };
   for (let i = 0; i < relocations.count; i++) {
     const plan = plans[i] as number;
     if (plan === SKIPPED || plan === Expression.none) continue;
     const kind = isa.kind(relocations.type(i));
     if (!kind) continue;
-    const symbol = target(symbols[relocations.symbol(i)] as LinkSymbol);
+    const veneer = section.veneers?.get(i);
+    const symbol = veneer ?? target(symbols[relocations.symbol(i)] as LinkSymbol);
     const offset = relocations.offset(i);
     const at = position + offset;
     const place = section.address + offset;
-    const small = relocations.addend(i);
+    const small = veneer ? 0 : relocations.addend(i);
     if ((small === undefined || symbol.kind === SymbolKind.absolute) && plan < Expression.rewritten) {
       applyWide(context, section, relocations, i, plan, symbol, view, at, place, got);
       continue;
@@ -101,6 +102,7 @@ function applySection(
       input.addend = addend;
       input.value = pieces ? sum - addend : symbolAddress(symbol);
       input.threadOffset = input.value - context.threadPointer;
+      input.type = relocations.type(i);
       const overflow = isa.rewrite(plan, input);
       if (overflow !== undefined) reportOverflow(context, section, i, symbol, overflow, 32);
       continue;
@@ -137,11 +139,30 @@ function applySection(
       case Expression.size:
         value = symbol.size + addend;
         break;
+      case Expression.pageRelative:
+        value = pageOf(sum) - pageOf(place);
+        break;
+      case Expression.pageOffset:
+        value = sum;
+        break;
+      case Expression.slotPageRelative:
+        value = pageOf(slotAddress(context, symbol.slot) + addend) - pageOf(place);
+        break;
+      case Expression.slotPageOffset:
+        value = slotAddress(context, symbol.slot) + addend;
+        break;
       default:
         continue;
     }
-    if (!store(view, at, kind.width, kind.check, value)) reportOverflow(context, section, i, symbol, value, kind.width * 8);
+    if (kind.field !== undefined) {
+      if (!isa.storeField?.(view, at, kind.field, BigInt(value))) reportOverflow(context, section, i, symbol, value, undefined);
+    } else if (!store(view, at, kind.width, kind.check, value)) reportOverflow(context, section, i, symbol, value, kind.width * 8);
   }
+}
+
+/** The page of an address, as instructions know pages. */
+function pageOf(address: number): number {
+  return Math.floor(address / 4096) * 4096;
 }
 
 function slotAddress(context: LinkContext, slot: number): number {
@@ -214,8 +235,27 @@ function applyWide(
     case Expression.threadSlotRelative:
       value = BigInt(slotAddress(context, symbol.threadSlot)) + addend - BigInt(place);
       break;
+    case Expression.pageRelative:
+      value = ((base + addend) & ~4095n) - BigInt(pageOf(place));
+      break;
+    case Expression.pageOffset:
+      value = base + addend;
+      break;
+    case Expression.slotPageRelative:
+      value = ((BigInt(slotAddress(context, symbol.slot)) + addend) & ~4095n) - BigInt(pageOf(place));
+      break;
+    case Expression.slotPageOffset:
+      value = BigInt(slotAddress(context, symbol.slot)) + addend;
+      break;
     default:
       value = base + addend - BigInt(context.threadPointer);
+  }
+  if (kind.field !== undefined) {
+    const chosen = kind.expression === Expression.absolute ? BigInt.asUintN(64, value) : value;
+    const { storeField } = context.isa;
+    if (!storeField?.(view, at, kind.field, chosen) && !storeField?.(view, at, kind.field, BigInt.asIntN(64, value)))
+      reportOverflow(context, section, i, symbol, Number(BigInt.asIntN(64, value)), undefined);
+    return;
   }
   if (kind.width === 8) {
     view.setBigUint64(at, BigInt.asUintN(64, value), true);
@@ -230,10 +270,10 @@ function applyWide(
   if (!fitting && !other) reportOverflow(context, section, i, symbol, Number(signed), kind.width * 8);
 }
 
-function reportOverflow(context: LinkContext, section: InputSection, i: number, symbol: LinkSymbol, value: number, bits: number): void {
+function reportOverflow(context: LinkContext, section: InputSection, i: number, symbol: LinkSymbol, value: number, bits: number | undefined): void {
   const text = value < 0 ? `-0x${(-value).toString(16)}` : `0x${value.toString(16)}`;
   context.report(
     'relocation-overflow',
-    `Cannot apply relocation ${describe(context, section, i, symbol)}: value ${text}, expected one that fits ${bits} bits`,
+    `Cannot apply relocation ${describe(context, section, i, symbol)}: value ${text}, expected one that fits ${bits === undefined ? 'the instruction' : `${bits} bits`}`,
   );
 }

@@ -65,6 +65,8 @@ export class InputSection {
   /** Planned expression of each relocation; 255 = part of the sequence before. */
   plans: Uint8Array | undefined;
   pieces: Pieces | undefined;
+  /** Branches that go through a veneer, by the relocation's index. */
+  veneers: Map<number, LinkSymbol> | undefined;
   /** Sections kept or dropped together with this one. */
   group: InputSection[] | undefined;
   /** Sections with SHF_LINK_ORDER that describe this one. */

@@ -11,5 +11,6 @@ export type {
   LinkImageRequest,
   LinkInput,
   LinkResult,
+  Machine,
   SectionUse,
 } from './request.ts';

@@ -137,7 +137,7 @@ export function assignAddresses(context: LinkContext, target: LayoutTarget): voi
         if (threadAt === undefined) context.threadStart = output.address;
         threadAt = start;
         context.threadEnd = start;
-        context.threadPointer = context.threadStart + alignUp(context.threadEnd - context.threadStart, threadAlign);
+        context.threadPointer = context.isa.threadPointer(context.threadStart, context.threadEnd, threadAlign);
       }
       if (thread && output.type === SHT_NOBITS) {
         output.fileOffset = fileOffset + fileEnd - segment.address;
@@ -163,7 +163,8 @@ export function assignAddresses(context: LinkContext, target: LayoutTarget): voi
   }
   if (context.options.movable) {
     const end = context.segments.reduce((end, segment) => Math.max(end, segment.address + segment.memorySize), 0);
-    if (end >= 2 ** 30) throw new LinkError('too-large', `Cannot lay out image: it ends at 0x${end.toString(16)}, expected below 1 GiB`);
+    const most = context.isa.image.memoryStart + 2 ** 30;
+    if (end >= most) throw new LinkError('too-large', `Cannot lay out image: it ends at 0x${end.toString(16)}, expected below ${context.isa.image.memoryStart ? `0x${most.toString(16)}` : '1 GiB'}`);
   }
   for (const { symbol, address: at } of context.boundaries) symbol.value = at(context);
 }

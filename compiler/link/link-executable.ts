@@ -1,10 +1,11 @@
 /** Links an ordinary static Linux executable: host tools and the linker's own tests. */
-import { x86_64 } from '../arch/x86_64/link/index.ts';
 import { LinkContext } from './context.ts';
 import { makeManifest } from './describe-result.ts';
-import { assignAddresses, makeOutputs } from './layout.ts';
+import { settleBranches } from './extend-branches.ts';
+import { makeOutputs } from './layout.ts';
 import { executableTarget } from './layout-target.ts';
 import { Marker } from './mark-live.ts';
+import { machines } from './machines.ts';
 import { mergeStrings } from './merge-strings.ts';
 import { defineSymbols, fillUnwindHeader, makeResult, makeUnwindHeader } from './passes.ts';
 import { planRelocations } from './plan-relocations.ts';
@@ -16,7 +17,7 @@ import { writeElf } from './write-elf.ts';
 const EXECUTABLE_BASE = 0x400000;
 
 export function linkExecutable(request: LinkExecutableRequest): LinkResult {
-  const context = new LinkContext(x86_64, {
+  const context = new LinkContext(machines[request.machine ?? 'x86_64'], {
     kind: 'executable',
     gc: request.gc ?? false,
     strip: request.strip ?? false,
@@ -36,7 +37,7 @@ export function linkExecutable(request: LinkExecutableRequest): LinkResult {
   planRelocations(context); //                     instructions are chosen, slots exist
   context.check();
   makeOutputs(context, executableTarget);
-  assignAddresses(context, executableTarget);
+  settleBranches(context, executableTarget); //    addresses are final, branches reach
   fillUnwindHeader(context);
   const manifest = makeManifest(context);
   const image = writeElf(context, executableTarget, undefined);

@@ -1,14 +1,15 @@
 /** Links a hull image: a table of contents of the passes. */
-import { x86_64 } from '../arch/x86_64/link/index.ts';
 import { encodeNote, encodeRelr, PT_LOAD, readElf, SHF_ALLOC, SHT_NOTE, SHT_PROGBITS } from '../elf/index.ts';
 import { collectRelative } from './apply-relocations.ts';
 import { LinkContext } from './context.ts';
 import { imageFeatures, makeManifest } from './describe-result.ts';
 import { LinkError } from './error.ts';
-import { assignAddresses, makeOutputs, makeSection } from './layout.ts';
+import { settleBranches } from './extend-branches.ts';
+import { makeOutputs, makeSection } from './layout.ts';
 import { imageTarget } from './layout-target.ts';
 import { fitProgramHeaders } from './linker-symbols.ts';
 import { Marker } from './mark-live.ts';
+import { machines } from './machines.ts';
 import { mergeStrings } from './merge-strings.ts';
 import { defineSymbols, fillUnwindHeader, makeResult, makeUnwindHeader } from './passes.ts';
 import { planRelocations } from './plan-relocations.ts';
@@ -17,19 +18,19 @@ import type { LinkImageRequest, LinkResult } from './request.ts';
 import { rewriteUnwind } from './unwind.ts';
 import { writeElf } from './write-elf.ts';
 
-const IMAGE_BASE = 0x100000;
 const NOTE_TYPE_IMAGE = 1;
 const ABI_VERSION = 1;
 /** Page tables, stacks, the page array and first allocations, beside what the image itself takes. */
 const START_MEMORY = 256 * 1024;
 
 export function linkImage(request: LinkImageRequest): LinkResult {
-  const context = new LinkContext(x86_64, {
+  const isa = machines[request.machine ?? 'x86_64'];
+  const context = new LinkContext(isa, {
     kind: request.program || request.syscalls ? 'binary' : 'linked',
     gc: request.gc ?? true,
     strip: request.strip ?? false,
-    entry: request.entry ?? 'hull_pvh_entry',
-    base: request.base ?? IMAGE_BASE,
+    entry: request.entry ?? isa.image.entry,
+    base: request.base ?? isa.image.base,
     keep: request.keep ?? [],
     unwind: request.unwind ?? false,
     movable: true,
@@ -90,7 +91,7 @@ function settleAddresses(context: LinkContext): void {
   const { relr } = context;
   if (!relr) return;
   for (;;) {
-    assignAddresses(context, imageTarget);
+    settleBranches(context, imageTarget);
     const table = encodeRelr(collectRelative(context));
     context.check();
     if (table.length <= relr.size) {
@@ -106,7 +107,8 @@ function settleAddresses(context: LinkContext): void {
 
 function leastMemory(context: LinkContext): number {
   const end = context.segments.reduce((end, segment) => Math.max(end, segment.address + segment.memorySize), 0);
-  return Math.ceil((end + START_MEMORY + programMemory(context.embedded)) / 65536) * 65536;
+  const { memoryStart, leastMemory: least } = context.isa.image;
+  return Math.max(least, Math.ceil((end - memoryStart + START_MEMORY + programMemory(context.embedded)) / 65536) * 65536);
 }
 
 /** What the embedded program's writable segments take. */

@@ -56,6 +56,14 @@ function programText(edge: Edge | 'libos-end') {
   };
 }
 
+/** Where a segment is when the file's segments follow each other in memory as they do in the file, the first at its own address. */
+function packedStart(name: string) {
+  return (context: LinkContext): number => {
+    const offsets = context.segments.filter((segment) => segment.fileSize > 0).map((segment) => segment.fileOffset);
+    return context.options.base + (context.segments.find((segment) => segment.name === name)?.fileOffset ?? 0) - Math.min(...offsets);
+  };
+}
+
 const IMAGE: Record<string, (context: LinkContext) => number> = {
   hull_image_start: (context) => context.options.base,
   hull_image_end: imageEnd,
@@ -69,6 +77,8 @@ const IMAGE: Record<string, (context: LinkContext) => number> = {
   hull_rodata_end: segmentEdge('rodata', 'end'),
   hull_data_start: segmentEdge('data', 'start'),
   hull_data_end: segmentEdge('data', 'end'),
+  hull_rodata_packed: packedStart('rodata'),
+  hull_data_packed: packedStart('data'),
   hull_bss_start: bssEdge('start'),
   hull_bss_end: bssEdge('end'),
   hull_relr_start: outputEdge('.relr.dyn', 'start'),

@@ -44,7 +44,7 @@ export function planRelocations(context: LinkContext): void {
   if (context.needsGot) gotSection(context);
 }
 
-function planSection(context: LinkContext, section: InputSection): void {
+export function planSection(context: LinkContext, section: InputSection): void {
   const relocations = section.relocations;
   if (!relocations || section.plans) return;
   const { isa, options } = context;
@@ -62,7 +62,10 @@ function planSection(context: LinkContext, section: InputSection): void {
     movable: options.movable,
     constant: false,
     small: false,
+    smallUnsigned: false,
     ifunc: false,
+    nextSame: false,
+    paired: isa.pairsWhole?.(section.data, relocations) ?? false,
   };
   const entrySection = options.movable ? context.scopes.libos.get(options.entry)?.section : undefined;
   for (let i = 0; i < relocations.count; i++) {
@@ -94,6 +97,8 @@ function planSection(context: LinkContext, section: InputSection): void {
     input.nextDistance = i + 1 < relocations.count ? relocations.offset(i + 1) - input.offset : 0;
     input.constant = isConstant(symbol);
     input.small = !input.constant || isSmall(symbol);
+    input.smallUnsigned = !input.constant || (symbol.kind === SymbolKind.absolute ? symbol.absolute : 0n) < 1n << 32n;
+    input.nextSame = i + 1 < relocations.count && relocations.symbol(i + 1) === index && relocations.addend(i + 1) === 0;
     input.ifunc = false;
     isa.plan(input, kind, out);
     if (out.problem !== undefined) {
@@ -117,6 +122,8 @@ function planSection(context: LinkContext, section: InputSection): void {
     switch (out.expression) {
       case Expression.slotOffset:
       case Expression.slotRelative:
+      case Expression.slotPageRelative:
+      case Expression.slotPageOffset:
         slotFor(context, symbol);
         break;
       case Expression.gotOffset:
@@ -275,12 +282,8 @@ function jumpFor(context: LinkContext, symbol: LinkSymbol): LinkSymbol {
   slotSymbol.section = slot;
   slotSymbol.binding = STB_LOCAL;
   const relocations = new MadeRelocations();
-  relocations.entries.push({
-    offset: isa.slotJump.offset,
-    type: isa.slotJump.type,
-    symbol: file.symbols.push(slotSymbol) - 1,
-    addend: isa.slotJump.addend,
-  });
+  const slotIndex = file.symbols.push(slotSymbol) - 1;
+  for (const one of isa.slotJump.relocations) relocations.entries.push({ ...one, symbol: slotIndex });
   jump.relocations = relocations;
   planSection(context, jump);
   // The table entry: r_offset, r_info, r_addend. Its two addresses are relocations like any other.
@@ -292,7 +295,7 @@ function jumpFor(context: LinkContext, symbol: LinkSymbol): LinkSymbol {
   resolver.value = symbol.value;
   resolver.type = STT_FUNC;
   const addresses = new MadeRelocations();
-  addresses.entries.push({ offset: 0, type: isa.word64, symbol: file.symbols.length - 1, addend: 0 });
+  addresses.entries.push({ offset: 0, type: isa.word64, symbol: slotIndex, addend: 0 });
   addresses.entries.push({ offset: 16, type: isa.word64, symbol: file.symbols.push(resolver) - 1, addend: 0 });
   entry.relocations = addresses;
   planSection(context, entry);

@@ -28,7 +28,12 @@ export interface ComponentInput {
   archive: Uint8Array;
 }
 
+/** Instruction sets, as the folders of compiler/arch are named. */
+export type Machine = 'x86_64' | 'aarch64';
+
 interface CommonRequest {
+  /** Default: x86_64. */
+  machine?: Machine;
   /** Objects and archives of the program, in command line order. */
   inputs: LinkInput[];
   entry?: string;
@@ -59,9 +64,7 @@ export interface LinkImageRequest extends CommonRequest {
   analysis?: object;
 }
 
-export interface LinkExecutableRequest extends CommonRequest {
-  machine?: 'x86_64';
-}
+export type LinkExecutableRequest = CommonRequest;
 
 export interface ComponentUse {
   name: string;

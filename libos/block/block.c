@@ -86,7 +86,7 @@ static int read_run(struct block_device *device, uint64_t index) {
         uint64_t physical = virt_to_phys(pages[i]);
         *slot_of(device, first + i, false) = error ? ABSENT : (uint32_t)(physical >> PAGE_SHIFT);
         if (error) page_put(physical);
-        else device->cached++;
+        else device->cached++, page_of(physical)->flags |= PAGE_CACHED;
     }
     device->next_expected = first + count;
     wait_queue_wake(&device->waiters, -1);
@@ -152,3 +152,6 @@ uint64_t memory_reclaim(uint64_t wanted) {
     for (struct block_reclaimer *other = first_reclaimer; other && freed < wanted; other = other->next) freed += other->reclaim(wanted - freed);
     return freed;
 }
+
+#pragma weak memory_unmap_cached
+uint64_t memory_reclaim_mapped(uint64_t wanted) { return memory_unmap_cached && memory_unmap_cached() ? memory_reclaim(wanted) : 0; }

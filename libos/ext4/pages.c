@@ -28,6 +28,7 @@ static int place(struct ext4 *fs, struct node *node, uint64_t index, uint64_t ph
     fs->still++;
     int error = content_place(&node->pages, index, physical);
     fs->still--;
+    if (!error) *flags_of(physical) |= PAGE_CACHED;
     return error ? -ENOMEM : 0;
 }
 

@@ -11,7 +11,7 @@ enum lock_kind { LOCK_RECORD, LOCK_WHOLE };          /* fcntl's and flock's, whi
 
 /* Bytes start to end, both included. owner: a descriptor table (a process's record locks) or an open file. */
 struct file_lock { struct file_lock *next; const void *owner; int64_t start, end; int pid; uint8_t type, kind; };
-struct inode_locks { struct file_lock *first; struct wait_queue waiters; uint32_t sleepers; };
+struct inode_locks { struct file_lock *first; struct wait_queue waiters; uint32_t sleepers; struct inode *inode; struct inode_locks *next; }; /* inode, next: of all that have locks */
 
 /* The first lock of another owner that `wanted` cannot be granted beside; NULL: none. */
 struct file_lock *locks_conflict(const struct inode_locks *, const struct file_lock *wanted);

@@ -7,6 +7,7 @@
 #include "file-locks/internal.h"
 #include "file/file.h"
 #include "memory/memory.h"
+#include "procfs/procfs.h"
 #include "syscall/syscall.h"
 #include "task/task.h"
 #include "vfs/vfs.h"
@@ -20,14 +21,21 @@ enum { LOCK_SH = 1, LOCK_EX = 2, LOCK_NB = 4, LOCK_UN = 8, DEADLOCK_DEPTH = 16 }
 struct request { struct request *next; struct file_lock wanted; struct inode_locks *locks; };
 static struct request *requests;
 
+static struct inode_locks *all_locks;
+
 static struct inode_locks *locks_of(struct inode *inode) {
-    if (!inode->locks) inode->locks = kzalloc(sizeof *inode->locks);
-    return inode->locks;
+    if (inode->locks || !(inode->locks = kzalloc(sizeof *inode->locks))) return inode->locks;
+    inode->locks->inode = inode;
+    inode->locks->next = all_locks;
+    return all_locks = inode->locks;
 }
 
 static void tidy(struct inode *inode) {
     struct inode_locks *locks = inode->locks;
     if (!locks || locks->first || locks->sleepers) return;
+    struct inode_locks **link = &all_locks;
+    while (*link != locks) link = &(*link)->next;
+    *link = locks->next;
     kfree(locks);
     inode->locks = NULL;
 }
@@ -192,3 +200,25 @@ void locks_file_gone(struct inode *inode, const struct file *file) {
     drop(inode, file, LOCK_WHOLE);
     tidy(inode);
 }
+
+/* /proc/locks (proc(5)), where there is a /proc: what is granted, and behind it who waits for it. */
+#pragma weak proc_print
+static void show_lock(struct proc_text *out, unsigned number, const struct inode *inode, const struct file_lock *lock, bool waits) {
+    const char *kind = lock->kind == LOCK_WHOLE ? "FLOCK " : lock->pid == -1 ? "OFDLCK" : "POSIX ";
+    uint64_t device = inode->super->device;
+    proc_print(out, "%u: %s%s ADVISORY  %s %d %02x:%02x:%lu %lu ", number, waits ? "-> " : "", kind, lock->type == LOCK_WRITE ? "WRITE" : "READ", lock->pid, (unsigned)(device >> 8 & 0xfff),
+               (unsigned)(device & 0xff), (unsigned long)inode->ino, (unsigned long)lock->start);
+    if (lock->end == LOCK_END) proc_print(out, "EOF\n");
+    else proc_print(out, "%lu\n", (unsigned long)lock->end);
+}
+static void show_locks(struct proc_text *out) {
+    unsigned number = 0;
+    for (const struct inode_locks *locks = all_locks; locks; locks = locks->next)
+        for (const struct file_lock *lock = locks->first; lock; lock = lock->next) {
+            show_lock(out, ++number, locks->inode, lock, false);
+            for (const struct request *request = requests; request; request = request->next)
+                if (request->locks == locks && locks_conflict(locks, &request->wanted) == lock) show_lock(out, number, locks->inode, &request->wanted, true);
+        }
+}
+static const struct proc_file lock_files[] = { { .path = "locks", .mode = PROC_READ, .show = show_locks } };
+HULL_PROC_FILES(PROC_SYSTEM, lock_files);

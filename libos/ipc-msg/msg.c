@@ -230,9 +230,20 @@ SYSCALL_DEFINE(msgctl, int id, int command, void *argument) {
     return command == IPC_RMID ? queue_remove(queue) : queue_set(queue, &in);
 }
 
-/* Its limits in /proc, where there is one. */
+/* What is there, and its limits, in /proc, where there is one. */
 #pragma weak proc_show_text
+#pragma weak proc_print
+static void show_all(struct proc_text *out) {
+    uint32_t at = 0;
+    proc_print(out, "       key      msqid perms      cbytes       qnum lspid lrpid   uid   gid  cuid  cgid      stime      rtime      ctime\n");
+    for (struct queue *queue; (queue = (struct queue *)ipc_next(&table, &at));) {
+        const struct ipc_object *o = &queue->object;
+        proc_print(out, "%10d %10d  %4u  %10lu %10lu %5d %5d %5u %5u %5u %5u %10lu %10lu %10lu\n", o->key, o->id, ipc_octal(o), (unsigned long)queue->bytes, (unsigned long)queue->count,
+                   queue->last_sender, queue->last_receiver, o->uid, o->gid, o->cuid, o->cgid, (unsigned long)queue->sent, (unsigned long)queue->received, (unsigned long)queue->changed);
+    }
+}
 static const struct proc_file setting_files[] = {
+    { .path = "sysvipc/msg", .mode = PROC_READ, .show = show_all },
     { .path = "sys/kernel/msgmax", .mode = PROC_READ, .show = proc_show_text, .argument = "8192\n" },
     { .path = "sys/kernel/msgmnb", .mode = PROC_READ, .show = proc_show_text, .argument = "16384\n" },
     { .path = "sys/kernel/msgmni", .mode = PROC_READ, .show = proc_show_text, .argument = "32000\n" },

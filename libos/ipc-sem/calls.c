@@ -249,9 +249,20 @@ void sem_process_end(struct process *process) {
     }
 }
 
-/* Its limits in /proc, where there is one. */
+/* What is there, and its limits, in /proc, where there is one. */
 #pragma weak proc_show_text
+#pragma weak proc_print
+static void show_all(struct proc_text *out) {
+    uint32_t at = 0;
+    proc_print(out, "       key      semid perms      nsems   uid   gid  cuid  cgid      otime      ctime\n");
+    for (struct sem_set *set; (set = (struct sem_set *)ipc_next(&table, &at));) {
+        const struct ipc_object *o = &set->object;
+        proc_print(out, "%10d %10d  %4u %10u %5u %5u %5u %5u %10lu %10lu\n", o->key, o->id, ipc_octal(o), set->count, o->uid, o->gid, o->cuid, o->cgid, (unsigned long)set->operated,
+                   (unsigned long)set->changed);
+    }
+}
 static const struct proc_file setting_files[] = {
+    { .path = "sysvipc/sem", .mode = PROC_READ, .show = show_all },
     { .path = "sys/kernel/sem", .mode = PROC_READ, .show = proc_show_text, .argument = "32000\t1024000000\t500\t32000\n" },
 };
 HULL_PROC_FILES(PROC_SYSTEM, setting_files);

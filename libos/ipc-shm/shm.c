@@ -213,9 +213,30 @@ SYSCALL_DEFINE(shmctl, int id, int command, void *argument) {
     return 0;
 }
 
-/* Its limits in /proc, where there is one. */
+/* What is there, and its limits, in /proc, where there is one. */
 #pragma weak proc_show_text
+#pragma weak proc_print
+static uint64_t resident(const struct shm *shm) {
+    uint64_t pages = 0, page;
+    for (uint64_t i = 0; i < (shm->size + PAGE_SIZE - 1) >> PAGE_SHIFT; i++) {
+        if (shm->memory->ops->get_page(shm->memory, i, FILE_PAGE_AT_HAND, &page)) continue;
+        page_put(page);
+        pages++;
+    }
+    return pages;
+}
+static void show_all(struct proc_text *out) {
+    uint32_t at = 0;
+    proc_print(out, "       key      shmid perms                  size  cpid  lpid nattch   uid   gid  cuid  cgid      atime      dtime      ctime                   rss                  swap\n");
+    for (struct shm *shm; (shm = (struct shm *)ipc_next(&table, &at));) {
+        const struct ipc_object *o = &shm->object;
+        proc_print(out, "%10d %10d  %4u %21lu %5d %5d  %5lu %5u %5u %5u %5u %10lu %10lu %10lu %21lu %21u\n", o->key, o->id, ipc_octal(o), (unsigned long)shm->size, shm->creator, shm->last,
+                   (unsigned long)attachments(shm), o->uid, o->gid, o->cuid, o->cgid, (unsigned long)shm->attached, (unsigned long)shm->detached, (unsigned long)shm->changed,
+                   (unsigned long)resident(shm) * PAGE_SIZE, 0u);
+    }
+}
 static const struct proc_file setting_files[] = {
+    { .path = "sysvipc/shm", .mode = PROC_READ, .show = show_all },
     { .path = "sys/kernel/shmmax", .mode = PROC_READ, .show = proc_show_text, .argument = "18446744073692774399\n" },
     { .path = "sys/kernel/shmall", .mode = PROC_READ, .show = proc_show_text, .argument = "18446744073692774399\n" },
     { .path = "sys/kernel/shmmni", .mode = PROC_READ, .show = proc_show_text, .argument = "4096\n" },

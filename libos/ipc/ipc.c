@@ -121,3 +121,9 @@ void ipc_set(struct ipc_object *object, const struct linux_ipc_perm *in) {
     object->gid = in->gid;
     object->mode = (object->mode & ~0777u) | (in->mode & 0777);
 }
+
+unsigned ipc_octal(const struct ipc_object *object) {
+    unsigned digits = 0;
+    for (unsigned mode = object->mode & 07777, place = 1; mode; mode >>= 3, place *= 10) digits += (mode & 7) * place;
+    return digits;
+}

@@ -38,5 +38,6 @@ int ipc_permission(const struct ipc_object *, unsigned wanted); /* 0 or -EACCES 
 int ipc_owner(const struct ipc_object *);                       /* may change and remove it: 0 or -EPERM */
 void ipc_fill(const struct ipc_object *, struct linux_ipc_perm *out);
 void ipc_set(struct ipc_object *, const struct linux_ipc_perm *in); /* IPC_SET: owner, group, permission bits */
+unsigned ipc_octal(const struct ipc_object *);                     /* its mode, such that its decimal digits are the octal ones: for /proc/sysvipc */
 int64_t ipc_now(void);                                              /* seconds since 1970 */
 #endif

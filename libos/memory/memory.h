@@ -4,6 +4,7 @@
  */
 #ifndef HULL_MEMORY_MEMORY_H
 #define HULL_MEMORY_MEMORY_H
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #define PAGE_SIZE 4096ul
@@ -23,8 +24,15 @@ void pages_free(void *pages, unsigned count);
 struct page *page_of(uint64_t phys); /* NULL when phys is not RAM of ours (device, image) */
 void page_get(uint64_t phys);
 void page_put(uint64_t phys);    /* frees at zero; pages outside RAM of ours are left alone */
-/* By who holds pages that can be had again (the page cache), where there is one: gives back about `wanted` of them; how many it gave. */
+#define PAGE_CACHED 0x100u       /* page.flags: a cache finds it again. Where it is mapped, and not for writing, it may go at any time: the next touch brings it back */
+/* By who holds pages that can be had again (the page cache), where there is one: gives back about `wanted` of them that nobody else holds; how many it gave. */
 uint64_t memory_reclaim(uint64_t wanted);
+/* By the same: also what is mapped may go. Only where nobody relies on what page tables say: memory_make_free. */
+uint64_t memory_reclaim_mapped(uint64_t wanted);
+/* By who maps pages: takes those that are PAGE_CACHED out of page tables, so that memory_reclaim can have what is not touched soon. How many; 0: there are too few. */
+uint64_t memory_unmap_cached(void);
+/* So much memory is free, or becomes free by what is only kept. Pages go out of page tables meanwhile: who looked one up has a reference, or looks again. */
+bool memory_make_free(uint64_t bytes);
 /* By who tells the host of free memory, where there is one: a free block of 2 MiB or more came to be. Inside the allocator: it notes that, no more. */
 void memory_block_freed(void);
 /* For it: the largest free block that the host was not told of, 2^*order pages, no longer free; NULL. And back, when it was told. */

@@ -178,6 +178,21 @@ void *pages_alloc(unsigned count) {
     return pages;
 }
 
+#pragma weak memory_reclaim_mapped
+#define MORE_SHARE 256 /* so much of the memory more than is asked for: the next ones to ask have it without a search */
+
+bool memory_make_free(uint64_t bytes) {
+    uint64_t enough = bytes + memory_total() / MORE_SHARE + PAGE_SIZE - 1;
+    if (memory_free() >= bytes)
+        return true;
+    if (!memory_reclaim || !memory_reclaim_mapped)
+        return false;
+    memory_reclaim((enough - memory_free()) >> PAGE_SHIFT);
+    if (memory_free() < bytes)
+        memory_reclaim_mapped((enough - memory_free()) >> PAGE_SHIFT);
+    return memory_free() >= bytes;
+}
+
 void *page_alloc(void) { return pages_alloc(1); }
 
 void *page_alloc_zeroed(void) {

@@ -3,15 +3,56 @@
 #include "arch/arch.h"
 #include "wait/wait.h"
 
-#define BUCKETS 1024
-static struct inode *known[BUCKETS]; /* overlay inodes by upper inode: hard links meet here. No references */
+enum { FIRST_BITS = 6, GROW_BITS = 2 };
+/* Overlay inodes by their upper one: all of them (hard links meet here); and by its number those that show another one's. Of 2^bits buckets, in which there are no references. */
+static struct table { struct inode **buckets, *first[1 << FIRST_BITS]; unsigned bits, count; } tables[OVERLAY_TABLES];
 
-static struct inode **bucket_of(const struct inode *upper) { return &known[((uintptr_t)upper * 0x9e3779b97f4a7c15) >> 54]; } /* BUCKETS is 2^10 */
+static uint64_t key_of(const struct inode *inode, enum overlay_table which) {
+    const struct inode *upper = layers_of(inode)->upper;
+    return which == OVERLAY_BY_UPPER ? (uintptr_t)upper : upper->ino;
+}
+static struct inode **bucket_of(const struct table *table, uint64_t key) { return &table->buckets[key * 0x9e3779b97f4a7c15 >> (64 - table->bits)]; }
+
+static void chain_in(struct table *table, struct inode *inode, enum overlay_table which) {
+    struct inode **bucket = bucket_of(table, key_of(inode, which));
+    layers_of(inode)->next[which] = *bucket;
+    *bucket = inode;
+}
+
+/* A table that cannot grow still works, only slower. */
+static void grow(struct table *table, enum overlay_table which) {
+    struct table old = *table;
+    struct inode **buckets = old.buckets ? kzalloc(sizeof *buckets << (old.bits + GROW_BITS)) : table->first;
+    if (!buckets) return;
+    table->buckets = buckets;
+    table->bits = old.buckets ? old.bits + GROW_BITS : FIRST_BITS;
+    for (unsigned i = 0; old.buckets && i < 1u << old.bits; i++)
+        for (struct inode *at = old.buckets[i], *next; at; at = next) {
+            next = layers_of(at)->next[which];
+            chain_in(table, at, which);
+        }
+    if (old.buckets != table->first) kfree(old.buckets);
+}
+
+static void put_in(struct inode *inode, enum overlay_table which) {
+    struct table *table = &tables[which];
+    if (!table->buckets || table->count >= 2u << table->bits) grow(table, which);
+    table->count++;
+    chain_in(table, inode, which);
+}
+
+static void take_out(struct inode *inode, enum overlay_table which) {
+    struct inode **at = bucket_of(&tables[which], key_of(inode, which));
+    while (*at != inode) at = &layers_of(*at)->next[which];
+    *at = layers_of(inode)->next[which];
+    tables[which].count--;
+}
+
+static bool is_numbered(const struct inode *inode) { return inode->ino != (OVERLAY_UPPER_NUMBER | layers_of(inode)->upper->ino); }
 
 static void remember(struct inode *inode) {
-    struct inode **bucket = bucket_of(layers_of(inode)->upper);
-    layers_of(inode)->next = *bucket;
-    *bucket = inode;
+    put_in(inode, OVERLAY_BY_UPPER);
+    if (is_numbered(inode)) put_in(inode, OVERLAY_BY_NUMBER);
 }
 
 void overlay_take_attributes(struct inode *to, const struct inode *from) {
@@ -36,8 +77,9 @@ void overlay_read_marks(struct inode *upper) {
 }
 
 int overlay_push_all(const struct superblock *super) {
-    for (unsigned i = 0; i < BUCKETS; i++)
-        for (struct inode *at = known[i]; at; at = layers_of(at)->next)
+    const struct table *table = &tables[OVERLAY_BY_UPPER];
+    for (unsigned i = 0; table->buckets && i < 1u << table->bits; i++)
+        for (struct inode *at = table->buckets[i]; at; at = layers_of(at)->next[OVERLAY_BY_UPPER])
             if (at->super == super) overlay_take_attributes(layers_of(at)->upper, at);
     return 0;
 }
@@ -58,15 +100,19 @@ static char *copy_name(const char *name, size_t length) {
     return copy;
 }
 
-struct inode *overlay_known(const struct inode *upper) {
-    struct inode *inode = *bucket_of(upper);
-    while (inode && layers_of(inode)->upper != upper) inode = layers_of(inode)->next;
+static struct inode *find(enum overlay_table which, uint64_t key, const struct superblock *super) {
+    const struct table *table = &tables[which];
+    struct inode *inode = table->buckets ? *bucket_of(table, key) : NULL;
+    while (inode && (key_of(inode, which) != key || inode->super != super)) inode = layers_of(inode)->next[which];
     return inode;
 }
 
+struct inode *overlay_known(const struct superblock *super, const struct inode *upper) { return find(OVERLAY_BY_UPPER, (uintptr_t)upper, super); }
+struct inode *overlay_numbered(const struct superblock *super, uint64_t upper_number) { return find(OVERLAY_BY_NUMBER, upper_number, super); }
+
 int overlay_inode(struct superblock *super, struct inode *parent, const char *name, size_t length, struct inode *lower, struct inode *upper,
                   struct inode **out) {
-    struct inode *inode = upper ? overlay_known(upper) : NULL;
+    struct inode *inode = upper ? overlay_known(super, upper) : NULL;
     if (inode) {
         inode_get(*out = inode);
         if (lower) inode_put(lower);
@@ -100,9 +146,8 @@ int overlay_inode(struct superblock *super, struct inode *parent, const char *na
 void overlay_release(struct inode *inode) {
     struct layers *layers = layers_of(inode);
     if (layers->upper) {
-        struct inode **at = bucket_of(layers->upper);
-        while (*at != inode) at = &layers_of(*at)->next;
-        *at = layers->next;
+        take_out(inode, OVERLAY_BY_UPPER);
+        if (is_numbered(inode)) take_out(inode, OVERLAY_BY_NUMBER);
         overlay_take_attributes(layers->upper, inode);
         inode_put(layers->upper);
     }

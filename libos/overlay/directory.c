@@ -252,13 +252,18 @@ static int rename(struct inode *from, const char *name, size_t length, struct in
     return 0;
 }
 
-/* The number of what a name of the upper directory shows: that of the lower one when it was copied up. -ENOENT: a whiteout. */
-static int number_of(struct inode *directory, const char *name, size_t length, uint64_t *ino) {
-    struct inode *upper, *there;
+/* The number of what a name of the upper directory shows, of which *ino is the upper one: that of the lower one when it was copied up. mode: at least its kind, 0: unknown. -ENOENT: a whiteout. */
+static int number_of(struct inode *directory, const char *name, size_t length, uint32_t mode, uint64_t *ino) {
+    struct inode *upper, *there = overlay_numbered(directory->super, *ino);
+    uint32_t kind = mode & S_IFMT;
+    if (there || (kind && kind != S_IFCHR && kind != S_IFDIR)) { /* what the directory says is enough */
+        *ino = there ? there->ino : OVERLAY_UPPER_NUMBER | *ino;
+        return 0;
+    }
     int error = look(upper_of(directory), name, length, &upper);
     if (error || !upper) return error ? error : -ENOENT;
     if (is_whiteout(upper)) error = -ENOENT;
-    else if ((there = overlay_known(upper))) *ino = there->ino;
+    else if ((there = overlay_known(directory->super, upper))) *ino = there->ino;
     else if (!is_kind(upper, S_IFDIR)) *ino = OVERLAY_UPPER_NUMBER | upper->ino;
     else if (!(error = lookup(directory, name, length, &there))) {
         *ino = there->ino;
@@ -278,7 +283,7 @@ static bool filter_name(struct dirent_sink *sink, const char *name, size_t lengt
         if (covered < 0) filter->error = covered;
         if (covered) return covered > 0;
     } else {
-        int error = number_of(filter->directory, name, length, &ino);
+        int error = number_of(filter->directory, name, length, mode, &ino);
         if (error == -ENOENT) return true; /* a whiteout */
         if (error) filter->error = error;
         if (error) return false;

@@ -10,12 +10,13 @@
  * An overlay inode stands for a lower inode, an upper one, or both (a merged directory; a file that was copied up). While it lives its
  * own attributes are the ones that count; they go to the upper inode when something looks there (copying up, the end of its life).
  */
+enum overlay_table { OVERLAY_BY_UPPER, OVERLAY_BY_NUMBER, OVERLAY_TABLES };
 struct layers {
     struct inode *lower, *upper; /* one reference each; at least one is there */
     struct inode *parent;        /* overlay inode with a reference, NULL: the root */
     char *name;                  /* under which it was found there: copying up needs it. Only while there is no upper */
     bool coming;                 /* the upper one is being made */
-    struct inode *next;          /* of the overlay inodes with an upper one, by it */
+    struct inode *next[OVERLAY_TABLES]; /* overlay inodes with an upper one, in copy_up.c's tables */
 };
 static inline struct layers *layers_of(const struct inode *inode) { return inode->data; }
 static inline bool is_kind(const struct inode *inode, uint32_t kind) { return (inode->mode & S_IFMT) == kind; }
@@ -36,7 +37,9 @@ extern const struct inode_ops overlay_directory_ops, overlay_file_ops, overlay_l
 /* The overlay inode for these; takes their references in any case. Another name of an upper inode that is known gives the same inode. */
 int overlay_inode(struct superblock *, struct inode *parent, const char *name, size_t length, struct inode *lower, struct inode *upper,
                   struct inode **out);
-struct inode *overlay_known(const struct inode *upper); /* the living one of it; borrowed; NULL: none */
+/* The living one of an upper inode; of an upper inode's number, when it shows another number than that tells. Borrowed; NULL: none. */
+struct inode *overlay_known(const struct superblock *, const struct inode *upper);
+struct inode *overlay_numbered(const struct superblock *, uint64_t upper_number);
 #define OVERLAY_UPPER_NUMBER (1ull << 40) /* in the numbers of what is above only */
 void overlay_release(struct inode *);
 void overlay_take_attributes(struct inode *to, const struct inode *from);

@@ -28,7 +28,6 @@ struct family first_family = {.references = 1, .process = &first_process};
 static void family_start(void) { first_process.family = &first_family; }
 HULL_INIT(6, family_start);
 
-#pragma weak memory_reclaim
 
 /* 0, or why there may be no further process: RLIMIT_NPROC, which is not for the superuser (setrlimit(2)); or too little memory for what is copied only when it is written to, by the threads that are there. */
 static int refuse_more(uint64_t flags) {
@@ -40,10 +39,7 @@ static int refuse_more(uint64_t flags) {
         }
     }
     if (limit_processes && current_process()->credentials.uid && of_user >= limit_processes(current_process())) return -EAGAIN;
-    uint64_t least = (memory_total() >> 5) + count * COPIES_SOON * PAGE_SIZE, left = memory_free();
-    if (flags & CLONE_VM || left >= least) return 0;
-    if (memory_reclaim) memory_reclaim((least - left + PAGE_SIZE - 1) >> PAGE_SHIFT);
-    return memory_free() < least ? -ENOMEM : 0;
+    return flags & CLONE_VM || memory_make_free((memory_total() >> 5) + count * COPIES_SOON * PAGE_SIZE) ? 0 : -ENOMEM;
 }
 
 static bool copy_groups(struct credentials *to) {

@@ -15,7 +15,6 @@
 /* By `cpu-time` and `cpu-timers`. */
 #pragma weak cpu_time_thread_end
 #pragma weak cpu_timers_thread_end
-#pragma weak memory_reclaim
 
 enum { NUMBER_MOST = 4194303, NUMBER_AGAIN = 300 };
 
@@ -48,11 +47,7 @@ static void begin(void *argument) {
 }
 
 /* The last pages are for what the threads that are there still touch (vm/fault.c leaves half as much): who makes another gets an error, not those their end. */
-static bool memory_is_short(void) {
-    uint64_t least = memory_total() >> 6;
-    if (memory_free() >= least) return false;
-    return !memory_reclaim || !memory_reclaim(least >> PAGE_SHIFT);
-}
+static bool memory_is_short(void) { return !memory_make_free(memory_total() >> 6); }
 
 /* One that begins at `entry` when it gets its first turn. NULL: out of memory. */
 static struct thread *make(struct process *process, void (*entry)(void *)) {

@@ -70,6 +70,7 @@ static void take_out(struct directory *directory, struct entry *entry) {
     *at = entry->hash_next;
     *(entry->previous ? &entry->previous->next : &directory->first) = entry->next;
     *(entry->next ? &entry->next->previous : &directory->last) = entry->previous;
+    if (directory->told == entry) directory->told = NULL;
     directory->count--;
     kfree(entry);
 }
@@ -246,8 +247,12 @@ static int directory_iterate(struct inode *inode, int64_t position, struct diren
     struct directory *directory = of(inode);
     if (position < 1 && !sink->add(sink, ".", 1, inode->ino, S_IFDIR, 1)) return 0;
     if (position < 2 && !sink->add(sink, "..", 2, directory->parent->ino, S_IFDIR, 2)) return 0;
-    for (struct entry *at = directory->first; at; at = at->next)
-        if (at->cookie > position && !sink->add(sink, at->name, at->length, at->inode->ino, at->inode->mode, at->cookie)) return 0;
+    struct entry *at = directory->told && directory->told->cookie <= position ? directory->told : directory->first;
+    for (; at; at = at->next) {
+        if (at->cookie <= position) continue;
+        if (!sink->add(sink, at->name, at->length, at->inode->ino, at->inode->mode, at->cookie)) return 0;
+        directory->told = at;
+    }
     return 0;
 }
 

@@ -5,14 +5,8 @@
 static uint64_t all_pages;
 uint64_t tmpfs_pages(void) { return all_pages; }
 
-#pragma weak memory_reclaim
-
 /* Files do not take the last memory: who writes gets an error, not the next who touches a page of its own an end. */
-static bool has_room(void) {
-    uint64_t left = memory_free(), least = TMPFS_LEAVES;
-    if (left < least && memory_reclaim) memory_reclaim((least - left + PAGE_SIZE - 1) >> PAGE_SHIFT);
-    return left >= least || memory_free() >= least;
-}
+static bool has_room(void) { return memory_make_free(TMPFS_LEAVES); }
 
 /* The page at `index`, made when the file system may still grow. */
 static int page_at(struct inode *inode, uint64_t index, uint64_t *physical) {

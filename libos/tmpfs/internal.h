@@ -18,6 +18,7 @@ struct entry {
 };
 struct directory {
     struct entry **buckets, *first, *last, *first_buckets[4];
+    struct entry *told; /* the last one that a reader took, while it is there: the next call goes on behind it */
     uint32_t bucket_count, count;
     int64_t cookie;
     struct inode *parent; /* not referenced: a directory with a name is under its parent */

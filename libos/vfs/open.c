@@ -494,32 +494,31 @@ SYSCALL_DEFINE(creat, const char *path, uint32_t mode) {
     return sys_openat(AT_FDCWD, path, O_CREAT | O_WRONLY | O_TRUNC, mode);
 }
 
-struct user_sink { struct dirent_sink sink; uint8_t *program; size_t room, used; int error; int64_t *position; bool old; };
+/* Entries are laid out here and copied at the end: nothing waits for the program's pages while a file system stands in the middle of a directory. */
+struct laid_sink { struct dirent_sink sink; uint8_t *laid; size_t room, used; bool refused, old; int64_t position; };
 static bool add_entry(struct dirent_sink *sink, const char *name, size_t length, uint64_t ino, uint32_t mode, int64_t offset) {
-    struct user_sink *user = (struct user_sink *)sink;
-    union { struct linux_dirent64 entry; uint8_t bytes[sizeof(struct linux_dirent64) + NAME_MAX + 9]; } buffer;
+    struct laid_sink *to = (struct laid_sink *)sink;
     size_t head = offsetof(struct linux_dirent64, name), size = (head + length + 1 + 7) & ~7ul;
     if (length > NAME_MAX) return true;
-    if (size > user->room - user->used) {
-        if (!user->used) user->error = -EINVAL;
+    if (size > to->room - to->used) {
+        to->refused = true;
         return false;
     }
-    buffer.entry = (struct linux_dirent64){ .ino = ino, .offset = offset, .length = (uint16_t)size, .type = (uint8_t)DT_OF_MODE(mode) };
-    memset(buffer.bytes + head, 0, size - head); /* after the assignment, which may write the structure's padding: the name begins there */
-    memcpy(buffer.bytes + head, name, length);
-    if (user->old) { /* getdents: the name one byte earlier, the type last */
-        memmove(buffer.bytes + head - 1, buffer.bytes + head, size - head);
-        buffer.bytes[size - 1] = (uint8_t)DT_OF_MODE(mode);
-    }
-    if (user_copy_out(user->program + user->used, &buffer, size)) {
-        user->error = -EFAULT;
-        return false;
-    }
-    user->used += size;
-    *user->position = offset;
+    uint8_t *at = to->laid + to->used, type = DT_OF_MODE(mode);
+    struct linux_dirent64 *entry = (struct linux_dirent64 *)at;
+    memset(at + size - 16, 0, 16); /* what is behind the name; the fields are not yet there */
+    entry->ino = ino, entry->offset = offset, entry->length = (uint16_t)size;
+    if (to->old) { /* getdents: the name one byte earlier, the type last */
+        head--;
+        at[size - 1] = type;
+    } else entry->type = type;
+    memcpy(at + head, name, length);
+    to->used += size;
+    to->position = offset;
     return true;
 }
 
+enum { LAID_MOST = 32768 }; /* bytes of entries for one call: what C libraries ask for */
 static long read_directory(int descriptor, void *out, unsigned size, bool old) {
     struct file *file = file_lookup(descriptor);
     if (!file) return -EBADF;
@@ -527,11 +526,21 @@ static long read_directory(int descriptor, void *out, unsigned size, bool old) {
     struct open_file *open = file->data;
     if (open->path.dentry->deleted) return -ENOENT;
     if (!open->inode->ops->iterate) return -ENOTDIR;
-    struct user_sink sink = { { add_entry }, out, size, 0, 0, &file->position, old };
-    int error = open->inode->ops->iterate(open->inode, file->position, &sink.sink);
-    if (!sink.error && !error) notify(open->path.dentry, IN_ACCESS);
-    if (sink.used) return (long)sink.used;
-    return sink.error ? sink.error : error;
+    struct laid_sink sink = { .sink = { add_entry }, .room = size < LAID_MOST ? size : LAID_MOST, .old = old };
+    sink.laid = kmalloc(sink.room | !sink.room);
+    if (!sink.laid && sink.room > PAGE_SIZE) sink.laid = kmalloc(sink.room = PAGE_SIZE);
+    if (!sink.laid) return -ENOMEM;
+    long result = open->inode->ops->iterate(open->inode, file->position, &sink.sink);
+    if (!result) notify(open->path.dentry, IN_ACCESS);
+    if (sink.used) {
+        result = user_copy_out(out, sink.laid, sink.used);
+        if (!result) {
+            file->position = sink.position;
+            result = (long)sink.used;
+        }
+    } else if (sink.refused) result = -EINVAL;
+    kfree(sink.laid);
+    return result;
 }
 
 SYSCALL_DEFINE(getdents64, int descriptor, void *out, unsigned size) {

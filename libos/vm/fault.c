@@ -14,14 +14,9 @@ uint8_t vm_zero_page[PAGE_SIZE] __attribute__((aligned(4096))); /* never mapped 
 
 #pragma weak signal_raise
 #pragma weak process_relieve
-#pragma weak memory_reclaim
 
 /* The last pages are the libOS's own: with them it ends a process in order, and a call that needs memory ends in an error. See thread.c and fork.c, which leave more. */
-static bool short_of_memory(void) {
-    uint64_t least = memory_total() >> 7, left = memory_free();
-    if (left >= least) return false;
-    return !memory_reclaim || (memory_reclaim((least - left + PAGE_SIZE - 1) >> PAGE_SHIFT), memory_free() < least);
-}
+static bool short_of_memory(void) { return !memory_make_free(memory_total() >> 7); }
 
 enum { AGAIN = -1 }; /* memory was had meanwhile: look at the areas anew */
 
@@ -163,7 +158,9 @@ static int fault_in(struct address_space *space, uintptr_t address, unsigned acc
         if (old & access) return 0; /* resolved meanwhile, or a stale TLB entry */
         if (area->flags & VM_SHARED || exclusive(page)) arch_protect(space->root, at, protection);
         else if (access == MAP_WRITE) {
+            uint64_t now;
             if (short_of_memory()) return out_of_memory();
+            if (!arch_lookup(space->root, at, &now, &old) || now != page) return AGAIN; /* its turn came to go */
             int error = map_copy(space, at, page, protection);
             if (!error && vm_is_counted(page)) space->resident--; /* replaced */
             return error;

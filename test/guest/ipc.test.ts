@@ -11,8 +11,8 @@ const run = createRunner(120_000);
 
 /** What each variant of the C library is worth trying for. */
 const programs: Record<string, string[]> = {
-  musl: ['ipc', 'locks', 'files', 'watch', 'transfer', 'owners', 'queues', 'others', 'requeue', 'interrupted', 'setid'],
-  glibc: ['ipc', 'locks', 'files', 'watch', 'transfer', 'owners', 'queues', 'others', 'requeue', 'interrupted', 'setid'],
+  musl: ['ipc', 'locks', 'files', 'watch', 'transfer', 'owners', 'queues', 'others', 'requeue', 'interrupted', 'setid', 'listed'],
+  glibc: ['ipc', 'locks', 'files', 'watch', 'transfer', 'owners', 'queues', 'others', 'requeue', 'interrupted', 'setid', 'listed'],
 };
 
 /** What they leave natively goes with the test. */

@@ -1,7 +1,9 @@
 /*
  * Threads and processes: the programs of this folder and Debian's busybox, natively and as unikernels; same output, same status.
  */
-import { resolve } from 'node:path';
+import { cpSync, mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
 import t from 'tap';
 import { createRunner, hull } from './outcome.ts';
 
@@ -42,6 +44,19 @@ t.test('busybox scripts', async (t) => {
     const found = await run(hull, ['run', '-m', '64', busybox, 'sh', '-c', script]);
     t.equal(found.stdout, expected.stdout, `${name}: output ${found.stderr}`);
     t.equal(found.status, expected.status, `${name}: status`);
+  }
+});
+
+/* Its constants alone are 16 MiB. */
+t.test('a program that is larger than its machine', async (t) => {
+  const root = mkdtempSync(join(tmpdir(), 'hull-mapped-'));
+  t.teardown(() => rmSync(root, { recursive: true, force: true }));
+  cpSync(resolve('build/guest/glibc/mapped'), join(root, 'mapped'));
+  const expected = await run(join(root, 'mapped'), []);
+  for (const memory of ['12', '8']) {
+    const found = await run(hull, ['run', '-m', memory, '--rootfs', root, '/mapped']);
+    t.equal(found.stdout, expected.stdout, `${memory} MiB: output`);
+    t.equal(found.status, expected.status, `${memory} MiB: status ${found.stderr}`);
   }
 });
 

@@ -2,6 +2,8 @@
  * Linux x86-64 system calls: name by number, 0 to 461. Source: the kernel's user-space header asm/unistd_64.h
  * (arch/x86/entry/syscalls/syscall_64.tbl). Numbers that Linux leaves unused are "-".
  */
+import { readSyscallNumbers } from '../syscall-numbers.ts';
+
 const NAMES = `
 read write open close stat fstat lstat poll lseek mmap mprotect munmap brk rt_sigaction rt_sigprocmask rt_sigreturn ioctl pread64
 pwrite64 readv writev access pipe select sched_yield mremap msync mincore madvise shmget shmat shmctl dup dup2 pause nanosleep
@@ -39,12 +41,4 @@ lsm_list_modules
 
 export const SYSCALL_COUNT = 462;
 
-export const syscallNames: readonly (string | undefined)[] = NAMES.trim()
-  .split(/\s+/)
-  .map((name) => (name === '-' ? undefined : name));
-
-const numbers = new Map(syscallNames.flatMap((name, number) => (name ? [[name, number] as const] : [])));
-
-export function syscallNumber(name: string): number | undefined {
-  return numbers.get(name);
-}
+export const { names: syscallNames, numberOf: syscallNumber } = readSyscallNumbers(NAMES);

@@ -46,6 +46,7 @@ void *pages_alloc(unsigned count) { return aligned_alloc(4096, count * 4096ul); 
 void pages_free(void *pages, unsigned count) { (void)count; free(pages); }
 uint64_t memory_total(void) { return 1ul << 28; }
 uint64_t memory_free(void) { return free_count * 4096ul; }
+bool memory_make_free(uint64_t bytes) { return memory_free() >= bytes; }
 void *kmalloc(size_t size) { return malloc(size); }
 void *kzalloc(size_t size) { return calloc(1, size); }
 void kfree(void *p) { free(p); }

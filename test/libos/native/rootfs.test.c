@@ -305,6 +305,70 @@ static void storm(struct block_device *device) {
     same_tree("/o", "/m", 3);
 }
 
+/* Each name's number is the one that stat tells, whichever layer it comes from; returns the names. */
+static unsigned numbers(const char *directory) {
+    static uint8_t bytes[2048];
+    struct linux_stat status;
+    unsigned count = 0;
+    long descriptor = sys_open(directory, O_RDONLY | O_DIRECTORY, 0), size;
+    while ((size = sys_getdents64((int)descriptor, bytes, sizeof bytes)) > 0)
+        for (long at = 0; at < size; at += ((struct linux_dirent64 *)(bytes + at))->length) {
+            const struct linux_dirent64 *entry = (void *)(bytes + at);
+            count++;
+            if (entry->name[0] == '.') continue;
+            EQUAL(sys_lstat(below(below(directory, "/", path_a), entry->name, path_b), &status), 0);
+            EQUAL(entry->ino, status.ino);
+        }
+    EQUAL(size, 0);
+    sys_close((int)descriptor);
+    return count;
+}
+
+enum { CROWD = 1500 }; /* more than the overlay's tables have buckets at first */
+static const char *crowd_name(const char *directory, unsigned i) {
+    char *out = path_a;
+    memcpy(out, directory, strlen(directory));
+    out += strlen(directory);
+    for (unsigned place = 1000; place; place /= 10) *out++ = (char)('0' + i / place % 10);
+    *out = 0;
+    return path_a;
+}
+
+static void crowds(void) {
+    static uint8_t bytes[512];
+    numbers("/o");
+    numbers("/o/dir");
+    EQUAL(sys_mkdir("/o/crowd", 0755), 0);
+    for (unsigned i = 0; i < CROWD; i++) {
+        long descriptor = sys_open(crowd_name("/o/crowd/", i), O_WRONLY | O_CREAT, 0644);
+        CHECK(descriptor >= 0);
+        if (i % 3 == 0) sys_close((int)descriptor), EQUAL(sys_unlink(path_a), 0);
+        else sys_close((int)descriptor);
+    }
+    EQUAL(numbers("/o/crowd"), CROWD - CROWD / 3 + 2);
+    /* Whatever goes away between two calls, a reader sees the others once: also when that is the one at which it stopped. */
+    EQUAL(sys_mkdir("/m/crowd", 0755), 0);
+    for (unsigned i = 0; i < CROWD; i++) sys_close((int)sys_open(crowd_name("/m/crowd/", i), O_WRONLY | O_CREAT, 0644));
+    long descriptor = sys_open("/m/crowd", O_RDONLY | O_DIRECTORY, 0), other = sys_open("/m/crowd", O_RDONLY | O_DIRECTORY, 0), size;
+    unsigned seen = 0;
+    while ((size = sys_getdents64((int)descriptor, bytes, sizeof bytes)) > 0) {
+        const struct linux_dirent64 *entry = NULL;
+        for (long at = 0; at < size; at += entry->length) {
+            entry = (void *)(bytes + at);
+            if (entry->name[0] != '.') EQUAL((entry->name[0] - '0') * 1000 + (entry->name[1] - '0') * 100 + (entry->name[2] - '0') * 10 + (entry->name[3] - '0'), seen++);
+        }
+        if (entry->name[0] != '.') EQUAL(sys_unlink(below("/m/crowd/", entry->name, path_a)), 0);
+        if (seen % 2) CHECK(sys_getdents64((int)other, bytes, 64) >= 0); /* another place in it */
+    }
+    EQUAL(seen, CROWD);
+    EQUAL(sys_getdents64((int)descriptor, bytes, 0), 0);
+    sys_lseek((int)descriptor, 0, SEEK_SET);
+    EQUAL(sys_getdents64((int)descriptor, bytes, 16), -EINVAL);
+    EQUAL(sys_getdents64((int)descriptor, bytes, 0), -EINVAL);
+    sys_close((int)descriptor);
+    sys_close((int)other);
+}
+
 int main(void) {
     build();
     struct block_device *device = new_device();
@@ -313,5 +377,6 @@ int main(void) {
     EQUAL(pages_out, 0);
     damage(device);
     storm(device);
+    crowds();
     return report("rootfs");
 }

@@ -39,6 +39,10 @@ void *pages_alloc(unsigned count) { return aligned_alloc(4096, count * 4096ul); 
 void pages_free(void *given, unsigned count) { (void)count; free(given); }
 uint64_t memory_total(void) { return PAGES * 4096ul; }
 uint64_t memory_free(void) { return free_count * 4096ul; }
+bool memory_make_free(uint64_t bytes) {
+    if (memory_free() < bytes) memory_reclaim((bytes - memory_free()) / 4096 + 1);
+    return memory_free() >= bytes;
+}
 void *kmalloc(size_t size) { return malloc(size); }
 void *kzalloc(size_t size) { return calloc(1, size); }
 void kfree(void *p) { free(p); }
@@ -73,7 +77,7 @@ long sys_open(const char *, int, uint32_t), sys_close(int), sys_read(int, void *
 long sys_pread64(int, void *, size_t, int64_t), sys_pwrite64(int, const void *, size_t, int64_t), sys_truncate(const char *, int64_t);
 long sys_mkdir(const char *, uint32_t), sys_rmdir(const char *), sys_unlink(const char *), sys_rename(const char *, const char *);
 long sys_link(const char *, const char *), sys_symlink(const char *, const char *), sys_readlink(const char *, char *, size_t);
-long sys_lstat(const char *, struct linux_stat *), sys_getdents64(int, void *, unsigned), sys_chmod(const char *, uint32_t);
+long sys_lseek(int, int64_t, int), sys_lstat(const char *, struct linux_stat *), sys_getdents64(int, void *, unsigned), sys_chmod(const char *, uint32_t);
 
 static char path_a[64], path_b[64];
 static const char *below(const char *mount, const char *rest, char *out) {

@@ -16,8 +16,11 @@ export const x86_64: LinkIsa = {
   relocationName,
   plan,
   rewrite,
+  // The block ends at the thread pointer (variant II).
+  threadPointer: (start, end, align) => start + Math.ceil((end - start) / align) * align,
   absentStubs,
   slotJump,
+  image: { entry: 'hull_pvh_entry', base: 0x100000, memoryStart: 0, leastMemory: 0 },
   fill: 0xcc,
   syscallNames,
   syscallNumber,

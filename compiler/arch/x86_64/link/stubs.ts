@@ -1,5 +1,5 @@
 /** Code that the linker makes for x86-64: entry points of absent system calls, jumps through a slot. */
-import type { StubCode } from '../../link-isa.ts';
+import type { MadeCode, StubCode } from '../../link-isa.ts';
 import { R_PC32, R_PLT32 } from './relocations.ts';
 
 const GROUP = 30;
@@ -42,4 +42,7 @@ export function absentStubs(numbers: readonly number[]): StubCode {
 }
 
 /** jmp *slot(%rip) */
-export const slotJump = { bytes: Uint8Array.of(0xff, 0x25, 0, 0, 0, 0, 0x66, 0x90), offset: 2, type: R_PC32, addend: -4 };
+export const slotJump: MadeCode = {
+  bytes: Uint8Array.of(0xff, 0x25, 0, 0, 0, 0, 0x66, 0x90),
+  relocations: [{ offset: 2, type: R_PC32, addend: -4 }],
+};
