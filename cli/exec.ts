@@ -24,7 +24,7 @@ export async function execCommand(parsed: ParsedOptions, context: CommandContext
   const asUser = user === undefined ? undefined : await findInstanceUser(instance, user);
   const session = await execInInstance(
     instance,
-    { args, env: asUser === undefined ? env : [`HOME=${asUser.home}`, ...env], workdir, user: asUser, tty, stdin, windowSize: process.stdout.isTTY ? { rows: process.stdout.rows, columns: process.stdout.columns } : undefined },
+    { args, env, workdir, user: asUser, tty, stdin, windowSize: process.stdout.isTTY ? { rows: process.stdout.rows, columns: process.stdout.columns } : undefined },
     {
       output: (stream, bytes) => (isDetached ? undefined : new Promise((taken) => (stream === 'stdout' ? process.stdout : process.stderr).write(bytes, () => taken()))),
     },

@@ -72,7 +72,7 @@ export async function networkCommand(parsed: ParsedOptions, context: CommandCont
     case 'create': {
       if (names.length !== 1) throw new UsageError(`"${COMMAND} create" requires exactly 1 argument`, COMMAND);
       const subnet = parsed.values.get('subnet')?.at(-1);
-      const network = createNetwork(networks, names[0] as string, { subnet, isInternal: parsed.switches.get('internal') === true, labels: parseLabels(parsed.values.get('label') ?? []) });
+      const network = await createNetwork(networks, names[0] as string, { subnet, isInternal: parsed.switches.get('internal') === true, labels: parseLabels(parsed.values.get('label') ?? []) });
       await writeOut(`${network.id}\n`);
       return 0;
     }

@@ -1,6 +1,6 @@
 /** `hull ps`: docker's columns, filters and formats. */
-import { EngineError, findStatePaths, matchLabels } from '../engine/index.ts';
-import { describePorts, findInstance, formatSince, formatStatus, type Instance, isRunning, listInstances, matchPort, outputSize, readHealth } from '../engine/instances/index.ts';
+import { findStatePaths } from '../engine/index.ts';
+import { describePorts, formatSince, formatStatus, type Instance, isRunning, listInstances, makeInstanceFilter, outputSize } from '../engine/instances/index.ts';
 import type { CommandContext } from './commands.ts';
 import { UsageError } from './errors.ts';
 import { formatBytesShort } from './human.ts';
@@ -53,83 +53,28 @@ function describe(instance: Instance, isWhole: boolean): Record<string, unknown>
   };
 }
 
-type Filter = (instance: Instance) => boolean;
-
-/** Values of one name are alternatives; names have to be met together. */
-async function makeFilter(texts: readonly string[], context: CommandContext): Promise<Filter> {
-  const byName = new Map<string, string[]>();
+/** NAME=VALUE, by name. */
+function readFilters(texts: readonly string[]): Map<string, string[]> {
+  const filters = new Map<string, string[]>();
   for (const text of texts) {
     const at = text.indexOf('=');
     if (at <= 0) throw new UsageError('invalid filter: bad format of filter (expected name=value)', COMMAND);
-    byName.set(text.slice(0, at), [...(byName.get(text.slice(0, at)) ?? []), text.slice(at + 1)]);
+    const name = text.slice(0, at);
+    filters.set(name, [...(filters.get(name) ?? []), text.slice(at + 1)]);
   }
-  const paths = findStatePaths(context.env);
-  const filters: Filter[] = [];
-  for (const [name, values] of byName) {
-    const any = (meets: (instance: Instance, value: string) => boolean) => filters.push((instance) => values.some((value) => meets(instance, value)));
-    switch (name) {
-      case 'id':
-        any(({ id }, value) => id.startsWith(value));
-        break;
-      case 'name':
-        any(({ config }, value) => new RegExp(value.replace(/^\//, '')).test(config.name));
-        break;
-      case 'label':
-        filters.push(({ config }) => matchLabels(config.labels, values));
-        break;
-      case 'status':
-        for (const value of values) {
-          if (!['created', 'running', 'paused', 'restarting', 'removing', 'exited', 'dead'].includes(value)) throw new EngineError('option-invalid', `invalid filter 'status=${value}'`);
-        }
-        any(({ state }, value) => state.status === value);
-        break;
-      case 'exited':
-        any(({ state }, value) => state.status === 'exited' && state.exitCode === Number(value));
-        break;
-      case 'ancestor':
-        any(({ config }, value) => config.image === value || config.image.startsWith(`${value}:`) || config.imageId === value);
-        break;
-      case 'volume':
-        any(({ config }, value) => config.request.mounts.some(({ source, target }) => source === value || target === value || config.anonymous[target] === value));
-        break;
-      case 'network':
-        any(({ config }, value) => (config.request.network.network ?? 'user') === value);
-        break;
-      case 'publish':
-        any(({ state }, value) => state.ports.some(({ host, protocol }) => matchPort(value, host, protocol)));
-        break;
-      case 'expose':
-        any((instance, value) => Object.keys(describePorts(instance)).some((key) => matchPort(value, Number(key.split('/')[0]), key.split('/')[1] as string)));
-        break;
-      case 'before':
-      case 'since': {
-        const found = await findInstance(paths, values[0] as string);
-        filters.push(({ config }) => (name === 'before' ? config.created < found.config.created : config.created > found.config.created));
-        break;
-      }
-      case 'health':
-        any((instance, value) => (readHealth(instance)?.status ?? 'none') === value);
-        break;
-      case 'is-task':
-      case 'isolation':
-        any((_, value) => value === 'false' || value === 'default');
-        break;
-      default:
-        throw new EngineError('option-invalid', `invalid filter '${name}'`);
-    }
-  }
-  return (instance) => filters.every((filter) => filter(instance));
+  return filters;
 }
 
 export async function psCommand(parsed: ParsedOptions, context: CommandContext): Promise<number> {
   const isOn = (name: string) => parsed.switches.get(name) === true;
   const filters = parsed.values.get('filter') ?? [];
-  const filter = await makeFilter(filters, context);
+  const paths = findStatePaths(context.env);
+  const filter = await makeInstanceFilter(readFilters(filters), paths);
   const last = readValue(parsed, 'last');
   const most = isOn('latest') ? 1 : last === undefined ? undefined : Number(last);
   if (most !== undefined && !Number.isInteger(most)) throw new UsageError(`invalid argument "${last}" for "-n, --last" flag: expected a number`, COMMAND);
   const showsAll = isOn('all') || (most !== undefined && most > 0) || filters.some((text) => /^(status|exited)=/.test(text));
-  const found = (await listInstances(findStatePaths(context.env))).filter((instance) => (showsAll || isRunning(instance.state)) && filter(instance));
+  const found = (await listInstances(paths)).filter((instance) => (showsAll || isRunning(instance.state)) && filter(instance));
   const shown = most !== undefined && most > 0 ? found.slice(0, most) : found;
   const isWhole = isOn('no-trunc');
   const format = readValue(parsed, 'format');

@@ -1,8 +1,12 @@
 /** Text to stdout, complete before hull exits; a reader that has gone is no error. */
 export function writeOut(text: string): Promise<void> {
   return new Promise((resolve) => {
-    process.stdout.on('error', () => resolve());
-    process.stdout.write(text, () => resolve());
+    const done = () => {
+      process.stdout.off('error', done);
+      resolve();
+    };
+    process.stdout.on('error', done);
+    process.stdout.write(text, done);
   });
 }
 

@@ -30,6 +30,7 @@ const START_MS: Record<Accelerator, number> = { kvm: 500, hvf: 500, tcg: 20_000 
 const LOOP_MS: Record<Accelerator, number> = { kvm: 250, hvf: 250, tcg: 20_000 };
 /** From the 'R' to the two measurements. They are of use, not needed. */
 const MEASURE_MS = 300;
+const MEMORY = 4 << 20;
 
 function findObstacle(accelerator: Accelerator): string | undefined {
   if (accelerator === 'hvf') return process.platform === 'darwin' ? undefined : 'only on macOS';
@@ -53,13 +54,13 @@ export async function probeAccelerator(host: ProbeHost, accelerator: Accelerator
     const args = makeQemuArguments({
       machine: 'microvm',
       accelerator,
-      memory: 4 << 20,
+      memory: MEMORY,
       cpus: 1,
       image: '/proc/self/fd/5',
       features: 1,
       fds: { channel: 3, qmp: 4 },
     });
-    const launch = wrapLaunch(host.dist, host.qemu.path, args, host.env);
+    const launch = wrapLaunch(host.dist, host.qemu.path, args, host.env, { memory: MEMORY });
     const child = spawn(launch.program, launch.args, { stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe', imageFd], detached: true, env: host.env });
     const leave = () => void child.kill('SIGKILL');
     process.on('exit', leave);

@@ -136,6 +136,9 @@ export function makeQemuArguments(spec: QemuSpec): string[] {
 
   if (spec.fds !== undefined) args.push(...makeAttachedChannel(spec, spec.fds));
   if (spec.files !== undefined) args.push(...makeDetachedChannel(spec, spec.files));
+  // A bridge takes QEMU's helper or a script; without one QEMU has nothing to start and nobody to become. seccomp(2) is Linux'.
+  const startsHelper = (spec.cards ?? []).some(({ netdev }) => /^(bridge|tap),/.test(netdev));
+  if (!startsHelper && process.platform === 'linux') args.push('-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny');
   if (spec.gdb !== undefined) args.push('-gdb', spec.gdb, '-S');
   if (spec.extra !== undefined) args.push(...spec.extra);
   return args;
@@ -178,7 +181,5 @@ function makeDetachedChannel(spec: QemuSpec, files: DetachedFiles): string[] {
     args.push('-chardev', `${listen('channel', files.control[0] as string)},logfile=${escapeValue(files.output)},logappend=on`, '-serial', 'chardev:channel');
   }
   args.push('-chardev', listen('qmp', files.qmp), '-mon', 'chardev=qmp,mode=control');
-  // A bridge takes QEMU's helper or a script; without one QEMU has nothing to start and nobody to become.
-  if (!(spec.cards ?? []).some(({ netdev }) => /^(bridge|tap),/.test(netdev))) args.push('-sandbox', 'on,obsolete=deny,elevateprivileges=deny,spawn=deny,resourcecontrol=deny');
   return args;
 }

@@ -8,6 +8,7 @@ import { join } from 'node:path';
 import { BootError } from '../errors.ts';
 import { makeQemuArguments } from './arguments.ts';
 import { findQboot } from './find.ts';
+import { wrapLaunch } from './launch.ts';
 import { checkSpec, explainError, type MachineSpec } from './machine.ts';
 import { connectQmp, QMP_SOCKET } from './qmp-client.ts';
 import { writeUnlinkedFile } from './scratch.ts';
@@ -53,7 +54,8 @@ export function startDetached(spec: MachineSpec, folder: string): DetachedStart 
   });
   let exit: { code: number | null; signal: NodeJS.Signals | null } | undefined;
   try {
-    const child = spawn(spec.qemu.path, args, { cwd: folder, detached: true, stdio: ['ignore', 'ignore', log, module], env: spec.env });
+    const launch = wrapLaunch(spec.dist, spec.qemu.path, args, spec.env, { memory: spec.memory, isDetached: true });
+    const child = spawn(launch.program, launch.args, { cwd: folder, detached: true, stdio: ['ignore', 'ignore', log, module], env: spec.env });
     const failed = new Promise<never>((_, reject) => {
       child.on('error', (error) => reject(new BootError('qemu-failed', `Cannot start "${spec.qemu.path}": ${error.message}, expected an executable QEMU`, { cause: error })));
     });
@@ -76,6 +78,8 @@ async function waitForMachine(spec: MachineSpec, folder: string, readExit: () =>
     const exit = readExit();
     if (exit !== undefined) {
       const text = explainError(readFileSync(join(folder, DETACHED.errors), 'utf8'), spec);
+      // 126, 127: the launcher's, when QEMU cannot be executed.
+      if (exit.code === 126 || exit.code === 127) throw new BootError('qemu-failed', `Cannot start "${spec.qemu.path}": it cannot be executed, expected an executable QEMU`);
       if (exit.code === 1 && text !== undefined) throw new BootError('qemu-failed', `Cannot start the machine: ${text}`);
       return;
     }

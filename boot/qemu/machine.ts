@@ -124,7 +124,7 @@ export function startMachine(spec: MachineSpec, events: MachineEvents): Machine 
       qboot: spec.machine === 'q35' ? findQboot(spec.qemu) : undefined,
       extra: spec.extra,
     });
-    const launch = wrapLaunch(spec.dist, spec.qemu.path, args, spec.env);
+    const launch = wrapLaunch(spec.dist, spec.qemu.path, args, spec.env, { memory: spec.memory });
     child = spawn(launch.program, launch.args, {
       stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe', moduleFd, ...(hasEarly ? (['pipe'] as const) : [])],
       detached: true,

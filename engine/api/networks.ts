@@ -133,7 +133,7 @@ async function create(exchange: Exchange): Promise<void> {
   const driver = body.Driver ?? '';
   if (driver !== '' && driver !== 'bridge' && driver !== 'default') throw new EngineError('network-missing', `could not find plugin ${driver} in v1 plugin registry: Cannot use driver "${driver}": expected bridge`);
   const subnet = body.IPAM?.Config?.[0]?.Subnet;
-  const network = createNetwork(exchange.context.paths.networks, body.Name ?? '', { subnet: subnet === '' ? undefined : subnet, isInternal: body.Internal === true, labels: body.Labels ?? {} });
+  const network = await createNetwork(exchange.context.paths.networks, body.Name ?? '', { subnet: subnet === '' ? undefined : subnet, isInternal: body.Internal === true, labels: body.Labels ?? {} });
   sendJson(exchange, { Id: network.id, Warning: '' }, 201);
 }
 

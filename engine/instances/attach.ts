@@ -100,6 +100,15 @@ export function carryInput(socket: Socket, record?: (type: number, payload: Buff
   socket.on('end', () => socket.destroy());
   socket.on('error', () => socket.destroy());
   let queue: Promise<void> = Promise.resolve();
+  const takesMore = () =>
+    new Promise<void>((resolve) => {
+      const done = () => {
+        socket.off('drain', done).off('close', done);
+        resolve();
+      };
+      if (isGone) resolve();
+      else socket.on('drain', done).on('close', done);
+    });
   const send = async (bytes: Uint8Array) => {
     for (let at = 0; at < bytes.length; ) {
       if (isGone) throw new EngineError('instance-conflict', 'the machine is gone');
@@ -112,7 +121,8 @@ export function carryInput(socket: Socket, record?: (type: number, payload: Buff
       const piece = bytes.subarray(at, at + Math.min(credit, PIECE, bytes.length - at));
       credit -= piece.length;
       at += piece.length;
-      socket.write(encodeRecord(RECORD.STDIN, piece));
+      // A machine that grants more than it takes fills its socket, not this process' memory.
+      if (!socket.write(encodeRecord(RECORD.STDIN, piece))) await takesMore();
     }
   };
   return {

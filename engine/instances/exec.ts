@@ -25,7 +25,8 @@ export interface ExecRequest {
   /** NAME=VALUE, over those of the instance. */
   readonly env: readonly string[];
   readonly workdir?: string | undefined;
-  readonly user?: BootModule['user'];
+  /** `home`: its HOME, where the request's environment has none. */
+  readonly user?: (NonNullable<BootModule['user']> & { readonly home?: string }) | undefined;
   readonly tty: boolean;
   readonly stdin: boolean;
   readonly windowSize?: BootModule['windowSize'];
@@ -62,7 +63,7 @@ function encodeRequest(instance: Instance, request: ExecRequest): Buffer {
   const { request: own } = instance.config;
   const values = new Map<string, string>();
   const defaults = ['PATH=/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin', `HOSTNAME=${own.hostname ?? instance.id.slice(0, 12)}`, 'HOME=/root'];
-  for (const entry of [...defaults, ...(request.tty ? ['TERM=xterm'] : []), ...own.env, ...request.env]) {
+  for (const entry of [...defaults, ...(request.tty ? ['TERM=xterm'] : []), ...own.env, ...(request.user?.home === undefined ? [] : [`HOME=${request.user.home}`]), ...request.env]) {
     const at = entry.indexOf('=');
     if (at > 0) values.set(entry.slice(0, at), entry.slice(at + 1));
   }

@@ -8,7 +8,8 @@ import type { Instance } from './types.ts';
 
 const O = { DIRECTORY: 0o200000, NONBLOCK: 0o4000 } as const;
 const ROOM = 4064;
-const FILE_MOST = 16 * 2 ** 20;
+/** Reads of one file or directory: 16 MiB, where each gives as much as it can. What a machine says may have no end. */
+const READS_MOST = 4096;
 /** USER_HZ, of times in /proc. */
 const HZ = 100;
 
@@ -22,11 +23,11 @@ async function readInGuest(guest: Guest, path: string): Promise<Buffer | undefin
   }
   const parts: Buffer[] = [];
   try {
-    for (let size = 0; size < FILE_MOST; ) {
+    for (let i = 0; i < READS_MOST; i++) {
       const { result, bytes } = await guest.call(CALL.READ, [LAST, { room: ROOM }, ROOM]);
-      if (result === 0) break;
-      parts.push(bytes.subarray(0, result));
-      size += result;
+      const part = bytes.subarray(0, result);
+      if (part.length === 0) break;
+      parts.push(part);
     }
   } catch (error) {
     if (codeOfCall(error) === undefined) throw error; // a process that has ended
@@ -46,15 +47,22 @@ async function listInGuest(guest: Guest, path: string): Promise<string[]> {
     return names;
   }
   try {
-    for (;;) {
+    for (let i = 0; i < READS_MOST; i++) {
       const { result, bytes } = await guest.call(CALL.GETDENTS64, [LAST, { room: ROOM }, ROOM]);
-      if (result === 0) return names;
-      for (let at = 0; at + 19 < result; at += bytes.readUInt16LE(at + 16)) {
+      const size = Math.min(result, bytes.length);
+      if (size < 19) return names;
+      for (let at = 0; at + 19 < size; ) {
         const end = bytes.indexOf(0, at + 19);
-        names.push(bytes.toString('utf8', at + 19, end));
-        if (bytes.readUInt16LE(at + 16) === 0) return names;
+        names.push(bytes.toString('utf8', at + 19, end < 0 ? size : end));
+        const step = bytes.readUInt16LE(at + 16);
+        if (step === 0) return names;
+        at += step;
       }
     }
+    return names;
+  } catch (error) {
+    if (codeOfCall(error) === undefined) throw error; // the directory of a process that has ended
+    return names;
   } finally {
     await guest.call(CALL.CLOSE, [LAST]);
   }
@@ -74,6 +82,11 @@ export async function findInstanceUser(instance: Instance, text: string): Promis
 export interface ProcessTable {
   readonly titles: readonly string[];
   readonly rows: readonly (readonly string[])[];
+}
+
+/** Whether options of ps(1) mean threads (-eLf, -T), or processes (-ef, aux). */
+export function asksForThreads(options: readonly string[]): boolean {
+  return options.some((text) => /^-?\w*[LTH]/.test(text));
 }
 
 const two = (number: number) => String(Math.floor(number)).padStart(2, '0');

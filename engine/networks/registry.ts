@@ -7,7 +7,7 @@ import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync } f
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describeSystemError, EngineError } from '../errors.ts';
-import { writeAtomically } from '../state/index.ts';
+import { withLock, writeAtomically } from '../state/index.ts';
 import { formatSubnet, overlaps, parseSubnet, pickSubnet, type Subnet } from './subnets.ts';
 import { listMembers, type MemberInfo } from './switch/client.ts';
 
@@ -50,7 +50,26 @@ export function listNetworks(networks: string): Network[] {
   return readdirSync(networks).sort().map((name) => readNetwork(networks, name)).filter((network) => network !== undefined);
 }
 
-export function createNetwork(networks: string, name: string, options: { subnet?: string | undefined; isInternal?: boolean; labels?: Readonly<Record<string, string>> } = {}): Network {
+/** How long others may be at it. */
+const PATIENCE_MS = 30_000;
+
+/** Whoever makes or removes a network does it in here: names and subnets stay each one's own. */
+function withNetworks<T>(networks: string, act: () => Promise<T> | T): Promise<T> {
+  mkdirSync(networks, { recursive: true });
+  return withLock(join(networks, '.lock'), 'the networks', PATIENCE_MS, act);
+}
+
+export interface NetworkOptions {
+  readonly subnet?: string | undefined;
+  readonly isInternal?: boolean;
+  readonly labels?: Readonly<Record<string, string>>;
+}
+
+export function createNetwork(networks: string, name: string, options: NetworkOptions = {}): Promise<Network> {
+  return withNetworks(networks, () => addNetwork(networks, name, options));
+}
+
+function addNetwork(networks: string, name: string, options: NetworkOptions): Network {
   if (!NETWORK_NAME.test(name)) throw new EngineError('option-invalid', `invalid network name "${name}": only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed`);
   if (RESERVED_NETWORKS.includes(name)) throw new EngineError('option-invalid', `operation is not permitted on predefined ${name} network`);
   if (readNetwork(networks, name) !== undefined) throw new EngineError('network-exists', `network with name ${name} already exists`);
@@ -88,6 +107,10 @@ export function subnetOf(text: string): Subnet {
 
 export async function removeNetwork(networks: string, nameOrId: string, env: NodeJS.ProcessEnv): Promise<void> {
   if (RESERVED_NETWORKS.includes(nameOrId)) throw new EngineError('option-invalid', `${nameOrId} is a pre-defined network and cannot be removed`);
+  await withNetworks(networks, () => removeFree(networks, nameOrId, env));
+}
+
+async function removeFree(networks: string, nameOrId: string, env: NodeJS.ProcessEnv): Promise<void> {
   const network = findNetwork(networks, nameOrId);
   if (network === undefined) throw new EngineError('network-missing', `network ${nameOrId} not found`);
   const members = await findMembers(network, env);

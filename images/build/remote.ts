@@ -10,6 +10,7 @@ import { STATUS_CODES } from 'node:http';
 import { readLayer } from '../layers/index.ts';
 import { BuildError } from './error.ts';
 import { makeDirectory, type Node, putNode } from './tree.ts';
+import { explainCacheError } from './work-folder.ts';
 
 export const isUrl = (text: string): boolean => /^https?:\/\//i.test(text);
 export const isGit = (text: string): boolean => /^(git:\/\/|git@|ssh:\/\/)/i.test(text) || /^https?:\/\/.*\.git(#.*)?$/i.test(text);
@@ -32,8 +33,12 @@ const TRIES = 3;
 const WAIT_MS = 300;
 
 /** All bytes, or an error: a full disk is one. */
-function append(fd: number, bytes: Uint8Array): void {
-  for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
+function append(fd: number, file: string, bytes: Uint8Array): void {
+  try {
+    for (let done = 0; done < bytes.length; ) done += writeSync(fd, bytes, done);
+  } catch (error) {
+    throw explainCacheError(error, file);
+  }
 }
 
 /** Its first answer that a server stands by: what breaks before, and errors of its own, are tried again. */
@@ -50,7 +55,7 @@ async function askPatiently(url: URL, fetchUrl: Fetch): Promise<Answer> {
 }
 
 export async function download(text: string, file: string, fetchUrl: Fetch): Promise<Downloaded> {
-  const fail = (why: string, cause?: unknown) => new BuildError('download-failed', `Cannot add "${text}": ${why}, expected to download it`, { cause });
+  const fail = (why: string, cause?: unknown) => new BuildError('download-failed', `Cannot add "${text}": ${why}${why.includes(', expected ') ? '' : ', expected to download it'}`, { cause });
   if (!URL.canParse(text)) throw fail('it is no URL');
   const url = new URL(text);
   const { status, headers, body } = await askPatiently(url, fetchUrl).catch((error: Error) => {
@@ -63,11 +68,11 @@ export async function download(text: string, file: string, fetchUrl: Fetch): Pro
   try {
     for await (const chunk of body) {
       hash.update(chunk);
-      append(fd, chunk);
+      append(fd, file, chunk);
       size += chunk.length;
     }
   } catch (error) {
-    throw fail(`after ${size} bytes: ${(error as Error).message}`, error);
+    throw error instanceof BuildError ? error : fail(`after ${size} bytes: ${(error as Error).message}`, error);
   } finally {
     closeSync(fd);
   }
@@ -111,7 +116,7 @@ export async function unpackArchive(path: string | Buffer, offset: number, size:
       else if (kind === 'file') {
         const start = at;
         for await (const chunk of entry.content()) {
-          append(out, chunk);
+          append(out, file, chunk);
           at += chunk.length;
         }
         putNode(root, entry.path, { ...plain, kind, size: at - start, content: { kind: 'part', file, offset: start } });

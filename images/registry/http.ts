@@ -165,7 +165,7 @@ export function explain(error: unknown, url: URL): Error {
   const { code, message, name } = error as NodeJS.ErrnoException;
   if (name === 'StoreError' || name === 'LayerError') return error as Error;
   const isTls = /CERT|SELF_SIGNED|UNABLE_TO|ERR_TLS|ERR_SSL|EPROTO/.test(code ?? '') || /certificate|wrong version number/.test(message);
-  const reason = error instanceof StallError ? error.message : isTls ? `its TLS certificate or handshake does not hold (${message})` : (REASONS[code ?? ''] ?? message);
+  const reason = error instanceof StallError ? error.message : isTls ? `its TLS certificate or handshake does not hold (${/SSL routines:[^:]*:([^:]+):/.exec(message)?.[1] ?? message})` : (REASONS[code ?? ''] ?? message);
   const expected = isTls ? "a certificate that this host trusts: put the registry's CA into certs.d, or list it as insecure" : 'a registry that answers';
   return new RegistryError('registry-unreachable', `Cannot reach "${url.host}": ${reason}, expected ${expected}`, { cause: error });
 }

@@ -79,6 +79,14 @@ static int read_run(struct block_device *device, uint64_t index) {
         *slot_of(device, at, false) = READING;
         count++;
     }
+    if (count && first + count <= index) { /* memory ended before the page that is wanted: without its neighbours, then */
+        while (count) {
+            *slot_of(device, first + --count, false) = ABSENT;
+            page_put(virt_to_phys(pages[count]));
+        }
+        first = index;
+        if (is_absent(device, index) && (pages[0] = page_alloc())) *slot_of(device, first + count++, false) = READING;
+    }
     int error = first + count > index ? device->read(device, first, pages, count) : -ENOMEM;
     device->reads++;
     device->pages_read += count;

@@ -78,8 +78,9 @@ static uint64_t file_index(const struct vm_area *area, uintptr_t at) {
     return (area->offset + (at - area->start)) >> PAGE_SHIFT;
 }
 
-/* Neighbours of a file page that was just read: mapped when that needs no waiting, so that the next touches do not fault. */
+/* Neighbours of a file page that was just read: mapped when that needs no waiting, so that the next touches do not fault. Not where memory is short: they would count as in use (unmap.c). */
 static void map_around(struct address_space *space, const struct vm_area *area, uintptr_t at, unsigned protection) {
+    if (memory_free() < memory_total() >> 6) return;
     uintptr_t start = at & ~(AROUND * PAGE_SIZE - 1), end = start + AROUND * PAGE_SIZE;
     if (start < area->start) start = area->start;
     if (end > area->end) end = area->end;

@@ -96,6 +96,7 @@ export const CASES: readonly BuildCase[] = [
   { subjects: ['ADD'], dockerfile: `${F}ADD git@example.org:x/y.git#main /x`, error: /Dockerfile:2:5: "git@example.org:x\/y.git#main" is a git repository, expected/ },
   { subjects: ['ADD'], dockerfile: `${F}ARG URL\nADD $URL/absent /e`, args: ['--build-arg', 'URL=@URL@'], error: /the server answers 404/ },
   { subjects: ['ADD'], dockerfile: `${F}ADD http://files.test/file.txt /p`, env: { http_proxy: '@URL@' }, expect: { p: '600 0:0 hello' } },
+  { subjects: ['ADD'], dockerfile: `${F}ARG URL\nADD https://\${URL#http://}/file.txt /p`, args: ['--build-arg', 'URL=@URL@'], error: /^hull: Cannot add "https:.*": Cannot reach "127\.0\.0\.1:\d+": its TLS certificate or handshake does not hold \(wrong version number\), expected a certificate[^\n,]*, or list it as insecure\n$/m },
   { subjects: ['ADD'], dockerfile: `${F}ADD http://files.test:1x/f /p`, error: /Cannot add "http:\/\/files\.test:1x\/f": it is no URL/ },
   { subjects: ['ADD --chown', 'ADD --chmod', 'ADD --link', 'ADD --exclude'], dockerfile: `${F}ADD --chown=1:2 --chmod=700 --link --exclude=n d /d/`, files: { 'd/m': 'm', 'd/n': 'n' }, expect: { 'd/m': '700 1:2 m', 'd/n': null } },
   { subjects: ['ADD', 'ADD --keep-git-dir'], dockerfile: `${F}ADD --keep-git-dir=true https://example.org/x.git /x`, error: /is a git repository, expected/ },

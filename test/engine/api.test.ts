@@ -37,7 +37,18 @@ t.test('versions, errors and what hull has not', async (t) => {
   t.match(ping.headers, { 'api-version': '1.47', 'builder-version': '1', ostype: 'linux', swarm: 'inactive' });
   t.equal((await ask('HEAD', '/_ping')).body, '');
   t.match(JSON.parse((await ask('GET', '/v1.24/version')).body), { ApiVersion: '1.47', MinAPIVersion: '1.24' });
+  for (let minor = 24; minor <= 47; minor++) {
+    const answer = await ask('GET', `/v1.${minor}/containers/json`);
+    t.equal(answer.status, 200, `version 1.${minor}`);
+    t.equal(answer.headers['api-version'], '1.47', 'what the engine speaks, not what was asked');
+  }
   const errors: readonly [string, string, number, RegExp, unknown?][] = [
+    ['GET', '/v1.48/info', 400, /^client version 1\.48 is too new\. Maximum supported API version is 1\.47$/],
+    ['GET', '/v1.23/info', 400, /^client version 1\.23 is too old\. Minimum supported API version is 1\.24/],
+    ['GET', '/v2.0/info', 400, /^client version 2\.0 is too new/],
+    ['GET', '/containers/json?filters={"status":["none"]}', 400, /^invalid filter 'status=none'$/],
+    ['GET', '/containers/json?filters={"colour":["red"]}', 400, /^invalid filter 'colour'$/],
+    ['GET', '/containers/json?filters={"name":["("]}', 400, /^invalid filter 'name=\('$/],
     ['GET', '/v1.99/info', 400, /^client version 1\.99 is too new\. Maximum supported API version is 1\.47$/],
     ['GET', '/v1.12/info', 400, /^client version 1\.12 is too old/],
     ['GET', '/nowhere', 404, /^page not found$/],
@@ -63,6 +74,14 @@ t.test('where it may listen', async (t) => {
   t.match((await run('-H', 'tcp://127.0.0.1:0')).stderr, /Cannot listen on "tcp:\/\/127\.0\.0\.1:0": without --tlscacert/);
   t.match((await run('-H', `unix://${socket}`)).stderr, /another engine listens there/);
   t.match((await run('-H', 'nowhere')).stderr, /no such form, expected unix:/);
+  const place = join(folder, 'grouped.sock');
+  // Root may give it to any group, others to one of theirs.
+  const group = process.getuid?.() === 0 ? 1234 : (process.getgid?.() as number);
+  const grouped = await start(['--group', String(group)], place);
+  t.match(statSync(place), { gid: group, uid: process.getuid?.() });
+  t.equal(statSync(place).mode & 0o777, 0o660);
+  await grouped.end();
+  t.match((await run('-H', `unix://${place}`, '--group', 'no-such-group')).stderr, /Cannot give the socket to "no-such-group": no such group/);
 });
 
 t.test('docker, the client', { skip: missing('docker', '--version') }, async (t) => {
@@ -128,7 +147,16 @@ t.test('docker, the client', { skip: missing('docker', '--version') }, async (t)
     const piped = await execa('docker', ['exec', '-i', 'host', 'cat'], { env, extendEnv: false, input: 'input\n'.repeat(10_000), timeout: 180_000 });
     t.equal(piped.stdout, 'input\n'.repeat(10_000).trimEnd());
     t.match(await ok('stats', '--no-stream', '--format', '{{.Name}} {{.MemUsage}} {{.PIDs}}', 'host'), /^host [\d.]+MiB \/ 256MiB \d+$/);
-    t.match(await ok('top', 'host'), /^UID +PID .*\n.*sleep 0\.1/);
+    t.match(await ok('top', 'host'), /^UID +PID +PPID +C +STIME +TTY +TIME +CMD\nroot +1 +0 .* sh -c while/);
+    t.match(await ok('top', 'host', '-eLf'), /^UID +PID +PPID +LWP +C +NLWP +STIME +TTY +TIME +CMD\nroot +1 +0 +1 /);
+    t.equal(await ok('exec', '-u', 'web', 'host', 'sh', '-c', 'id; echo $HOME'), 'uid=101(web) gid=102\n/srv');
+    t.match(await call('exec', '-u', 'nobody', 'host', 'id'), { exitCode: 1, stderr: /unable to find user nobody: no matching entries in passwd file/ });
+    t.match(await ok('stats', '--no-stream', '--format', '{{.NetIO}}', 'host'), /^[\d.]+k?B \/ [\d.]+k?B$/);
+    const shown = (...filters: string[]) => ok('ps', '--format', '{{.Names}}', ...filters.flatMap((each) => ['-f', each]));
+    t.equal(await shown('name=^/host$', 'network=bridge', 'health=none', 'ancestor=box:1'), 'host');
+    t.equal(await shown('health=starting'), '');
+    t.equal(await shown('network=none', 'name=host'), '');
+    t.equal((await execa(hull, ['ps', '-q', '-f', 'name=^/host$', '-f', 'network=user', '-f', 'ancestor=box'], { env, extendEnv: false })).stdout.length, 12, 'the same filters in hull ps');
     t.match(await call('rm', 'host'), { exitCode: 1, stderr: /container is running/ });
     await ok('rm', '-f', 'host');
     const saved = join(folder, 'saved.tar');
@@ -154,6 +182,11 @@ t.test('docker, the client', { skip: missing('docker', '--version') }, async (t)
     t.equal(await ok('volume', 'rm', 'data'), 'data');
     t.equal(await ok('volume', 'ls', '-q'), '');
     t.match(await ok('network', 'ls', '--format', '{{.Name}}'), /^bridge\nnone$/);
+    // Engine and commands at once: a name is one's, and so is a subnet.
+    const racing = await Promise.all(Array.from({ length: 6 }, (_, i) => (i % 2 === 0 ? execa(hull, ['network', 'create', i < 4 ? 'race' : `race${i}`], { env, extendEnv: false, reject: false }) : call('network', 'create', i < 4 ? 'race' : `race${i}`))));
+    t.equal(racing.filter(({ exitCode }) => exitCode === 0).length, 3, racing.map(({ stderr }) => stderr).join('\n'));
+    t.equal(new Set((await ok('network', 'inspect', '-f', '{{(index .IPAM.Config 0).Subnet}}', 'race', 'race4', 'race5')).split('\n')).size, 3);
+    await ok('network', 'rm', 'race', 'race4', 'race5');
     await ok('network', 'create', '--label', 'x=y', 'net1');
     t.equal(await ok('network', 'inspect', '-f', '{{.Name}} {{.Labels.x}}', 'net1'), 'net1 y');
     t.equal(await ok('network', 'rm', 'net1'), 'net1');

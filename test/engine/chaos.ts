@@ -315,7 +315,7 @@ export async function runChaos({ folder, seconds, instances, seed }: ChaosOption
       if (!/^(end \d+\n?|term\n?|)$/.test(rest) && !`line ${last}`.startsWith(rest)) problems.push(`${name}: after ${last} lines its log goes on with ${JSON.stringify(rest.slice(0, 60))}`);
     }
     // One that was asked to end before its program began has said nothing: the last lines are those of a run before.
-    const hasBegun = readFileSync(join(root, 'instances', id, 'output')).subarray(state.logStart).includes('begin\n');
+    const hasBegun = readFileSync(join(root, 'instances', id, 'output')).subarray(state.logStart).includes('begin');
     const end = hasBegun ? /(?:end (\d+)|(term))\n?$/.exec(runs.at(-1) ?? '') : null;
     const expected = end === null ? 137 : end[2] === undefined ? Number(end[1]) : 3;
     // 128: a start that failed, 143: asked to end before it was there.
@@ -330,7 +330,7 @@ export async function runChaos({ folder, seconds, instances, seed }: ChaosOption
   for (const { pid, command } of findProcesses(root)) problems.push(`process ${pid} (${command}) is there after all was removed`);
   await ok('network', 'rm', NETWORK).catch((error: Error) => problems.push(error.message));
   await ok('volume', 'rm', '-f', VOLUME).catch((error: Error) => problems.push(error.message));
-  const isKept = (path: string) => path.startsWith(join(root, 'cache')) || path.startsWith(join(root, 'images')) || /^\/(events\.jsonl(\.1)?|volumes|networks|instances(\/\.(lock|names))?)$/.test(path.slice(root.length));
+  const isKept = (path: string) => path.startsWith(join(root, 'cache')) || path.startsWith(join(root, 'images')) || /^\/(events\.jsonl(\.1)?|volumes|(networks|instances)(\/\.lock)?|instances\/\.names)$/.test(path.slice(root.length));
   for (const path of [...listAll(root), ...listAll(join(folder, 'tmp'))]) {
     if (/\.tmp-\d+-\d+$/.test(path)) problems.push(`temporary file ${path} is left`);
     else if (path.startsWith(root) ? !isKept(path) : !/^\/hull-\d+$/.test(path.slice(folder.length + 4))) problems.push(`${path} is left (${statSync(path, { throwIfNoEntry: false })?.isSocket() === true ? 'a socket' : 'a file'})`);

@@ -104,7 +104,7 @@ export function makeBox(folder: string): string {
   for (const name of ['bin', 'etc', 'tmp', 'root']) mkdirSync(join(files, name), { recursive: true });
   cpSync('/bin/busybox', join(files, 'bin/busybox'));
   for (const name of ['sh', 'echo', 'cat', 'sleep', 'ls', 'true', 'stty', 'tty', 'id', 'sha256sum', 'hostname', 'wget', 'httpd', 'nc', 'mkdir', 'rm', 'nslookup', 'env', 'ps', 'touch', 'yes', 'head', 'kill']) symlinkSync('busybox', join(files, 'bin', name));
-  writeFileSync(join(files, 'etc/passwd'), 'root:x:0:0:root:/root:/bin/sh\n');
+  writeFileSync(join(files, 'etc/passwd'), 'root:x:0:0:root:/root:/bin/sh\nweb:x:101:102::/srv:/bin/sh\n');
   const archive = join(folder, 'box.tar');
   execFileSync('tar', ['cf', archive, '-C', files, '.']);
   return archive;

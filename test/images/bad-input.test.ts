@@ -68,11 +68,16 @@ t.test('a full disk', { skip: canMount ? false : 'not root: no file system of it
   // An archive with an image of that size, saved where there is room.
   t.match(await call('roomy', ['import', at('big.tar'), 'big']), { code: 0 });
   t.match(await call('roomy', ['save', '-o', at('saved.tar'), 'big']), { code: 0 });
+  execFileSync('cp', [at('big.tar'), at('context')]);
+  writeFileSync(at('context/archive'), 'FROM small\nADD big.tar /\n');
+  writeFileSync(at('context/download'), `FROM small\nADD http://${double.host}/v2/big/blobs/${sha(big)} /big\n`);
   const list = () => full('images', '--format', '{{.ID}} {{.Repository}}:{{.Tag}}');
   const before = await list();
   for (const [what, args, code] of [
     ['pull', ['pull', '-q', `${double.host}/big`], 125],
     ['build', ['build', '-q', '-t', 'big', at('context')], 1],
+    ['build with an archive', ['build', '-q', '-f', at('context/archive'), '-t', 'big', at('context')], 1],
+    ['build with a download', ['build', '-q', '-f', at('context/download'), '-t', 'big', at('context')], 1],
     ['import', ['import', at('big.tar'), 'big'], 125],
     ['load', ['load', '-q', '-i', at('saved.tar')], 125],
   ] as const) {

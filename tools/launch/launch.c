@@ -1,7 +1,8 @@
 /*
- * hull-launch: ties a program's life to the process that started it. Usage: hull-launch <parent pid> <program> [argument…]
+ * hull-launch: prepares the process that QEMU becomes. Usage: hull-launch <parent pid>[s] <program> [argument…]
  * Asks the kernel for SIGKILL at the parent's death, makes sure that the parent is still the one that was meant (it may have died
- * before we asked), then becomes the program. Exit status 125 when the parent is another, 126/127 when the program cannot be run/found.
+ * before we asked), then becomes the program; a parent of 0 is none, and the program outlives whoever started it. An `s` asks for small
+ * pages alone (no transparent huge ones). Exit status 125 when the parent is another, 126/127 when the program cannot be run/found.
  * Freestanding and static, so that it adds next to nothing to a start. x86-64 system calls (Linux): rax number, rdi rsi rdx r10 r8 arguments.
  */
 #define SYS_EXECVE 59
@@ -9,6 +10,7 @@
 #define SYS_PRCTL 157
 #define SYS_GETPPID 110
 #define PR_SET_PDEATHSIG 1
+#define PR_SET_THP_DISABLE 41
 #define SIGKILL 9
 #define ENOENT 2
 
@@ -39,12 +41,15 @@ _Noreturn void launch(long *stack)
 
     if (argc < 3)
         leave(125);
-    for (const char *p = argv[1]; *p; p++) {
+    const char *p = argv[1];
+    for (; *p && *p != 's'; p++) {
         if (*p < '0' || *p > '9' || expected > 4194304)
             leave(125);
         expected = expected * 10 + (*p - '0');
     }
-    if (call(SYS_PRCTL, PR_SET_PDEATHSIG, SIGKILL, 0) || call(SYS_GETPPID, 0, 0, 0) != expected)
+    if (*p == 's')
+        call(SYS_PRCTL, PR_SET_THP_DISABLE, 1, 0); /* a kernel without them refuses */
+    if (expected && (call(SYS_PRCTL, PR_SET_PDEATHSIG, SIGKILL, 0) || call(SYS_GETPPID, 0, 0, 0) != expected))
         leave(125);
     long error = call(SYS_EXECVE, (long)argv[2], (long)(argv + 2), (long)(argv + argc + 1));
     leave(error == -ENOENT ? 127 : 126);

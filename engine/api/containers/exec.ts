@@ -5,7 +5,7 @@
 import { randomBytes } from 'node:crypto';
 import { parseDetachKeys } from '../../detach-keys.ts';
 import { describeError, EngineError, EXIT } from '../../errors.ts';
-import { execInInstance, type ExecSession, findInstance, isRunning, type OutputStream } from '../../instances/index.ts';
+import { execInInstance, type ExecSession, findInstance, findInstanceUser, isRunning, type OutputStream } from '../../instances/index.ts';
 import { ApiError } from '../error.ts';
 import { encodeFrame, MULTIPLEXED_STREAM, RAW_STREAM } from '../frames.ts';
 import { hijack } from '../hijack.ts';
@@ -31,7 +31,7 @@ interface Exec {
   readonly container: string;
   readonly body: Partial<ExecBody>;
   readonly args: readonly string[];
-  readonly user: { readonly uid: number; readonly gid: number; readonly groups: readonly number[] } | undefined;
+  readonly user: Awaited<ReturnType<typeof findInstanceUser>> | undefined;
   readonly detachKeys: readonly number[] | undefined;
   size: { rows: number; columns: number } | undefined;
   isStarted: boolean;
@@ -44,13 +44,6 @@ const MOST = 1000;
 /** docker-py forgets what comes in the same read as the head of the answer. Docker's containerd takes longer than this before a process writes. */
 const HEAD_START_MS = 25;
 const execs = new Map<string, Exec>();
-
-function parseUser(text: string): Exec['user'] {
-  const match = /^(\d{1,10})(?::(\d{1,10}))?$/.exec(text);
-  if (match === null) throw new ApiError('parameter-invalid', `unable to find user ${text}: Cannot look names up in a running machine, expected UID[:GID]`);
-  const [uid, gid] = [Number(match[1]), Number(match[2] ?? 0)];
-  return { uid, gid, groups: [gid] };
-}
 
 async function create(exchange: Exchange): Promise<void> {
   const instance = await findInstance(exchange.context.paths, exchange.params['name'] as string);
@@ -66,7 +59,7 @@ async function create(exchange: Exchange): Promise<void> {
     container: instance.id,
     body,
     args,
-    user: body.User === undefined || body.User === '' ? undefined : parseUser(body.User),
+    user: body.User === undefined || body.User === '' ? undefined : await findInstanceUser(instance, body.User),
     detachKeys: parseDetachKeys(body.DetachKeys || undefined),
     size: size === undefined ? undefined : { rows: size[0], columns: size[1] },
     isStarted: false,
@@ -164,7 +157,7 @@ function resize(exchange: Exchange): void {
 
 export function listExecRoutes(): Route[] {
   return [
-    { method: 'POST', path: '/containers/{name}/exec', summary: 'prepare a further process', support: 'partial', lacks: 'names of users (numbers only), Privileged', handle: create },
+    { method: 'POST', path: '/containers/{name}/exec', summary: 'prepare a further process', support: 'partial', lacks: 'Privileged', handle: create },
     { method: 'POST', path: '/exec/{id}/start', summary: 'start it, with the connection taken over', support: 'full', handle: start },
     { method: 'POST', path: '/exec/{id}/resize', summary: 'size of its terminal, also before the start', support: 'full', handle: resize },
     { method: 'GET', path: '/exec/{id}/json', summary: 'how it goes', support: 'partial', lacks: 'Pid is 0', handle: inspect },

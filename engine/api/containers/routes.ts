@@ -7,6 +7,7 @@ import {
   isRunning,
   killInstance,
   listInstances,
+  makeInstanceFilter,
   pauseInstance,
   removeInstance,
   renameInstance,
@@ -24,7 +25,7 @@ import { describeEndpoints } from '../networks.ts';
 import type { Exchange, Route } from '../route.ts';
 import { parseSignal } from '../signals.ts';
 import type { CreateBody } from './body.ts';
-import { describeListed, makeContainerFilter } from './describe.ts';
+import { describeListed } from './describe.ts';
 import { readCreateRequest } from './spec.ts';
 import { attachContainer, sendLogs } from './streams.ts';
 
@@ -35,7 +36,7 @@ async function list(exchange: Exchange): Promise<void> {
   const { context, query } = exchange;
   const filters = readFilters(query);
   const limit = readNumber(query, 'limit') ?? -1;
-  const filter = await makeContainerFilter(filters, context.paths);
+  const filter = await makeInstanceFilter(filters, context.paths);
   const showsAll = readSwitch(query, 'all') || limit > 0 || filters.has('status') || filters.has('exited');
   const found = (await listInstances(context.paths)).filter((instance) => (showsAll || isRunning(instance.state)) && filter(instance));
   const shown = limit > 0 ? found.slice(0, limit) : found;
@@ -163,7 +164,7 @@ async function prune(exchange: Exchange): Promise<void> {
   filters.delete('until');
   for (const name of filters.keys()) if (name !== 'label' && name !== 'label!') throw new ApiError('parameter-invalid', `invalid filter '${name}'`);
   const before = until === undefined ? undefined : readPast(until);
-  const filter = await makeContainerFilter(filters, context.paths);
+  const filter = await makeInstanceFilter(filters, context.paths);
   const gone: string[] = [];
   let reclaimed = 0;
   for (const instance of await listInstances(context.paths)) {

@@ -1,6 +1,6 @@
 /** What a container uses and is made of: stats, update (Docker Engine API v1.47, ContainerStats, ContainerUpdate). Owns: the form. Limit: numbers are those of the machine as the host sees it. */
 import { EngineError } from '../../errors.ts';
-import { findInstance, type InstanceStats, isRunning, readStats, updateInstance } from '../../instances/index.ts';
+import { asksForThreads, findInstance, type InstanceStats, isRunning, listProcesses, readStats, updateInstance } from '../../instances/index.ts';
 import { openJsonStream, readJson, readSwitch, sendJson } from '../messages.ts';
 import type { Exchange, Route } from '../route.ts';
 import type { HostConfigBody } from './body.ts';
@@ -18,6 +18,9 @@ const describeCpu = (stats: InstanceStats | undefined) =>
         online_cpus: stats.hostCpus,
         throttling_data: { periods: 0, throttled_periods: 0, throttled_time: 0 },
       };
+
+/** Packets are not counted. */
+const describeNetwork = ({ received, sent }: NonNullable<InstanceStats['network']>) => ({ rx_bytes: received, rx_packets: 0, rx_errors: 0, rx_dropped: 0, tx_bytes: sent, tx_packets: 0, tx_errors: 0, tx_dropped: 0 });
 
 async function sendStats(exchange: Exchange): Promise<void> {
   const { context, query, gone } = exchange;
@@ -47,6 +50,7 @@ async function sendStats(exchange: Exchange): Promise<void> {
       memory_stats: now === undefined ? {} : { usage: now.memory, limit: now.memoryLimit, stats: {} },
       blkio_stats: { io_service_bytes_recursive: now === undefined ? null : [{ major: 0, minor: 0, op: 'read', value: now.blockRead }, { major: 0, minor: 0, op: 'write', value: now.blockWritten }] },
       storage_stats: {},
+      ...(now?.network === undefined ? {} : { networks: { eth0: describeNetwork(now.network) } }),
     });
     if (!streams) break;
     before = now;
@@ -62,10 +66,16 @@ async function update(exchange: Exchange): Promise<void> {
   sendJson(exchange, { Warnings: null });
 }
 
-/** A machine's processes are its own: the host sees one. */
+/** The machine tells of its processes itself; of one that cannot the host sees the first alone. */
 async function top(exchange: Exchange): Promise<void> {
   const instance = await findInstance(exchange.context.paths, exchange.params['name'] as string);
   if (!isRunning(instance.state)) throw new EngineError('instance-conflict', `container ${instance.id} is not running`);
+  const withThreads = asksForThreads((exchange.query.get('ps_args') || '-ef').split(/\s+/));
+  const table = await listProcesses(instance, withThreads).catch((error: { code?: string }) => {
+    if (error.code === 'option-invalid') return undefined;
+    throw error;
+  });
+  if (table !== undefined) return sendJson(exchange, { Titles: table.titles, Processes: table.rows });
   const { request } = instance.config;
   const stats = await readStats(instance);
   const seconds = Math.floor(stats.cpu / 1e9);
@@ -78,8 +88,8 @@ async function top(exchange: Exchange): Promise<void> {
 
 export function listWatchRoutes(): Route[] {
   return [
-    { method: 'GET', path: '/containers/{name}/stats', summary: 'what it uses, live or once', support: 'partial', lacks: 'networks; numbers are those of the machine', handle: sendStats },
-    { method: 'GET', path: '/containers/{name}/top', summary: 'processes', support: 'partial', lacks: 'ps_args; the first process only, with the time of its machine', handle: top },
+    { method: 'GET', path: '/containers/{name}/stats', summary: 'what it uses, live or once', support: 'partial', lacks: 'packets of networks; numbers are those of the machine', handle: sendStats },
+    { method: 'GET', path: '/containers/{name}/top', summary: 'processes', support: 'partial', lacks: 'ps_args other than for threads (-L); of a machine without /proc the first process only, with the time of its machine', handle: top },
     { method: 'POST', path: '/containers/{name}/update', summary: 'change memory and restart policy', support: 'partial', lacks: 'other limits; memory of a running machine', handle: update },
   ];
 }
