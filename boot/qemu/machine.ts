@@ -245,6 +245,8 @@ function watchMachine(spec: MachineSpec, child: ChildProcess, events: MachineEve
     const shutdown = qmp.events.find((event) => event.event === 'SHUTDOWN')?.data?.['reason'];
     if (shutdown === 'guest-reset') return { kind: 'failed', reason: 'the machine reset itself (triple fault)' };
     if (shutdown === 'host-qmp-quit' || shutdown === 'host-signal') return { kind: 'killed', signal: 15, byUs: false };
+    // A guest that ends in the first milliseconds, on a busy host: QEMU had not read yet that somebody wants its events.
+    if (code === 0 && shutdown === undefined) return { kind: 'failed', reason: 'the machine reset itself (triple fault), or switched itself off, right at its start' };
     return { kind: 'failed', reason: `QEMU ended with code ${code} and the program reported no exit status` };
   };
 
