@@ -11,9 +11,7 @@ struct pktinfo { int interface; uint32_t specified, address; };
 struct pktinfo6 { uint8_t address[16]; uint32_t interface; };
 struct cmsghdr { size_t length; int level, type; };
 
-static void arrived(void *argument, struct udp_pcb *pcb, struct pbuf *p, const ip_addr_t *from, u16_t port) {
-    struct inet_socket *it = argument;
-    (void)pcb;
+void inet_enqueue(struct inet_socket *it, struct pbuf *p, const ip_addr_t *from, uint16_t port) {
     bool six = IP_IS_V6(from);
     uint32_t charge = CHARGE + (inet_room_behind(p) ? NET_BUFFER_ROOM : p->tot_len);
     struct datagram *datagram = NULL;
@@ -33,6 +31,11 @@ static void arrived(void *argument, struct udp_pcb *pcb, struct pbuf *p, const i
     it->datagrams_end = &datagram->next;
     it->queued += charge;
     wait_queue_wake(&it->readers, -1);
+}
+
+static void arrived(void *argument, struct udp_pcb *pcb, struct pbuf *p, const ip_addr_t *from, u16_t port) {
+    (void)pcb;
+    inet_enqueue(argument, p, from, port);
 }
 
 int inet_open_datagram(struct inet_socket *it) {
@@ -71,8 +74,7 @@ static bool is_broadcast(const ip_addr_t *to) {
     return false;
 }
 
-/* The interface and source for a destination; 0 or -errno. */
-static int find_way(struct inet_socket *it, ip_addr_t *to, ip_addr_t *source, unsigned wanted, struct netif **out) {
+int inet_find_way(struct inet_socket *it, ip_addr_t *to, ip_addr_t *source, unsigned wanted, struct netif **out) {
     bool multicast = ip_addr_ismulticast(to);
     loopback_for_any(to);
     if (inet_is6(it) && it->flags & INET_V6ONLY && !IP_IS_V6(to)) return -ENETUNREACH;
@@ -111,7 +113,7 @@ int inet_connect_datagram(struct socket *socket, const struct address *address, 
     int error = inet_address_in(it, address, &to, &port);
     if (error) return error;
     if (!it->address_bound) ip_addr_set_any_val(IP_IS_V6(&to), source);
-    if ((error = find_way(it, &to, &source, 0, &netif))) return error;
+    if ((error = inet_find_way(it, &to, &source, 0, &netif))) return error;
     if ((error = inet_take_port(it))) return error;
     it->local = source;
     it->remote = to;
@@ -120,9 +122,7 @@ int inet_connect_datagram(struct socket *socket, const struct address *address, 
     return inet_open_datagram(it);
 }
 
-struct destination { ip_addr_t to, source; uint16_t port; unsigned interface; int ttl, tos; };
-
-static int read_control(struct inet_socket *it, const struct message *message, struct destination *out) {
+int inet_read_control(const struct message *message, struct inet_destination *out) {
     for (size_t at = 0; at + sizeof(struct cmsghdr) <= message->control_size;) {
         struct cmsghdr header;
         memcpy(&header, message->control + at, sizeof header);
@@ -157,11 +157,10 @@ static int read_control(struct inet_socket *it, const struct message *message, s
         }
         at += (header.length + 7) & ~7ul;
     }
-    (void)it;
     return 0;
 }
 
-static int copy_in(const struct message *message, uint8_t *to) {
+int inet_copy_in(const struct message *message, uint8_t *to) {
     for (int i = 0; i < message->count; i++) {
         if (user_copy_in(to, message->vector[i].base, message->vector[i].length)) return -EFAULT;
         to += message->vector[i].length;
@@ -169,7 +168,7 @@ static int copy_in(const struct message *message, uint8_t *to) {
     return 0;
 }
 
-static int take_error(struct inet_socket *it) {
+int inet_take_error(struct inet_socket *it) {
     int error = it->socket.error;
     it->socket.error = 0;
     return error;
@@ -178,7 +177,7 @@ static int take_error(struct inet_socket *it) {
 long inet_send_datagram(struct socket *socket, struct message *message) {
     struct inet_socket *it = inet_of(socket);
     int error = autobind(it);
-    struct destination way = {.to = it->remote, .source = it->local, .port = it->remote_port, .ttl = -1, .tos = -1};
+    struct inet_destination way = {.to = it->remote, .source = it->local, .port = it->remote_port, .ttl = -1, .tos = -1};
     if (error) return error;
     if (message->size > (inet_is6(it) ? SIZE_MOST6 : SIZE_MOST)) return -EMSGSIZE;
     if (message->flags & MSG_OOB && !inet_is6(it)) return -EOPNOTSUPP;
@@ -191,16 +190,16 @@ long inet_send_datagram(struct socket *socket, struct message *message) {
         return -EDESTADDRREQ;
     }
     if (it->shut & SHUT_SEND) return -EPIPE;
-    if ((error = take_error(it))) return error;
-    if ((error = read_control(it, message, &way))) return error;
+    if ((error = inet_take_error(it))) return error;
+    if ((error = inet_read_control(message, &way))) return error;
     struct netif *netif;
-    if ((error = find_way(it, &way.to, &way.source, way.interface, &netif))) return error;
+    if ((error = inet_find_way(it, &way.to, &way.source, way.interface, &netif))) return error;
     bool six = IP_IS_V6_VAL(way.to);
     if (message->size > (six ? SIZE_MOST6 : SIZE_MOST)) return -EMSGSIZE;
     if (it->mtu_discover >= 2 && !six && message->size + 28 > netif->mtu) return -EMSGSIZE;
     struct pbuf *p = pbuf_alloc(PBUF_TRANSPORT, (u16_t)message->size, PBUF_RAM);
     if (!p) return -ENOBUFS;
-    if (copy_in(message, p->payload)) {
+    if (inet_copy_in(message, p->payload)) {
         pbuf_free(p);
         return -EFAULT;
     }
@@ -262,7 +261,7 @@ long inet_receive_datagram(struct socket *socket, struct message *message) {
     if (message->flags & MSG_OOB) return -EOPNOTSUPP;
     if (message->flags & 0x2000) return -EAGAIN; /* MSG_ERRQUEUE: errors are told by SO_ERROR only */
     for (bool looked = false; !it->datagrams; looked = true) {
-        int error = take_error(it);
+        int error = inet_take_error(it);
         if (error) return error;
         if (it->shut & SHUT_RECEIVE) return 0;
         if (message->flags & MSG_DONTWAIT) {

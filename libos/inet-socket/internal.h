@@ -77,7 +77,6 @@ struct inet_socket {
     uint16_t multicast_interface;
     ip_addr_t multicast_source;
     int keep_idle, keep_interval, keep_count, defer_accept, linger2, max_segment, user_timeout, synchronisations;
-    uint32_t icmp_filter;
 };
 enum {
     INET_V6ONLY = 1, INET_NODELAY = 2, INET_CORK = 4, INET_QUICKACK = 8, INET_PKTINFO = 16, INET_RECVTTL = 32, INET_RECVTOS = 64, INET_PKTINFO6 = 128,
@@ -91,6 +90,7 @@ static inline bool inet_plain(const struct inet_socket *it, int option) { return
 
 /* socket.c */
 extern const struct socket_ops inet_stream_ops, inet_datagram_ops;
+void inet_socket_start(struct inet_socket *, const struct socket_ops *, int family, int type, int protocol); /* one that is all zeros */
 struct inet_socket *inet_create(int family, int type, int protocol); /* NULL: out of memory */
 void inet_free(struct inet_socket *);
 void inet_wake(struct inet_socket *); /* everybody who waits */
@@ -155,6 +155,16 @@ int inet_shutdown_datagram(struct socket *, int how);
 void inet_close_datagram(struct socket *);
 unsigned inet_poll_datagram(struct socket *, struct poll_wait *);
 int inet_open_datagram(struct inet_socket *); /* its udp_pcb, bound as the socket is */
+/* What a message is sent by: in: the socket's, -1 where it says nothing; out: with what control messages say. 0 or -errno. */
+struct inet_destination { ip_addr_t to, source; uint16_t port; unsigned interface; int ttl, tos; };
+int inet_read_control(const struct message *, struct inet_destination *);
+int inet_find_way(struct inet_socket *, ip_addr_t *to, ip_addr_t *source, unsigned wanted, struct netif **out); /* the interface and source for a destination: 0 or -errno */
+int inet_copy_in(const struct message *, uint8_t *to); /* all of it, from the program: 0 or -EFAULT */
+int inet_take_error(struct inet_socket *);             /* SO_ERROR, which it ends */
+void inet_enqueue(struct inet_socket *, struct pbuf *, const ip_addr_t *from, uint16_t port); /* within lwIP's receiving; takes the pbuf, for whoever reads, or drops it */
+
+/* By the component raw-socket: SOCK_RAW, and SOCK_DGRAM of ICMP. 0 or -errno. */
+int raw_socket_create(int family, int type, int protocol, struct socket **out) __attribute__((weak));
 long inet_copy_out(const struct message *, const struct pbuf *first, size_t offset, size_t size, size_t at); /* to the program: 0 or -EFAULT */
 
 /* icmp.c: errors that routers and hosts report, to the sockets that they mean. */

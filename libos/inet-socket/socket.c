@@ -1,13 +1,12 @@
 /* AF_INET and AF_INET6: how sockets are made, and the tables of what they do. */
 #include "inet-socket/internal.h"
+#include "channel/channel.h"
 #include "init/init.h"
 
 enum { TTL = 64, STREAM_ROOM_MOST = 1 << 20, STREAM_ROOM_LEAST = 64 << 10, KEEP_IDLE = 7200, KEEP_INTERVAL = 75, KEEP_COUNT = 9 };
 
-struct inet_socket *inet_create(int family, int type, int protocol) {
-    struct inet_socket *it = kzalloc(sizeof *it);
-    if (!it) return NULL;
-    socket_start(&it->socket, type == SOCK_STREAM ? &inet_stream_ops : &inet_datagram_ops, family, type, protocol);
+void inet_socket_start(struct inet_socket *it, const struct socket_ops *ops, int family, int type, int protocol) {
+    socket_start(&it->socket, ops, family, type, protocol);
     ip_addr_set_any_val(family == AF_INET6, it->local);
     ip_addr_set_any_val(family == AF_INET6, it->remote);
     it->ttl = it->hop_limit = TTL;
@@ -21,6 +20,11 @@ struct inet_socket *inet_create(int family, int type, int protocol) {
         uint64_t room = memory_total() / 64;
         it->socket.send_room = room > STREAM_ROOM_MOST ? STREAM_ROOM_MOST : room < STREAM_ROOM_LEAST ? STREAM_ROOM_LEAST : (uint32_t)room;
     }
+}
+
+struct inet_socket *inet_create(int family, int type, int protocol) {
+    struct inet_socket *it = kzalloc(sizeof *it);
+    if (it) inet_socket_start(it, type == SOCK_STREAM ? &inet_stream_ops : &inet_datagram_ops, family, type, protocol);
     return it;
 }
 
@@ -43,6 +47,13 @@ int inet_error(err_t error) {
 
 static int create(int family, int type, int protocol, struct socket **out) {
     static int protocols[] = {[SOCK_STREAM] = IPPROTO_TCP, [SOCK_DGRAM] = IPPROTO_UDP};
+    if (raw_socket_create && (type == SOCK_RAW || (type == SOCK_DGRAM && protocol == (family == AF_INET6 ? IPPROTO_ICMPV6 : IPPROTO_ICMP))))
+        return raw_socket_create(family, type, protocol, out);
+    static bool told;
+    if (type == SOCK_RAW && protocol && !told) {
+        log_line("raw sockets are not in this image, expected the component raw-socket (--add raw-socket)");
+        told = true;
+    }
     if (type != SOCK_STREAM && type != SOCK_DGRAM) return type == SOCK_RAW && protocol == 0 ? -EPROTONOSUPPORT : type == SOCK_RAW ? -EPERM : -ESOCKTNOSUPPORT;
     bool lite = type == SOCK_DGRAM && protocol == IPPROTO_UDPLITE; /* RFC 3828 */
     if (protocol && protocol != protocols[type] && !lite) return -EPROTONOSUPPORT;

@@ -47,3 +47,19 @@ t.test('over an overlay, with directories of the layer below', async (t) => {
   t.equal(found.stdout, expected.stdout, 'output');
   t.equal(found.status, expected.status, `status ${found.stderr}`);
 });
+
+t.test('raw sockets and ping sockets', { skip: process.getuid?.() === 0 ? false : 'raw sockets and network namespaces are for root' }, async (t) => {
+  for (const variant of ['musl', 'glibc']) {
+    const program = resolve(`build/guest/${variant}/raw_sockets`);
+    const image = join(TMPDIR, `${variant}.img`);
+    const built = await run(hull, ['build', '--add', 'raw-socket', '-o', image, program]);
+    t.equal(built.status, 0, built.stderr);
+    const expected = await run('unshare', ['--net', 'sh', '-c', 'ip link set lo up; echo 0 2147483647 > /proc/sys/net/ipv4/ping_group_range; exec "$0"', program]);
+    const found = await run(hull, ['run', '-m', '64', image]);
+    t.match(expected.stdout, /answer over IPv6: type 129/);
+    t.equal(found.stdout, expected.stdout, `${variant}: output`);
+    t.equal(found.status, expected.status, `${variant}: status ${found.stderr}`);
+  }
+  const without = await run(hull, ['run', '-m', '64', resolve('build/guest/musl/raw_sockets')]);
+  t.match(without.stderr, /raw sockets are not in this image, expected the component raw-socket \(--add raw-socket\)/);
+});

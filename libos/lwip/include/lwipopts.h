@@ -40,6 +40,7 @@
 #define ETHARP_SUPPORT_STATIC_ENTRIES 0
 #define LWIP_ETHERNET 1
 #define LWIP_ICMP 1
+#define IP_DEFAULT_TTL 64 /* as Linux has it */
 #define LWIP_RAW 1
 #define LWIP_UDP 1
 #define LWIP_UDPLITE 1
