@@ -12,7 +12,7 @@ import { askMachine, sendSignal, takesSignals } from './control.ts';
 import { readEvents } from './events.ts';
 import { instanceComponents } from './components.ts';
 import { discardInstance, findInstance, isRunning, recordInstanceEvent, refresh, settleEnd } from './observe.ts';
-import { outputSize } from './output.ts';
+import { outputSize, readRunEnd } from './output.ts';
 import { loadInstance, noSuchInstance, saveState, withInstance } from './store.ts';
 import type { Instance, InstanceState } from './types.ts';
 
@@ -82,6 +82,8 @@ async function startUnderLock(paths: StatePaths, instance: Instance, host: RunHo
       untilAborted: (work) => work,
     });
     const logStart = outputSize(folder);
+    // A machine whose start was killed before it was noted may have left half a record.
+    const logBreaks = logStart === 0 || state.logBreaks.includes(logStart) || readRunEnd(folder, 0).isClean ? state.logBreaks : [...state.logBreaks, logStart];
     await prepared.listen();
     const start = startDetached({ ...prepared.spec, name: `hull run ${config.name}` }, folder);
     const identity = identifyProcess(start.pid) ?? '';
@@ -101,6 +103,7 @@ async function startUnderLock(paths: StatePaths, instance: Instance, host: RunHo
       kernel: prepared.spec.image,
       features: prepared.spec.note.features,
       logStart,
+      logBreaks,
     };
     saveState(instance, state);
     await start.running;

@@ -123,7 +123,7 @@ export async function runChaos({ folder, seconds, instances, seed }: ChaosOption
   const interfaces = listTaps();
 
   const refuse = (where: string, text: string) => {
-    const plain = `${where}: ${text.trim().replaceAll(/[0-9a-f]{12,64}/g, 'ID').replaceAll(/\bc\d+\b/g, 'NAME')}`;
+    const plain = `${where}: ${text.trim().replaceAll(/[0-9a-f]{12,64}/g, 'ID').replaceAll(/\bbox\d+\b/g, 'NAME')}`;
     count(refusals, plain);
     if (!EXPECTED.test(text)) problems.push(`unexpected answer: ${plain}`);
   };
@@ -146,7 +146,7 @@ export async function runChaos({ folder, seconds, instances, seed }: ChaosOption
   const ask = async (method: string, path: string, body?: unknown): Promise<void> => {
     try {
       const { status, body: text } = await harness.ask(method, path, body, AbortSignal.timeout(300_000));
-      if (status >= 400) refuse(`${method} ${path.replace(/\/c\d+/, '/NAME').replace(/\?.*/, '')} ${status}`, (JSON.parse(text) as { message: string }).message);
+      if (status >= 400) refuse(`${method} ${path.replace(/\/box\d+/, '/NAME').replace(/\?.*/, '')} ${status}`, (JSON.parse(text) as { message: string }).message);
     } catch (error) {
       if (!['ECONNRESET', 'ECONNREFUSED', 'ENOENT', 'EPIPE'].includes((error as NodeJS.ErrnoException).code ?? '')) problems.push(`${method} ${path}: ${(error as Error).message}`);
     }
@@ -161,10 +161,12 @@ export async function runChaos({ folder, seconds, instances, seed }: ChaosOption
   await harness.ask('POST', '/images/create?fromSrc=-&repo=chaos&tag=1', readFileSync(archive));
   await ok('network', 'create', NETWORK);
 
-  const names = Array.from({ length: instances }, (_, i) => `c${i}`);
-  const isNetworked = (name: string) => Number(name.slice(1)) % 3 === 1;
-  const isPublished = (name: string) => Number(name.slice(1)) % 3 === 2;
-  const isFromImage = (name: string) => Number(name.slice(1)) % 2 === 1;
+  // No hexadecimal digits alone: where the name is gone, that would be the beginning of others' ids.
+  const names = Array.from({ length: instances }, (_, i) => `box${i}`);
+  const numberOf = (name: string) => Number(name.slice('box'.length));
+  const isNetworked = (name: string) => numberOf(name) % 3 === 1;
+  const isPublished = (name: string) => numberOf(name) % 3 === 2;
+  const isFromImage = (name: string) => numberOf(name) % 2 === 1;
   const mode = () => (random() < 0.6 ? ['stay'] : ['end', String(1 + Math.floor(random() * 100)), String(Math.floor(random() * 30))]);
 
   const create = async (name: string) => {
