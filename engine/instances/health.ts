@@ -2,10 +2,10 @@
  * Health checks: a command in the machine, again and again (Docker's HEALTHCHECK; moby's daemon/health.go). Owns: when a check is due, what its result means, and where that is kept: health.json in the
  * instance's folder. Rules: one process at a time checks an instance, whoever supervises it; a result belongs to one run of the machine; without a supervisor nothing is checked and the status stays "starting".
  */
-import { readFileSync } from 'node:fs';
+import { existsSync, readFileSync } from 'node:fs';
 import { constants } from 'node:os';
 import { join } from 'node:path';
-import { findStatePaths, tryLock, writeAtomically } from '../state/index.ts';
+import { findStatePaths, tryLock, rewriteAtomically } from '../state/index.ts';
 import { execInInstance } from './exec.ts';
 import { recordInstanceEvent } from './observe.ts';
 import { loadInstance } from './store.ts';
@@ -105,11 +105,11 @@ export async function watchHealth(instance: Instance, env: NodeJS.ProcessEnv, si
       const after = loadInstance(paths.instances, instance.id);
       if (after === undefined || after.state.startedAt !== run || after.state.status === 'exited') return; // its end is not a failure
       const next = judge(known, health, Date.now() - Date.parse(run), { Start, End: new Date().toISOString(), ExitCode: code, Output: output });
-      writeAtomically(pathOf(instance.folder), `${JSON.stringify({ run, ...next })}\n`);
+      rewriteAtomically(pathOf(instance.folder), `${JSON.stringify({ run, ...next })}\n`);
       if (next.status !== known.status) recordInstanceEvent(paths, now, `health_status: ${next.status}`);
     }
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code !== 'ENOENT') throw error; // removed meanwhile
+    if (existsSync(instance.folder)) throw error; // else it was removed meanwhile
   } finally {
     release();
   }

@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DETACHED, explainError, removeSockets } from '../../boot/index.ts';
 import { EXIT } from '../errors.ts';
-import { findProcessesIn, isSameProcess, type StatePaths } from '../state/index.ts';
+import { findProcessesIn, isSameProcess, pause, type StatePaths } from '../state/index.ts';
 import { releaseVolume, removeVolume } from '../volumes/index.ts';
 import { recordEvent } from './events.ts';
 import { outputSize, readRunEnd } from './output.ts';
@@ -14,6 +14,9 @@ import { dropInstance, findId, listIds, loadInstance, noSuchInstance, saveState,
 import type { Instance, InstanceState } from './types.ts';
 
 const SIGKILL = 9;
+/** How long a machine may take to be gone after SIGKILL. */
+const LEAVE_MS = 5000;
+const POLL_MS = 10;
 
 export function isRunning(state: Pick<InstanceState, 'status'>): boolean {
   return state.status === 'running' || state.status === 'paused';
@@ -73,12 +76,16 @@ export function settleEnd(paths: StatePaths, instance: Instance): Instance {
 
 /** A start that was killed: its QEMU, if there is one, belongs to nobody. Under the instance's lock. */
 export function settleBrokenStart(instance: Instance): Instance {
-  for (const pid of findProcessesIn(instance.folder)) {
-    try {
-      process.kill(pid, 'SIGKILL');
-    } catch {
-      // gone meanwhile
+  for (const until = Date.now() + LEAVE_MS, wait = POLL_MS; ; pause(wait)) {
+    const left = findProcessesIn(instance.folder);
+    for (const pid of left) {
+      try {
+        process.kill(pid, 'SIGKILL');
+      } catch {
+        // gone meanwhile
+      }
     }
+    if (left.length === 0 || Date.now() > until) break;
   }
   removeSockets(instance.folder);
   const state: InstanceState = { ...instance.state, starter: undefined, pid: 0, identity: '', ports: [] };

@@ -6,7 +6,7 @@
 import { existsSync, mkdirSync, readdirSync, readFileSync, readlinkSync, renameSync, rmSync, symlinkSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
 import { describeSystemError, EngineError } from '../errors.ts';
-import { findStatePaths, isProcessAlive, tryLock, withLock, writeAtomically } from '../state/index.ts';
+import { findStatePaths, isProcessAlive, tryLock, withLock, rewriteAtomically } from '../state/index.ts';
 import { INSTANCE_NAME, makeName } from './names.ts';
 import { type Instance, type InstanceConfig, type InstanceState, NEVER_STARTED } from './types.ts';
 
@@ -33,7 +33,7 @@ export async function withInstance<T>(instance: Pick<Instance, 'id' | 'folder'>,
   try {
     return await withLock(join(instance.folder, 'lock'), `container ${instance.id.slice(0, 12)}`, INSTANCE_PATIENCE_MS, act);
   } catch (error) {
-    if ((error as NodeJS.ErrnoException).code === 'ENOENT' && !existsSync(instance.folder)) throw noSuchInstance(instance.id, error);
+    if (!existsSync(instance.folder)) throw noSuchInstance(instance.id, error); // removed meanwhile: nothing could be noted
     throw error;
   }
 }
@@ -49,6 +49,9 @@ export function tryInstance<T>(instance: Pick<Instance, 'folder'>, act: () => T)
   if (release === undefined) return undefined;
   try {
     return act();
+  } catch (error) {
+    if (!existsSync(instance.folder)) return undefined; // removed meanwhile: nothing could be noted
+    throw error;
   } finally {
     release();
   }
@@ -69,11 +72,11 @@ export function loadInstance(instances: string, id: string): Instance | undefine
 }
 
 export function saveState(instance: Pick<Instance, 'folder'>, state: InstanceState): void {
-  writeAtomically(stateOf(instance.folder), `${JSON.stringify(state)}\n`);
+  rewriteAtomically(stateOf(instance.folder), `${JSON.stringify(state)}\n`);
 }
 
 export function saveConfig(instance: Pick<Instance, 'folder'>, config: InstanceConfig): void {
-  writeAtomically(configOf(instance.folder), `${JSON.stringify(config, null, 1)}\n`);
+  rewriteAtomically(configOf(instance.folder), `${JSON.stringify(config, null, 1)}\n`);
 }
 
 export function listIds(instances: string): string[] {
@@ -184,6 +187,7 @@ export async function dropInstance(instances: string, instance: Instance): Promi
         // not a link of ours
       }
     }
+    sweepLeftOvers(instances);
   });
   rmSync(gone, { recursive: true, force: true });
 }

@@ -119,6 +119,7 @@ async function removeFree(networks: string, nameOrId: string, env: NodeJS.Proces
   }
   rmSync(recordOf(networks, network.name));
   rmSync(join(networks, network.name), { recursive: true, force: true });
+  rmSync(findSwitchFolder(network, env), { recursive: true, force: true }); // sockets of a member or a switch that was killed
 }
 
 /** Removes networks without members; their names. */

@@ -2,7 +2,7 @@
  * Answers that were found before: $HULL_ROOT/cache/known/<hash of the question>. Owns: names and life of its files. Rules: a question names all that its answer depends on; the file repeats it, so that the hash is no more than a
  * name; what cannot be read or written is found out again. For what a start asks each time: no digest, whose module alone takes longer than the answer.
  */
-import { mkdirSync, readdirSync, readFileSync, renameSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
+import { mkdirSync, readdirSync, readFileSync, rmSync, statSync, utimesSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 
 const KEPT = 1000;
@@ -29,17 +29,15 @@ export function readKnown<T>(folder: string, question: readonly string[]): T | u
   }
 }
 
+/** In place: who meets half of it takes it for no answer, and a writer that is killed leaves no other file. */
 export function saveKnown(folder: string, question: readonly string[], answer: unknown): void {
   const asked = JSON.stringify(question);
-  const path = join(folder, hashText(asked));
-  const fresh = `${path}.tmp-${process.pid}-0`;
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    writeFileSync(fresh, JSON.stringify({ question: asked, answer }), { mode: 0o600 });
-    renameSync(fresh, path);
+    writeFileSync(join(folder, hashText(asked)), JSON.stringify({ question: asked, answer }), { mode: 0o600 });
     evictOld(folder);
   } catch {
-    rmSync(fresh, { force: true });
+    // then it is found out again
   }
 }
 

@@ -56,3 +56,8 @@ export function findProcessesIn(folder: string): number[] {
     }
   });
 }
+
+/** Waits, and nothing else goes on in this process: for a few ms under a lock. */
+export function pause(ms: number): void {
+  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+}

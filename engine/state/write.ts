@@ -4,7 +4,7 @@
  * sweepTemporaries() removes, and of a cache's file nothing, where the file system has files without names (O_TMPFILE).
  */
 import { spawnSync } from 'node:child_process';
-import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, unlinkSync, writeSync } from 'node:fs';
+import { closeSync, existsSync, fsyncSync, mkdirSync, openSync, readdirSync, renameSync, rmSync, unlinkSync, writeSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
 import { openNameless } from '../../boot/index.ts';
 import { describeSystemError, EngineError } from '../errors.ts';
@@ -26,6 +26,13 @@ export function writeAtomically(path: string, bytes: Uint8Array | string, mode =
   produceAtomically(path, writeAll(data), mode, `room for ${data.length} bytes`);
 }
 
+/** The same in a folder that is there. One that is removed meanwhile does not come back: EngineError. */
+export function rewriteAtomically(path: string, text: string): void {
+  const data = Buffer.from(text);
+  sweepTemporaries(dirname(path), path);
+  produceIn(path, writeAll(data), 0o600, `room for ${data.length} bytes`);
+}
+
 /** For a cache, where the same name means the same bytes: whoever was first has written them. */
 export function writeOnce(path: string, bytes: Uint8Array): void {
   produceOnce(path, writeAll(bytes), `room for ${bytes.length} bytes`);
@@ -33,11 +40,19 @@ export function writeOnce(path: string, bytes: Uint8Array): void {
 
 /** For what is too large to hold: `write` gets an empty file. Its own errors pass through. */
 export function produceAtomically(path: string, write: Write, mode = 0o600, expected = 'room for it'): void {
+  try {
+    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
+  } catch (error) {
+    throw explainFailure(error, path, expected);
+  }
+  produceIn(path, write, mode, expected);
+}
+
+function produceIn(path: string, write: Write, mode: number, expected: string): void {
   const temporary = `${path}.tmp-${process.pid}-${counter++}`;
   let fd: number | undefined;
   let isMade = false;
   try {
-    mkdirSync(dirname(path), { recursive: true, mode: 0o700 });
     fd = openSync(temporary, 'wx', mode);
     isMade = true;
     write(fd);
@@ -47,7 +62,7 @@ export function produceAtomically(path: string, write: Write, mode = 0o600, expe
     renameSync(temporary, path);
   } catch (error) {
     if (fd !== undefined) closeSync(fd);
-    if (isMade) unlinkSync(temporary);
+    if (isMade) rmSync(temporary, { force: true }); // its folder may be gone
     throw explainFailure(error, path, expected);
   }
 }

@@ -274,7 +274,10 @@ export async function runChaos({ folder, seconds, instances, seed }: ChaosOption
   const alive = new Map(findProcesses(root).map((each) => [each.pid, each]));
   const running = listRunning();
   for (const { name, id, state } of running) {
-    if (alive.get(state.pid)?.cwd !== join(root, 'instances', id)) problems.push(`${name} is ${state.status} with process ${state.pid}, which is not its machine`);
+    if (alive.get(state.pid)?.cwd === join(root, 'instances', id)) continue;
+    // It may have ended meanwhile, which the next look notes.
+    await ok('ps', '-a');
+    if (stateOf(name)?.state.pid === state.pid) problems.push(`${name} is ${state.status} with process ${state.pid}, which is not its machine`);
   }
   const ports = findPorts([...alive.keys()]);
   const wanted = new Map(running.flatMap(({ name, state }) => state.ports.map(({ host }) => [host, { name, status: state.status }] as const)));
