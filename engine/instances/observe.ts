@@ -6,7 +6,7 @@ import { readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { DETACHED, explainError, removeSockets } from '../../boot/index.ts';
 import { EXIT } from '../errors.ts';
-import { findProcessesIn, isSameProcess, pause, type StatePaths } from '../state/index.ts';
+import { findProcessesIn, isSameProcess, type StatePaths, waitUntil } from '../state/index.ts';
 import { releaseVolume, removeVolume } from '../volumes/index.ts';
 import { recordEvent } from './events.ts';
 import { outputSize, readRunEnd } from './output.ts';
@@ -16,7 +16,6 @@ import type { Instance, InstanceState } from './types.ts';
 const SIGKILL = 9;
 /** How long a machine may take to be gone after SIGKILL. */
 const LEAVE_MS = 5000;
-const POLL_MS = 10;
 
 export function isRunning(state: Pick<InstanceState, 'status'>): boolean {
   return state.status === 'running' || state.status === 'paused';
@@ -76,7 +75,7 @@ export function settleEnd(paths: StatePaths, instance: Instance): Instance {
 
 /** A start that was killed: its QEMU, if there is one, belongs to nobody. Under the instance's lock. */
 export function settleBrokenStart(instance: Instance): Instance {
-  for (const until = Date.now() + LEAVE_MS, wait = POLL_MS; ; pause(wait)) {
+  const killAll = () => {
     const left = findProcessesIn(instance.folder);
     for (const pid of left) {
       try {
@@ -85,8 +84,9 @@ export function settleBrokenStart(instance: Instance): Instance {
         // gone meanwhile
       }
     }
-    if (left.length === 0 || Date.now() > until) break;
-  }
+    return left.length === 0;
+  };
+  waitUntil(killAll, LEAVE_MS);
   removeSockets(instance.folder);
   const state: InstanceState = { ...instance.state, starter: undefined, pid: 0, identity: '', ports: [] };
   saveState(instance, state);

@@ -47,12 +47,18 @@ export interface InstanceConfig extends InstanceSpec {
   readonly anonymous: Readonly<Record<string, string>>;
 }
 
+/** A process, told from another that has its number later. */
+export interface ProcessMark {
+  readonly pid: number;
+  readonly identity: string;
+}
+
 export interface InstanceState {
   readonly status: Status;
   /** A start is under way: the process that does it. */
-  readonly starter?: { readonly pid: number; readonly identity: string } | undefined;
+  readonly starter?: ProcessMark | undefined;
   /** A restart is under way: while the process that does it lives, an end is not the one that --rm means. */
-  readonly restarter?: { readonly pid: number; readonly identity: string } | undefined;
+  readonly restarter?: ProcessMark | undefined;
   readonly pid: number;
   /** Tells the process from another with its number. */
   readonly identity: string;

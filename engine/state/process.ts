@@ -57,7 +57,13 @@ export function findProcessesIn(folder: string): number[] {
   });
 }
 
-/** Waits, and nothing else goes on in this process: for a few ms under a lock. */
-export function pause(ms: number): void {
-  Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, ms);
+const POLL_MS = 10;
+
+/** Asks until it is so, at most `most` ms; whether it is. Nothing else goes on in this process meanwhile: for what takes a few ms under a lock. */
+export function waitUntil(isSo: () => boolean, most: number): boolean {
+  for (const until = Date.now() + most; !isSo(); ) {
+    if (Date.now() >= until) return false;
+    Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, POLL_MS);
+  }
+  return true;
 }

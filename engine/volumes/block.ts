@@ -6,14 +6,13 @@ import { existsSync, readFileSync, renameSync, rmSync, statSync } from 'node:fs'
 import type { VolumeDisk } from '../../boot/index.ts';
 import { formatExt4 } from '../../images/ext4/index.ts';
 import { describeSystemError, EngineError } from '../errors.ts';
-import { pause } from '../state/index.ts';
+import { waitUntil } from '../state/index.ts';
 
 export const DEFAULT_BLOCK_SIZE = 1024 ** 3;
 /** Of a root's writable layer: sparse, and as large as what Docker's device mapper gave a container. */
 const WRITABLE_SIZE = 10 * 1024 ** 3;
 /** How long a machine that is gone may still have its files. */
 const LEAVE_MS = 2000;
-const POLL_MS = 10;
 
 /** A new one at `path`, whole or not at all. */
 export function makeBlockFile(path: string, size: number): void {
@@ -48,8 +47,7 @@ export function checkBlockFile(path: string, what: string): void {
   }
   if (!stat?.isFile() && !stat?.isBlockDevice()) throw new EngineError('option-invalid', `Cannot use ${what}: it is not a file, expected one with an ext4 file system`);
   // A machine that was killed leaves its files a moment after it looks gone: its last thread has them.
-  for (const until = Date.now() + LEAVE_MS; isLocked(Number(stat.ino)) && Date.now() < until; ) pause(POLL_MS);
-  if (isLocked(Number(stat.ino))) throw new EngineError('volume-busy', `Cannot use ${what}: another machine uses it, expected one machine at a time`);
+  if (!waitUntil(() => !isLocked(Number(stat.ino)), LEAVE_MS)) throw new EngineError('volume-busy', `Cannot use ${what}: another machine uses it, expected one machine at a time`);
 }
 
 /** Lines as in proc_locks(5): "1: OFDLCK ADVISORY READ -1 00:31:4711 100 101". Devices are not compared: overlays show others than stat does. */

@@ -289,7 +289,7 @@ long inet_receive_datagram(struct socket *socket, struct message *message) {
 
 int inet_shutdown_datagram(struct socket *socket, int how) {
     struct inet_socket *it = inet_of(socket);
-    if (!it->remote_port) { /* it takes effect all the same: who waits is woken (Linux) */
+    if (!it->remote_port && it->state != INET_CONNECTED) { /* raw ones are connected without a port; it takes effect all the same: who waits is woken (Linux) */
         inet_wake(it);
         return -ENOTCONN;
     }

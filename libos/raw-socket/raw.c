@@ -109,10 +109,9 @@ static int finish_echo(const struct raw_socket *it, uint8_t *bytes, size_t size)
 }
 
 /* What Linux fills in of a header that the program made (raw(7)): length and checksum always, source and identifier where they are 0. */
-static int finish_header(struct inet_socket *it, struct pbuf *p, struct inet_destination *way, const struct netif *netif) {
+static int finish_header(struct pbuf *p, struct inet_destination *way, const struct netif *netif) {
     static uint16_t identifier;
     struct ip_hdr *header = p->payload;
-    (void)it;
     if (p->tot_len < IP_HLEN || IPH_HL_BYTES(header) < IP_HLEN || IPH_HL_BYTES(header) > p->tot_len) return -EINVAL;
     if (p->tot_len > netif->mtu) return -EMSGSIZE;
     if (!header->src.addr) header->src.addr = ip4_addr_get_u32(ip_2_ip4(&way->source));
@@ -150,7 +149,7 @@ static long send(struct socket *socket, struct message *message) {
     if (!p) return -ENOBUFS;
     error = inet_copy_in(message, p->payload);
     if (!error && raw_is_ping(it)) error = finish_echo(it, p->payload, message->size);
-    if (!error && whole) error = finish_header(inet, p, &way, netif);
+    if (!error && whole) error = finish_header(p, &way, netif);
     err_t result = ERR_OK;
     if (!error) {
         pcb->ttl = way.ttl > 0 ? (u8_t)way.ttl : six ? inet->hop_limit : inet->ttl;
@@ -169,24 +168,13 @@ static long send(struct socket *socket, struct message *message) {
     return result == ERR_OK || result == ERR_MEM ? (long)message->size : inet_error(result);
 }
 
-static int shut_down(struct socket *socket, int how) {
-    struct inet_socket *it = inet_of(socket);
-    if (it->state != INET_CONNECTED) {
-        inet_wake(it);
-        return -ENOTCONN;
-    }
-    it->shut |= (uint8_t)(how + 1);
-    inet_wake(it);
-    return 0;
-}
-
 static void close(struct socket *socket) {
     raw_remove(inet_of(socket)->raw);
     inet_close_datagram(socket);
 }
 
 static const struct socket_ops ops = {
-    .bind = bind, .connect = connect, .name = inet_name, .send = send, .receive = inet_receive_datagram, .shutdown = shut_down, .get_option = raw_get_option,
+    .bind = bind, .connect = connect, .name = inet_name, .send = send, .receive = inet_receive_datagram, .shutdown = inet_shutdown_datagram, .get_option = raw_get_option,
     .set_option = raw_set_option, .ioctl = inet_ioctl, .poll = inet_poll_datagram, .close = close,
 };
 

@@ -1,26 +1,20 @@
 /**
  * The linker's AArch64 part against ld.lld: the cases of link-aarch64-cases.ts, compiled once, linked by both, run in qemu-aarch64. Needs clang, ld.lld.
  */
-import { spawnSync } from 'node:child_process';
 import { chmodSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { readElf } from '../../compiler/elf/index.ts';
-import { LinkError, linkExecutable } from '../../compiler/link/index.ts';
+import { linkExecutable } from '../../compiler/link/index.ts';
 import { type ArmCase, cases, runtime } from './link-aarch64-cases.ts';
+import { linkBeside, must, run } from './link-reference.ts';
 
 const TARGET = '--target=aarch64-linux-gnu';
 const root = mkdtempSync(join(tmpdir(), 'hull-link-aarch64-'));
 t.teardown(() => rmSync(root, { recursive: true, force: true }));
 
-const run = (file: string, args: string[], cwd: string) => spawnSync(file, args, { cwd, encoding: 'utf8', timeout: 60_000 });
 const emulator = ['qemu-aarch64', 'qemu-aarch64-static'].find((name) => run(name, ['--version'], root).status === 0);
-
-function must(file: string, args: string[], cwd: string): void {
-  const result = run(file, args, cwd);
-  if (result.status !== 0) throw new Error(`${file} ${args.join(' ')}: ${result.stderr}`);
-}
 
 /** Compiles a case's files; returns the objects, as names in its folder. */
 function compile(test: ArmCase, folder: string): string[] {
@@ -46,20 +40,9 @@ for (const [index, test] of cases.entries()) {
       gc: test.gc ?? false,
       ...(test.defines && { defines: test.defines }),
     };
-    if (test.error !== undefined) {
-      if (test.lld !== 'differs') t.not(reference.status, 0, 'ld.lld refuses it');
-      try {
-        linkExecutable(request);
-        t.fail('we refuse it');
-      } catch (error) {
-        if (!(error instanceof LinkError)) throw error;
-        t.equal(error.code, test.error);
-        if (test.message) t.match(error.message, test.message);
-      }
-      return;
-    }
-    if (test.lld !== 'differs') t.equal(reference.status, 0, reference.stderr);
-    const { image } = linkExecutable(request);
+    const linked = linkBeside(t, test, reference, request);
+    if (linked === undefined) return;
+    const { image } = linked;
     t.equal(readElf(image).machine, 183, 'an AArch64 file');
     writeFileSync(join(folder, 'ours'), image);
     chmodSync(join(folder, 'ours'), 0o755);

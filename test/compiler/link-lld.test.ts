@@ -1,25 +1,19 @@
 /**
  * The linker against ld.lld: the cases of link-cases.ts, compiled once, linked by both, run natively. Needs clang, ld.lld, gcc and musl's libc.a.
  */
-import { execFileSync, spawnSync } from 'node:child_process';
+import { execFileSync } from 'node:child_process';
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
 import { readElf, readSymbols } from '../../compiler/elf/index.ts';
-import { LinkError, type LinkInput, linkExecutable } from '../../compiler/link/index.ts';
+import { type LinkInput, linkExecutable } from '../../compiler/link/index.ts';
 import { cases, type LinkCase } from './link-cases.ts';
+import { linkBeside, must, run } from './link-reference.ts';
 
 const musl = ['/usr/lib/x86_64-linux-musl', '/usr/lib/musl/lib'].find((path) => existsSync(join(path, 'libc.a'))) ?? '';
 const root = mkdtempSync(join(tmpdir(), 'hull-link-'));
 t.teardown(() => rmSync(root, { recursive: true, force: true }));
-
-const run = (file: string, args: string[], cwd: string) => spawnSync(file, args, { cwd, encoding: 'utf8', timeout: 60_000 });
-
-function must(file: string, args: string[], cwd: string): void {
-  const result = run(file, args, cwd);
-  if (result.status !== 0) throw new Error(`${file} ${args.join(' ')}: ${result.stderr}`);
-}
 
 /** Compiles a case's files; returns the link inputs, as paths relative to its folder. */
 function compile(test: LinkCase, folder: string): string[] {
@@ -71,20 +65,8 @@ for (const [index, test] of cases.entries()) {
     const defsyms = Object.entries(test.defines ?? {}).map(([name, value]) => `--defsym=${name}=${value}`);
     const reference = run('ld.lld', ['-static', ...(test.gc ? ['--gc-sections'] : []), ...defsyms, '-o', 'reference', ...inputs], folder);
     const request = { inputs: read(inputs, folder), gc: test.gc ?? false, ...(test.defines && { defines: test.defines }) };
-    if (test.error !== undefined) {
-      if (test.lld !== 'differs') t.not(reference.status, 0, 'ld.lld refuses it');
-      try {
-        linkExecutable(request);
-        t.fail('we refuse it');
-      } catch (error) {
-        if (!(error instanceof LinkError)) throw error;
-        t.equal(error.code, test.error);
-        if (test.message) t.match(error.message, test.message);
-      }
-      return;
-    }
-    if (test.lld !== 'differs') t.equal(reference.status, 0, reference.stderr);
-    const result = linkExecutable(request);
+    const result = linkBeside(t, test, reference, request);
+    if (result === undefined) return;
     writeFileSync(join(folder, 'ours'), result.image);
     chmodSync(join(folder, 'ours'), 0o755);
     const ours = run('./ours', [], folder);

@@ -8,7 +8,7 @@ import { applyImage } from '../../apply-image.ts';
 import type { InstanceSpec } from '../../instances/index.ts';
 import { isProgramPath } from '../../program.ts';
 import type { RunRequest } from '../../prepare.ts';
-import { type MountRequest, parseTmpfsOption, parseVolumeOption, VOLUME_NAME } from '../../volumes/index.ts';
+import { makeImageVolumes, type MountRequest, parseTmpfsOption, parseVolumeOption, VOLUME_NAME } from '../../volumes/index.ts';
 import { ApiError } from '../error.ts';
 import type { ApiContext } from '../route.ts';
 import { parseSignal } from '../signals.ts';
@@ -41,13 +41,13 @@ function readMounts(body: Partial<CreateBody>, host: HostConfigBody, ofImage: re
     if (targets.has(target)) throw refuse(`Duplicate mount point: ${target}`);
     targets.add(target);
   }
-  for (const path of [...Object.keys(body.Volumes ?? {}), ...ofImage]) {
+  for (const path of Object.keys(body.Volumes ?? {})) {
     const request = parseVolumeOption(posix.normalize(path));
     if (targets.has(request.target)) continue;
     targets.add(request.target);
     mounts.push(request);
   }
-  return mounts;
+  return [...mounts, ...makeImageVolumes(ofImage.map((path) => posix.normalize(path)), mounts)];
 }
 
 /** The client's directory is not ours: a path that begins there means nothing here. */
