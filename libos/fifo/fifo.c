@@ -70,7 +70,7 @@ static unsigned fifo_poll(struct file *file, struct poll_wait *wait) {
     if (end->writes) {
         poll_wait_add(wait, &pipe->writers);
         if (!pipe->reading) events |= POLLERR;
-        if (!pipe->reading || pipe->room - (pipe->tail - pipe->head) >= PAGE_SIZE) events |= POLLOUT | POLLWRNORM;
+        if (!pipe->reading || pipe_writable(pipe)) events |= POLLOUT | POLLWRNORM;
     }
     return events;
 }
@@ -118,6 +118,7 @@ static int wait_for_other_end(struct end *end, uint32_t flags) {
 
 int fifo_open(struct open_file *open, uint32_t flags, struct file **out) {
     uint32_t access = flags & O_ACCMODE;
+    if (flags & O_DIRECT) return -EINVAL; /* packet mode can only be switched on later, by fcntl */
     struct end *end = kzalloc(sizeof *end);
     if (!end) return -ENOMEM;
     end->open = *open;

@@ -1,6 +1,7 @@
 /*
- * inotify(7). Owns instances (as files) and their watches. A watch hangs on its inode and holds a reference to it, and to the path that it was
- * made with for as long as that name is there: so a later walk comes to the same inode, also where a file system makes inodes as it is asked.
+ * inotify(7). Owns instances (as files) and their watches. A watch hangs on its inode and holds a reference to it, and to the name that it was
+ * made with for as long as that is there: so a later walk comes to the same inode, also where a file system makes inodes as it is asked. It holds
+ * no mount: the file system goes with its last one, and tells the watch.
  */
 #include "inotify/inotify.h"
 #include "abi/linux_file.h"
@@ -14,16 +15,17 @@ enum { IN_UNMOUNT = 0x2000, IN_IGNORED = 0x8000, IN_ONLYDIR = 0x01000000, IN_DON
 #define IN_ONESHOT 0x80000000u
 #define IN_KNOWN (IN_ALL | IN_ONLYDIR | IN_DONT_FOLLOW | IN_EXCL_UNLINK | IN_MASK_CREATE | IN_MASK_ADD | IN_ISDIR | IN_ONESHOT | IN_UNMOUNT | IN_Q_OVERFLOW | IN_IGNORED)
 
-struct instance { struct event_queue events; struct wait_queue readers; struct inotify_watch *watches; uint32_t count; int last; };
+struct instance { struct instance *next; struct event_queue events; struct wait_queue readers; struct inotify_watch *watches; uint32_t count; int last; };
 struct inotify_watch {
     struct inotify_watch *next, *next_of_inode;
     struct instance *instance;
     struct inode *inode;
-    struct path path; /* dentry NULL: that name is gone */
+    struct dentry *name; /* NULL: it is gone */
     uint32_t mask;
     int number;
 };
 static uint32_t watched, instances; /* watches of all instances */
+static struct instance *all;
 
 static void add_event(struct instance *instance, int number, uint32_t mask, uint32_t cookie, const char *name, size_t length) {
     if (events_add(&instance->events, number, mask, cookie, name, length)) wait_queue_wake(&instance->readers, -1);
@@ -41,9 +43,9 @@ static void watch_end(struct inotify_watch *watch) {
     instance->count--;
     watched--;
     add_event(instance, watch->number, IN_IGNORED, 0, "", 0);
-    struct path path = watch->path;
+    struct dentry *name = watch->name;
     kfree(watch);
-    if (path.dentry) path_put(path);
+    if (name) dentry_put(name);
     inode_put(inode);
 }
 
@@ -81,10 +83,9 @@ uint32_t inotify_cookie(void) {
 
 void inotify_name_gone(struct dentry *dentry) {
     for (struct inotify_watch *watch = dentry->inode->watches; watch; watch = watch->next_of_inode) {
-        struct path path = watch->path;
-        if (path.dentry != dentry) continue;
-        watch->path.dentry = NULL;
-        path_put(path); /* the caller has the name, too */
+        if (watch->name != dentry) continue;
+        watch->name = NULL;
+        dentry_put(dentry); /* the caller has the name, too */
     }
 }
 
@@ -94,6 +95,21 @@ void inotify_inode_gone(struct inode *inode) {
     tell(inode, IN_DELETE_SELF, 0, "", 0, false, false);
     while (inode->watches) watch_end(inode->watches);
     inode_put(inode);
+}
+
+/* A watch of this file system; NULL: there is none. */
+static struct inotify_watch *watch_in(const struct superblock *super) {
+    for (struct instance *instance = all; instance; instance = instance->next)
+        for (struct inotify_watch *watch = instance->watches; watch; watch = watch->next)
+            if (watch->inode->super == super) return watch;
+    return NULL;
+}
+
+void inotify_super_gone(const struct superblock *super) {
+    for (struct inotify_watch *watch; (watch = watch_in(super));) {
+        add_event(watch->instance, watch->number, IN_UNMOUNT | (is_directory(watch->inode) ? IN_ISDIR : 0), 0, "", 0);
+        watch_end(watch);
+    }
 }
 
 static bool has_events(void *argument) { return ((struct instance *)argument)->events.first; }
@@ -134,6 +150,9 @@ static void instance_close(struct file *file) {
     struct instance *instance = file->data;
     while (instance->watches) watch_end(instance->watches);
     for (struct event *event; (event = events_take(&instance->events));) kfree(event);
+    struct instance **link = &all;
+    while (*link != instance) link = &(*link)->next;
+    *link = instance->next;
     kfree(instance);
     instances--;
 }
@@ -159,6 +178,8 @@ SYSCALL_DEFINE(inotify_init1, int flags) {
         return -ENOMEM;
     }
     instances++;
+    instance->next = all;
+    all = instance;
     int descriptor = file_install(file, 0, flags & O_CLOEXEC);
     if (descriptor < 0) file_put(file);
     return descriptor;
@@ -182,13 +203,12 @@ static long add_watch(struct instance *instance, struct path path, uint32_t mask
         if (watched >= WATCHES_MOST) result = -ENOSPC;
         else if (!(watch = kzalloc(sizeof *watch))) result = -ENOMEM;
         else {
-            *watch = (struct inotify_watch){instance->watches, inode->watches, instance, inode, path, mask, ++instance->last};
+            *watch = (struct inotify_watch){instance->watches, inode->watches, instance, inode, NULL, mask, ++instance->last};
             inode_get(inode);
             instance->watches = inode->watches = watch;
             instance->count++;
             watched++;
-            if (path.dentry->deleted) watch->path.dentry = NULL;
-            else return watch->number; /* which keeps the path */
+            if (!path.dentry->deleted) dentry_get(watch->name = path.dentry);
             result = watch->number;
         }
     }

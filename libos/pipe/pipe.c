@@ -1,6 +1,7 @@
 /*
  * Pipes. Owns one ring of bytes and the two files of pipe(2), one an end; `fifo` makes files of its own over the same ring. Readers and
- * writers sleep on a queue each. Writes of at most PIPE_BUF bytes are whole (pipe(7)). The last writer gone: end of file; the last reader
+ * writers sleep on a queue each. Writes of at most PIPE_BUF bytes are whole (pipe(7)); in packet mode, which is the writing file's O_DIRECT, each
+ * piece of so many bytes is read by itself. The last writer gone: end of file; the last reader
  * gone: EPIPE and SIGPIPE.
  */
 #include "abi/linux_file.h"
@@ -18,6 +19,8 @@
 extern __typeof(signal_raise) signal_raise __attribute__((weak));
 
 struct demand { struct pipe *pipe; uint32_t least; };
+/* Where in a program's vector a copy stands. */
+struct cursor { const struct iovec *vector; int left; size_t offset; };
 
 static bool can_read(void *argument) {
     struct pipe *pipe = argument;
@@ -27,51 +30,108 @@ static bool can_read(void *argument) {
 static bool can_write(void *argument) {
     struct demand *demand = argument;
     struct pipe *pipe = demand->pipe;
-    return pipe->room - (pipe->tail - pipe->head) >= demand->least || !pipe->reading;
+    return pipe_room(pipe) >= demand->least || !pipe->reading;
+}
+
+static bool is_free(void *argument) { return !((struct pipe *)argument)->busy; }
+
+static void lock(struct pipe *pipe) {
+    while (pipe->busy) wait_until(&pipe->turns, is_free, pipe, 0, false);
+    pipe->busy = true;
+}
+
+static void unlock(struct pipe *pipe) {
+    pipe->busy = false;
+    if (pipe->turns.first) wait_queue_wake(&pipe->turns, 1);
+}
+
+static bool cursor_at(struct cursor *cursor, uint8_t **program, size_t *size) {
+    while (cursor->left && cursor->offset == cursor->vector->length) cursor->vector++, cursor->left--, cursor->offset = 0;
+    if (!cursor->left) return false;
+    *program = (uint8_t *)cursor->vector->base + cursor->offset;
+    *size = cursor->vector->length - cursor->offset;
+    return true;
+}
+
+/* Whether the first packet has been read from; 0: it begins at the head, or behind it. */
+static bool is_begun(const struct pipe *pipe) { return pipe->first && (int32_t)(pipe->head - pipe->first->begin) > 0; }
+
+static void drop_packet(struct pipe *pipe) {
+    struct pipe_packet *packet = pipe->first;
+    pipe->first = packet->next;
+    pipe->packets--;
+    kfree(packet);
+}
+
+/* What fits, up to the end of the first packet, whose rest is lost then; bytes or -EFAULT. */
+static long empty(struct pipe *pipe, struct cursor to) {
+    long done = 0;
+    uint8_t *program;
+    size_t size;
+    uint32_t end = pipe->first ? pipe->first->end : pipe->tail;
+    while (pipe->head != end && cursor_at(&to, &program, &size)) {
+        uint32_t at = pipe->head & (pipe->size - 1), piece = pipe->size - at;
+        if (piece > end - pipe->head) piece = end - pipe->head;
+        if (piece > size) piece = (uint32_t)size;
+        if (user_copy_out(program, pipe->ring + at, piece)) return done ? done : -EFAULT;
+        pipe->head += piece;
+        to.offset += piece;
+        done += piece;
+    }
+    if (!is_begun(pipe)) return done;
+    pipe->head = end;
+    drop_packet(pipe);
+    return done;
 }
 
 long pipe_take(struct pipe *pipe, uint32_t flags, const struct iovec *vector, int count) {
     size_t wanted = 0;
     for (int i = 0; i < count; i++) wanted += vector[i].length;
     if (!wanted) return 0;
-    if (!can_read(pipe)) {
-        if (flags & O_NONBLOCK) return -EAGAIN;
-        int error = wait_until(&pipe->readers, can_read, pipe, 0, true);
-        if (error) return error;
-    }
-    long done = 0;
-    for (int i = 0; i < count; i++) {
-        uint8_t *to = vector[i].base;
-        size_t left = vector[i].length;
-        while (left && pipe->tail != pipe->head) {
-            uint32_t at = pipe->head & (pipe->size - 1), piece = pipe->size - at;
-            if (piece > pipe->tail - pipe->head) piece = pipe->tail - pipe->head;
-            if (piece > left) piece = (uint32_t)left;
-            if (user_copy_out(to, pipe->ring + at, piece)) {
-                if (!done) return -EFAULT;
-                goto out;
-            }
-            pipe->head += piece;
-            to += piece;
-            left -= piece;
-            done += piece;
+    for (;;) {
+        if (!can_read(pipe)) {
+            if (flags & O_NONBLOCK) return -EAGAIN;
+            int error = wait_until(&pipe->readers, can_read, pipe, 0, true);
+            if (error) return error;
         }
+        lock(pipe);
+        if (can_read(pipe)) break; /* who had it before may have taken all */
+        unlock(pipe);
     }
-out:
-    if (done) wait_queue_wake(&pipe->writers, -1);
+    long done = empty(pipe, (struct cursor){ vector, count, 0 });
+    unlock(pipe);
+    if (done > 0) wait_queue_wake(&pipe->writers, -1);
     return done;
 }
 
-/* What it holds moves into a ring of another size. */
+size_t pipe_look(const struct pipe *pipe, uint32_t offset, uint8_t *to, size_t size, bool *of_packet) {
+    uint32_t at = pipe->head + offset, held = pipe->tail - at;
+    const struct pipe_packet *packet = pipe->first;
+    while (packet && (int32_t)(packet->end - at) <= 0) packet = packet->next;
+    *of_packet = packet && (int32_t)(at - packet->begin) >= 0;
+    if (packet) held = (*of_packet ? packet->end : packet->begin) - at;
+    if (size > held) size = held;
+    for (size_t i = 0; i < size; i++) to[i] = pipe->ring[(at + i) & (pipe->size - 1)];
+    return size;
+}
+
+void pipe_skip(struct pipe *pipe, uint32_t head, size_t size) {
+    lock(pipe);
+    if (pipe->head == head) {
+        pipe->head += (uint32_t)size;
+        while (pipe->first && (int32_t)(pipe->head - pipe->first->end) >= 0) drop_packet(pipe);
+        wait_queue_wake(&pipe->writers, -1);
+    }
+    unlock(pipe);
+}
+
+/* What it holds moves into a ring of another size; positions stay. */
 static bool move(struct pipe *pipe, uint32_t size) {
-    uint32_t held = pipe->tail - pipe->head;
     uint8_t *ring = kmalloc(size);
     if (!ring) return false;
-    for (uint32_t i = 0; i < held; i++) ring[i] = pipe->ring[(pipe->head + i) & (pipe->size - 1)];
+    for (uint32_t at = pipe->head; at != pipe->tail; at++) ring[at & (size - 1)] = pipe->ring[at & (pipe->size - 1)];
     kfree(pipe->ring);
     pipe->ring = ring;
-    pipe->head = 0;
-    pipe->tail = held;
     pipe->size = size;
     return true;
 }
@@ -84,20 +144,40 @@ static void grow(struct pipe *pipe, size_t more) {
     if (size > pipe->size && !move(pipe, size)) pipe->room = pipe->size;
 }
 
-/* Copies what fits; bytes or -EFAULT. */
-static long fill(struct pipe *pipe, const uint8_t *from, size_t size) {
+/* Copies what fits of the next `size` bytes; bytes or -EFAULT. */
+static long fill(struct pipe *pipe, struct cursor *from, size_t size) {
     long done = 0;
+    uint8_t *program;
+    size_t here;
     if (pipe->size < pipe->room && size > pipe->size - (pipe->tail - pipe->head)) grow(pipe, size);
-    while (size && pipe->tail - pipe->head < pipe->room) {
+    while (size && pipe->tail - pipe->head < pipe->room && cursor_at(from, &program, &here)) {
         uint32_t at = pipe->tail & (pipe->size - 1), piece = pipe->size - at, fits = pipe->room - (pipe->tail - pipe->head);
         if (piece > fits) piece = fits;
+        if (piece > here) piece = (uint32_t)here;
         if (piece > size) piece = (uint32_t)size;
-        if (user_copy_in(pipe->ring + at, from, piece)) return done ? done : -EFAULT;
+        if (user_copy_in(pipe->ring + at, program, piece)) return done ? done : -EFAULT;
         pipe->tail += piece;
-        from += piece;
+        from->offset += piece;
         size -= piece;
-        done += piece;
+        done += (long)piece;
     }
+    return done;
+}
+
+/* The same as a packet. */
+static long fill_packet(struct pipe *pipe, struct cursor *from, size_t size) {
+    struct pipe_packet *packet = kmalloc(sizeof *packet);
+    if (!packet) return -ENOMEM;
+    *packet = (struct pipe_packet){ NULL, pipe->tail, pipe->tail };
+    long done = fill(pipe, from, size);
+    if (done <= 0) {
+        kfree(packet);
+        return done;
+    }
+    packet->end = pipe->tail;
+    *(pipe->first ? &pipe->last->next : &pipe->first) = packet;
+    pipe->last = packet;
+    pipe->packets++;
     return done;
 }
 
@@ -106,32 +186,29 @@ long pipe_give(struct pipe *pipe, uint32_t flags, const struct iovec *vector, in
     for (int i = 0; i < count; i++) total += vector[i].length;
     if (!total) return 0;
     struct demand demand = { pipe, total <= PIPE_BUF ? (uint32_t)total : 1 };
-    long done = 0, error = 0;
-    for (int i = 0; i < count && !error; i++) {
-        size_t taken = 0;
-        while (taken < vector[i].length) {
-            if (!can_write(&demand)) {
-                if (done) wait_queue_wake(&pipe->readers, -1);
-                error = flags & O_NONBLOCK ? -EAGAIN : wait_until(&pipe->writers, can_write, &demand, 0, true);
-                if (error) break;
-            }
-            if (!pipe->reading) {
-                error = -EPIPE;
-                break;
-            }
-            demand.least = 1;
-            long result = fill(pipe, (const uint8_t *)vector[i].base + taken, vector[i].length - taken);
-            if (result < 0) {
-                error = result;
-                break;
-            }
-            taken += (size_t)result;
-            done += result;
+    struct cursor from = { vector, count, 0 };
+    size_t done = 0;
+    long error = 0;
+    lock(pipe);
+    while (done < total && !error) {
+        size_t piece = total - done;
+        if (flags & O_DIRECT) demand.least = (uint32_t)(piece = piece < PIPE_BUF ? piece : PIPE_BUF);
+        if (!can_write(&demand)) {
+            unlock(pipe);
+            if (done) wait_queue_wake(&pipe->readers, -1);
+            error = flags & O_NONBLOCK ? -EAGAIN : wait_until(&pipe->writers, can_write, &demand, 0, true);
+            lock(pipe);
+            continue;
         }
+        long result = !pipe->reading ? -EPIPE : flags & O_DIRECT ? fill_packet(pipe, &from, piece) : fill(pipe, &from, piece);
+        if (result < 0) error = result;
+        else done += (size_t)result;
+        demand.least = 1;
     }
+    unlock(pipe);
     if (done) wait_queue_wake(&pipe->readers, -1);
     if (error == -EPIPE && signal_raise) signal_raise(SIGPIPE);
-    return done ? done : error;
+    return done ? (long)done : error;
 }
 
 static long pipe_read(struct file *file, const struct iovec *vector, int count, int64_t position) {
@@ -154,7 +231,7 @@ static unsigned write_poll(struct file *file, struct poll_wait *wait) {
     struct pipe *pipe = file->data;
     poll_wait_add(wait, &pipe->writers);
     if (!pipe->reading) return POLLOUT | POLLWRNORM | POLLERR;
-    return pipe->room - (pipe->tail - pipe->head) >= PIPE_BUF ? POLLOUT | POLLWRNORM : 0;
+    return pipe_writable(pipe) ? POLLOUT | POLLWRNORM : 0;
 }
 
 long pipe_control(struct pipe *pipe, unsigned long request, unsigned long argument) {
@@ -165,12 +242,14 @@ long pipe_control(struct pipe *pipe, unsigned long request, unsigned long argume
 static long pipe_ioctl(struct file *file, unsigned long request, unsigned long argument) { return pipe_control(file->data, request, argument); }
 
 static long resize(struct pipe *pipe, unsigned long wanted) {
-    uint32_t room = PAGE_SIZE, held = pipe->tail - pipe->head;
+    uint32_t room = PAGE_SIZE;
     if (wanted > PIPE_ROOM_MOST) return -EPERM;
     while (room < wanted) room *= 2;
-    if (held > room) return -EBUSY;
-    if (room < pipe->size && !move(pipe, room)) return -ENOMEM;
-    pipe->room = room;
+    lock(pipe);
+    int error = pipe->tail - pipe->head > room || pipe->packets > room / PAGE_SIZE ? -EBUSY : room < pipe->size && !move(pipe, room) ? -ENOMEM : 0;
+    if (!error) pipe->room = room;
+    unlock(pipe);
+    if (error) return error;
     wait_queue_wake(&pipe->writers, -1);
     return room;
 }
@@ -247,16 +326,17 @@ struct pipe *pipe_create(void) {
 }
 
 void pipe_free(struct pipe *pipe) {
+    while (pipe->first) drop_packet(pipe);
     kfree(pipe->ring);
     kfree(pipe);
 }
 
-/* Both ends, one reference each; 0 or -ENOMEM. */
+/* Both ends, one reference each; 0 or -ENOMEM. flags: O_NONBLOCK, and for the writing end O_DIRECT. */
 static int create(uint32_t flags, struct file *ends[2]) {
     struct pipe *pipe = pipe_create();
     if (!pipe) return -ENOMEM;
     pipe->reading = pipe->writing = 1;
-    ends[0] = file_create(&read_ops, O_RDONLY | flags, pipe);
+    ends[0] = file_create(&read_ops, O_RDONLY | (flags & O_NONBLOCK), pipe);
     if (!ends[0]) {
         pipe_free(pipe);
         return -ENOMEM;
@@ -270,9 +350,8 @@ static int create(uint32_t flags, struct file *ends[2]) {
 
 SYSCALL_DEFINE(pipe2, int *out, int flags) {
     if (flags & ~(O_CLOEXEC | O_NONBLOCK | O_DIRECT)) return -EINVAL;
-    if (flags & O_DIRECT) return -EINVAL; /* packet mode: not here */
     struct file *ends[2];
-    int numbers[2], error = create(flags & O_NONBLOCK, ends);
+    int numbers[2], error = create((uint32_t)flags & (O_NONBLOCK | O_DIRECT), ends);
     if (error) return error;
     numbers[0] = file_install(ends[0], 0, flags & O_CLOEXEC);
     numbers[1] = numbers[0] < 0 ? numbers[0] : file_install(ends[1], 0, flags & O_CLOEXEC);

@@ -23,26 +23,11 @@ static long with_own_memory(long (*call)(struct file *, const struct iovec *, in
     return result;
 }
 
-/* Copies from a pipe without taking. */
-static size_t look(const struct pipe *pipe, uint8_t *to, size_t size) {
-    uint32_t held = pipe->tail - pipe->head;
-    if (size > held) size = held;
-    for (size_t i = 0; i < size; i++) to[i] = pipe->ring[(pipe->head + i) & (pipe->room - 1)];
-    return size;
-}
-
-/* What was looked at at `head` has arrived elsewhere. */
-static void take(struct pipe *pipe, uint32_t head, size_t size) {
-    if (pipe->head != head) return; /* another reader was quicker, while the write slept */
-    pipe->head += (uint32_t)size;
-    wait_queue_wake(&pipe->writers, -1);
-}
-
-static long put(struct pipe *pipe, void *buffer, size_t size) {
+static long put(struct pipe *pipe, void *buffer, size_t size, bool packet) {
     struct iovec one = {buffer, size};
     bool before = current_thread()->own_memory;
     current_thread()->own_memory = true;
-    long result = pipe_give(pipe, O_NONBLOCK, &one, 1);
+    long result = pipe_give(pipe, packet ? O_NONBLOCK | O_DIRECT : O_NONBLOCK, &one, 1);
     current_thread()->own_memory = before;
     return result;
 }
@@ -54,18 +39,20 @@ static long from_pipe(struct pipe *pipe, const struct transfer *t, uint8_t *buff
     while ((size_t)done < t->size) {
         uint32_t head = pipe->head, held = pipe->tail - head;
         size_t piece = t->size - (size_t)done < BUFFER_PAGES * PAGE_SIZE ? t->size - (size_t)done : BUFFER_PAGES * PAGE_SIZE;
+        bool packet;
         if (!held) break;
         if (target) {
             long room = done && pipe_room(target) == 0 ? 0 : pipe_wait_room(target, t->may_wait);
             if (room <= 0) return done ? done : room;
             if (piece > (size_t)room) piece = (size_t)room;
-            result = put(target, buffer, piece = look(pipe, buffer, piece));
+            piece = pipe_look(pipe, 0, buffer, piece, &packet);
+            result = put(target, buffer, piece, packet);
         } else {
-            piece = look(pipe, buffer, piece);
+            piece = pipe_look(pipe, 0, buffer, piece, &packet);
             result = with_own_memory(t->out->ops->write, t->out, buffer, piece, t->out_at < 0 ? -1 : t->out_at + done);
         }
         if (result <= 0) break;
-        take(pipe, head, (size_t)result);
+        pipe_skip(pipe, head, (size_t)result);
         done += result;
         if ((size_t)result < piece) break;
     }
@@ -83,7 +70,7 @@ static long to_pipe(struct pipe *pipe, const struct transfer *t, uint8_t *buffer
         result = with_own_memory(t->in->ops->read, t->in, buffer, piece, t->in_at < 0 ? -1 : t->in_at + done);
         if (result <= 0) break;
         size_t got = (size_t)result;
-        result = put(pipe, buffer, got); /* there is room for all of it, unless another writer came while the read slept */
+        result = put(pipe, buffer, got, false); /* there is room for all of it, unless another writer came while the read slept */
         if (t->in->ops->seek && t->in_at < 0 && result < (long)got) t->in->position -= (int64_t)got - (result > 0 ? result : 0);
         if (result <= 0) break;
         done += result;
@@ -142,11 +129,17 @@ SYSCALL_DEFINE(tee, int in, int out, size_t size, unsigned flags) {
     long result = pipe_wait_data(source, may_wait), room = result > 0 ? pipe_wait_room(target, may_wait) : 0;
     if (result > 0 && room <= 0) result = room;
     if (result > 0) {
-        size_t piece = source->tail - source->head;
-        if (piece > size) piece = size;
-        if (piece > (size_t)room) piece = (size_t)room;
-        uint8_t *buffer = piece ? kmalloc(piece) : NULL;
-        result = !piece ? 0 : buffer ? put(target, buffer, look(source, buffer, piece)) : -ENOMEM;
+        size_t most = size < (size_t)result ? size : (size_t)result, done = 0;
+        if (most > (size_t)room) most = (size_t)room;
+        uint8_t *buffer = kmalloc(most);
+        result = buffer ? 0 : -ENOMEM;
+        while (result >= 0 && done < most) {
+            bool packet;
+            size_t piece = pipe_look(source, (uint32_t)done, buffer, most - done, &packet);
+            if (!piece || (result = put(target, buffer, piece, packet)) <= 0) break;
+            done += (size_t)result;
+        }
+        if (done) result = (long)done;
         kfree(buffer);
     }
     file_put(to);

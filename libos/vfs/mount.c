@@ -3,6 +3,7 @@
  * another mount is on it; its superblock goes with its last mount. The calls for it are the component `mount`'s.
  */
 #include "vfs/internal.h"
+#include "vfs/notify.h"
 
 struct mount *first_mount;
 
@@ -10,6 +11,7 @@ void mount_get(struct mount *mount) { mount->references++; }
 
 static void super_put(struct superblock *super) {
     if (--super->mounts || !super->ops || !super->ops->release) return;
+    if (inotify_super_gone) inotify_super_gone(super);
     dentry_forget(super);
     super->ops->release(super);
 }

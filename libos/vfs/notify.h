@@ -8,6 +8,7 @@
 #pragma weak inotify_cookie
 #pragma weak inotify_name_gone
 #pragma weak inotify_inode_gone
+#pragma weak inotify_super_gone
 
 static inline void notify(struct dentry *dentry, uint32_t event) {
     if (inotify_tell) inotify_tell(dentry, event);

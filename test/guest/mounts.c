@@ -6,6 +6,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/inotify.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
@@ -99,6 +100,48 @@ static void map_code(const char *path) {
     close(fd);
 }
 
+static void show_events(const char *what, int fd) {
+    char buffer[4096] __attribute__((aligned(8)));
+    long got = read(fd, buffer, sizeof buffer);
+    printf("%s:", what);
+    for (char *at = buffer; got > 0 && at < buffer + got; at += sizeof(struct inotify_event) + ((struct inotify_event *)at)->len)
+        printf(" %d %x", ((struct inotify_event *)at)->wd, ((struct inotify_event *)at)->mask & ~(unsigned)IN_ISDIR);
+    printf(got < 0 ? " nothing\n" : "\n");
+}
+
+/* A watch does not keep a file system: it is told when that goes, with the last of its mounts and users. */
+static void watched(void) {
+    int fd = inotify_init1(IN_NONBLOCK), other = inotify_init1(IN_NONBLOCK);
+    SHOW(mount("w", "/tmp/m/a", "tmpfs", 0, NULL));
+    SHOW(mkdir("/tmp/m/a/d", 0755));
+    SHOW(make("/tmp/m/a/d/f", "watched"));
+    printf("watches %d", inotify_add_watch(fd, "/tmp/m/a/d", IN_CREATE));
+    printf(" %d", inotify_add_watch(other, "/tmp/m/a/d/f", IN_MODIFY));
+    printf(" %d\n", inotify_add_watch(other, "/tmp/m/file", IN_MODIFY));
+    SHOW(mount("/tmp/m/a", "/tmp/m/b", NULL, MS_BIND, NULL));
+    SHOW(umount("/tmp/m/a"));
+    show_events("it is still mounted", fd);
+    SHOW(make("/tmp/m/b/d/g", "more"));
+    show_events("a name", fd);
+    SHOW(umount("/tmp/m/b"));
+    show_events("the directory", fd);
+    show_events("the file", other);
+    SHOW(inotify_rm_watch(other, 1));
+    SHOW(make("/tmp/m/file", "file"));
+    show_events("a file elsewhere", other);
+    SHOW(mount("w", "/tmp/m/a", "tmpfs", 0, NULL));
+    SHOW(make("/tmp/m/a/f", "open"));
+    int file = open("/tmp/m/a/f", O_RDONLY);
+    printf("watch %d\n", inotify_add_watch(fd, "/tmp/m/a/f", IN_CLOSE));
+    SHOW(umount("/tmp/m/a"));
+    SHOW(umount2("/tmp/m/a", MNT_DETACH));
+    show_events("taken off, open", fd);
+    close(file);
+    show_events("closed", fd);
+    close(fd);
+    close(other);
+}
+
 int main(void) {
     unshare(CLONE_NEWNS); /* a namespace of our own where there is such: the mounts below go with the process */
     mount(NULL, "/", NULL, MS_REC | MS_PRIVATE, NULL);
@@ -174,6 +217,7 @@ int main(void) {
     SHOW(umount("/tmp/m/b"));
     SHOW(umount2("/tmp/m/b", 64));
 
+    watched();
     struct statfs fs;
     SHOW(mount("p", "/tmp/m/a", "proc", 0, NULL));
     printf("proc %lx %s", statfs("/tmp/m/a", &fs) ? 0ul : (unsigned long)fs.f_type, read_text("/tmp/m/a/self/comm"));

@@ -72,6 +72,67 @@ static void splices(void) {
     unlink(path);
 }
 
+/* A read of `size` bytes and what it brought, shortened. */
+static void take(int fd, size_t size) {
+    memset(text, 0, 64);
+    errno = 0;
+    long n = read(fd, text, size);
+    printf("%zu: %ld %.20s%s\n", size, n, n > 0 ? text : "", n < 0 ? strerror(errno) : ""); fflush(stdout);
+}
+static long fill_up(int fd, const char *bytes, size_t size) {
+    long n = 0;
+    while (write(fd, bytes, size) == (long)size) n++;
+    return n;
+}
+
+/* Pipes in packet mode: pipe(2), O_DIRECT. */
+static void packets(void) {
+    static char page[10000];
+    int p[2], q[2];
+    struct iovec v[3] = {{"one", 3}, {"", 0}, {"two", 3}};
+    memset(page, 'x', sizeof page);
+    FAILS(pipe2(p, O_DIRECT | O_APPEND)); SHOW(pipe2(p, O_DIRECT | O_NONBLOCK)); SHOW(!!(fcntl(p[0], F_GETFL) & O_DIRECT)); SHOW(!!(fcntl(p[1], F_GETFL) & O_DIRECT));
+    SHOW(write(p[1], "first", 5)); SHOW(write(p[1], "second", 6)); SHOW(writev(p[1], v, 3)); SHOW(held(p[0]));
+    take(p[0], 100); take(p[0], 3); SHOW(held(p[0])); take(p[0], 6); take(p[0], 1); SHOW(write(p[1], "", 0)); take(p[0], 1);
+    /* More than a packet holds */
+    SHOW(write(p[1], page, sizeof page)); SHOW(held(p[0])); take(p[0], 9000); take(p[0], 9000); take(p[0], 9000); take(p[0], 9000);
+    /* Ordinary bytes behind packets: the mode is the writing file's, at that moment */
+    SHOW(fcntl(p[1], F_SETFL, O_NONBLOCK)); SHOW(write(p[1], "plain", 5)); SHOW(write(p[1], "bytes", 5)); take(p[0], 3); take(p[0], 100); SHOW(fcntl(p[1], F_SETFL, O_NONBLOCK | O_DIRECT)); SHOW(write(p[1], "packet", 6));
+    SHOW(fcntl(p[1], F_SETFL, O_NONBLOCK)); SHOW(write(p[1], "rest", 4)); SHOW(fcntl(p[1], F_SETFL, O_NONBLOCK | O_DIRECT)); take(p[0], 3); take(p[0], 2); take(p[0], 100); take(p[0], 100);
+    /* Each takes a page of the pipe; a pipe's size and how full it is */
+    SHOW(fcntl(p[1], F_SETPIPE_SZ, 16384)); SHOW(fill_up(p[1], "y", 1)); SHOW(held(p[0])); FAILS(write(p[1], "y", 1)); take(p[0], 1); SHOW(fill_up(p[1], page, 4096)); SHOW(held(p[0])); FAILS(fcntl(p[1], F_SETPIPE_SZ, 8192));
+    for (int i = 0; i < 5; i++) take(p[0], 5000);
+    /* Through splice and tee packets stay what they are */
+    pipe(q); fcntl(q[0], F_SETFL, O_NONBLOCK); write(p[1], "left", 4), write(p[1], "right", 5);
+    SHOW(tee(p[0], q[1], 100, 0)); SHOW(held(q[0])); take(q[0], 2); take(q[0], 100); SHOW(splice(p[0], NULL, q[1], NULL, 100, SPLICE_F_NONBLOCK)); take(q[0], 100); take(q[0], 100); take(p[0], 100);
+    write(p[1], "piecewise", 9); SHOW(splice(p[0], NULL, q[1], NULL, 5, 0)); take(q[0], 100); take(p[0], 2); take(p[0], 100);
+    close(q[1]); close(q[0]); close(p[1]); take(p[0], 10); close(p[0]);
+    /* A reader that waits gets one each; positions go around the ring many times */
+    pipe2(p, O_DIRECT); fflush(stdout);
+    int pid = fork();
+    if (!pid) {
+        close(p[1]); unsigned long sum = 0, count = 0; long n;
+        while ((n = read(p[0], page, sizeof page)) > 0) { count++; for (long i = 0; i < n; i++) sum = sum * 31 + (unsigned char)page[i]; sum += (unsigned long)n; }
+        printf("child: %lu packets, %lu\n", count, sum); fflush(stdout); _exit(0);
+    }
+    close(p[0]); for (int i = 0; i < 3000; i++) { for (int at = 0; at < 8; at++) page[at] = (char)(i * 7 + at); if (write(p[1], page, 1 + (size_t)(i * 37 % 4096)) < 0) perror("write"); }
+    close(p[1]); wait(NULL);
+}
+
+/* What has gone through a pipe before must not matter to who looks into it. */
+static void around(void) {
+    int p[2], q[2], bad = 0, s[2];
+    pipe(p), pipe(q), socketpair(AF_UNIX, SOCK_STREAM, 0, s);
+    for (int round = 0; round < 3000; round++) {
+        char out[7], in[7];
+        for (int i = 0; i < 7; i++) out[i] = (char)(round * 7 + i);
+        write(p[1], out, 7);
+        if (tee(p[0], q[1], 7, 0) != 7 || read(q[0], in, 7) != 7 || memcmp(in, out, 7)) bad++;
+        if (splice(p[0], NULL, s[0], NULL, 7, 0) != 7 || read(s[1], in, 7) != 7 || memcmp(in, out, 7)) bad++;
+    }
+    SHOW(bad);
+}
+
 static void seals(void) {
     int fd = memfd_create("sealed", MFD_ALLOW_SEALING), plain = memfd_create("plain", 0);
     struct stat s;
@@ -143,6 +204,8 @@ static void durable(void) {
 
 int main(void) {
     splices();
+    packets();
+    around();
     seals();
     cut();
     durable();
