@@ -76,6 +76,40 @@ static long record_lock(struct file *file, unsigned command, unsigned long argum
     return user_copy_out((void *)argument, &lock, sizeof lock);
 }
 
+static bool owner_exists(int kind, int id) {
+    if (kind == OWNER_THREAD) return thread_find(id);
+    for (struct process *p = &first_process; p; p = p->next)
+        if ((kind == OWNER_GROUP ? p->group : p->pid) == id) return true;
+    return false;
+}
+
+static long set_owner(struct file *file, int kind, int id) {
+    if (id && !owner_exists(kind, id)) return -ESRCH;
+    file->owner = (struct file_owner){id, current_process()->credentials.euid, (uint8_t)kind};
+    return 0;
+}
+
+long file_set_owner(struct file *file, long number) {
+    if (number == INT32_MIN) return -EINVAL;
+    return number < 0 ? set_owner(file, OWNER_GROUP, (int)-number) : set_owner(file, OWNER_PROCESS, (int)number);
+}
+
+/* Who is gone owns nothing. */
+static int owner_id(const struct file *file) { return file->owner.id && owner_exists(file->owner.kind, file->owner.id) ? file->owner.id : 0; }
+int file_owner_number(const struct file *file) { return file->owner.kind == OWNER_GROUP ? -owner_id(file) : owner_id(file); }
+
+struct f_owner_ex { int kind, id; }; /* as fcntl(2) has it; its kinds are ours */
+static long set_owner_ex(struct file *file, const struct f_owner_ex *program) {
+    struct f_owner_ex owner;
+    if (user_copy_in(&owner, program, sizeof owner)) return -EFAULT;
+    return owner.kind < OWNER_THREAD || owner.kind > OWNER_GROUP ? -EINVAL : owner.id < 0 ? -ESRCH : set_owner(file, owner.kind, owner.id);
+}
+
+static long get_owner_ex(const struct file *file, struct f_owner_ex *program) {
+    const struct f_owner_ex owner = {file->owner.kind, owner_id(file)};
+    return user_copy_out(program, &owner, sizeof owner);
+}
+
 #define CHANGEABLE (O_APPEND | O_NONBLOCK | O_ASYNC | O_DIRECT | O_NOATIME)
 SYSCALL_DEFINE(fcntl, int descriptor, unsigned command, unsigned long argument) {
     struct file *file = file_lookup(descriptor);
@@ -88,7 +122,10 @@ SYSCALL_DEFINE(fcntl, int descriptor, unsigned command, unsigned long argument) 
     case F_SETFD: *mark = argument & FD_CLOEXEC; return 0;
     case F_GETFL: return file->flags & ~(uint32_t)O_CLOEXEC;
     case F_SETFL: file->flags = (file->flags & ~(uint32_t)CHANGEABLE) | (argument & CHANGEABLE); return 0;
-    case F_SETOWN: case F_GETOWN: return 0;
+    case F_SETOWN: return file_set_owner(file, (int)argument);
+    case F_GETOWN: return file_owner_number(file);
+    case F_SETOWN_EX: return set_owner_ex(file, (const void *)argument);
+    case F_GETOWN_EX: return get_owner_ex(file, (void *)argument);
     case F_GETLK: case F_SETLK: case F_SETLKW: case F_OFD_GETLK: case F_OFD_SETLK: case F_OFD_SETLKW:
         return record_lock(file, command, argument);
     case F_GETLEASE: return F_UNLCK; /* there never is one */

@@ -33,10 +33,14 @@ struct file_ops {
     int (*get_page)(struct file *, uint64_t index, int how, uint64_t *physical);
     void (*unmapped)(struct file *); /* an area that shows it goes, before its reference does; absent: nothing to do */
 };
+/* Whom signals of a file go to (fcntl(2), F_SETOWN); id 0: nobody. uid: the effective one of who said so. */
+enum { OWNER_THREAD, OWNER_PROCESS, OWNER_GROUP };
+struct file_owner { int id; uint32_t uid; uint8_t kind; };
 struct file {
     const struct file_ops *ops;
     uint32_t references;
     uint32_t flags;    /* O_* as opened, changed by F_SETFL */
+    struct file_owner owner;
     int64_t position;
     void *data;        /* the ops' own */
     struct epoll_item *watchers; /* the component `epoll`'s */
@@ -55,6 +59,8 @@ void file_table_close_on_exec(struct file_table *);
 void file_table_put(struct file_table *);
 
 struct file *file_create(const struct file_ops *ops, uint32_t flags, void *data); /* one reference; NULL: out of memory */
+long file_set_owner(struct file *, long number); /* as F_SETOWN: of a process, or a group's, negative. 0 or -errno */
+int file_owner_number(const struct file *);      /* as F_GETOWN */
 void file_get(struct file *);
 void file_put(struct file *);
 struct file *file_lookup(int descriptor); /* borrowed from the current process's table; NULL: bad descriptor */

@@ -1,7 +1,7 @@
 /* ioctl on sockets: what waits to be read or acknowledged (tcp(7), udp(7)). Interfaces are the stack's (netdevice(7)). */
 #include "inet-socket/internal.h"
 
-enum { SIOCATMARK = 0x8905, SIOCGSTAMP = 0x8906, SIOCOUTQNSD = 0x894b };
+enum { SIOCGSTAMP = 0x8906, SIOCOUTQNSD = 0x894b };
 
 long inet_ioctl(struct socket *socket, unsigned long request, unsigned long argument) {
     struct inet_socket *it = inet_of(socket);
@@ -16,7 +16,7 @@ long inet_ioctl(struct socket *socket, unsigned long request, unsigned long argu
         number = (int)inet_stream_unsent(it);
         break;
     case SIOCOUTQNSD: number = it->pcb ? (int)(it->pcb->snd_lbb - it->pcb->snd_nxt) : 0; break;
-    case SIOCATMARK: number = 0; break;
+    case SIOCATMARK: number = 0; break; /* there is no urgent data */
     default: return inet_interface_ioctl(socket->family, request, argument);
     }
     return user_copy_out((void *)argument, &number, sizeof number);

@@ -5,6 +5,11 @@
 #include "socket/internal.h"
 #include "clock/clock.h"
 #include "lib/string.h"
+#include "signal/signal.h"
+
+/* Absent where the signal component is. */
+extern __typeof(signal_send) signal_send __attribute__((weak));
+extern __typeof(signal_send_thread) signal_send_thread __attribute__((weak));
 
 enum { SOCK_NONBLOCK = O_NONBLOCK, SOCK_CLOEXEC = O_CLOEXEC, TYPE_MASK = 15 };
 extern const struct socket_family __hull_socket_family_start[], __hull_socket_family_end[];
@@ -28,8 +33,36 @@ static unsigned socket_poll(struct file *file, struct poll_wait *wait) {
     return socket->ops->poll(socket, wait);
 }
 
+/* As Linux's sigio_perm. */
+static bool may_signal(const struct file_owner *owner, const struct process *process) {
+    return !owner->uid || owner->uid == process->credentials.uid || owner->uid == process->credentials.suid;
+}
+
+void socket_tell_urgent(struct socket *socket) {
+    const struct signal_info info = {.number = SIGURG, .code = SI_KERNEL};
+    if (!signal_send || !socket->file || !socket->file->owner.id) return;
+    const struct file_owner *owner = &socket->file->owner;
+    if (owner->kind == OWNER_THREAD) {
+        struct thread *thread = thread_find(owner->id);
+        if (thread && may_signal(owner, thread->process)) signal_send_thread(thread, &info);
+        return;
+    }
+    for (struct process *process = &first_process; process; process = process->next)
+        if ((owner->kind == OWNER_GROUP ? process->group : process->pid) == owner->id && may_signal(owner, process)) signal_send(process, &info);
+}
+
+/* FIOSETOWN, SIOCSPGRP and what asks for it are fcntl's F_SETOWN and F_GETOWN, for sockets (ioctl_tty(2) has the numbers for terminals only). */
+enum { FIOSETOWN = 0x8901, SIOCSPGRP, FIOGETOWN, SIOCGPGRP };
+
 static long socket_ioctl(struct file *file, unsigned long request, unsigned long argument) {
     struct socket *socket = file->data;
+    int number;
+    if (request == FIOSETOWN || request == SIOCSPGRP)
+        return user_copy_in(&number, (const void *)argument, sizeof number) ? -EFAULT : file_set_owner(file, number);
+    if (request == FIOGETOWN || request == SIOCGPGRP) {
+        number = file_owner_number(file);
+        return user_copy_out((void *)argument, &number, sizeof number);
+    }
     return socket->ops->ioctl ? socket->ops->ioctl(socket, request, argument) : -ENOTTY;
 }
 

@@ -14,6 +14,7 @@
 enum { AF_UNSPEC = 0, AF_UNIX = 1, SOCK_STREAM = 1, SOCK_DGRAM = 2, SOCK_RAW = 3, SOCK_SEQPACKET = 5 };
 enum { MSG_OOB = 1, MSG_PEEK = 2, MSG_CTRUNC = 8, MSG_TRUNC = 0x20, MSG_DONTWAIT = 0x40, MSG_EOR = 0x80, MSG_WAITALL = 0x100,
        MSG_NOSIGNAL = 0x4000, MSG_MORE = 0x8000, MSG_WAITFORONE = 0x10000, MSG_CMSG_CLOEXEC = 0x40000000 };
+enum { SIOCATMARK = 0x8905 };
 enum { SOL_SOCKET = 1, SCM_RIGHTS = 1, SCM_CREDENTIALS = 2 };
 enum { SO_DEBUG = 1, SO_REUSEADDR, SO_TYPE, SO_ERROR, SO_DONTROUTE, SO_BROADCAST, SO_SNDBUF, SO_RCVBUF, SO_KEEPALIVE, SO_OOBINLINE, SO_PRIORITY = 12,
        SO_LINGER, SO_REUSEPORT = 15, SO_PASSCRED, SO_PEERCRED, SO_RCVLOWAT, SO_SNDLOWAT, SO_RCVTIMEO, SO_SNDTIMEO, SO_ACCEPTCONN = 30, SO_SNDBUFFORCE = 32,
@@ -65,6 +66,7 @@ struct socket_family { int family; int (*create)(int type, int protocol, struct 
 struct socket *socket_of(const struct file *); /* NULL: not a socket */
 struct file *socket_file(struct socket *, unsigned flags); /* its file; NULL: out of memory (the socket stays) */
 void socket_start(struct socket *, const struct socket_ops *, int family, int type, int protocol);
+void socket_tell_urgent(struct socket *); /* SIGURG to the owner of its file (F_SETOWN) */
 /* 0 or, with a wait that ended, -EINTR or -EAGAIN (the timeout). */
 int socket_wait(struct wait_queue *, bool (*condition)(void *), void *argument, uint64_t timeout);
 /* Appends one control message; what does not fit is cut and MSG_CTRUNC set. Bytes of data that were taken. */

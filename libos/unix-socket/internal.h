@@ -21,6 +21,7 @@ struct packet {
     struct unix_name *from;
     struct credentials_message credentials;
     bool has_credentials; /* the sender gave them */
+    bool urgent;          /* the byte of a MSG_OOB; once that was taken as such, an empty packet that marks its place */
     struct file_pack *pack;
 };
 enum unix_state { UNIX_NEW, UNIX_CONNECTED, UNIX_LISTENING };
@@ -32,6 +33,7 @@ struct unix_socket {
     struct unix_socket *peer;       /* referenced */
     struct unix_name *name;
     struct packet *first, *last;
+    struct packet *urgent;          /* the newest urgent byte, while it lies in the queue; older ones are ordinary */
     size_t queued;                  /* charges of what lies in the queue */
     uint32_t packets;
     struct unix_socket *backlog_first, *backlog_last, *backlog_next; /* connections that nobody accepted yet */
@@ -63,6 +65,8 @@ void unix_name_put(struct unix_name *);
 long unix_send(struct socket *, struct message *);
 long unix_receive(struct socket *, struct message *);
 void unix_drain(struct unix_socket *); /* empties the queue */
+bool unix_unread(const struct unix_socket *); /* something lies there that nobody took */
+bool unix_at_mark(const struct unix_socket *); /* as SIOCATMARK has it */
 void unix_room_made(struct unix_socket *); /* its queue has become shorter */
 bool unix_writable(const struct unix_socket *);
 /* rights.c */

@@ -1,6 +1,7 @@
 /*
  * Sending and receiving. A packet is made whole before it is put into the peer's queue: copying from the program may sleep, so what was true of the
- * peer is asked again afterwards. A stream's reader takes from several packets, but never beyond descriptors or other credentials.
+ * peer is asked again afterwards. A stream's reader takes from several packets, but never beyond descriptors or other credentials, nor beyond the place of
+ * an urgent byte (MSG_OOB, since Linux 5.15): a read ends before it, and the next one leaves it out unless SO_OOBINLINE is set.
  */
 #include "lib/string.h"
 #include "signal/signal.h"
@@ -27,12 +28,25 @@ static struct packet *take_first(struct unix_socket *it) {
     if (!it->first) it->last = NULL;
     it->queued -= packet->charge;
     it->packets--;
+    if (it->urgent == packet) it->urgent = NULL;
     if (packet->pack) rights_arrived(packet->pack);
     return packet;
 }
 
 void unix_drain(struct unix_socket *it) {
     while (it->first) packet_free(take_first(it));
+}
+
+bool unix_unread(const struct unix_socket *it) {
+    const struct packet *packet = it->first;
+    while (packet && packet->urgent && !packet->left) packet = packet->next;
+    return packet;
+}
+
+static bool is_mark(const struct packet *packet) { return packet->urgent && !packet->left; }
+
+bool unix_at_mark(const struct unix_socket *it) {
+    return it->first && (it->first == it->urgent || (is_mark(it->first) && (!it->urgent || it->first->next == it->urgent)));
 }
 
 /* Where in a vector a copy stands. */
@@ -141,6 +155,10 @@ static int send_packet(struct unix_socket *it, struct unix_socket *to, struct me
     to->queued += packet->charge;
     to->packets++;
     if (packet->pack) rights_sent(packet->pack);
+    if (packet->urgent) {
+        to->urgent = packet;
+        socket_tell_urgent(&to->socket);
+    }
     wait_queue_wake(&to->readers, -1);
     return 0;
 }
@@ -157,6 +175,7 @@ static long send_all(struct unix_socket *it, struct unix_socket *to, struct mess
             error = -ENOBUFS;
             break;
         }
+        if (message->flags & MSG_OOB && !(packet->urgent = size == 1)) size--; /* the last byte goes by itself */
         if (stream && size > PIECE_MOST) size = PIECE_MOST;
         if (first) error = read_control(message, packet);
         if (!error) error = fill(packet, &cursor, size);
@@ -173,7 +192,7 @@ long unix_send(struct socket *socket, struct message *message) {
     struct unix_socket *it = unix_of(socket), *to = it->peer;
     long result = 0;
     bool held = false; /* a reference on `to` */
-    if (message->flags & MSG_OOB) return -EOPNOTSUPP;
+    if (message->flags & MSG_OOB && (socket->type != SOCK_STREAM || !message->size)) return -EOPNOTSUPP;
     if (message->address.length && !unix_is_datagram(it)) {
         if (socket->type == SOCK_STREAM) return it->peer ? -EISCONN : -EOPNOTSUPP;
         message->address.length = 0;
@@ -205,9 +224,18 @@ long unix_send(struct socket *socket, struct message *message) {
     return result;
 }
 
+static bool is_inline(const struct unix_socket *it) { return it->socket.plain_options >> SO_OOBINLINE & 1; }
+
+/* Whether an ordinary read, or for streams a look, would find something. */
+static bool is_readable(const struct unix_socket *it) {
+    const struct packet *packet = it->first;
+    while (packet && (is_mark(packet) || (packet == it->urgent && !is_inline(it)))) packet = packet->next;
+    return packet;
+}
+
 static bool can_receive(void *argument) {
     struct unix_socket *it = argument;
-    return it->first || it->socket.error || it->shut & SHUT_RECEIVE || it->dead;
+    return is_readable(it) || it->socket.error || it->shut & SHUT_RECEIVE || it->dead;
 }
 
 /* Copies out of a packet; not peeking, what was copied is gone. Bytes or -EFAULT. */
@@ -261,7 +289,7 @@ static int wait_for_data(struct unix_socket *it, struct message *message) {
         int error = message->flags & MSG_DONTWAIT ? -EAGAIN : socket_wait(&it->readers, can_receive, it, it->socket.receive_timeout);
         if (error) return error;
     }
-    if (it->first || !it->socket.error) return 0;
+    if (is_readable(it) || !it->socket.error) return 0;
     int error = it->socket.error;
     it->socket.error = 0;
     return error;
@@ -301,6 +329,37 @@ static bool same_sender(const struct packet *a, const struct packet *b) {
     return a->credentials.pid == b->credentials.pid && a->credentials.uid == b->credentials.uid && a->credentials.gid == b->credentials.gid;
 }
 
+static void drop_first(struct unix_socket *it) {
+    packet_free(take_first(it));
+    unix_room_made(it);
+}
+
+/* What is read after `packet` was come to with so much done: itself, one behind it, or NULL: nothing, the read ends or waits. */
+static struct packet *pass_urgent(struct unix_socket *it, struct packet *packet, bool peek, bool begun) {
+    if (is_mark(packet)) {
+        if (begun && !it->urgent) return NULL;
+        packet = packet->next;
+        if (!peek) drop_first(it);
+    }
+    if (!packet || packet != it->urgent) return packet;
+    if (begun) return NULL;
+    if (peek) return is_inline(it) ? packet : packet->next;
+    it->urgent = NULL;
+    if (is_inline(it)) return packet;
+    drop_first(it); /* nobody asked for it */
+    return it->first;
+}
+
+static long receive_urgent(struct unix_socket *it, struct message *message) {
+    struct packet *packet = it->urgent;
+    struct cursor cursor = {message->vector, message->count, 0};
+    if (it->state != UNIX_CONNECTED || is_inline(it) || !packet) return -EINVAL;
+    if (!(message->flags & MSG_PEEK)) it->urgent = NULL;
+    long result = copy_out(packet, &cursor, message->flags & MSG_PEEK);
+    message->out_flags |= MSG_OOB;
+    return result ? result : -EFAULT;
+}
+
 static long receive_stream(struct unix_socket *it, struct message *message) {
     bool peek = message->flags & MSG_PEEK, begun = false;
     struct cursor cursor = {message->vector, message->count, 0};
@@ -312,10 +371,14 @@ static long receive_stream(struct unix_socket *it, struct message *message) {
         if (!peek || !packet) packet = it->first;
         if (!packet) {
             if (begun && (!(message->flags & MSG_WAITALL) || peek || (size_t)done == message->size)) break;
-            int error = it->shut & SHUT_RECEIVE && !it->first && !it->socket.error ? 1 : wait_for_data(it, message);
+            int error = it->shut & SHUT_RECEIVE && !is_readable(it) && !it->socket.error ? 1 : wait_for_data(it, message);
             if (error > 0) break;
             if (error) return done ? done : error;
-            if (!it->first) break;
+            if (!is_readable(it)) break;
+            continue;
+        }
+        if (packet->urgent && !(packet = pass_urgent(it, packet, peek, begun))) {
+            if (begun) break;
             continue;
         }
         if (begun && it->pass_credentials && !same_sender(packet, &like)) break;
@@ -348,7 +411,7 @@ static long receive_stream(struct unix_socket *it, struct message *message) {
 
 long unix_receive(struct socket *socket, struct message *message) {
     struct unix_socket *it = unix_of(socket);
-    if (message->flags & MSG_OOB) return -EOPNOTSUPP;
+    if (message->flags & MSG_OOB) return socket->type == SOCK_STREAM ? receive_urgent(it, message) : -EOPNOTSUPP;
     if (socket->type == SOCK_SEQPACKET && it->state != UNIX_CONNECTED) return -ENOTCONN;
     return socket->type == SOCK_STREAM ? receive_stream(it, message) : receive_message(it, message);
 }

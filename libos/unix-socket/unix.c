@@ -203,7 +203,7 @@ static int shutdown(struct socket *socket, int how) {
 
 static void end(struct unix_socket *it) {
     struct unix_socket *peer = it->peer;
-    bool unread = it->first != NULL;
+    bool unread = unix_unread(it);
     it->dead = true;
     it->socket.file = NULL;
     if (peer && !unix_is_datagram(it)) {
@@ -237,12 +237,13 @@ static void close_socket(struct socket *socket) {
 
 static unsigned poll(struct socket *socket, struct poll_wait *wait) {
     struct unix_socket *it = unix_of(socket);
-    poll_wait_add_for(wait, &it->readers, POLLIN | POLLRDNORM | POLLRDHUP | POLLHUP | POLLERR);
+    poll_wait_add_for(wait, &it->readers, POLLIN | POLLRDNORM | POLLPRI | POLLRDHUP | POLLHUP | POLLERR);
     poll_wait_add_for(wait, &it->writers, POLLOUT | POLLWRNORM | POLLWRBAND | POLLHUP | POLLERR);
     unsigned events = socket->error ? POLLERR : 0;
     if (it->shut == (SHUT_RECEIVE | SHUT_SEND)) events |= POLLHUP;
     if (it->shut & SHUT_RECEIVE) events |= POLLRDHUP | POLLIN | POLLRDNORM;
     if (it->first || it->backlog_first) events |= POLLIN | POLLRDNORM;
+    if (it->urgent) events |= POLLPRI;
     if (it->state == UNIX_NEW && !unix_is_datagram(it)) events |= POLLHUP;
     if (it->state != UNIX_LISTENING && unix_writable(it)) events |= POLLOUT | POLLWRNORM | POLLWRBAND;
     return events;
@@ -276,6 +277,8 @@ static long control(struct socket *socket, unsigned long request, unsigned long 
     int bytes = 0;
     if (request == TIOCOUTQ) {
         bytes = it->peer ? (int)it->peer->queued : 0;
+    } else if (request == SIOCATMARK) {
+        bytes = unix_at_mark(it);
     } else {
         if (request != FIONREAD) return inet_interface_ioctl ? inet_interface_ioctl(AF_UNIX, request, argument) : -ENOTTY;
         if (it->state == UNIX_LISTENING) return -EINVAL;

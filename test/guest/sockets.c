@@ -36,6 +36,42 @@ static socklen_t address(struct sockaddr_un *a, const char *name) {
     strcpy(a->sun_path, name);
     return sizeof *a;
 }
+static volatile int urgent;
+static void on_urgent(int n) { (void)n; urgent++; }
+static int at_mark(int fd) { int n = -1; ioctl(fd, SIOCATMARK, &n); return n; }
+static int waiting(int fd) { int n = -1; ioctl(fd, FIONREAD, &n); return n; }
+static void get(int fd, size_t size, int flags) {
+    memset(buffer, 0, 100);
+    errno = 0;
+    struct iovec v = {buffer, size};
+    struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1};
+    struct pollfd p = {fd, POLLPRI, 0};
+    long n = recvmsg(fd, &m, flags | MSG_DONTWAIT);
+    printf("get %zu %x: %ld \"%s\" %x %s, mark %d, %s\n", size, (unsigned)flags, n, buffer, (unsigned)m.msg_flags, n < 0 ? strerror(errno) : "", at_mark(fd), poll(&p, 1, 0) && p.revents & POLLPRI ? "urgent" : "-");
+}
+
+/* MSG_OOB of streams: a byte with a place. */
+static void out_of_band(void) {
+    int p[2], d[2], on = 1, off = 0, group = 0;
+    signal(SIGURG, on_urgent);
+    SHOW(socketpair(AF_UNIX, SOCK_STREAM, 0, p)); SHOW(socketpair(AF_UNIX, SOCK_DGRAM, 0, d));
+    SHOW(send(d[0], "x", 1, MSG_OOB)); SHOW(recv(d[1], buffer, 1, MSG_OOB | MSG_DONTWAIT)); SHOW(send(p[0], "", 0, MSG_OOB)); SHOW(recv(p[1], buffer, 1, MSG_OOB));
+    SHOW(fcntl(p[1], F_GETOWN)); SHOW(fcntl(p[1], F_SETOWN, getpid())); SHOW(fcntl(p[1], F_GETOWN) == getpid()); SHOW(fcntl(p[1], F_SETOWN, 999999)); SHOW(ioctl(p[1], SIOCGPGRP, &group)); SHOW(group == getpid());
+    SHOW(send(p[0], "hello!", 6, MSG_OOB)); SHOW(urgent); SHOW(waiting(p[1])); get(p[1], 50, MSG_PEEK); get(p[1], 1, MSG_OOB | MSG_PEEK); get(p[1], 3, 0); get(p[1], 50, 0); get(p[1], 1, MSG_OOB); get(p[1], 1, MSG_OOB); get(p[1], 50, 0);
+    /* Nobody asks for it: the next read leaves it out */
+    SHOW(send(p[0], "ab", 2, MSG_OOB)); SHOW(send(p[0], "cd", 2, 0)); get(p[1], 50, 0); get(p[1], 50, 0); get(p[1], 50, 0);
+    /* Taken as such before what is in front of it */
+    SHOW(send(p[0], "ab", 2, MSG_OOB)); SHOW(send(p[0], "cd", 2, 0)); get(p[1], 1, MSG_OOB); get(p[1], 50, MSG_PEEK); get(p[1], 50, 0); get(p[1], 50, 0);
+    /* A newer one makes it ordinary */
+    SHOW(send(p[0], "ab", 2, MSG_OOB)); SHOW(send(p[0], "cd", 2, MSG_OOB)); SHOW(urgent); get(p[1], 1, MSG_OOB); get(p[1], 50, 0); get(p[1], 50, 0);
+    /* In line: a byte as others, but reads end before it */
+    SHOW(setsockopt(p[1], SOL_SOCKET, SO_OOBINLINE, &on, sizeof on)); SHOW(send(p[0], "abc", 3, MSG_OOB)); SHOW(send(p[0], "de", 2, 0)); get(p[1], 1, MSG_OOB); get(p[1], 50, MSG_PEEK); get(p[1], 50, 0); get(p[1], 50, MSG_PEEK); get(p[1], 50, 0);
+    SHOW(setsockopt(p[1], SOL_SOCKET, SO_OOBINLINE, &off, sizeof off));
+    /* With the end of the stream behind it */
+    SHOW(send(p[0], "z", 1, MSG_OOB)); close(p[0]); get(p[1], 1, MSG_OOB); get(p[1], 50, 0); SHOW(fcntl(p[1], F_SETOWN, -getpgrp())); SHOW(fcntl(p[1], F_GETOWN) == -getpgrp()); SHOW(urgent);
+    close(p[1]); close(d[0]); close(d[1]);
+}
+
 static void show_name(int fd, int (*get)(int, struct sockaddr *, socklen_t *)) {
     struct sockaddr_un a = {0};
     socklen_t size = sizeof a;
@@ -241,5 +277,6 @@ int main(void) {
     addressed();
     descriptors();
     events();
+    out_of_band();
     return 0;
 }
