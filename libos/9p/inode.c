@@ -185,13 +185,14 @@ void p9_drop_handles(struct p9_node *node) {
     if (writer != P9_NO_FID) p9_clunk(session, writer);
 }
 
+/* Counted from the start: a last close while this waits would take away what it has opened so far. */
 int p9_opened(struct inode *inode, uint32_t flags) {
     uint32_t access = flags & O_ACCMODE, fid;
     int error = 0;
+    p9_node(inode)->openers++;
     if (access != O_WRONLY) error = p9_handle(inode, false, &fid);
     if (!error && access != O_RDONLY) error = p9_handle(inode, true, &fid);
-    if (!error) p9_node(inode)->openers++;
-    else if (!p9_node(inode)->openers) p9_drop_handles(p9_node(inode));
+    if (error) p9_closed(inode, flags);
     return error;
 }
 

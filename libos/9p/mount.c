@@ -43,11 +43,12 @@ int p9_each(struct p9_session *session, int (*with)(struct inode *)) {
     int result = 0;
     for (unsigned i = 0; i < sizeof session->buckets / sizeof *session->buckets; i++) {
         struct inode *at = session->buckets[i];
-        while (at) { /* held over the sleep, so that its place in the list is still there */
-            inode_get(at);
+        if (at) inode_get(at);
+        while (at) { /* held over the sleep, so that its place in the list is still there; the next one, too, as giving up the last reference sleeps */
             int error = with(at);
             if (!result) result = error;
             struct inode *next = p9_node(at)->next;
+            if (next) inode_get(next);
             inode_put(at);
             at = next;
         }

@@ -453,6 +453,26 @@ static void durable(void) {
     EQUAL(sys_unlink("/9/durable"), 0);
 }
 
+/* A file is closed for the last time while sync(2) waits to ask for it: what sync asks for is that file still, and nothing stays open. */
+static struct file *closing;
+static struct p9_call *taken[P9_CALLS_MOST];
+static void close_meanwhile(void) {
+    for (unsigned i = 0; i < P9_CALLS_MOST; i++) p9_end(taken[i]);
+    file_put(closing);
+}
+static void met_by_close(struct superblock *super) {
+    EQUAL(vfs_open("/9/met", O_RDWR | O_CREAT, 0644, &closing), 0);
+    EQUAL(file_inode(closing)->ops->write(file_inode(closing), "1", 1, 0), 1);
+    struct node *node = (*place_of(&top, "met"))->node;
+    for (unsigned i = 0; i < P9_CALLS_MOST; i++) CHECK((taken[i] = p9_begin(super->data, P9_TFSYNC)) != NULL);
+    meanwhile = close_meanwhile;
+    synced = NULL;
+    EQUAL(vfs_sync(), 0);
+    CHECK(!meanwhile && synced == node);
+    for (unsigned i = 0; i < FIDS; i++) CHECK(!fids[i].used || fids[i].opened != node);
+    EQUAL(sys_unlink("/9/met"), 0);
+}
+
 /* Pages as mappings have them: written back by sync, seen by read, changed by write. */
 static void mapped(void) {
     uint8_t bytes[8192];
@@ -544,6 +564,7 @@ int main(void) {
     nameless();
     behind_our_back();
     durable();
+    met_by_close(super);
     mapped();
     unasked();
     EQUAL(sys_mkdir("/9/dir", 0755), sys_mkdir("/m/dir", 0755));
