@@ -35,6 +35,8 @@ static void add(struct usage *to, const struct usage *from) {
     to->user_ticks += from->user_ticks, to->system_ticks += from->system_ticks;
     to->minor_faults += from->minor_faults, to->major_faults += from->major_faults;
     to->voluntary += from->voluntary, to->involuntary += from->involuntary;
+    to->reads += from->reads, to->writes += from->writes;
+    to->read_bytes += from->read_bytes, to->written_bytes += from->written_bytes;
 }
 
 static struct usage sum(const struct process *process) {

@@ -61,6 +61,8 @@ void file_table_put(struct file_table *);
 struct file *file_create(const struct file_ops *ops, uint32_t flags, void *data); /* one reference; NULL: out of memory */
 long file_set_owner(struct file *, long number); /* as F_SETOWN: of a process, or a group's, negative. 0 or -errno */
 int file_owner_number(const struct file *);      /* as F_GETOWN */
+/* By `proc-process`, which counts: after each read or write of a file. */
+void file_transferred(bool written, long result) __attribute__((weak));
 void file_get(struct file *);
 void file_put(struct file *);
 struct file *file_lookup(int descriptor); /* borrowed from the current process's table; NULL: bad descriptor */

@@ -8,7 +8,9 @@ long file_read(struct file *file, const struct iovec *vector, int count, int64_t
     if ((file->flags & O_ACCMODE) == O_WRONLY) return -EBADF;
     if (!file->ops->read) return -EINVAL;
     if (position >= 0 && !file->ops->seek) return -ESPIPE;
-    return file->ops->read(file, vector, count, position);
+    long result = file->ops->read(file, vector, count, position);
+    if (file_transferred) file_transferred(false, result);
+    return result;
 }
 
 SYSCALL_DEFINE(read, int descriptor, void *buffer, size_t size) {

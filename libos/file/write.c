@@ -5,7 +5,9 @@ long file_write(struct file *file, const struct iovec *vector, int count, int64_
     if ((file->flags & O_ACCMODE) == O_RDONLY) return -EBADF;
     if (!file->ops->write) return -EINVAL;
     if (position >= 0 && !file->ops->seek) return -ESPIPE;
-    return file->ops->write(file, vector, count, position);
+    long result = file->ops->write(file, vector, count, position);
+    if (file_transferred) file_transferred(true, result);
+    return result;
 }
 
 SYSCALL_DEFINE(write, int descriptor, const void *buffer, size_t size) {

@@ -60,6 +60,14 @@ static void show_vmstat(struct proc_text *out) {
                (unsigned long)(cached_pages() + (tmpfs_pages ? tmpfs_pages() : 0)), (unsigned long)(tmpfs_pages ? tmpfs_pages() : 0), (unsigned long)(read * 4));
 }
 
+/* One zone, without watermarks: memory is given out to its last page. */
+static void show_zoneinfo(struct proc_text *out) {
+    unsigned long unused = (unsigned long)(memory_free() / PAGE_SIZE), total = (unsigned long)(memory_total() / PAGE_SIZE);
+    proc_print(out, "Node 0, zone   Normal\n  pages free     %lu\n        boost    0\n        min      0\n        low      0\n        high     0\n", unused);
+    proc_print(out, "        spanned  %lu\n        present  %lu\n        managed  %lu\n        cma      0\n        protection: (0)\n      nr_free_pages %lu\n", total, total, total, unused);
+    proc_print(out, "  node_unreclaimable:  0\n  start_pfn:           0\n");
+}
+
 enum { DISK_MAJOR = 254 };
 static void show_partitions(struct proc_text *out) {
     unsigned index = 0;
@@ -78,6 +86,7 @@ static void show_diskstats(struct proc_text *out) {
 static const struct proc_file memory_files[] = {
     { .path = "meminfo", .mode = PROC_READ, .show = show_meminfo },
     { .path = "vmstat", .mode = PROC_READ, .show = show_vmstat },
+    { .path = "zoneinfo", .mode = PROC_READ, .show = show_zoneinfo },
     { .path = "swaps", .mode = PROC_READ, .show = proc_show_text, .argument = "Filename\t\t\t\tType\t\tSize\t\tUsed\t\tPriority\n" },
     { .path = "partitions", .mode = PROC_READ, .show = show_partitions },
     { .path = "diskstats", .mode = PROC_READ, .show = show_diskstats },

@@ -12,6 +12,7 @@ struct credentials { uint32_t uid, euid, suid, gid, egid, sgid; uint32_t group_c
 /* What a thread has used so far; of a process: what its ended threads did, or its children that were waited for. Kept by the component `cpu-time`. */
 struct usage {
     uint64_t cycles, user_ticks, system_ticks, minor_faults, major_faults, voluntary, involuntary;
+    uint64_t reads, writes, read_bytes, written_bytes; /* by calls on files, where `proc-process` is */
     uint64_t told_user, told_system; /* ns; for children, the sums */
     uint64_t most_resident;          /* pages */
 };

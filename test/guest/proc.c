@@ -52,6 +52,29 @@ static long stat_field(int number) { /* of /proc/self/stat, counted from 1 */
 
 static int near(long a, long b, long most) { return labs(a - b) <= most; }
 
+static unsigned long io_field(const char *path, const char *name) { return get(path) > 0 ? (unsigned long)field(name) : 0; }
+
+/* What a process and a thread of it read and wrote, and their turns on the CPU. */
+static void work_files(void) {
+    char bytes[100] = { 0 };
+    int ends[2], threads = 0;
+    is("a pipe", !pipe(ends));
+    unsigned long before[4] = { io_field("/proc/self/io", "rchar"), io_field("/proc/self/io", "wchar"), io_field("/proc/self/io", "syscr"), io_field("/proc/self/io", "syscw") };
+    for (int i = 0; i < 10; i++)
+        if (write(ends[1], bytes, 100) != 100 || read(ends[0], bytes, 60) != 60) break;
+    unsigned long after[4] = { io_field("/proc/self/io", "rchar"), io_field("/proc/self/io", "wchar"), io_field("/proc/self/io", "syscr"), io_field("/proc/self/io", "syscw") };
+    is("io: bytes", after[0] - before[0] >= 600 && after[1] - before[1] == 1000);
+    is("io: calls", after[2] - before[2] >= 10 && after[3] - before[3] == 10);
+    is("io: a thread's", io_field("/proc/thread-self/io", "wchar") >= 1000 && field("cancelled_write_bytes") == 0);
+    close(ends[0]);
+    close(ends[1]);
+    unsigned long long run = 0, waited, turns;
+    is("schedstat", get("/proc/self/schedstat") > 0 && sscanf(text, "%llu %llu %llu", &run, &waited, &turns) == 3);
+    is("sched", get("/proc/self/sched") > 0 && strstr(text, ", #threads: 1)\n----") && sscanf(strchr(text, '#'), "#threads: %d", &threads) == 1 && threads == 1);
+    is("sched: switches and priority", strstr(text, "\nnr_voluntary_switches ") && strstr(text, "\nnr_involuntary_switches ") && strstr(text, ":                  120\n"));
+    is("zoneinfo", get("/proc/zoneinfo") > 0 && !strncmp(text, "Node 0, zone ", 13) && strstr(text, "  pages free ") && strstr(text, "        managed "));
+}
+
 static void process_files(void) {
     char state;
     int fields = 1;
@@ -381,6 +404,7 @@ static void signals_by_directory(void) {
 
 int main(int argc, char **argv) {
     process_files();
+    work_files();
     signals_by_directory();
     memory_files();
     arguments(argc, argv);
