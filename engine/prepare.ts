@@ -191,7 +191,8 @@ async function prepareWithMounts(request: RunRequest, host: RunHost, options: Pr
   }
   const upper = request.writable === undefined ? undefined : openWritable(request.writable);
   const allDisks = upper === undefined ? storage.disks : [upper, ...storage.disks];
-  const qemu = findQemu(request.qemu, host.env);
+  const isa = file?.kind === 'image' ? file.note.isa : undefined;
+  const qemu = findQemu(request.qemu, host.env, isa);
 
   // There is an image to boot.
   const tracer = request.trace === undefined ? undefined : (await import('./trace/index.ts')).createTracer(request.trace);
@@ -224,11 +225,11 @@ async function prepareWithMounts(request: RunRequest, host: RunHost, options: Pr
   }
   // A microvm has room for eight virtio devices.
   const room = network?.mode?.kind === 'named' ? MICROVM_SHARES - 1 : MICROVM_SHARES;
-  const machine = shares.length + disks.length > room ? 'q35' : request.machine;
+  const machine = isa === 'aarch64' ? 'virt' : shares.length + disks.length > room ? 'q35' : request.machine;
   options.say(`image ${image}`);
 
   // There is an accelerator that runs guests.
-  const choice = await options.untilAborted(chooseAccelerator({ qemu, dist: host.dist, env: host.env }, request.accelerator, paths.accelerators));
+  const choice = await options.untilAborted(chooseAccelerator({ qemu, dist: host.dist, env: host.env }, request.accelerator, paths.accelerators, isa));
   if (choice.notice !== undefined) options.notice(choice.notice);
   options.say(`${qemu.path} ${choice.probe.qemuVersion}, ${machine}, ${choice.accelerator}, ${formatBytes(request.memory)}`);
 
