@@ -45,7 +45,7 @@ export function findMisplaced(path: string, text: string, platform: string | und
   const code = withoutComments(text);
   const bare = code.replace(/"(?:[^"\\\n]|\\.)*"/g, (match) => ' '.repeat(match.length));
   const lineOf = (index: number) => code.slice(0, index).split('\n').length;
-  const problems = [...findInstructions(code)].map((index) => [lineOf(index), 'inline assembly'] as const);
+  const problems: [line: number, what: string][] = [...findInstructions(code)].map((index) => [lineOf(index), 'inline assembly']);
   for (const [pattern, what] of [...ISA_CODE, ...(platform === undefined ? PLATFORM_CODE : [])]) {
     for (const match of bare.matchAll(new RegExp(pattern, 'g'))) problems.push([lineOf(match.index), `${what} (${match[0].trim()})`]);
   }
