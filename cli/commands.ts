@@ -12,6 +12,8 @@ export interface CommandContext {
   /** The folder of the built product. */
   readonly dist: string;
   readonly commands: readonly CommandSpec[];
+  /** The next start takes the bundle's code as it is compiled now. */
+  keepCode(): void;
 }
 
 export type CommandHandler = (parsed: ParsedOptions, context: CommandContext) => Promise<number> | number;
