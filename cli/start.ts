@@ -1,9 +1,8 @@
 /**
- * dist/hull, what a shell starts: loads the command line's bundle with the code that V8 made of it in an earlier run. Owns: where that code is kept, and whom it is taken from. Rules: nothing else is here, because this file is
- * compiled at each start; code is taken from a file of our own user alone, which nobody else can write. V8 refuses what another version of it made, and compiles anew, but it trusts the bytes: the file has them
- * twice, and both must agree, which is the quickest check there is before any module is loaded.
+ * dist/hull, what a shell starts: loads the command line's bundle with the code that V8 made of it in an earlier run. Owns: where that code is, and whom it is taken from. Rules: nothing else is here, because this file is
+ * compiled at each start; code is taken from a file of our own user alone, which nobody else can write; V8 refuses what another version of it made, or what is cut off, and compiles anew.
  */
-import { fstatSync, closeSync, openSync, readFileSync } from 'node:fs';
+import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { Script } from 'node:vm';
@@ -19,11 +18,10 @@ function readCode(path: string): Buffer | undefined {
   try {
     const fd = openSync(path, 'r');
     try {
-      const { uid, mode } = fstatSync(fd);
+      const { uid, mode, size } = fstatSync(fd);
       if (uid !== process.getuid?.() || (mode & GROUP_OR_OTHERS_WRITE) !== 0) return undefined;
-      const bytes = readFileSync(fd);
-      const half = bytes.subarray(0, bytes.length >> 1);
-      return bytes.length > 0 && half.equals(bytes.subarray(half.length)) ? half : undefined;
+      const bytes = Buffer.allocUnsafeSlow(size);
+      return bytes.subarray(0, readSync(fd, bytes, 0, size, 0));
     } finally {
       closeSync(fd);
     }
@@ -40,7 +38,7 @@ function start(): void {
   const script = new Script(`(function(exports,require,module,__filename,__dirname){${readFileSync(filename, 'latin1')}\n})`, { filename, cachedData });
   const module: { exports: { startCommandLine?: StartCommandLine } } = { exports: {} };
   script.runInThisContext()(module.exports, createRequire(filename), module, filename, join(__dirname, 'lib'));
-  const code: CompiledCode | undefined = cachedData === undefined ? { path, make: () => script.createCachedData() } : undefined;
+  const code: CompiledCode | undefined = cachedData === undefined || script.cachedDataRejected === true ? { path, make: () => script.createCachedData() } : undefined;
   (module.exports.startCommandLine as StartCommandLine)(code);
 }
 

@@ -1,5 +1,5 @@
 /**
- * The cache of compiled code: $HULL_ROOT/cache/code/<bundle>-<Node's version>-<architecture>. Owns: the life of its files; cli/start.ts names and reads them. Rules: the code twice, so that damage shows; complete or absent; what cannot be written is compiled again.
+ * The cache of compiled code: $HULL_ROOT/cache/code/<bundle>-<Node's version>-<architecture>. Owns: the life of its files; cli/start.ts names and reads them. Rules: complete or absent; what cannot be written is compiled again.
  */
 import { readdirSync, rmSync, statSync } from 'node:fs';
 import { basename, dirname, join } from 'node:path';
@@ -13,7 +13,7 @@ export function keepCompiled(path: string, code: Uint8Array): void {
   const folder = dirname(path);
   try {
     rmSync(path, { force: true }); // one that was refused
-    writeOnce(path, Buffer.concat([code, code]));
+    writeOnce(path, code);
     sweepTemporaries(folder);
     const others = readdirSync(folder).filter((name) => name !== basename(path));
     const byAge = others.map((name) => ({ name, time: statSync(join(folder, name), { throwIfNoEntry: false })?.mtimeMs ?? 0 })).sort((a, b) => b.time - a.time);
