@@ -1,6 +1,7 @@
 """What docker-py's documentation shows (https://docker-py.readthedocs.io), against the engine that DOCKER_HOST names; an image "box" is there. An assertion that fails ends it."""
 import io
 import tarfile
+import time
 
 import docker
 import docker.errors
@@ -63,7 +64,7 @@ container.update(restart_policy={"Name": "no"})
 container.resize(24, 80)
 container.restart(timeout=20)
 while container.logs().count(b"stays") < 2:
-    pass
+    time.sleep(0.1)
 container.stop()
 check("wait", container.wait()["StatusCode"], 0)
 container.start()

@@ -23,8 +23,8 @@ interface Result {
 
 function call(root: string, args: readonly string[], env: Record<string, string> = {}, input = ''): Promise<Result> {
   return new Promise((done) => {
-    const all = { PATH: process.env['PATH'] ?? '', HOME: at('home'), HULL_ROOT: at(root), HULL_REGISTRY_TIMEOUT: '10', ...env };
-    const child = execFile(hull, args, { env: all, timeout: 120_000 }, (error, out, err) => done({ code: error === null ? 0 : typeof error.code === 'number' ? error.code : -1, out, err }));
+    const all = { PATH: process.env['PATH'] ?? '', HOME: at('home'), HULL_ROOT: at(root), HULL_REGISTRY_TIMEOUT: '60', ...env };
+    const child = execFile(hull, args, { env: all, timeout: 600_000 }, (error, out, err) => done({ code: error === null ? 0 : typeof error.code === 'number' ? error.code : -1, out, err }));
     child.stdin?.end(input);
   });
 }

@@ -5,12 +5,12 @@
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import t from 'tap';
 import { findCheckout } from '../boot/guest/build.ts';
+import { findPort } from '../ports.ts';
 import { makeRoot } from './roots.ts';
 
 const PACKAGES = 'openjdk-17-jdk-headless base-files base-passwd dash coreutils findutils grep sed procps libc-bin'.split(' ');
@@ -59,10 +59,7 @@ t.test('as natively', { skip }, async (t) => {
 });
 
 t.test('an HTTP server on a published port', { skip }, async (t) => {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((done) => probe.close(done));
+  const port = await findPort();
   const java = '/usr/lib/jvm/java-17-openjdk-amd64/bin/java';
   const child = spawn(hull, ['run', '-m', '512m', '--rootfs', root, '-v', 'classes:/out:ro', '-p', `127.0.0.1:${port}:8080`, java, '-cp', '/out', 'Server'], { env, stdio: ['ignore', 'pipe', 'inherit'] });
   let said = '';

@@ -19,10 +19,10 @@ const made = makePythonRoot();
 const skip = 'reason' in made ? made.reason : process.getuid?.() === 0 ? false : 'only root may chroot';
 if (skip !== false) console.error(`python.test: nothing is run: ${skip}`);
 
-t.test("Python's own tests", { skip, timeout: 600_000 }, async (t) => {
+t.test("Python's own tests", { skip, timeout: 840_000 }, async (t) => {
   if ('reason' in made) return;
   const reasons = JSON.parse(readFileSync('test/python/differences.json', 'utf8')) as Reasons;
-  const options = { reject: false, input: '', timeout: 300_000, env: { NODE_EXTRA_CA_CERTS: '' } } as const;
+  const options = { reject: false, input: '', timeout: 800_000, env: { NODE_EXTRA_CA_CERTS: '' } } as const;
   for (const modules of MODULES) {
     const args = makePythonArguments(modules);
     const [native, guest] = await Promise.all([
@@ -40,10 +40,10 @@ t.test("Python's own tests", { skip, timeout: 600_000 }, async (t) => {
   }
 });
 
-t.test('a program whose files do not fit into the memory', { skip, timeout: 300_000 }, async (t) => {
+t.test('a program whose files do not fit into the memory', { skip, timeout: 840_000 }, async (t) => {
   if ('reason' in made) return;
   for (const kib of [11_264, 11_400, 12_288, 13_000, 14_336]) {
-    const { stdout, stderr } = await execa(join(findCheckout(), 'dist/hull'), makeGuestArguments(made.root, `${kib}k`, ['/usr/bin/python3', '-c', 'print(1)']), { reject: false, input: '', timeout: 60_000, env: { NODE_EXTRA_CA_CERTS: '' } });
+    const { stdout, stderr } = await execa(join(findCheckout(), 'dist/hull'), makeGuestArguments(made.root, `${kib}k`, ['/usr/bin/python3', '-c', 'print(1)']), { reject: false, input: '', timeout: 240_000, env: { NODE_EXTRA_CA_CERTS: '' } });
     t.equal(stdout, '1', `${kib} KiB: pages of files make room: ${stderr}`);
   }
 });

@@ -1,6 +1,7 @@
 // Bundles test/**/*.test.ts to build/test and runs them with tap, two files at a time; the full TAP goes to build/test/results.tap.
 import { spawn } from 'node:child_process';
 import { createWriteStream, mkdirSync, rmSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { build } from 'esbuild';
 import { listFiles } from '../build/stamp.ts';
@@ -12,6 +13,7 @@ export interface Counts {
 }
 
 const RESULTS = 'build/test/results.tap';
+const STATE = 'build/test/state';
 
 /** One bundle a test file, at the same place below build/test. The sources' folder stays known: tests find fixtures from the working directory. */
 async function bundleTests(files: string[]): Promise<string[]> {
@@ -42,7 +44,8 @@ export async function runTapTests(only: string[]): Promise<Counts> {
   const args = ['node_modules/.bin/tap', '--disable-coverage', '--allow-empty-coverage', '--reporter=tap', '--jobs=2', '--timeout=900'];
   const child = spawn(process.execPath, [...args, ...bundles], {
     stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, NODE_EXTRA_CA_CERTS: '', NODE_OPTIONS: '--enable-source-maps' },
+    // Tests that have no state of their own share one: the person's is no part of them.
+    env: { ...process.env, NODE_EXTRA_CA_CERTS: '', NODE_OPTIONS: '--enable-source-maps', HULL_ROOT: resolve(STATE) },
   });
   const log = createWriteStream(RESULTS);
   let totals: Counts | undefined;
