@@ -5,7 +5,7 @@ import { chmodSync, copyFileSync, existsSync, lstatSync, mkdirSync, readdirSync,
 import { join } from 'node:path';
 import { execa } from 'execa';
 import t from 'tap';
-import { waitUntil } from '../wait.ts';
+import { lookUntil, waitUntil } from '../wait.ts';
 import { makeInstancesRoot } from './instances-root.ts';
 
 const { folder, hull, root, env, call, ok } = makeInstancesRoot('contents');
@@ -135,7 +135,7 @@ t.test('the same when it does not run', async (t) => {
   t.strictSame((await ok('diff', 'one')).split('\n').filter((line) => !line.endsWith('/etc/sub') && !line.endsWith('/etc/sub/deep')), EXPECTED);
   await copyIn(t, 'one');
   t.match(await call('cp', join(source, 'f'), 'one:/mem/f'), { stderr: /tmpfs|Could not find/ });
-  t.strictSame(machines(), [], 'the helper has ended');
+  t.strictSame(await lookUntil(machines, ({ length }) => length === 0), [], 'the helper has ended');
   const id = JSON.parse(await ok('inspect', 'one'))[0].Id;
   t.notOk(existsSync(join(root, 'instances', id, 'helper')));
   execFileSync('e2fsck', ['-fn', join(root, 'instances', id, 'writable.ext4')], { env: { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin` }, stdio: 'pipe' });
