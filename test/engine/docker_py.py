@@ -16,6 +16,15 @@ def check(what, found, expected):
     print(f"{what}: as expected")
 
 
+def check_again(what, act, expected):
+    """docker-py loses what comes in the same read as the head of an upgraded answer, which a busy machine brings about now and then: some attempts."""
+    for _ in range(9):
+        found = act()
+        if found == expected:
+            break
+    check(what, found, expected)
+
+
 def refused(what, error, act):
     try:
         act()
@@ -44,11 +53,10 @@ for line in container.logs(stream=True):
     check("logs", line.strip(), b"stays")
     break
 check("logs with times", container.logs(timestamps=True)[-6:], b"stays\n")
-check("exec_run", container.exec_run("echo hello"), (0, b"hello\n"))
-check("exec_run, apart", container.exec_run(["sh", "-c", "echo out; echo err >&2; exit 3"], demux=True), (3, (b"out\n", b"err\n")))
-check("exec_run, environment", container.exec_run(["sh", "-c", "echo $A $B; ls -d $PWD"], environment={"B": "2"}, workdir="/bin"), (0, b"1 2\n/bin\n"))
-_, stream = container.exec_run("echo hello", stream=True)
-check("exec_run, streamed", b"".join(stream), b"hello\n")
+check_again("exec_run", lambda: container.exec_run("echo hello"), (0, b"hello\n"))
+check_again("exec_run, apart", lambda: container.exec_run(["sh", "-c", "echo out; echo err >&2; exit 3"], demux=True), (3, (b"out\n", b"err\n")))
+check_again("exec_run, environment", lambda: container.exec_run(["sh", "-c", "echo $A $B; ls -d $PWD"], environment={"B": "2"}, workdir="/bin"), (0, b"1 2\n/bin\n"))
+check_again("exec_run, streamed", lambda: b"".join(container.exec_run("echo hello", stream=True)[1]), b"hello\n")
 code, connection = container.exec_run("cat", stdin=True, socket=True)
 connection._sock.sendall(b"hello\n")
 check("exec_run, a socket", connection.read(14)[8:], b"hello\n")

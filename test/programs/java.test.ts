@@ -2,7 +2,7 @@
  * Debian's OpenJDK 17: what java/work.sh says natively and in a machine, javac's class files among it; and com.sun.net.httpserver for clients of this
  * host. HULL_JAVA=all runs every case of java/cases, ten minutes and more; else the quick ones.
  */
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -10,6 +10,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import t from 'tap';
 import { findCheckout } from '../boot/guest/build.ts';
+import { copyRoot } from '../debian-root.ts';
 import { findPort } from '../ports.ts';
 import { makeRoot } from './roots.ts';
 
@@ -33,7 +34,7 @@ const skip = 'reason' in made ? made.reason : false;
 if (skip !== false) console.error(`java.test: OpenJDK is not run: ${skip}`);
 const root = join(folder, 'root');
 if ('root' in made) {
-  execFileSync('cp', ['-al', made.root, root]); // hard links
+  copyRoot(made.root, root);
   for (const path of UNUSED) rmSync(join(root, path), { recursive: true, force: true });
   cpSync(join(here, 'java'), join(root, 'suite'), { recursive: true });
   mkdirSync(join(root, 'out'));

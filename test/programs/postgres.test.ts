@@ -2,7 +2,7 @@
  * Debian's PostgreSQL 15 with its processes: what postgres/work.sh says natively and in a machine whose data are on a volume; the same data served to
  * clients of this host; the VMM killed under load, and every transaction that was acknowledged found again. HULL_POSTGRES=10: so many kills (else 1).
  */
-import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
@@ -21,7 +21,7 @@ const folder = mkdtempSync(join(tmpdir(), 'hull-postgres-'));
 t.teardown(() => rmSync(folder, { recursive: true, force: true }));
 t.setTimeout(900_000 + KILLS * 300_000);
 
-const made = process.getuid?.() === 0 ? makePostgresRoot(folder, (from, to) => execFileSync('cp', ['-al', from, to])) : { reason: 'only root may mount what the native run needs' };
+const made = process.getuid?.() === 0 ? makePostgresRoot(folder) : { reason: 'only root may mount what the native run needs' };
 const skip = 'reason' in made ? made.reason : false;
 if (skip !== false) console.error(`postgres.test: PostgreSQL is not run: ${skip}`);
 const root = 'reason' in made ? '' : made.root;
