@@ -4,6 +4,7 @@ import { createWriteStream, mkdirSync, rmSync } from 'node:fs';
 import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { build } from 'esbuild';
+import { runCommand } from '../build/process.ts';
 import { listFiles } from '../build/stamp.ts';
 
 export interface Counts {
@@ -42,11 +43,11 @@ export async function runTapTests(only: string[]): Promise<Counts> {
   mkdirSync('build/test', { recursive: true });
   const bundles = await bundleTests(files);
   const args = ['node_modules/.bin/tap', '--disable-coverage', '--allow-empty-coverage', '--reporter=tap', '--jobs=2', '--timeout=900'];
-  const child = spawn(process.execPath, [...args, ...bundles], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    // Tests that have no state of their own share one: the person's is no part of them.
-    env: { ...process.env, NODE_EXTRA_CA_CERTS: '', NODE_OPTIONS: '--enable-source-maps', HULL_ROOT: resolve(STATE) },
-  });
+  // Tests that have no state of their own share one: the person's is no part of them.
+  const env = { ...process.env, NODE_EXTRA_CA_CERTS: '', HULL_ROOT: resolve(STATE) };
+  // What this host accelerates with is found out and told here, once, and not in the messages of whichever test comes first.
+  await runCommand(resolve('dist/hull'), ['run', '/bin/busybox', 'true'], { env });
+  const child = spawn(process.execPath, [...args, ...bundles], { stdio: ['ignore', 'pipe', 'inherit'], env: { ...env, NODE_OPTIONS: '--enable-source-maps' } });
   const log = createWriteStream(RESULTS);
   let totals: Counts | undefined;
   let showing = false;
