@@ -73,7 +73,7 @@ export async function retry<T>(running: Pick<Running, 'said' | 'hasEnded'>, atte
 
 export function download(port: number, path: string): Promise<string> {
   return new Promise((done, fail) => {
-    const request = get({ host: '127.0.0.1', port, path, agent: false, timeout: 30_000 }, (response) => {
+    const request = get({ host: '127.0.0.1', port, path, agent: false, timeout: 12_000 }, (response) => {
       let text = '';
       response.setEncoding('latin1');
       response.on('data', (chunk: string) => (text += chunk));
@@ -87,7 +87,7 @@ export function download(port: number, path: string): Promise<string> {
 
 export function post(port: number, path: string, body: Buffer): Promise<string> {
   return new Promise((done, fail) => {
-    const request = requestHttp({ host: '127.0.0.1', port, path, method: 'POST', agent: false, timeout: 30_000 }, (response) => {
+    const request = requestHttp({ host: '127.0.0.1', port, path, method: 'POST', agent: false, timeout: 12_000 }, (response) => {
       let text = '';
       response.setEncoding('latin1');
       response.on('data', (chunk: string) => (text += chunk));
@@ -112,7 +112,7 @@ export function exchange(port: number, question: string, wanted: RegExp, localPo
   return new Promise((done, fail) => {
     const socket = connect({ port, host: '127.0.0.1', ...(localPort === undefined ? {} : { localPort }) });
     let text = '';
-    const timer = setTimeout(() => socket.destroy(new Error(`no answer: ${text}`)), 30_000);
+    const timer = setTimeout(() => socket.destroy(new Error(`no answer: ${text}`)), 12_000);
     socket.setEncoding('latin1');
     socket.on('data', (chunk: string) => {
       text += chunk;
