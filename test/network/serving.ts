@@ -87,7 +87,7 @@ export function download(port: number, path: string): Promise<string> {
 
 export function post(port: number, path: string, body: Buffer): Promise<string> {
   return new Promise((done, fail) => {
-    const request = requestHttp({ host: '127.0.0.1', port, path, method: 'POST', agent: false, timeout: 12_000 }, (response) => {
+    const request = requestHttp({ host: '127.0.0.1', port, path, method: 'POST', agent: false, timeout: 30_000 }, (response) => {
       let text = '';
       response.setEncoding('latin1');
       response.on('data', (chunk: string) => (text += chunk));
