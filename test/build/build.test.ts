@@ -3,9 +3,9 @@
  * change rebuilds what depends on it; outputs; contexts on stdin; nothing left of a build that was killed.
  */
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { createReadStream, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { createReadStream, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createSocketServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { execa } from 'execa';
@@ -59,12 +59,36 @@ t.setTimeout(1_200_000); // a hundred commands: on a busy machine they take minu
 
 const server = createServer((request, response) => {
   // Also as a proxy: then it is asked for a whole URL.
+  const part = /^\/(repo\.git\/[\w./-]+)/.exec(request.url ?? '')?.[1];
   if (request.url?.replace(/^http:\/\/files\.test/, '') === '/file.txt') response.setHeader('Last-Modified', 'Thu, 01 Jan 2015 00:00:00 GMT').end('hello');
+  else if (part !== undefined && existsSync(join(folder, part)) && statSync(join(folder, part)).isFile()) response.end(readFileSync(join(folder, part)));
   else response.writeHead(404).end();
 });
 await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
 t.teardown(() => server.close());
 const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+
+/** A repository that any web server can serve, with a tag before its last commit. */
+function makeRepository(): void {
+  const work = join(folder, 'repository');
+  const more = { GIT_AUTHOR_DATE: '1420070400 +0000', GIT_COMMITTER_DATE: '1420070400 +0000', GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_NOSYSTEM: '1' };
+  const git = (...args: string[]) => execFileSync('git', ['-C', work, '-c', 'user.name=a', '-c', 'user.email=a@example.org', ...args], { env: { ...process.env, ...more }, stdio: 'ignore' });
+  writeFiles(work, { a: 'one', run: '755\t#!/bin/sh', 'sub/x': 'x', 'sub/Dockerfile': 'FROM scratch\nCOPY . /\n', 'sub/.dockerignore': 'Dockerfile\n' });
+  git('init', '-q', '-b', 'main');
+  git('add', '-A');
+  git('commit', '-q', '-m', 'one');
+  git('tag', 'v1');
+  writeFileSync(join(work, 'a'), 'two');
+  git('commit', '-q', '-a', '-m', 'two');
+  execFileSync('git', ['clone', '-q', '--bare', work, join(folder, 'repo.git')], { stdio: 'ignore' });
+  execFileSync('git', ['-C', join(folder, 'repo.git'), 'update-server-info'], { stdio: 'ignore' });
+}
+makeRepository();
+
+/** What stands for an SSH agent: a socket. */
+const agent = createSocketServer((socket) => socket.end());
+await new Promise<void>((resolve) => agent.listen(join(folder, 'agent.sock'), resolve));
+t.teardown(() => agent.close());
 
 await t.test('base images', async (t) => {
   const context = join(folder, 'base');
@@ -92,7 +116,7 @@ await t.test('conformance', async (t) => {
     mkdirSync(context, { recursive: true });
     writeFiles(context, { Dockerfile: dockerfile, ...files });
     const archive = join(folder, `case-${index}`, 'out.tar');
-    const filled = args.map((text) => text.replace('@URL@', url));
+    const filled = args.map((text) => text.replace('@URL@', url).replace('@AGENT@', join(folder, 'agent.sock')));
     const { exitCode, stderr } = await build(['-t', `case-${index}`, '-o', 'type=image', '-o', `type=tar,dest=${archive}`, ...filled, '.'], { cwd: context, env: Object.fromEntries(Object.entries(more).map(([key, value]) => [key, value.replace('@URL@', url)])) });
     if (error !== undefined) {
       t.equal(exitCode === 0, false, `fails: ${name}`);
@@ -151,6 +175,9 @@ await t.test('what a build promises', async (t) => {
 
   const tar = execFileSync('tar', ['-C', context, '-cz', '.']);
   t.equal((await build(['-t', 'piped', '-'], { cwd: folder, input: tar })).exitCode, 0, 'a context on stdin');
+  const cloned = await build(['-o', join(folder, 'cloned'), `${url}/repo.git#main:sub`], { cwd: folder });
+  t.equal(cloned.exitCode, 0, `a git repository's directory: ${cloned.stderr}`);
+  t.strictSame(readdirSync(join(folder, 'cloned')), ['.dockerignore', 'x'], 'its ignore file holds');
   t.equal((await build(['-t', 'alone', '-'], { cwd: folder, input: 'FROM base\nENV A=b\n' })).exitCode, 0, 'a Dockerfile on stdin');
   t.equal((await build(['-t', 'both', '-f', '-', '.'], { cwd: context, input: 'FROM scratch\nCOPY a /\n' })).exitCode, 0, '-f -');
   t.equal((await build(['-o', join(folder, 'out'), '-f', '-', '.'], { cwd: context, input: 'FROM scratch\nCOPY a /d/\n' })).exitCode, 0, '-o DIRECTORY');

@@ -150,6 +150,26 @@ t.test('the image of an executable is linked once', async (t) => {
   t.equal(images().length, 1, 'the same bytes are the same image');
 });
 
+t.test('compiled code is kept, and taken only when it is whole and nobody else could write it', async (t) => {
+  const own = { env: { ...env, HULL_ROOT: join(folder, 'code-root') } };
+  const codes = join(folder, 'code-root/cache/code');
+  t.equal((await call(['run', '/bin/busybox', 'true'], own)).exitCode, 0);
+  t.equal(readdirSync(codes).length, 1, 'a run keeps it');
+  const path = join(codes, readdirSync(codes)[0] as string);
+  const whole = readFileSync(path).length;
+  t.ok(whole > 10_000);
+  for (const size of [0, 10, whole >> 1]) {
+    writeFileSync(path, readFileSync(path).subarray(0, size));
+    t.equal((await call(['version'], own)).exitCode, 0, `cut off after ${size} bytes: not taken`);
+    t.equal((await call(['run', '/bin/busybox', 'false'], own)).exitCode, 1);
+    t.ok(readFileSync(path).length > 10_000, 'kept anew');
+  }
+  const damaged = readFileSync(path);
+  writeFileSync(path, damaged.fill(0x55, damaged.length >> 2, damaged.length >> 1));
+  chmodSync(path, 0o622);
+  t.equal((await call(['version'], own)).exitCode, 0, 'what others can write is not taken');
+});
+
 t.test('doctor says what it tried', async (t) => {
   const { stdout, exitCode } = await call(['doctor', '--json']);
   const findings = JSON.parse(stdout) as { subject: string; state: string }[];
