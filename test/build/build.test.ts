@@ -13,6 +13,7 @@ import t from 'tap';
 import { readLayer } from '../../images/layers/index.ts';
 import { openStore } from '../../images/store/index.ts';
 import { findCheckout } from '../boot/guest/build.ts';
+import { lookUntil } from '../wait.ts';
 import { CASES } from './conformance.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'hull-build-'));
@@ -21,7 +22,7 @@ const hull = join(findCheckout(), 'dist/hull');
 const state = join(folder, 'state');
 const env: NodeJS.ProcessEnv = { ...process.env, NODE_EXTRA_CA_CERTS: '', NODE_OPTIONS: '', HULL_ROOT: state };
 const build = (args: readonly string[], options: { cwd: string; input?: string | Uint8Array; env?: NodeJS.ProcessEnv }) =>
-  execa(hull, ['build', '--progress', 'plain', ...args], { env: { ...env, ...options.env }, extendEnv: false, reject: false, cwd: options.cwd, input: options.input ?? '', timeout: 240_000, stripFinalNewline: false });
+  execa(hull, ['build', '--progress', 'plain', ...args], { env: { ...env, ...options.env }, extendEnv: false, reject: false, cwd: options.cwd, input: options.input ?? '', timeout: 600_000, stripFinalNewline: false });
 const store = openStore(join(state, 'images'));
 
 function writeFiles(root: string, files: Readonly<Record<string, string>>): void {
@@ -200,13 +201,13 @@ await t.test('an image of scratch and a static program runs', async (t) => {
   execFileSync('cp', ['/bin/busybox', context]);
   writeFiles(context, { Dockerfile: 'FROM scratch\nCOPY busybox /bin/\nENV GREETING=hello\nWORKDIR /w\nENTRYPOINT ["busybox", "sh", "-c"]\nCMD ["echo $GREETING; pwd; busybox grep MemTotal /proc/meminfo; echo >/w/x"]\n', 'hull.yaml': 'memory: 48m\noptions:\n  machine: q35\n  read-only: true\ncomponents:\n  add: [trace]\n  omit: [inotify]\n' });
   t.equal((await build(['-t', 'machine', '.'], { cwd: context })).exitCode, 0);
-  const { stdout, stderr, exitCode } = await execa(hull, ['run', '--accel', 'tcg', 'machine'], { env, extendEnv: false, reject: false, input: '', timeout: 200_000 });
+  const { stdout, stderr, exitCode } = await execa(hull, ['run', '--accel', 'tcg', 'machine'], { env, extendEnv: false, reject: false, input: '', timeout: 600_000 });
   t.match(stderr, /\/w\/x: Read-only file system/, 'its options are the labels’');
   t.equal(exitCode, 1);
   t.match(stdout, /^hello\n\/w\nMemTotal: +(\d+) kB$/);
   const memory = Number(/(\d+) kB/.exec(stdout)?.[1]);
   t.ok(memory > 24 * 1024 && memory <= 48 * 1024, `its memory is the label's: ${memory} kB`);
-  const other = await execa(hull, ['run', '--accel', 'tcg', '--verbose', '--machine', 'microvm', '--read-only=false', '-m', '40m', 'machine', 'echo >/w/x && busybox cat /w/x'], { env, extendEnv: false, reject: false, input: '', timeout: 200_000 });
+  const other = await execa(hull, ['run', '--accel', 'tcg', '--verbose', '--machine', 'microvm', '--read-only=false', '-m', '40m', 'machine', 'echo >/w/x && busybox cat /w/x'], { env, extendEnv: false, reject: false, input: '', timeout: 600_000 });
   t.match(other, { exitCode: 0, stderr: /, microvm, tcg, 40 MiB/ }, 'options come before labels');
   const wrong = await build(['-t', 'wrong', '--label', 'hull.machine=vax', '.'], { cwd: context });
   t.equal(wrong.exitCode, 0);
@@ -235,7 +236,7 @@ await t.test('the kernel of a rebuilt image', async (t) => {
   const [before, after] = [first, second].map(({ manifest }) => manifest.layers.map(({ digest }) => digest));
   t.strictSame(after?.map((digest, i) => digest === before?.[i]), [true, true, false, true], 'only the layer of the last COPY is another; the kernel is the same');
   t.strictSame(kernels(), linked, 'nothing was linked for it');
-  const { stdout } = await execa(hull, ['run', '--accel', 'tcg', 'kernel:2'], { env, extendEnv: false, reject: false, input: '', timeout: 200_000 });
+  const { stdout } = await execa(hull, ['run', '--accel', 'tcg', 'kernel:2'], { env, extendEnv: false, reject: false, input: '', timeout: 600_000 });
   t.equal(stdout, 'changed');
   t.end();
 });
@@ -249,7 +250,7 @@ await t.test('without root', { skip: canSwitch ? false : 'not root, or this chec
   execFileSync('chown', ['-R', '65534:65534', own]);
   const user = ['--reuid', '65534', '--regid', '65534', '--clear-groups'];
   const more = { HOME: own, HULL_ROOT: join(own, 'state') };
-  const { stderr, exitCode } = await execa('setpriv', [...user, process.execPath, hull, 'build', '--progress', 'plain', '-o', `type=tar,dest=${own}/out.tar`, '-o', 'type=image', own], { env: { ...env, ...more }, extendEnv: false, reject: false, cwd: own, timeout: 240_000 });
+  const { stderr, exitCode } = await execa('setpriv', [...user, process.execPath, hull, 'build', '--progress', 'plain', '-o', `type=tar,dest=${own}/out.tar`, '-o', 'type=image', own], { env: { ...env, ...more }, extendEnv: false, reject: false, cwd: own, timeout: 600_000 });
   t.equal(exitCode, 0, stderr);
   const tree = await readTree(join(own, 'out.tar'));
   t.equal(tree.get('d/id'), '640 0:0 0\n');
@@ -261,17 +262,18 @@ await t.test('without root', { skip: canSwitch ? false : 'not root, or this chec
 await t.test('a killed build leaves nothing', async (t) => {
   const context = join(folder, 'killed');
   mkdirSync(context);
-  writeFiles(context, { Dockerfile: 'FROM base\nRUN echo begun && sleep 1000\n' });
+  // What only this test has in its commands: others sleep, too.
+  const mark = `sleep 1${String(process.pid).padStart(7, '0')}`;
+  writeFiles(context, { Dockerfile: `FROM base\nRUN echo begun && ${mark}\n` });
   const child = spawn(hull, ['build', '--progress', 'plain', '-t', 'killed', context], { env, stdio: ['ignore', 'ignore', 'pipe'] });
   let said = '';
   await new Promise<void>((resolve) => child.stderr.on('data', (bytes: Buffer) => { said += bytes; if (/\d begun/.test(said)) resolve(); }));
-  const sleeping = () => execFileSync('ps', ['-eo', 'pid,args'], { encoding: 'utf8' }).split('\n').filter((line) => line.includes('sleep 1000') && line.includes('hull-become') === false && !line.includes('ps -eo'));
+  const sleeping = () => execFileSync('ps', ['-eo', 'pid,args'], { encoding: 'utf8' }).split('\n').filter((line) => line.includes(mark) && line.includes('hull-become') === false && !line.includes('ps -eo'));
   const ours = sleeping().length;
   t.ok(ours > 0, 'it runs');
   child.kill('SIGKILL');
   await new Promise((resolve) => child.once('close', resolve));
-  for (let i = 0; i < 600 && sleeping().length > 0; i++) await new Promise((resolve) => setTimeout(resolve, 50));
-  t.strictSame(sleeping(), [], 'its processes are gone');
+  t.strictSame(await lookUntil(sleeping, ({ length }) => length === 0), [], 'its processes are gone');
   t.equal(store.find('killed'), undefined, 'no image');
   writeFileSync(join(context, 'Dockerfile'), 'FROM base\nRUN true\n');
   t.equal((await build(['-t', 'killed', '.'], { cwd: context })).exitCode, 0, 'the next build works');

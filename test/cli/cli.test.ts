@@ -14,7 +14,7 @@ t.teardown(() => rmSync(folder, { recursive: true }));
 const hull = join(findCheckout(), 'dist/hull');
 const root = join(folder, 'root');
 const env: NodeJS.ProcessEnv = { ...process.env, NODE_EXTRA_CA_CERTS: '', NODE_OPTIONS: '', HULL_ROOT: root };
-const call = (args: string[], more: object = {}) => execa(hull, args, { env, extendEnv: false, reject: false, input: '', timeout: 60_000, ...more });
+const call = (args: string[], more: object = {}) => execa(hull, args, { env, extendEnv: false, reject: false, input: '', timeout: 600_000, ...more });
 
 t.test('what cannot be run', async (t) => {
   const make = (name: string, bytes: Uint8Array | string, mode = 0o755) => {
