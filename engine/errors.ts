@@ -65,7 +65,7 @@ const EXIT_CODES: Record<string, Record<string, number>> = {
 
 /** name -> (code -> status of the API's answer, '*' for the others); 500 for what is not here. */
 const HTTP_STATUSES: Record<string, Record<string, number>> = {
-  ApiError: { 'path-missing': 404, 'swarm-inactive': 503, 'feature-absent': 501, 'body-too-large': 413, '*': 400 },
+  ApiError: { 'path-missing': 404, 'platform-missing': 404, 'swarm-inactive': 503, 'feature-absent': 501, 'body-too-large': 413, '*': 400 },
   EngineError: {
     'program-missing': 400,
     'program-invalid': 400,

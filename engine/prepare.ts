@@ -369,7 +369,7 @@ async function openRoot(request: RunRequest, folder: string, host: RunHost, path
   const environment = makeEnvironment(request.env, '', request.tty, host.env);
   const path = environment.find((entry) => entry.startsWith('PATH='));
   const program = findInRoot(folder, request.program, path?.slice(5) ?? DEFAULT_PATH, request.workdir ?? '/', below);
-  const image = findRootImage(paths.roots, folder);
+  const image = await findRootImage(paths, folder, host.dist);
   const kernel: RootProgramKernel = {
     identity: identifyRootProgram(image, program, environment, below),
     findReady: async () => undefined,
@@ -382,7 +382,7 @@ async function openRoot(request: RunRequest, folder: string, host: RunHost, path
   return { image, program, kernel };
 }
 
-export const findKernelCache = (paths: StatePaths, host: RunHost): KernelCache => ({ folder: paths.kernels, known: paths.known, sources: [`${host.dist}/libos/x86_64`, `${host.dist}/lib`] });
+export const findKernelCache = (paths: StatePaths, host: RunHost): KernelCache => ({ folder: paths.kernels, known: paths.known, identity: `${host.dist}/identity`, sources: [`${host.dist}/libos/x86_64`, `${host.dist}/lib`] });
 
 export function readNoteOf(image: string): ImageNote {
   const fd = openSync(image, 'r');

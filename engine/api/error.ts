@@ -1,6 +1,7 @@
 /** The one error class of the API's own doings; other components' errors pass through. engine/errors.ts has the statuses. */
 export type ApiErrorCode =
   | 'path-missing' // there is no such path in the API
+  | 'platform-missing' // the image is there for another platform than the one asked for
   | 'parameter-invalid' // a parameter, header or body cannot be understood
   | 'body-too-large' // a JSON body above the limit
   | 'version-unsupported' // a version of the API that is not spoken here

@@ -5,8 +5,9 @@
 import { createHash } from 'node:crypto';
 import { EngineError } from '../errors.ts';
 import { connectInstance, disconnectInstance, type Instance, isRunning, listInstances, networkNameOf } from '../instances/index.ts';
-import { createNetwork, findMembers, findNetwork, listNetworks, type MemberInfo, type Network, pruneNetworks, removeNetwork } from '../networks/index.ts';
+import { createNetwork, findMembers, findNetwork, formatIpv4, listNetworks, type MemberInfo, type Network, parseSubnet, pruneNetworks, removeNetwork } from '../networks/index.ts';
 import type { EndpointBody } from './containers/body.ts';
+import { refuseUnmetEndpoint } from './containers/unmet.ts';
 import { ApiError } from './error.ts';
 import { readFilters, readJson, sendJson, sendStatus } from './messages.ts';
 import { matchLabels } from '../labels.ts';
@@ -125,16 +126,42 @@ interface CreateNetworkBody {
   readonly Driver: string;
   readonly Internal: boolean;
   readonly Labels: Record<string, string> | null;
-  readonly IPAM: { readonly Config?: readonly { readonly Subnet?: string }[] | null } | null;
+  readonly Options: Record<string, string> | null;
+  readonly IPAM: { readonly Driver?: string; readonly Options?: Record<string, string> | null; readonly Config?: readonly { readonly Subnet?: string; readonly Gateway?: string; readonly IPRange?: string; readonly AuxiliaryAddresses?: Record<string, string> | null }[] | null } | null;
+  readonly EnableIPv4: boolean | null;
+  readonly EnableIPv6: boolean | null;
+  readonly Ingress: boolean;
+  readonly ConfigOnly: boolean;
+  readonly ConfigFrom: { readonly Network?: string } | null;
+  readonly Scope: string;
+}
+
+/** ApiError: what a network of machines cannot be. Options of Docker's bridge have no counterpart and no effect. */
+function refuseUnmetNetwork({ IPAM, EnableIPv4, EnableIPv6, Ingress, ConfigOnly, ConfigFrom, Scope, Name = '' }: Partial<CreateNetworkBody>): void {
+  const refuse = (what: string, expected: string) => new ApiError('parameter-invalid', `Cannot create network "${Name}": ${what}, expected ${expected}`);
+  if (EnableIPv6 === true || EnableIPv4 === false) throw refuse('networks have IPv4 addresses', 'IPv4 only');
+  if (Ingress === true || (Scope !== undefined && Scope !== '' && Scope !== 'local')) throw refuse('swarms have such networks', 'one of this host');
+  if (ConfigOnly === true || (ConfigFrom?.Network ?? '') !== '') throw refuse('a network has its configuration itself', 'a whole one');
+  if (!['', 'default'].includes(IPAM?.Driver ?? '')) throw refuse(`there is no IPAM driver "${IPAM?.Driver}"`, 'default');
+  if (Object.keys(IPAM?.Options ?? {}).length > 0) throw refuse('its IPAM driver has no options', 'none');
+  const [config, ...more] = IPAM?.Config ?? [];
+  if (more.length > 0) throw refuse('a network has one subnet', 'one');
+  if (config === undefined) return;
+  if ((config.IPRange ?? '') !== '' || Object.keys(config.AuxiliaryAddresses ?? {}).length > 0) throw refuse('addresses are those of the whole subnet', 'neither an IP range nor auxiliary addresses');
+  const subnet = parseSubnet(config.Subnet ?? '');
+  const own = subnet && formatIpv4(subnet.base + 1);
+  if ((config.Gateway ?? '') !== '' && config.Gateway !== own) throw refuse(`its gateway is the first address of its subnet, not ${config.Gateway}`, own ?? 'a subnet');
 }
 
 async function create(exchange: Exchange): Promise<void> {
   const body = await readJson<CreateNetworkBody>(exchange);
   const driver = body.Driver ?? '';
   if (driver !== '' && driver !== 'bridge' && driver !== 'default') throw new EngineError('network-missing', `could not find plugin ${driver} in v1 plugin registry: Cannot use driver "${driver}": expected bridge`);
+  refuseUnmetNetwork(body);
   const subnet = body.IPAM?.Config?.[0]?.Subnet;
   const network = await createNetwork(exchange.context.paths.networks, body.Name ?? '', { subnet: subnet === '' ? undefined : subnet, isInternal: body.Internal === true, labels: body.Labels ?? {} });
-  sendJson(exchange, { Id: network.id, Warning: '' }, 201);
+  const isOptioned = Object.keys(body.Options ?? {}).length > 0;
+  sendJson(exchange, { Id: network.id, Warning: isOptioned ? 'Options are ignored: the network has none' : '' }, 201);
 }
 
 async function remove(exchange: Exchange): Promise<void> {
@@ -153,6 +180,7 @@ interface ConnectBody {
 async function connect(exchange: Exchange): Promise<void> {
   const body = await readJson<ConnectBody>(exchange);
   const { Id: id, Name: name } = await find(exchange);
+  refuseUnmetEndpoint(name, body.EndpointConfig);
   const { Aliases, IPAMConfig } = body.EndpointConfig ?? {};
   await connectInstance(body.Container ?? '', exchange.context.host.env, { id, name }, { aliases: Aliases ?? [], ip: IPAMConfig?.IPv4Address || undefined });
   sendStatus(exchange, 200);

@@ -68,7 +68,8 @@ async function list(exchange: Exchange): Promise<void> {
 }
 
 async function create(exchange: Exchange): Promise<void> {
-  const body = await readJson<{ Name: string; Driver: string; Labels: Record<string, string>; DriverOpts: Record<string, string> }>(exchange);
+  const body = await readJson<{ Name: string; Driver: string; Labels: Record<string, string>; DriverOpts: Record<string, string>; ClusterVolumeSpec: object | null }>(exchange);
+  if (body.ClusterVolumeSpec !== undefined && body.ClusterVolumeSpec !== null) throw new ApiError('swarm-inactive', 'This node is not a swarm manager. Cannot create a volume of a cluster: hull manages the machines of one host, expected a local volume');
   const isNamed = body.Name !== undefined && body.Name !== '';
   const name = isNamed ? (body.Name as string) : randomBytes(32).toString('hex');
   if (body.Driver !== undefined && body.Driver !== '' && body.Driver !== 'local') throw new EngineError('volume-missing', `error looking up volume plugin ${body.Driver}: plugin "${body.Driver}" not found`);

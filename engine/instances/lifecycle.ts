@@ -82,7 +82,7 @@ async function startUnderLock(paths: StatePaths, instance: Instance, host: RunHo
       untilAborted: (work) => work,
     });
     const logStart = outputSize(folder);
-    // A machine whose start was killed before it was noted may have left half a record.
+    // A machine that was killed may have left half a record, behind which reading begins anew.
     const logBreaks = logStart === 0 || state.logBreaks.includes(logStart) || readRunEnd(folder, 0).isClean ? state.logBreaks : [...state.logBreaks, logStart];
     await prepared.listen();
     const start = startDetached({ ...prepared.spec, name: `hull run ${config.name}` }, folder);
@@ -173,8 +173,12 @@ async function killMachine(paths: StatePaths, instance: Instance, signal: number
   return await withInstance(noted, () => reload(paths, noted));
 }
 
+/** Another may have resumed it meanwhile, or it has ended: what comes next is right for both. */
 async function resume(paths: StatePaths, instance: Instance): Promise<void> {
-  if (instance.state.status === 'paused') await setPaused(paths, instance, false);
+  if (instance.state.status !== 'paused') return;
+  await setPaused(paths, instance, false).catch((error: { code?: string }) => {
+    if (error.code !== 'instance-conflict') throw error;
+  });
 }
 
 export interface StopOptions {
@@ -232,7 +236,9 @@ export async function killInstance(text: string, env: NodeJS.ProcessEnv, signal:
   }
   if (takesSignals(instance)) {
     if (signal === SIGTERM || signal === (instance.config.stopSignal ?? SIGTERM)) await noteStopped(paths, instance, SIGKILL);
-    return await sendSignal(instance, signal);
+    return await sendSignal(instance, signal).catch(async (error: Error) => {
+      throw isRunning((await findInstance(paths, instance.id)).state) ? error : conflict(`cannot kill container: ${text}: container ${instance.id} is not running`); // it ended at this moment
+    });
   }
   if (!HARMLESS.has(signal)) await killMachine(paths, instance, signal);
 }

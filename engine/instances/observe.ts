@@ -9,7 +9,7 @@ import { EXIT } from '../errors.ts';
 import { findProcessesIn, isSameProcess, type StatePaths, waitUntil } from '../state/index.ts';
 import { releaseVolume, removeVolume } from '../volumes/index.ts';
 import { recordEvent } from './events.ts';
-import { outputSize, readRunEnd } from './output.ts';
+import { readRunEnd } from './output.ts';
 import { dropInstance, findId, listIds, loadInstance, noSuchInstance, saveState, tryInstance } from './store.ts';
 import type { Instance, InstanceState } from './types.ts';
 
@@ -53,7 +53,6 @@ export function readEndedState({ folder, config, state }: Instance): InstanceSta
     identity: '',
     ports: [],
     finishedAt: new Date(end.time ?? Date.now()).toISOString(),
-    logBreaks: end.isClean ? state.logBreaks : [...state.logBreaks, outputSize(folder)],
   };
   if (end.status !== undefined) {
     return { ...base, exitCode: 'code' in end.status ? end.status.code : EXIT.SIGNAL + end.status.signal };

@@ -5,3 +5,4 @@ export { parsePublish } from './ports.ts';
 export { createNetwork, findMembers, findNetwork, listNetworks, type Network, pruneNetworks, removeNetwork } from './registry.ts';
 export type { MemberInfo } from './switch/client.ts';
 export { serveNetwork } from './serve.ts';
+export { formatIpv4, parseSubnet } from './subnets.ts';

@@ -41,6 +41,7 @@ t.test('the package holds what it needs and nothing of the build', (t) => {
     'dist/sysroot/x86_64/lib/libc.a',
     'dist/sysroot/x86_64/COPYRIGHT.musl',
     'dist/bin/hull-launch-x86_64',
+    'dist/bin/hull-survey-x86_64',
     'README.md',
     'LICENSE',
     'CHANGELOG.md',
@@ -69,7 +70,7 @@ t.test('it runs where nothing else is installed', (t) => {
     spawnSync(hull, args, {
       cwd: scratch,
       encoding: 'utf8',
-      timeout: 60_000,
+      timeout: 600_000,
       env: { PATH: path, HOME: scratch, HULL_ROOT: join(scratch, 'root') },
     });
   const version = run(['version']);

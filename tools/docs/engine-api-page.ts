@@ -20,6 +20,6 @@ export function makeEngineApiPage(): Page {
       ['field', 'support'],
       listFields().map(({ name, note }) => [`\`${name}\``, note]),
     ),
-    'Other fields of `HostConfig` are kept, shown by inspect, and have no effect on a machine.',
+    'Other fields of `HostConfig` are kept and shown by inspect. What cannot be had (devices of a GPU, links, other runtimes, a second network, given hardware addresses and the like) is refused, and what has no meaning for a machine is a warning in the answer: [docker-client.md](docker-client.md) goes through the options of Docker\'s client.',
   ]);
 }

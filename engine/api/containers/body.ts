@@ -32,6 +32,8 @@ export interface HostConfigBody {
   readonly DnsOptions?: readonly string[];
   readonly DnsSearch?: readonly string[];
   readonly ExtraHosts?: readonly string[];
+  readonly ShmSize?: number;
+  readonly VolumesFrom?: readonly string[];
   readonly LogConfig?: { readonly Type?: string; readonly Config?: Readonly<Record<string, string>> };
   readonly Privileged?: boolean;
   readonly [field: string]: unknown;
@@ -39,7 +41,9 @@ export interface HostConfigBody {
 
 export interface EndpointBody {
   readonly Aliases?: readonly string[] | null;
-  readonly IPAMConfig?: { readonly IPv4Address?: string } | null;
+  readonly IPAMConfig?: { readonly IPv4Address?: string; readonly IPv6Address?: string; readonly LinkLocalIPs?: readonly string[] } | null;
+  readonly MacAddress?: string;
+  readonly Links?: readonly string[] | null;
 }
 
 export interface CreateBody {
@@ -50,6 +54,8 @@ export interface CreateBody {
   readonly WorkingDir: string;
   readonly User: string;
   readonly Hostname: string;
+  readonly Domainname: string;
+  readonly MacAddress: string;
   readonly Tty: boolean;
   readonly OpenStdin: boolean;
   readonly StdinOnce: boolean;
@@ -119,6 +125,8 @@ const HOST_FIELDS: Readonly<Record<string, Kind>> = {
   DnsSearch: 'texts',
   ExtraHosts: 'texts',
   LogConfig: 'record',
+  ShmSize: 'number',
+  VolumesFrom: 'texts',
 };
 
 function checkFields(value: Readonly<Record<string, unknown>>, fields: Readonly<Record<string, Kind>>, where: string): void {
@@ -140,8 +148,8 @@ const NOTES: Readonly<Record<string, string>> = {
   'HostConfig.NanoCpus': 'partial: a machine has one CPU',
   'HostConfig.NetworkMode': 'partial: none, bridge, or the name of a network; host and container:NAME are refused',
   'HostConfig.RestartPolicy': 'full, as long as an engine runs',
-  'HostConfig.LogConfig': 'partial: recorded and shown',
-  Healthcheck: 'partial: recorded and shown',
+  'HostConfig.LogConfig': 'partial: json-file and local, with max-size and max-file; other drivers are refused',
+  Healthcheck: 'full, as long as an engine runs',
   NetworkingConfig: 'partial: one network; Aliases, IPAMConfig.IPv4Address',
 };
 

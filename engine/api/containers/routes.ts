@@ -50,7 +50,7 @@ async function create(exchange: Exchange): Promise<void> {
   const { context, query } = exchange;
   const body = await readJson<CreateBody>(exchange);
   const name = query.get('name')?.replace(/^\//, '');
-  const { spec, warnings } = await readCreateRequest(body, name === '' ? undefined : name, context);
+  const { spec, warnings } = await readCreateRequest(body, { name: name === '' ? undefined : name, platform: query.get('platform') }, context);
   const { id } = await createInstance(spec, context.host);
   sendJson(exchange, { Id: id, Warnings: warnings }, 201);
 }
@@ -117,6 +117,7 @@ async function rename(exchange: Exchange): Promise<void> {
 
 async function remove(exchange: Exchange): Promise<void> {
   const { context, query } = exchange;
+  if (readSwitch(query, 'link')) throw new ApiError('parameter-invalid', `Cannot remove the link "${nameOf(exchange)}": containers have none, expected the name of a container, without --link`);
   const { id } = await find(exchange);
   await removeInstance(id, context.host.env, { force: readSwitch(query, 'force'), volumes: readSwitch(query, 'v') });
   context.attendance.forget(id);
@@ -200,7 +201,7 @@ export function listContainerRoutes(): Route[] {
     { method: 'POST', path: '/containers/{name}/resize', summary: 'size of the terminal, also before the start', support: 'full', handle: resize },
     { method: 'GET', path: '/containers/{name}/logs', summary: 'logs: raw and multiplexed, follow, since, until, tail, timestamps', support: 'full', handle: sendLogs },
     { method: 'POST', path: '/containers/{name}/attach', summary: 'attach, with the connection taken over', support: 'full', handle: attachContainer },
-    { method: 'DELETE', path: '/containers/{name}', summary: 'remove', support: 'partial', lacks: 'link', handle: remove },
+    { method: 'DELETE', path: '/containers/{name}', summary: 'remove', support: 'partial', lacks: 'link: there are none', handle: remove },
   ];
 }
 

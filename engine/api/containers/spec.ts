@@ -3,9 +3,9 @@
  * parts of a command; what cannot be met is refused when the container is created, what has no meaning here is a warning.
  */
 import { posix } from 'node:path';
-import { openStore } from '../../../images/store/index.ts';
+import { formatPlatform, openStore, parsePlatform } from '../../../images/store/index.ts';
 import { applyImage } from '../../apply-image.ts';
-import type { InstanceSpec } from '../../instances/index.ts';
+import { findInstance, type InstanceSpec } from '../../instances/index.ts';
 import { isProgramPath } from '../../program.ts';
 import type { RunRequest } from '../../prepare.ts';
 import { makeImageVolumes, type MountRequest, parseTmpfsOption, parseVolumeOption, VOLUME_NAME } from '../../volumes/index.ts';
@@ -13,24 +13,33 @@ import { ApiError } from '../error.ts';
 import type { ApiContext } from '../route.ts';
 import { parseSignal } from '../signals.ts';
 import { checkCreateBody, type CreateBody, type HostConfigBody, type MountBody } from './body.ts';
+import { checkPlatform, findIgnored, refuseUnmet } from './unmet.ts';
 
 const DEFAULT_MEMORY = 256 * 1024 * 1024;
 const LEAST_MEMORY = 6 * 1024 * 1024;
+const SHARED_MEMORY = '/dev/shm';
 const RESTARTS: readonly string[] = ['no', 'always', 'unless-stopped', 'on-failure'];
-/** Their values when nobody asked for anything. */
-const MEANINGLESS: Readonly<Record<string, string>> = {
-  Privileged: 'machines share no kernel with the host',
-  CapAdd: 'a machine has one privilege level',
-  Devices: 'devices of the host do not reach machines',
-  PidMode: 'each machine has processes of its own',
-  IpcMode: 'each machine has a kernel of its own',
-  CpusetCpus: 'a machine has one CPU, of any',
-  Ulimits: 'limits are the machine’s',
-};
-
 const refuse = (message: string) => new ApiError('parameter-invalid', message);
 
-function readMounts(body: Partial<CreateBody>, host: HostConfigBody, ofImage: readonly string[]): MountRequest[] {
+/** What others have mounted, but for what this one has at the same place itself (moby, daemon/volumes.go: `container[:ro|rw]`). */
+async function findVolumesFrom(host: HostConfigBody, { paths }: ApiContext): Promise<MountRequest[]> {
+  const mounts: MountRequest[] = [];
+  for (const text of host.VolumesFrom ?? []) {
+    const [, name = '', mode] = /^([^:]*)(?::(.*))?$/.exec(text) ?? [];
+    if (name === '') throw refuse(`malformed volumes-from specification: ${text}`);
+    if (mode !== undefined && mode !== 'ro' && mode !== 'rw') throw refuse(`invalid mode: ${mode}`);
+    const { config } = await findInstance(paths, name).catch((error: Error) => {
+      throw refuse(error.message); // not 404: clients take that for a missing image
+    });
+    for (const mount of config.request.mounts) {
+      if (mount.type === 'tmpfs') continue;
+      mounts.push({ ...mount, isOfImage: undefined, source: mount.source ?? config.anonymous[mount.target], readOnly: mount.readOnly || mode === 'ro' });
+    }
+  }
+  return mounts;
+}
+
+function readMounts(body: Partial<CreateBody>, host: HostConfigBody, ofImage: readonly string[], ofOthers: readonly MountRequest[]): MountRequest[] {
   const mounts = [
     ...(host.Binds ?? []).map(readBind),
     ...(host.Mounts ?? []).map(readMount),
@@ -41,6 +50,12 @@ function readMounts(body: Partial<CreateBody>, host: HostConfigBody, ofImage: re
     if (targets.has(target)) throw refuse(`Duplicate mount point: ${target}`);
     targets.add(target);
   }
+  for (const mount of ofOthers) {
+    if (targets.has(mount.target)) continue;
+    targets.add(mount.target);
+    mounts.push(mount);
+  }
+  if ((host.ShmSize ?? 0) > 0 && !targets.has(SHARED_MEMORY)) mounts.push(parseTmpfsOption(`${SHARED_MEMORY}:size=${host.ShmSize},mode=1777`));
   for (const path of Object.keys(body.Volumes ?? {})) {
     const request = parseVolumeOption(posix.normalize(path));
     if (targets.has(request.target)) continue;
@@ -93,6 +108,12 @@ function readPorts(host: HostConfigBody, exposed: readonly string[]): string[] {
   return host.PublishAllPorts === true ? [...published, ...exposed.filter((port) => !bound.has(port))] : published;
 }
 
+/** Bytes. */
+export function checkMemory(memory: number): number {
+  if (memory < LEAST_MEMORY) throw refuse('Minimum memory limit allowed is 6MB');
+  return memory;
+}
+
 export function readRestart(host: HostConfigBody): InstanceSpec['restart'] {
   const name = host.RestartPolicy?.Name ?? '';
   const most = host.RestartPolicy?.MaximumRetryCount ?? 0;
@@ -103,16 +124,6 @@ export function readRestart(host: HostConfigBody): InstanceSpec['restart'] {
   return { name: (name === '' ? 'no' : name) as InstanceSpec['restart']['name'], most };
 }
 
-const isAsked = (value: unknown) => value === true || (typeof value === 'string' && value !== '' && value !== 'private' && value !== 'default') || (Array.isArray(value) && value.length > 0);
-
-/** What was asked for and has no effect, in a line each. */
-function findIgnored(host: HostConfigBody): string[] {
-  const ignored = Object.entries(MEANINGLESS).flatMap(([name, why]) => (isAsked(host[name]) ? [`${name} is ignored: ${why}`] : []));
-  if ((host.NanoCpus ?? 0) > 1e9) ignored.push('NanoCpus is taken as one CPU: machines have one');
-  if (isAsked(host['Init'])) ignored.push('Init is ignored: the libOS takes in orphans and forwards signals by itself');
-  return ignored;
-}
-
 const toWords = (words: CreateBody['Cmd'] | undefined): readonly string[] | undefined => (words === null || words === undefined ? undefined : typeof words === 'string' ? [words] : words);
 
 /** The last of several with the same name, in the place of the first. */
@@ -120,19 +131,33 @@ function mergeEnvironment(entries: readonly string[]): string[] {
   return [...new Map(entries.map((entry) => [entry.split('=', 1)[0], entry])).values()];
 }
 
+/** Options without a driver are those of the default one. */
+function readLogging({ LogConfig }: HostConfigBody): InstanceSpec['logging'] {
+  const driver = LogConfig?.Type ?? '';
+  const options = LogConfig?.Config ?? {};
+  return driver === '' && Object.keys(options).length === 0 ? undefined : { driver: driver === '' ? 'json-file' : driver, options };
+}
+
+export interface CreateQuery {
+  readonly name: string | undefined;
+  readonly platform: string | null;
+}
+
 export interface CreateRequest {
   readonly spec: InstanceSpec;
   readonly warnings: readonly string[];
 }
 
-export async function readCreateRequest(given: Partial<CreateBody>, name: string | undefined, context: ApiContext): Promise<CreateRequest> {
+export async function readCreateRequest(given: Partial<CreateBody>, { name, platform }: CreateQuery, context: ApiContext): Promise<CreateRequest> {
   const body = checkCreateBody(given);
   const host = body.HostConfig ?? {};
   const image = body.Image ?? '';
   if (image === '' || isProgramPath(image)) throw refuse(image === '' ? 'no image specified: Cannot create a container: expected the name of an image' : 'invalid reference format');
-  openStore(context.paths.images).resolve(image); // nothing is pulled on the way: clients do that when they are told 404
-  const memory = host.Memory === undefined || host.Memory === 0 ? DEFAULT_MEMORY : host.Memory;
-  if (memory < LEAST_MEMORY) throw refuse('Minimum memory limit allowed is 6MB');
+  const wanted = platform === null || platform === '' ? undefined : parsePlatform(platform);
+  const { config } = openStore(context.paths.images).resolve(image, wanted); // nothing is pulled on the way: clients do that when they are told 404
+  checkPlatform(wanted, image, config);
+  refuseUnmet(body);
+  const memory = host.Memory === undefined || host.Memory === 0 ? DEFAULT_MEMORY : checkMemory(host.Memory);
   if (body.WorkingDir !== undefined && body.WorkingDir !== '' && !body.WorkingDir.startsWith('/')) throw refuse(`the working directory '${body.WorkingDir}' is invalid, it needs to be an absolute path`);
   if (body.Hostname !== undefined && (body.Hostname.length > 64 || /[^\w.-]/.test(body.Hostname))) throw refuse(`invalid hostname format: ${body.Hostname}`);
   for (const entry of body.Env ?? []) if (entry === '' || entry.startsWith('=')) throw refuse(`invalid environment variable: ${entry}`);
@@ -142,6 +167,7 @@ export async function readCreateRequest(given: Partial<CreateBody>, name: string
   const command = toWords(body.Cmd) ?? [];
   const typed: RunRequest = {
     program: image,
+    platform: wanted && formatPlatform(wanted),
     args: [...(entrypoint ?? []).slice(1), ...command],
     entrypoint: entrypoint === undefined ? undefined : (entrypoint[0] ?? ''),
     env: (body.Env ?? []).filter((entry) => entry.includes('=')),
@@ -164,7 +190,7 @@ export async function readCreateRequest(given: Partial<CreateBody>, name: string
     ...applied,
     entrypoint: applied.entrypoint ?? applied.program,
     env: mergeEnvironment(applied.env),
-    mounts: readMounts(body, host, applied.image?.volumes ?? []),
+    mounts: readMounts(body, host, applied.image?.volumes ?? [], await findVolumesFrom(host, context)),
     network: { ...applied.network, publish: readPorts(host, exposed) },
     stdin: body.OpenStdin === true,
     readOnly: host.ReadonlyRootfs === true || applied.readOnly === true,
@@ -172,7 +198,7 @@ export async function readCreateRequest(given: Partial<CreateBody>, name: string
   const asked = body.Healthcheck ?? undefined;
   const health = asked && { test: asked.Test ?? [], interval: asked.Interval, timeout: asked.Timeout, startPeriod: asked.StartPeriod, startInterval: asked.StartInterval, retries: asked.Retries };
   return {
-    warnings: findIgnored(host),
+    warnings: findIgnored(body),
     spec: {
       name,
       request,
@@ -187,7 +213,7 @@ export async function readCreateRequest(given: Partial<CreateBody>, name: string
       health,
       autoRemove: host.AutoRemove === true,
       exposed,
-      logging: host.LogConfig?.Type === undefined || host.LogConfig.Type === '' ? undefined : { driver: host.LogConfig.Type, options: host.LogConfig.Config ?? {} },
+      logging: readLogging(host),
       extra: { ...host },
     },
   };

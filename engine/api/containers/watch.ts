@@ -4,7 +4,8 @@ import { asksForThreads, findInstance, type InstanceStats, isRunning, listProces
 import { openJsonStream, readJson, readSwitch, sendJson } from '../messages.ts';
 import type { Exchange, Route } from '../route.ts';
 import type { HostConfigBody } from './body.ts';
-import { readRestart } from './spec.ts';
+import { checkMemory, readRestart } from './spec.ts';
+import { findIgnored } from './unmet.ts';
 
 const EVERY_MS = 1000;
 
@@ -61,9 +62,10 @@ async function sendStats(exchange: Exchange): Promise<void> {
 
 async function update(exchange: Exchange): Promise<void> {
   const body = await readJson<HostConfigBody>(exchange);
-  const memory = typeof body.Memory === 'number' && body.Memory > 0 ? body.Memory : undefined;
+  const memory = typeof body.Memory === 'number' && body.Memory > 0 ? checkMemory(body.Memory) : undefined;
   await updateInstance(exchange.params['name'] as string, exchange.context.host.env, { memory, restart: body.RestartPolicy?.Name === undefined || body.RestartPolicy.Name === '' ? undefined : readRestart(body) });
-  sendJson(exchange, { Warnings: null });
+  const ignored = findIgnored({ HostConfig: body });
+  sendJson(exchange, { Warnings: ignored.length === 0 ? null : ignored });
 }
 
 /** The machine tells of its processes itself; of one that cannot the host sees the first alone. */

@@ -42,9 +42,18 @@ function readArguments(query: URLSearchParams): { args: string[]; tags: string[]
     ...readRecord(query, 'labels').map(([name, value]): [string, string] => ['label', `${name}=${value ?? ''}`]),
   ];
   for (const name of ['target', 'platform'] as const) if ((query.get(name) ?? '') !== '') values.push([name, query.get(name) as string]);
+  if (query.getAll('extrahosts').some((each) => !NEUTRAL.includes(each))) throw new ApiError('feature-absent', `Cannot add hosts to a build: RUN has the names of the engine's host, expected none`);
   const network = query.get('networkmode') ?? '';
   if (network !== '') values.push(['network', network === 'bridge' ? 'default' : network]);
-  return { args: [...values.map(([name, value]) => `--${name}=${value}`), ...(readSwitch(query, 'nocache') ? ['--no-cache'] : [])], tags };
+  return { args: [...values.map(([name, value]) => `--${name}=${value}`), ...(readSwitch(query, 'nocache') ? ['--no-cache'] : []), ...(readSwitch(query, 'pull') ? ['--pull'] : [])], tags };
+}
+
+/** What has no effect on a build here, with the values by which nothing is asked for. */
+const LIMITS: readonly string[] = ['memory', 'memswap', 'cpuperiod', 'cpuquota', 'cpushares', 'cpusetcpus', 'cpusetmems', 'cgroupparent', 'shmsize', 'ulimits', 'isolation', 'securityopt'];
+const NEUTRAL: readonly string[] = ['', '0', '[]', 'null', 'default'];
+
+function findIgnored(query: URLSearchParams): string[] {
+  return LIMITS.filter((name) => !NEUTRAL.includes(query.get(name) ?? ''));
 }
 
 async function build(exchange: Exchange): Promise<void> {
@@ -60,6 +69,8 @@ async function build(exchange: Exchange): Promise<void> {
   closed.catch(() => {});
   pipeline(request, child.stdin).catch(() => {}); // it ended before it had read all: its exit code tells
   try {
+    const ignored = findIgnored(query);
+    if (ignored.length > 0) await stream.send({ stream: `[Warning] ${ignored.join(', ')}: ignored, RUN has what the engine has\n` });
     let last = '';
     for await (const chunk of child.stderr) {
       const text = (chunk as Buffer).toString();
@@ -86,7 +97,7 @@ async function build(exchange: Exchange): Promise<void> {
 
 export function listBuildRoutes(): Route[] {
   return [
-    { method: 'POST', path: '/build', summary: 'build from a tar archive, with streamed progress', support: 'partial', lacks: 'remote, cachefrom, squash, limits of resources, BuildKit (version=2)', handle: build },
+    { method: 'POST', path: '/build', summary: 'build from a tar archive, with streamed progress', support: 'partial', lacks: 'remote, extrahosts, cachefrom, squash, limits of resources, BuildKit (version=2)', handle: build },
     { method: 'POST', path: '/build/prune', summary: 'remove what builds kept', support: 'partial', lacks: 'steps of builds are images without names, which images/prune removes', handle: (exchange) => sendJson(exchange, { CachesDeleted: null, SpaceReclaimed: 0 }) },
   ];
 }

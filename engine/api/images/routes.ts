@@ -182,19 +182,48 @@ async function importArchive(exchange: Exchange): Promise<void> {
   }
 }
 
+/** The form of 1.46: {"os": "linux", "architecture": "amd64"}. A name is pushed whole; of a name that has one platform that is the same. */
+function checkPushed(store: Store, reference: Reference, asked: string | null): void {
+  const found = store.find(reference.canonical);
+  if (found === undefined) throw new EngineError('image-missing', `An image does not exist locally with the tag: ${reference.familiar}`);
+  if (asked === null || asked === '') return;
+  let platform: Partial<Platform>;
+  try {
+    platform = JSON.parse(asked) as Partial<Platform>;
+  } catch {
+    throw new ApiError('parameter-invalid', `invalid platform: Cannot read "${asked.slice(0, 80)}": expected a JSON object`);
+  }
+  const text = `${platform.os ?? ''}/${platform.architecture ?? ''}`;
+  if (found.target.digest !== found.descriptor.digest || `${found.config.os}/${found.config.architecture}` !== text) {
+    throw new ApiError('platform-missing', `Cannot push "${reference.familiar}" for ${text} alone: what has this name is pushed whole, expected an image for that platform only`);
+  }
+}
+
+/** What a push without a tag means: all of the repository's. */
+function findTags(store: Store, { domain, path }: Reference): Reference[] {
+  const names = store.list().flatMap(({ tags }) => tags.map((tag) => parseReference(tag)));
+  return [...new Map(names.filter((each) => each.domain === domain && each.path === path).map((each) => [each.canonical, each])).values()];
+}
+
 async function push(exchange: Exchange): Promise<void> {
   const { context, query } = exchange;
-  const reference = withTagOf(parseReference(nameOf(exchange)), query.get('tag'));
+  const store = storeOf(exchange);
+  const base = parseReference(nameOf(exchange));
+  const tag = query.get('tag');
+  const areAll = (tag === null || tag === '') && base.tag === undefined && base.digest === undefined;
+  const references = areAll ? findTags(store, base) : [withTagOf(base, tag)];
   const credentials = readRegistryAuth(exchange);
   const stream = openJsonStream(exchange);
   try {
-    const store = storeOf(exchange);
-    if (store.find(reference.canonical) === undefined) throw new EngineError('image-missing', `An image does not exist locally with the tag: ${reference.familiar}`);
-    await stream.send({ status: `The push refers to repository [${reference.domain}/${reference.path}]` });
-    const { digest, size } = await pushReference(familiarName(reference.canonical), context.paths, context.host, reportTransfer('push', stream), credentials);
-    await stream.send({ status: `${reference.tag}: digest: ${digest} size: ${size}` });
-    await stream.send({ progressDetail: {}, aux: { Tag: reference.tag, Digest: digest, Size: size } });
-    record(exchange, 'push', reference.familiar, reference.familiar);
+    if (references.length === 0) throw new EngineError('image-missing', `An image does not exist locally with the tag: ${base.familiar}`);
+    for (const reference of references) checkPushed(store, reference, query.get('platform'));
+    await stream.send({ status: `The push refers to repository [${base.domain}/${base.path}]` });
+    for (const reference of references) {
+      const { digest, size } = await pushReference(familiarName(reference.canonical), context.paths, context.host, reportTransfer('push', stream), credentials);
+      await stream.send({ status: `${reference.tag}: digest: ${digest} size: ${size}` });
+      await stream.send({ progressDetail: {}, aux: { Tag: reference.tag, Digest: digest, Size: size } });
+      record(exchange, 'push', reference.familiar, reference.familiar);
+    }
     stream.end();
   } catch (error) {
     await stream.fail(error);
