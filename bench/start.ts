@@ -1,5 +1,5 @@
 /**
- * The start table: for a linked hello, a static musl hello and busybox beside an empty PVH guest that prints one byte:
+ * The start table: for a linked hello, a static musl hello and busybox beside an empty PVH guest that prints one byte, and for a linked hello for AArch64 beside such a guest there:
  * bytes given to the VMM, least guest memory, QEMU start to first output, `hull run` against the bare QEMU command, link time.
  *
  * Run by `npm run bench`. Rules: bare QEMU and `hull run` use the same arguments; runs of all subjects are interleaved, so that a
@@ -10,7 +10,7 @@ import { closeSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, write
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
-import { encodeBootModule, FEATURE, FLAG, makeQemuArguments, RECORD, readImageNote, writeUnlinkedFile } from '../boot/index.ts';
+import { encodeBootModule, FEATURE, FLAG, makeQemuArguments, readLinuxImage, RECORD, readImageNote, writeUnlinkedFile } from '../boot/index.ts';
 import { describeMachine, median, renderTable } from './machine.ts';
 
 const RUNS = Math.max(10, Number(process.env['HULL_BENCH_RUNS'] ?? '20'));
@@ -37,6 +37,21 @@ start:
 1:  hlt
     jmp 1b
 `;
+/** The same on QEMU's machine `virt`: Linux Image header, PL011, PSCI's SYSTEM_OFF. */
+const EMPTY_ARM_GUEST = `
+    b 1f
+    .long 0
+    .quad 0, 0x1000, 0xa, 0, 0, 0
+    .ascii "ARM\\x64"
+    .long 0
+1:  mov x1, #0x09000000
+    mov w2, #'X'
+    str w2, [x1]
+    mov w0, #8
+    movk w0, #0x8400, lsl #16
+    hvc #0
+2:  b 2b
+`;
 const HELLO_PUTS = '#include <stdio.h>\nint main(void) { puts("Hello, world"); return 0; }\n';
 const HELLO_PRINTF =
   '#include <stdio.h>\nint main(int argc, char **argv) { printf("Hello, %s: %d %.3f\\n", argv[0], argc, argc * 3.14159); return 0; }\n';
@@ -48,6 +63,8 @@ interface Subject {
   readonly program?: string;
   readonly args: readonly string[];
   readonly expected: string;
+  /** For AArch64; the empty guest is a flat file there. */
+  readonly isArm?: boolean;
   /** Bytes of the program itself, for binary images. */
   readonly programSize?: number;
 }
@@ -85,13 +102,15 @@ async function runBare(subject: Subject, memory: number): Promise<BareRun> {
     ENV,
   );
   const features = note?.features ?? FEATURE.UART;
+  const kernel = subject.isArm === true && note !== undefined ? writeUnlinkedFile(readLinuxImage(subject.image), ENV) : undefined;
   const args = makeQemuArguments({
-    machine: 'microvm', accelerator: 'tcg', memory, cpus: 1, image: subject.image, features, fds: { channel: 3, qmp: 4, module: 5 },
+    machine: subject.isArm === true ? 'virt' : 'microvm', accelerator: 'tcg', memory, cpus: 1, image: kernel === undefined ? subject.image : '/proc/self/fd/6', features, fds: { channel: 3, qmp: 4, module: 5 },
   });
-  const options: SpawnOptions = { stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe', module], env: ENV };
+  const options: SpawnOptions = { stdio: ['ignore', 'ignore', 'ignore', 'pipe', 'pipe', module, ...(kernel === undefined ? [] : [kernel])], env: ENV };
   const started = performance.now();
-  const child = spawn('qemu-system-x86_64', args, options);
+  const child = spawn(subject.isArm === true ? 'qemu-system-aarch64' : 'qemu-system-x86_64', args, options);
   closeSync(module);
+  if (kernel !== undefined) closeSync(kernel);
   const timer = setTimeout(() => child.kill('SIGKILL'), memory < DEFAULT_MEMORY ? 3000 : DEADLINE);
   let first = Number.NaN;
   const chunks: Buffer[] = [];
@@ -157,6 +176,10 @@ function prepareSubjects(dir: string, root: string): { subjects: Subject[]; link
   writeFileSync(at('printf.c'), HELLO_PRINTF);
   build('clang', '-c', at('empty.S'), '-o', at('empty.o'));
   build('ld.lld', '-Ttext=0x100000', '-e', 'start', '-s', at('empty.o'), '-o', at('empty'));
+  writeFileSync(at('empty-arm64.S'), EMPTY_ARM_GUEST);
+  build('clang', '--target=aarch64-unknown-none-elf', '-c', at('empty-arm64.S'), '-o', at('empty-arm64.o'));
+  build('ld.lld', '-Ttext=0', '-e', '0', '--oformat', 'binary', at('empty-arm64.o'), '-o', at('empty-arm64'));
+  for (const name of ['puts', 'printf']) build(HULL, 'cc', '--platform', 'linux/arm64', '-Os', '-s', at(`${name}.c`), '-o', at(`${name}-arm64`));
   build(HULL, 'cc', '-Os', '-s', at('puts.c'), '-o', at('puts'));
   build(HULL, 'cc', '-Os', '-s', at('printf.c'), '-o', at('printf'));
   build('musl-gcc', '-static', '-Os', '-s', at('puts.c'), '-o', at('hello-musl'));
@@ -172,6 +195,9 @@ function prepareSubjects(dir: string, root: string): { subjects: Subject[]; link
     { name: 'hello linked, printf', image: at('printf'), program: at('printf'), args: [], expected: `Hello, ${at('printf')}: 1 3.142\n` },
     { name: 'hello musl static', image: at('musl.img'), program: at('hello-musl'), args: [], expected: 'Hello, world\n', programSize: statSync(at('hello-musl')).size },
     { name: 'busybox echo', image: at('busybox.img'), program: '/bin/busybox', args: ['echo', 'a', 'b'], expected: 'a b\n', programSize: statSync('/bin/busybox').size },
+    { name: 'empty guest, arm64', isArm: true, image: at('empty-arm64'), args: [], expected: 'X' },
+    { name: 'hello linked, puts, arm64', isArm: true, image: at('puts-arm64'), program: at('puts-arm64'), args: [], expected: 'Hello, world\n' },
+    { name: 'hello linked, printf, arm64', isArm: true, image: at('printf-arm64'), program: at('printf-arm64'), args: [], expected: `Hello, ${at('printf-arm64')}: 1 3.142\n` },
   ];
   return { subjects, links };
 }
@@ -192,8 +218,7 @@ async function main(): Promise<void> {
         figure.hull.push(hull);
       }
     }
-    const empty = figures.get(subjects[0] as Subject);
-    const emptyFirst = median(empty?.first ?? []);
+    const emptyOf = (isArm: boolean | undefined) => median(figures.get(subjects.find((each) => each.program === undefined && each.isArm === isArm) as Subject)?.first ?? []);
     const rows = [['subject', 'VMM bytes', 'over program', 'least KiB', 'first output ms', 'over empty ms', 'bare QEMU ms', 'hull run ms', 'over bare ms', 'hull/bare', 'build ms']];
     for (const [subject, figure] of figures) {
       const bytes = statSync(subject.image).size;
@@ -207,7 +232,7 @@ async function main(): Promise<void> {
         subject.programSize === undefined ? '-' : `+${bytes - subject.programSize}`,
         String(least),
         first.toFixed(1),
-        `+${(first - emptyFirst).toFixed(1)}`,
+        `+${(first - emptyOf(subject.isArm)).toFixed(1)}`,
         bare.toFixed(1),
         hull?.toFixed(1) ?? '-',
         hull === undefined ? '-' : `+${(hull - bare).toFixed(1)}`,

@@ -77,6 +77,7 @@ export const RUN_OPTIONS: readonly OptionSpec[] = [
   { name: 'network', value: 'network', summary: 'Network: none, user, bridge:NAME, tap:NAME, or one that hull network create made (default user for a program that has network calls, else none)' },
   { name: 'network-alias', value: 'list', many: true, summary: 'Further names of the machine on a network of that kind' },
   { name: 'no-healthcheck', summary: 'No health check, whatever the image says' },
+  { name: 'platform', value: 'string', summary: 'Of an image for several platforms the one for this: linux/amd64 (default), linux/arm64; of a PROGRAM what it has to be for' },
   { name: 'publish', short: 'p', value: 'list', many: true, summary: 'Publish a port of the machine on this host: [[ADDRESS:]HOST:]GUEST[/udp], ranges too' },
   { name: 'publish-all', short: 'P', summary: 'Publish all ports that the image or --expose names, each on a free port of this host' },
   { name: 'read-only', summary: 'Nothing can be written but in mounts' },

@@ -64,6 +64,7 @@ export function readRunRequest(parsed: ParsedOptions, command: string): RunReque
   }
   return {
       program: parsed.args[0] as string,
+      platform: readValue(parsed, 'platform'),
       rootfs: readValue(parsed, 'rootfs'),
       writable: readValue(parsed, 'writable'),
       args: parsed.args.slice(1),

@@ -7,7 +7,7 @@
 import { type Analysis, analyzeExecutable, type Closure, describeExecutable, replaceHalts } from './analyze/index.ts';
 import { loadComponents, type LoadedComponent } from './components.ts';
 import { CompilerError } from './error.ts';
-import { type ImageManifest, type LinkInput, type LinkImageRequest, LinkError, type LinkResult, linkImage } from './link/index.ts';
+import { type ImageManifest, type LinkInput, type LinkImageRequest, LinkError, type LinkResult, linkImage, type Machine } from './link/index.ts';
 import { callPlaces, recordAnalysis, recordClosure } from './record-analysis.ts';
 import { type Component, type Selection, selectComponents } from './select/index.ts';
 
@@ -30,6 +30,8 @@ export type BuildImageRequest = ImageOptions & {
 };
 
 export type LinkProgramRequest = ImageOptions & {
+  /** Default: x86_64. */
+  machine?: Machine;
   /** Objects and archives in command-line order; crt files and libc among them. */
   inputs: LinkInput[];
   /** Linker options that pass through. */
@@ -142,6 +144,7 @@ export function linkProgram(request: LinkProgramRequest): BuiltImage {
     const result = measure(timings, 'link', () =>
       link({
         inputs: request.inputs,
+        ...(request.machine && { machine: request.machine }),
         ...linkOptions(request, selection, components),
         ...(request.keep && { keep: request.keep }),
         ...(request.defines && { defines: request.defines }),
@@ -154,6 +157,8 @@ export function linkProgram(request: LinkProgramRequest): BuiltImage {
   const drivers = request.drivers ?? chosenDrivers(request.add ?? []);
   const small = build(drivers);
   if (drivers !== undefined || (request.leaveOut ?? []).some((name) => fastDrivers.includes(name))) return small;
+  // Where there is no virtio console yet, the serial port carries the output of large programs, too.
+  if (!components.some(({ manifest }) => manifest.name === 'virtio-console')) return small;
   return small.manifest.components.some(({ name }) => largeProgramSigns.includes(name)) ? build(fastDrivers) : small;
 }
 

@@ -44,16 +44,16 @@ function readMachineLabels(request: RunRequest, name: string, labels: Readonly<R
 /** What an image's config and the options mean together: as it was found before, while the store names the same images and the files are still there. */
 async function findRun(request: RunRequest, host: RunHost): Promise<ImageRun> {
   const paths = findStatePaths(host.env);
-  const { entrypoint, args, userName, workdir } = request;
-  const asked: ImageRunRequest = { image: request.program, entrypoint, args, user: userName, workdir };
+  const { entrypoint, args, userName, workdir, platform } = request;
+  const asked: ImageRunRequest = { image: request.program, platform, entrypoint, args, user: userName, workdir };
   const before = identifyStore(paths);
   const question = ['image', JSON.stringify(asked)];
   const known = before === undefined ? undefined : readKnown<ImageRun>(paths.known, [...question, before.identity]);
   if (known !== undefined && markUsed(known.disk)) return known;
   const { hasImage, openImageRun } = await import('./oci/index.ts');
-  if (!hasImage(request.program, paths)) {
+  if (!hasImage(request.program, paths, platform)) {
     const { ensureImage } = await import('./ship/index.ts');
-    await ensureImage(request.program, paths, host, (line) => void process.stderr.write(`${line}\n`));
+    await ensureImage(request.program, platform, paths, host, (line) => void process.stderr.write(`${line}\n`));
   }
   const run = await openImageRun(asked, paths, host.env);
   const after = identifyStore(paths);
@@ -95,7 +95,7 @@ async function applyConfig(request: RunRequest, host: RunHost): Promise<RunReque
   return {
     ...request,
     ...readMachineLabels(request, run.name, run.labels),
-    image: { id: run.id, name: run.name, disk: run.disk, labels: run.labels, ports: run.ports, volumes: run.volumes, userName: run.userName, health: run.health },
+    image: { id: run.id, name: run.name, disk: run.disk, labels: run.labels, platform: run.platform, ports: run.ports, volumes: run.volumes, userName: run.userName, health: run.health },
     mounts: [...request.mounts, ...makeImageVolumes(run.volumes, request.mounts)],
     program: program as string,
     entrypoint: undefined,

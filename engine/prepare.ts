@@ -38,6 +38,8 @@ export interface RequestImage {
   /** The EROFS image of its files; made again when the cache has it no more. */
   readonly disk: string;
   readonly labels: Readonly<Record<string, string>>;
+  /** "linux/arm64"; absent: linux/amd64. */
+  readonly platform?: string | undefined;
   /** "80/tcp". */
   readonly ports: readonly string[];
   /** Paths at which a run has volumes of its own, unless something else is mounted there. */
@@ -60,6 +62,8 @@ export interface HealthCheck {
 
 export interface RunRequest {
   readonly program: string;
+  /** As typed: "linux/arm64". */
+  readonly platform?: string | undefined;
   /** A directory that becomes the machine's root file system; the program is looked for in it. */
   readonly rootfs?: string | undefined;
   /** The image that is the machine's root file system; the program is looked for in it. See apply-image.ts. */
@@ -191,7 +195,9 @@ async function prepareWithMounts(request: RunRequest, host: RunHost, options: Pr
   }
   const upper = request.writable === undefined ? undefined : openWritable(request.writable);
   const allDisks = upper === undefined ? storage.disks : [upper, ...storage.disks];
-  const qemu = findQemu(request.qemu, host.env);
+  const isa = file?.kind === 'image' ? file.note.isa : isaOf(request.image?.platform);
+  if (request.image === undefined && request.platform !== undefined) checkPlatform(request.program, request.platform, isa);
+  const qemu = findQemu(request.qemu, host.env, isa);
 
   // There is an image to boot.
   const tracer = request.trace === undefined ? undefined : (await import('./trace/index.ts')).createTracer(request.trace);
@@ -211,6 +217,9 @@ async function prepareWithMounts(request: RunRequest, host: RunHost, options: Pr
         ? file.path
         : await findKernel(cache, file as Extract<ProgramFile, { kind: 'executable' }>, add, () => loadLinker(host));
   const note = file?.kind === 'image' ? file.note : readNoteOf(image);
+  if (note.isa !== isa) {
+    throw new EngineError('image-invalid', `Cannot run "${request.image?.name}": its program "${root?.program}" is for ${platformOf(note.isa)}, expected ${platformOf(isa)}, as the image's config says`);
+  }
   // A linked program out of an image is all there is of it.
   const isAlone = root !== undefined && (note.features & FEATURE.BINARY) === 0;
   // Volumes that the image wants, and nobody else, go unseen where its program has nothing to see them by.
@@ -224,11 +233,11 @@ async function prepareWithMounts(request: RunRequest, host: RunHost, options: Pr
   }
   // A microvm has room for eight virtio devices.
   const room = network?.mode?.kind === 'named' ? MICROVM_SHARES - 1 : MICROVM_SHARES;
-  const machine = shares.length + disks.length > room ? 'q35' : request.machine;
+  const machine = isa === 'aarch64' ? 'virt' : shares.length + disks.length > room ? 'q35' : request.machine;
   options.say(`image ${image}`);
 
   // There is an accelerator that runs guests.
-  const choice = await options.untilAborted(chooseAccelerator({ qemu, dist: host.dist, env: host.env }, request.accelerator, paths.accelerators));
+  const choice = await options.untilAborted(chooseAccelerator({ qemu, dist: host.dist, env: host.env }, request.accelerator, paths.accelerators, isa));
   if (choice.notice !== undefined) options.notice(choice.notice);
   options.say(`${qemu.path} ${choice.probe.qemuVersion}, ${machine}, ${choice.accelerator}, ${formatBytes(request.memory)}`);
 
@@ -384,6 +393,15 @@ export function readNoteOf(image: string): ImageNote {
   } finally {
     closeSync(fd);
   }
+}
+
+const platformOf = (isa: ImageNote['isa']): string => (isa === 'aarch64' ? 'linux/arm64' : 'linux/amd64');
+const isaOf = (platform: string | undefined): ImageNote['isa'] => (platform === 'linux/arm64' ? 'aarch64' : undefined);
+
+/** A program is for one platform; --platform can only be that. */
+function checkPlatform(program: string, platform: string, isa: ImageNote['isa']): void {
+  const named = platform.toLowerCase().replace('aarch64', 'arm64').replace('x86_64', 'amd64').replace('arm64/v8', 'arm64').replace(/^(?!linux\/)/, 'linux/');
+  if (named !== platformOf(isa)) throw new EngineError('option-invalid', `Cannot run "${program}" on "${platform}": it is for ${platformOf(isa)}, expected that platform or no --platform`);
 }
 
 function refuseTrace(program: string, note: ImageNote): EngineError {

@@ -40,6 +40,7 @@ htpasswd:apache2-utils
 zstd:zstd
 lua5.4:lua5.4
 qemu-aarch64:qemu-user
+qemu-system-aarch64:qemu-system-arm
 '
 missing=''
 for pair in $NEEDED; do

@@ -16,6 +16,8 @@ export interface ImageMemory {
   followsCall(address: bigint): boolean;
   /** Whether the two bytes before `address` are a SYSCALL instruction. */
   followsSyscall(address: bigint): boolean;
+  /** The instruction set is AArch64, not x86-64. */
+  isArm: boolean;
 }
 
 interface Segment {
@@ -28,7 +30,8 @@ interface Segment {
 const PT_LOAD = 1;
 const PF_X = 1;
 const SYSCALL = 0x050f;
-const NO_MEMORY: ImageMemory = { readString: () => undefined, isCode: () => false, followsCall: () => false, followsSyscall: () => false };
+const EM_AARCH64 = 183;
+const NO_MEMORY: ImageMemory = { readString: () => undefined, isCode: () => false, followsCall: () => false, followsSyscall: () => false, isArm: false };
 /** The longest near call, without prefixes. */
 const CALL_SIZE = 7;
 
@@ -48,12 +51,19 @@ export function endsWithCall(code: Uint8Array): boolean {
 }
 
 
+/** BL or BLR (Arm Architecture Reference Manual, C4.1.65 and C4.1.66). */
+function endsWithArmCall(code: number): boolean {
+  return code >>> 26 === 0x25 || (code & 0xfffffc1f) >>> 0 === 0xd63f0000;
+}
+
 /** Reads the PT_LOAD segments (ELF gABI, chapter 5) of an image file; one that cannot be read has none. */
 export function openImageMemory(path: string): ImageMemory {
   let bytes: Buffer;
+  let isArm = false;
   const segments: Segment[] = [];
   try {
     bytes = readFileSync(path);
+    isArm = bytes.readUInt16LE(18) === EM_AARCH64;
     const start = Number(bytes.readBigUInt64LE(32));
     for (let i = 0; i < bytes.readUInt16LE(56); i++) {
       const at = start + i * bytes.readUInt16LE(54);
@@ -82,12 +92,14 @@ export function openImageMemory(path: string): ImageMemory {
       const segment = find(address - 1n);
       if (segment?.isCode !== true) return false;
       const end = segment.offset + Number(address - segment.address);
+      if (isArm) return end >= 4 && endsWithArmCall(bytes.readUInt32LE(end - 4));
       return endsWithCall(bytes.subarray(Math.max(segment.offset, end - CALL_SIZE), end));
     },
     followsSyscall(address) {
       const segment = find(address - 2n);
       return segment?.isCode === true && bytes.readUInt16LE(segment.offset + Number(address - 2n - segment.address)) === SYSCALL;
     },
+    isArm,
   };
 }
 
@@ -137,6 +149,35 @@ export const FAULT_WORDS = 25;
 /** The most lines of a backtrace. */
 const MOST_CALLERS = 16;
 
+/** Words of a fault record of AArch64 before those of the stack: slide, address, kind, struct trap_frame. */
+const ARM_FAULT_WORDS = 39;
+/** Exception classes (ESR_EL1.EC). */
+const [CLASS_CALL, CLASS_FETCH, CLASS_DATA] = [0x15n, 0x21n, 0x25n];
+
+function formatArmFault(words: bigint[], image: ImageMemory): string[] {
+  const word = (index: number) => words[index] ?? 0n;
+  const slide = word(0);
+  const kind = word(2);
+  const frame = (index: number) => word(3 + index);
+  const [sp, pc, state, syndrome] = [frame(31), frame(32), frame(33), frame(34)];
+  const cause = (syndrome >> 26n) & 63n;
+  const how = cause === CLASS_FETCH ? 'execute at' : cause !== CLASS_DATA ? 'at' : syndrome & 64n ? 'write at' : 'read at';
+  const lines = [
+    `${SIGNAL_TEXT[Number(kind & 0x7fn)] ?? 'Segmentation fault'}: ${how} 0x${word(1).toString(16)}${kind & IN_LIBOS ? ' in the libOS' : ''}`,
+    `  at ${writeAddress(pc, slide, image)} sp ${sp.toString(16)} pstate ${state.toString(16)}`,
+  ];
+  for (let i = 0; i < 31; i += 3) {
+    const registers = [i, i + 1, i + 2].filter((k) => k < 31).map((k) => `x${k}`.padEnd(4) + frame(k).toString(16).padStart(16, '0'));
+    lines.push(`  ${registers.join(' ')}`);
+  }
+  // The link register first: a function that calls nothing has its caller only there.
+  const callers = [frame(30), ...words.slice(ARM_FAULT_WORDS)].map((word) => BigInt.asUintN(64, word - slide)).filter((word) => image.followsCall(word));
+  for (const from of callers.slice(0, MOST_CALLERS)) lines.push(`  from [<${from.toString(16)}>]`);
+  if (cause === CLASS_CALL) lines.push(`Cannot make a system call at ${writeAddress(pc - 4n, slide, image)}: an SVC instruction in a linked program, expected a call of the C library`);
+  if (kind & IN_LIBOS) lines.push(`arch: no fault in the libOS, syndrome ${syndrome.toString(16)}`);
+  return lines;
+}
+
 function formatFault(words: bigint[], image: ImageMemory): string[] {
   const word = (index: number) => words[index] ?? 0n;
   const slide = word(0);
@@ -177,7 +218,7 @@ export function formatDeferred(type: number, payload: Buffer, image: ImageMemory
       return { lines: [line], isPanic: type === RECORD.PANIC_DEFERRED };
     }
     case RECORD.FAULT:
-      return { lines: formatFault(words, image), isPanic: ((words[2] ?? 0n) & IN_LIBOS) !== 0n };
+      return { lines: (image.isArm ? formatArmFault : formatFault)(words, image), isPanic: ((words[2] ?? 0n) & IN_LIBOS) !== 0n };
     default:
       return undefined;
   }

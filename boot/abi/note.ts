@@ -12,9 +12,12 @@ export interface ImageNote {
   readonly features: number;
   /** Bytes: the image and what it needs to start. */
   readonly leastMemory: number;
+  /** The instruction set; absent: x86-64's. */
+  readonly isa?: 'aarch64';
 }
 
 const PT_NOTE = 4;
+const EM_AARCH64 = 183;
 const NOTES_MAX = 65536;
 const HEADERS_MAX = 65536;
 
@@ -71,7 +74,7 @@ export function readNoteFrom(read: (position: number, size: number) => Buffer): 
     if (length > NOTES_MAX || position > Number.MAX_SAFE_INTEGER - length) continue;
     const notes = position + length <= page.length ? page.subarray(position, position + length) : read(position, length);
     const note = parseImageNote(notes);
-    if (note !== undefined) return note;
+    if (note !== undefined) return page.readUInt16LE(18) === EM_AARCH64 ? { ...note, isa: 'aarch64' } : note;
   }
   return undefined;
 }

@@ -97,7 +97,8 @@ export async function probeHost(host: ProbeHost, all: boolean): Promise<HostProb
  * `wanted`: what was asked for; 'auto' takes the best that works. `cachePath` remembers. Throws a BootError when QEMU is too old or
  * nothing works.
  */
-export async function chooseAccelerator(host: ProbeHost, wanted: Accelerator | 'auto', cachePath: string): Promise<AcceleratorChoice> {
+export async function chooseAccelerator(host: ProbeHost, wanted: Accelerator | 'auto', cachePath: string, isa: 'x86_64' | 'aarch64' = 'x86_64'): Promise<AcceleratorChoice> {
+  if (isa === 'aarch64') return emulate(host, wanted);
   const cached = readCache(cachePath, makeKey(host));
   const isKnown = cached !== undefined && (wanted === 'auto' || cached.results.some((result) => result.accelerator === wanted));
   const probe = isKnown ? cached : await probeHost(host, wanted === 'tcg');
@@ -115,6 +116,15 @@ export async function chooseAccelerator(host: ProbeHost, wanted: Accelerator | '
     'accelerator-unusable',
     `Cannot use accelerator "${wanted}": ${reasons.join('; ') || 'not available here'}, expected one that runs a guest (see hull doctor)`,
   );
+}
+
+/** A machine of AArch64: the probe guest is x86-64's, so that nothing but the emulator is known to work. */
+async function emulate(host: ProbeHost, wanted: Accelerator | 'auto'): Promise<AcceleratorChoice> {
+  if (wanted !== 'auto' && wanted !== 'tcg') {
+    throw new BootError('accelerator-unusable', `Cannot use accelerator "${wanted}": the image is for AArch64, expected tcg`);
+  }
+  const probe = { key: '', qemuVersion: await readQemuVersion(host.qemu), results: [] };
+  return { accelerator: 'tcg', tscKhz: undefined, notice: wanted === 'auto' ? 'using TCG: the image is for linux/arm64' : undefined, probe };
 }
 
 function describeFallback(refused: ProbeResult, usable: ProbeResult): string {

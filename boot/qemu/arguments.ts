@@ -10,8 +10,10 @@
 import { FEATURE } from '../abi/index.ts';
 
 export type Accelerator = 'kvm' | 'hvf' | 'tcg';
+/** Those of x86-64, from which a run may choose. */
 export const MACHINE_KINDS = ['microvm', 'q35'] as const;
-export type MachineKind = (typeof MACHINE_KINDS)[number];
+/** `virt` is that of AArch64. */
+export type MachineKind = (typeof MACHINE_KINDS)[number] | 'virt';
 
 export interface QemuFds {
   readonly channel: number;
@@ -85,6 +87,7 @@ export interface QemuSpec {
 const LEAST_BALLOON_MEMORY = 64 * 1024 * 1024;
 const MICROVM = 'microvm,acpi=off,pit=off,pic=off,rtc=off,x-option-roms=off';
 const Q35 = 'q35,usb=off,sata=off,smbus=off,vmport=off';
+const MACHINES: Record<MachineKind, string> = { microvm: MICROVM, q35: Q35, virt: 'virt' };
 
 /** QEMU reads a comma as the end of a value; a doubled one is a comma. */
 function escapeValue(value: string): string {
@@ -97,7 +100,7 @@ function cpuModel(accelerator: Accelerator): string {
 }
 
 export function makeQemuArguments(spec: QemuSpec): string[] {
-  const args = ['-M', spec.machine === 'microvm' ? MICROVM : Q35];
+  const args = ['-M', MACHINES[spec.machine]];
   if (spec.machine === 'q35' && spec.qboot !== undefined) args.push('-bios', spec.qboot);
   args.push('-accel', spec.accelerator, '-cpu', cpuModel(spec.accelerator), '-smp', String(spec.cpus));
   args.push('-m', `${Math.ceil(spec.memory / 1024)}k`);
@@ -106,7 +109,7 @@ export function makeQemuArguments(spec: QemuSpec): string[] {
   args.push('-kernel', spec.image);
   const module = spec.fds?.module ?? spec.files?.module;
   if (module !== undefined) args.push('-initrd', `/proc/self/fd/${module}`);
-  args.push('-device', 'isa-debug-exit,iobase=0xf4,iosize=0x4');
+  if (spec.machine !== 'virt') args.push('-device', 'isa-debug-exit,iobase=0xf4,iosize=0x4');
 
   if (spec.machine === 'microvm') args.push('-global', 'virtio-mmio.force-legacy=false');
   if (spec.disk !== undefined) {

@@ -40,6 +40,7 @@ export function removeSockets(folder: string): void {
 
 export function startDetached(spec: MachineSpec, folder: string): DetachedStart {
   checkSpec(spec);
+  if (spec.machine === 'virt') throw new BootError('image-invalid', `Cannot boot "${spec.image}" detached: it is for AArch64, which has no control channel yet, expected hull run without -d`);
   removeSockets(folder);
   const errors = join(folder, DETACHED.errors);
   const module = writeUnlinkedFile(spec.module, spec.env);

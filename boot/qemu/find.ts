@@ -13,8 +13,9 @@ export interface Qemu {
 }
 
 export const OLDEST_QEMU: readonly [number, number] = [7, 2];
-const PROGRAM = 'qemu-system-x86_64';
+const PROGRAMS = { x86_64: 'qemu-system-x86_64', aarch64: 'qemu-system-aarch64' };
 const PACKAGES = 'Debian, Ubuntu: apt install qemu-system-x86; Fedora: dnf install qemu-system-x86-core; Alpine: apk add qemu-system-x86_64; macOS: brew install qemu';
+const ARM_PACKAGES = 'Debian, Ubuntu: apt install qemu-system-arm; Fedora: dnf install qemu-system-aarch64-core; Alpine: apk add qemu-system-aarch64; macOS: brew install qemu';
 
 /** An executable regular file called `name` on `searchPath`, or `name` itself when it has a slash. */
 export function findProgram(name: string, searchPath: string | undefined): string | undefined {
@@ -31,12 +32,13 @@ export function findProgram(name: string, searchPath: string | undefined): strin
   return undefined;
 }
 
-export function findQemu(option: string | undefined, env: NodeJS.ProcessEnv): Qemu {
-  const wanted = option ?? env['HULL_QEMU'] ?? PROGRAM;
+/** `isa`: the machine's. HULL_QEMU is that for x86-64. */
+export function findQemu(option: string | undefined, env: NodeJS.ProcessEnv, isa: keyof typeof PROGRAMS = 'x86_64'): Qemu {
+  const wanted = option ?? (isa === 'x86_64' ? env['HULL_QEMU'] : undefined) ?? PROGRAMS[isa];
   const path = findProgram(wanted, env['PATH']);
   if (path === undefined) {
     const where = wanted.includes('/') ? 'no executable file there' : 'not found in PATH';
-    throw new BootError('qemu-absent', `Cannot start "${wanted}": ${where}, expected QEMU 7.2 or newer (${PACKAGES})`);
+    throw new BootError('qemu-absent', `Cannot start "${wanted}": ${where}, expected QEMU 7.2 or newer (${isa === 'aarch64' ? ARM_PACKAGES : PACKAGES})`);
   }
   const { size, mtimeMs, ino } = statSync(path);
   return { path, identity: `${path}:${size}:${mtimeMs}:${ino}` };

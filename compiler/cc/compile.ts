@@ -58,13 +58,16 @@ export function findCompiler(environment: NodeJS.ProcessEnv): Compiler {
 }
 
 /** Flags that depend on compiler and headers. Ours come last, so that a program's own -isystem folders are before hull's. */
-export async function prepareFlags(compiler: Compiler, include: string, runner: ProcessRunner): Promise<{ before: string[]; after: string[] }> {
+export async function prepareFlags(compiler: Compiler, include: string, runner: ProcessRunner, isa: CcOptions['isa'] = 'x86_64'): Promise<{ before: string[]; after: string[] }> {
   const before = ['-ffunction-sections', '-fdata-sections', '-fstack-protector-strong'];
   if (compiler.kind === 'clang') {
-    return { before: ['--target=x86_64-linux-musl', ...before], after: ['-nostdlibinc', '-isystem', include, '-Qunused-arguments'] };
+    return { before: [`--target=${isa}-linux-musl`, ...before], after: ['-nostdlibinc', '-isystem', include, '-Qunused-arguments'] };
   }
+  // A gcc makes code for one instruction set, and says which.
+  const made = isa === 'x86_64' ? isa : (await runner.run(compiler.path, ['-dumpmachine'], true)).stdout.split('-')[0];
+  if (made !== isa) throw new CcError('unsupported', `Cannot compile for "${isa}" with "${compiler.path}": it makes code for ${made}, expected clang (or HULL_CC)`);
   const own = (await runner.run(compiler.path, ['-print-file-name=include'], true)).stdout.trim();
-  return { before: [...before, '-fcf-protection=none'], after: ['-nostdinc', '-isystem', include, '-isystem', own] };
+  return { before: [...before, ...(isa === 'x86_64' ? ['-fcf-protection=none'] : [])], after: ['-nostdinc', '-isystem', include, '-isystem', own] };
 }
 
 const STAGE_FLAG: Record<Exclude<Stage, 'image'>, string> = { preprocess: '-E', assembly: '-S', object: '-c' };

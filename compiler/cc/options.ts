@@ -16,6 +16,8 @@ export type Item =
 
 export type CcOptions = {
   stage: Stage;
+  /** The instruction set that the image is for. */
+  isa: 'x86_64' | 'aarch64';
   items: Item[];
   /** For the compiler, in their order. */
   compilerFlags: string[];
@@ -38,6 +40,9 @@ export type CcOptions = {
   add: string[];
   omit: string[];
 };
+
+/** Docker's names of platforms. */
+const PLATFORMS: Record<string, CcOptions['isa']> = { 'linux/amd64': 'x86_64', 'linux/x86_64': 'x86_64', 'linux/arm64': 'aarch64', 'linux/aarch64': 'aarch64' };
 
 /** Compiler options whose value is the next argument. */
 const WITH_VALUE = new Set([
@@ -142,7 +147,7 @@ function takeLinkerOption(options: CcOptions, words: string[]): void {
 export function parseCcOptions(given: readonly string[], readText: (path: string) => string | undefined): CcOptions {
   const args = expandResponses(given, readText);
   const options: CcOptions = {
-    stage: 'image', items: [], compilerFlags: [], libraryPaths: [], output: undefined, strip: false, verbose: false,
+    stage: 'image', isa: 'x86_64', items: [], compilerFlags: [], libraryPaths: [], output: undefined, strip: false, verbose: false,
     collectSections: true, standardLibraries: true, query: false, dependencies: { wanted: false, file: false },
     positionIndependent: false, keep: [], entry: undefined, defines: {}, map: undefined, symbols: undefined, add: [], omit: [],
   };
@@ -203,9 +208,9 @@ export function parseCcOptions(given: readonly string[], readText: (path: string
     else if (arg === '-pthread') options.compilerFlags.push('-D_REENTRANT');
     else if (arg === '-target' || arg === '-arch' || arg === '-isysroot' || arg === '--sysroot') next('a value');
     else if ((value = joined('--platform', 'linux/amd64')) !== undefined) {
-      if (!/^linux\/(amd64|x86_64)$/.test(value)) {
-        throw new CcError('unsupported', `Cannot compile for "${value}": no libOS for it here, expected linux/amd64`);
-      }
+      const isa = PLATFORMS[value.replace(/\/v8$/, '')];
+      if (isa === undefined) throw new CcError('unsupported', `Cannot compile for "${value}": no libOS for it here, expected linux/amd64 or linux/arm64`);
+      options.isa = isa;
     } else if ((value = joined('--hull-map', 'a file')) !== undefined) options.map = value;
     else if ((value = joined('--hull-symbols', 'a file')) !== undefined) options.symbols = value;
     else if ((value = joined('--hull-add', 'a component')) !== undefined) options.add.push(...value.split(','));

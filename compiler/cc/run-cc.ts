@@ -23,7 +23,6 @@ export type CcContext = {
   log?: (line: string) => void;
 };
 
-const ISA = 'x86_64';
 type Source = Extract<Item, { kind: 'source' }>;
 type Compile = (source: Source, stage: Exclude<Stage, 'image'>, output: string | undefined) => Promise<void>;
 
@@ -100,7 +99,8 @@ export async function compile(args: readonly string[], context: CcContext): Prom
 async function runCc(args: readonly string[], context: CcContext, log: (line: string) => void): Promise<number> {
   const options = parseCcOptions(args, readTextFile);
   const runner = context.runner ?? createProcessRunner();
-  const sysroot = join(context.dist, 'sysroot', ISA);
+  const { isa } = options;
+  const sysroot = join(context.dist, 'sysroot', isa);
   const sources = options.items.filter((item): item is Source => item.kind === 'source');
   for (const source of sources) {
     if (source.path !== '-' && !existsSync(source.path)) {
@@ -112,7 +112,7 @@ async function runCc(args: readonly string[], context: CcContext, log: (line: st
   if (compiler && !existsSync(join(sysroot, 'include/stdio.h'))) {
     throw new CcError('missing-sysroot', `Cannot read "${sysroot}": no headers there, expected hull's C library (npm run build)`);
   }
-  const flags = compiler ? await prepareFlags(compiler, join(sysroot, 'include'), runner) : { before: [], after: [] };
+  const flags = compiler ? await prepareFlags(compiler, join(sysroot, 'include'), runner, isa) : { before: [], after: [] };
   if (compiler && options.query) {
     return (await runner.run(compiler.path, [...flags.before, ...options.compilerFlags], false)).status;
   }
@@ -145,10 +145,11 @@ async function runCc(args: readonly string[], context: CcContext, log: (line: st
       const libc = join(sysroot, 'lib/libc.a');
       inputs.push({ name: libc, bytes: readFileSync(libc) });
       const helper = compiler ?? findOptionalCompiler(context.env);
-      if (helper) inputs.push(...(await findBuiltins(helper.path, helper.kind === 'clang' ? ['--target=x86_64-linux-gnu'] : [], runner)));
+      if (helper) inputs.push(...(await findBuiltins(helper.path, helper.kind === 'clang' ? [`--target=${isa}-linux-gnu`] : [], runner)));
     }
     const result = linkProgram({
-      libos: join(context.dist, 'libos', ISA),
+      libos: join(context.dist, 'libos', isa),
+      machine: isa,
       inputs,
       add: options.add,
       leaveOut: options.omit,

@@ -23,6 +23,7 @@ function count(sizes: Sizes, section: InputSection): void {
 
 const FEATURES: readonly { component: string; bit: number; name: string }[] = [
   { component: 'uart-16550', bit: 1, name: 'UART' },
+  { component: 'uart-pl011', bit: 1, name: 'UART' },
   { component: 'virtio-console', bit: 2, name: 'VIRTIO_CONSOLE' },
   { component: 'input', bit: 4, name: 'INPUT' },
   { component: 'signal', bit: 8, name: 'SIGNALS' },

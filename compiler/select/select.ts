@@ -73,6 +73,8 @@ const profiles: Record<ImageKind, { always: [name: string, text: string][]; driv
   },
 };
 
+const serialPorts = ['uart-16550', 'uart-pl011'];
+
 export function selectComponents(request: SelectRequest): Selection {
   const { kind } = request;
   const leaveOut = new Set(request.leaveOut ?? []);
@@ -97,7 +99,9 @@ export function selectComponents(request: SelectRequest): Selection {
     if (!why.has(name)) why.set(name, reason);
   };
   for (const [name, text] of profile.always) root(name, { kind: 'profile', text });
-  const drivers = request.drivers ?? profile.drivers.filter((name) => !leaveOut.has(name));
+  // The first serial port: which chip it is depends on the instruction set.
+  const own = profile.drivers.map((name) => (all.has(name) ? name : (serialPorts.find((port) => all.has(port)) ?? name)));
+  const drivers = request.drivers ?? own.filter((name) => !leaveOut.has(name));
   for (const name of drivers) root(name, { kind: 'profile', text: 'drives the channel' });
   for (const name of request.add ?? []) root(name, { kind: 'option' });
   const answering = findAnswering(request, usable, leaveOut);

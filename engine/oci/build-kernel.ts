@@ -31,7 +31,7 @@ export async function buildKernel(store: Store, lease: Lease, image: Image, name
     environment,
     workdir: run.workdir,
     mounted,
-    image: { id: image.id, labels: {} },
+    image: { id: image.id, labels: {}, platform: run.platform },
     paths,
   });
   const add = [...KERNEL_ADD, ...(mounted.length > 0 ? ['9p'] : []), ...readComponentLabels(labels)];

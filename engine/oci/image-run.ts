@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { type ErofsReader, openErofs } from '../../images/index.ts';
-import { type ContainerConfig, type Image, openStore, type Store } from '../../images/store/index.ts';
+import { type ContainerConfig, DEFAULT_PLATFORM, type Image, matchesPlatform, openStore, parsePlatform, type Platform, type Store } from '../../images/store/index.ts';
 import { describeSystemError, EngineError } from '../errors.ts';
 import type { RequestImage } from '../prepare.ts';
 import type { StatePaths } from '../state/index.ts';
@@ -16,6 +16,8 @@ import { findImageUser, type ImageUser } from './users.ts';
 export interface ImageRunRequest {
   /** Name, digest or ID. */
   readonly image: string;
+  /** "linux/arm64"; absent: linux/amd64. */
+  readonly platform?: string | undefined;
   /** In place of the image's Entrypoint; then its Cmd does not hold either. "" is none. */
   readonly entrypoint?: string | undefined;
   readonly args: readonly string[];
@@ -29,6 +31,8 @@ export interface ImageRun {
   readonly id: string;
   /** As it was asked for. */
   readonly name: string;
+  /** "linux/arm64"; absent: linux/amd64. */
+  readonly platform?: string | undefined;
   /** The EROFS image of its files. */
   readonly disk: string;
   /** Entrypoint and Cmd as they are in force; the first is the program. */
@@ -49,9 +53,9 @@ export interface ImageRun {
 }
 
 /** The image; an error with Docker's words where there is none. */
-export function resolveImage(store: Store, name: string): Image {
+export function resolveImage(store: Store, name: string, platform?: Platform): Image {
   try {
-    return store.resolve(name);
+    return store.resolve(name, platform);
   } catch (error) {
     throw toEngineError(error);
   }
@@ -66,19 +70,25 @@ function toEngineError(error: unknown): unknown {
 }
 
 /** Whether the store has it; a name that is none is an error. */
-export const hasImage = (name: string, paths: StatePaths): boolean => openImages(paths).find(name) !== undefined;
+export const hasImage = (name: string, paths: StatePaths, platform?: string): boolean => openImages(paths).find(name, readPlatform(platform)) !== undefined;
+
+export const readPlatform = (text: string | undefined): Platform => (text === undefined ? DEFAULT_PLATFORM : parsePlatform(text));
 
 export const openImages = (paths: StatePaths): Store => openStore(paths.images);
 
 export async function openImageRun(request: ImageRunRequest, paths: StatePaths, env: NodeJS.ProcessEnv): Promise<ImageRun> {
-  return openRunOf(resolveImage(openImages(paths), request.image), request, paths, env);
+  return openRunOf(resolveImage(openImages(paths), request.image, readPlatform(request.platform)), request, paths, env);
 }
 
 /** The same of an image that is at hand and may have no name yet. */
 export async function openRunOf(image: Image, request: ImageRunRequest, paths: StatePaths, env: NodeJS.ProcessEnv): Promise<ImageRun> {
   const store = openImages(paths);
-  if (image.config.os !== 'linux' || image.config.architecture !== 'amd64') {
-    throw new EngineError('image-invalid', `Cannot run "${request.image}": it is for ${image.config.os}/${image.config.architecture}, expected an image for linux/amd64`);
+  const { os, architecture } = image.config;
+  if (os !== 'linux' || (architecture !== 'amd64' && architecture !== 'arm64')) {
+    throw new EngineError('image-invalid', `Cannot run "${request.image}": it is for ${os}/${architecture}, expected an image for linux/amd64 or linux/arm64`);
+  }
+  if (request.platform !== undefined && !matchesPlatform({ os, architecture }, readPlatform(request.platform))) {
+    throw new EngineError('image-invalid', `Cannot run "${request.image}" on "${request.platform}": the image that is here is for ${os}/${architecture}, expected one for that platform (hull pull --platform)`);
   }
   const config = image.config.config ?? {};
   const hasEntrypoint = request.entrypoint !== undefined;
@@ -92,6 +102,7 @@ export async function openRunOf(image: Image, request: ImageRunRequest, paths: S
   return {
     id: image.id,
     name: request.image,
+    platform: architecture === 'arm64' ? 'linux/arm64' : undefined,
     disk,
     argv,
     env: [`HOME=${user.home}`, ...own],

@@ -1,4 +1,5 @@
 /** The program of an image's root file system: where it is, and what it can call. Owns: the reading of both out of an EROFS image. */
+import { EngineError } from '../errors.ts';
 import type { RootProgramKernel } from '../images/index.ts';
 import { findProgram } from '../roots/index.ts';
 import type { StatePaths } from '../state/index.ts';
@@ -15,7 +16,7 @@ export interface ImageProgramRequest {
   readonly workdir: string;
   /** Paths at which the machine has something else than the image. */
   readonly mounted: readonly string[];
-  readonly image: { readonly id: string; readonly labels: Readonly<Record<string, string>> };
+  readonly image: { readonly id: string; readonly labels: Readonly<Record<string, string>>; readonly platform?: string | undefined };
   readonly paths: StatePaths;
 }
 
@@ -44,9 +45,14 @@ export function openImageProgram(request: ImageProgramRequest): { readonly progr
   return {
     program,
     findReady: async (add) => {
+      const isArm = request.image.platform !== undefined;
       const bytes = withFiles(disk, (files) => (files.head(program)?.toString('latin1', 0, 4) === '\x7fELF' ? files.read(program, MOST_LINKED) : undefined));
       const { asLinkedProgram, findLayerKernel } = await import('./kernel-layer.ts');
-      return asLinkedProgram(bytes, program) ?? findLayerKernel({ ...request.image, disk, program, environment: names, mounted, paths: request.paths }, add);
+      const linked = asLinkedProgram(bytes, program);
+      if (isArm && linked === undefined) {
+        throw new EngineError('image-invalid', `Cannot run "${request.name}": its program "${program}" is for ${request.image.platform}, for which hull has no system calls yet, expected a program of hull cc --platform linux/arm64, or an image for linux/amd64`);
+      }
+      return linked ?? findLayerKernel({ ...request.image, disk, program, environment: names, mounted, paths: request.paths }, add);
     },
     async findCalls() {
       if (mounted.length > 0) return undefined; // what is mounted there may be a program or a library, and may change

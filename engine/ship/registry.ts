@@ -21,10 +21,10 @@ import {
   type RegistryOptions,
   type TransferEvents,
 } from '../../images/registry/index.ts';
-import { DEFAULT_PLATFORM, parseReference, type Platform, type Reference, withDefaultTag } from '../../images/store/index.ts';
+import { parseReference, type Platform, type Reference, withDefaultTag } from '../../images/store/index.ts';
 import { EngineError } from '../errors.ts';
 import type { StatePaths } from '../state/index.ts';
-import { openImages, resolveImage } from '../oci/index.ts';
+import { openImages, readPlatform, resolveImage } from '../oci/index.ts';
 
 export interface RegistryHost {
   readonly env: NodeJS.ProcessEnv;
@@ -131,13 +131,14 @@ export function fetchManifest(name: string, paths: StatePaths, host: RegistryHos
 }
 
 /** The image, pulled when the store has not got it; `notice` gets Docker's lines about it. */
-export async function ensureImage(name: string, paths: StatePaths, host: RegistryHost, notice: (line: string) => void): Promise<void> {
+export async function ensureImage(name: string, platform: string | undefined, paths: StatePaths, host: RegistryHost, notice: (line: string) => void): Promise<void> {
   const store = openImages(paths);
-  if (store.find(name) !== undefined) return;
+  const wanted = readPlatform(platform);
+  if (store.find(name, wanted) !== undefined) return;
   if (/^(sha256:)?[0-9a-f]{64}$/.test(name)) resolveImage(store, name); // an ID: its error
   const shown = withDefaultTag(parseReference(name));
   notice(`Unable to find image '${shown.familiar}${shown.tag === undefined ? '' : `:${shown.tag}`}${shown.digest === undefined ? '' : `@${shown.digest}`}' locally`);
-  const pulled = await pullReference(name, DEFAULT_PLATFORM, paths, host, { blob: () => {} });
+  const pulled = await pullReference(name, wanted, paths, host, { blob: () => {} });
   notice(`Digest: ${pulled.digest}`);
   notice(`Status: Downloaded newer image for ${shown.familiar}${shown.tag === undefined ? '' : `:${shown.tag}`}`);
 }

@@ -8,6 +8,15 @@ import { syscallName } from '../../compiler/select/index.ts';
 import { type SymbolMap, symbolizeElf, symbolizeEmbedded, symbolizeText } from '../../compiler/symbolize/index.ts';
 import type { AddressSpace, Symbolizer } from '../log-lines.ts';
 
+/** e_machine (gABI, "ELF Header"). */
+function readMachine(image: string): number | undefined {
+  try {
+    return readFileSync(image).readUInt16LE(18);
+  } catch {
+    return undefined;
+  }
+}
+
 function readImageNames(image: string): SymbolMap {
   const beside = image.replace(/(\.img)?$/, '.sym');
   return existsSync(beside) ? symbolizeText(readFileSync(beside, 'utf8')) : symbolizeElf(readFileSync(image));
@@ -35,6 +44,6 @@ export function loadSymbolizer(image: string, program: string | undefined): Symb
       const place = load(space)?.find(Number(address));
       return place && { name: place.name, offset: BigInt(place.offset) };
     },
-    findCall: syscallName,
+    findCall: (number) => syscallName(number, readMachine(image)),
   };
 }

@@ -4,8 +4,12 @@
  * Owns: the image note, the boot module (host -> guest, once, at start), and the channel records (both ways, while
  * the machine runs). Its twin on the host is boot/abi/; a test holds the two together. All integers little-endian.
  *
- * Entry is by PVH (Xen's docs/misc/pvh.pandoc, xen/include/public/arch-x86/hvm/start_info.h): 32-bit protected mode,
+ * Entry on x86-64 is by PVH (Xen's docs/misc/pvh.pandoc, xen/include/public/arch-x86/hvm/start_info.h): 32-bit protected mode,
  * %ebx = physical address of hvm_start_info. The boot module is the first PVH module (QEMU: -initrd).
+ *
+ * Entry on AArch64 is by the Linux Image protocol (Linux, Documentation/arch/arm64/booting.rst): MMU off, EL1, x0 = physical address of the
+ * device tree. The VMM gets the image's segments as they lie in the file, without ELF headers; the boot module is what the tree's /chosen
+ * names as linux,initrd-start and -end (QEMU: -initrd).
  */
 #ifndef HULL_ABI_BOOT_ABI_H
 #define HULL_ABI_BOOT_ABI_H
@@ -15,7 +19,7 @@
 /* ---- Image note: ELF note, name "hull", in a PT_NOTE segment. Survives strip. ---- */
 #define HULL_NOTE_IMAGE 1
 /* desc: u32 abi_version, u32 features (HULL_FEATURE_*), u64 least_memory (bytes: image + what it needs to start). */
-#define HULL_FEATURE_UART (1u << 0)     /* channel on the first 16550 (0x3f8) */
+#define HULL_FEATURE_UART (1u << 0)     /* channel on the first serial port: 16550 at 0x3f8, or the PL011 that the device tree names */
 #define HULL_FEATURE_VIRTIO_CONSOLE (1u << 1) /* channel on a virtio console; preferred when both are set */
 #define HULL_FEATURE_INPUT (1u << 2)    /* the guest reads the channel (stdin) */
 #define HULL_FEATURE_SIGNALS (1u << 3)  /* the guest acts on HULL_RECORD_SIGNAL; else the host ends it itself */
@@ -125,9 +129,9 @@ struct hull_record {
 #define HULL_DEFERRED_ARGUMENTS 5
 #define HULL_RECORD_LOG_DEFERRED 9    /* slide, address of the format (lib/format.h), HULL_DEFERRED_ARGUMENTS arguments */
 #define HULL_RECORD_PANIC_DEFERRED 10 /* the same of a panic; the machine ends after it */
-#define HULL_RECORD_FAULT 11  /* slide, faulting address, signal | 0x100 when in the libOS (the machine ends then), the 22 registers
-                                 as they lie in struct trap_frame (r15 … rax, vector, error, rip, cs, rflags, rsp, ss), then the
-                                 words of its stack from rsp up (from the next page where that one is not mapped), as many as are
+#define HULL_RECORD_FAULT 11  /* slide, faulting address, signal | 0x100 when in the libOS (the machine ends then), the registers
+                                 as they lie in struct trap_frame (x86-64: 22, r15 … rax, vector, error, rip, cs, rflags, rsp, ss; AArch64: 36,
+                                 x0 … x30, sp, pc, pstate, ESR_EL1, FAR_EL1), then the words of its stack from its stack pointer up (from the next page where that one is not mapped), as many as are
                                  mapped, at most HULL_FAULT_STACK */
 #define HULL_FAULT_STACK 128
 /* A traced system call: u32 number, u32 thread, then pieces: u8 argument, u8 0, u16 size, bytes. */

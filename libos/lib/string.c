@@ -1,22 +1,14 @@
-/* string.h. The string instructions are both the shortest and, with "enhanced rep movsb", a fast way to copy. */
+/* string.h. How bytes are copied and filled best is the ISA's (arch/<isa>/string_inline.h). */
 #include "lib/string.h"
+#include "string_inline.h"
 #include <stdint.h>
 #undef memcpy
 #undef memset
 #define LIB_WEAK __attribute__((weak, used))
 
 LIB_WEAK void *memcpy(void *restrict to, const void *restrict from, size_t size) {
-    void *result = to;
-#ifdef __x86_64__
-    size_t words = size >> 3;
-    __asm__ volatile("rep movsq" : "+D"(to), "+S"(from), "+c"(words)::"memory");
-    words = size & 7;
-    __asm__ volatile("rep movsb" : "+D"(to), "+S"(from), "+c"(words)::"memory");
-#else
-    for (size_t i = 0; i < size; i++)
-        ((volatile char *)to)[i] = ((const char *)from)[i];
-#endif
-    return result;
+    arch_copy(to, from, size);
+    return to;
 }
 
 LIB_WEAK void *memmove(void *to, const void *from, size_t size) {
@@ -28,17 +20,7 @@ LIB_WEAK void *memmove(void *to, const void *from, size_t size) {
 }
 
 LIB_WEAK void *memset(void *to, int value, size_t size) {
-#ifdef __x86_64__
-    void *at = to;
-    uint64_t pattern = (uint8_t)value * 0x0101010101010101ul;
-    size_t words = size >> 3;
-    __asm__ volatile("rep stosq" : "+D"(at), "+c"(words) : "a"(pattern) : "memory");
-    words = size & 7;
-    __asm__ volatile("rep stosb" : "+D"(at), "+c"(words) : "a"(pattern) : "memory");
-#else
-    for (size_t i = 0; i < size; i++)
-        ((volatile char *)to)[i] = (char)value;
-#endif
+    arch_fill(to, (uint8_t)value, size);
     return to;
 }
 

@@ -4,6 +4,7 @@
  */
 #include "abi/boot_abi.h"
 #include "arch/arch.h"
+#include "hwcap.h"
 #include "init/image.h"
 #include "init/init.h"
 #include "lib/string.h"
@@ -61,7 +62,7 @@ void program_start(void) {
     static const uint8_t keys[] = {AT_PHDR, AT_PHENT, AT_PHNUM, AT_PAGESZ, AT_ENTRY, AT_UID, AT_EUID, AT_GID, AT_EGID, AT_HWCAP,
                                    AT_CLKTCK, AT_SECURE, AT_RANDOM, AT_EXECFN, 0};
     const uintptr_t values[] = {(uintptr_t)hull_program_headers, 56, hull_program_header_count, PAGE_SIZE, (uintptr_t)hull_linked_start,
-                                user->uid, user->euid, user->gid, user->egid, cpuid(1, 0).d, 100, 0, (uintptr_t)random,
+                                user->uid, user->euid, user->gid, user->egid, arch_hwcap(), 100, 0, (uintptr_t)random,
                                 (uintptr_t)argument_text, 0};
     size_t words = 1 + arguments.count + 1 + environment.count + 1 + 2 * sizeof(keys);
     uintptr_t *stack = (uintptr_t *)(((uintptr_t)argument_text - words * 8) & ~15ul), *at = stack;

@@ -10,6 +10,6 @@ int ftrylockfile(FILE *);
 
 int ftrylockfile(FILE *f) {
     __asm__ volatile(".hidden __lockfile\n\t.hidden __unlockfile\n\t" /* declared, for .reloc makes no symbols of its own */
-                     ".reloc ., R_X86_64_NONE, __lockfile\n\t.reloc ., R_X86_64_NONE, __unlockfile");
+                     ".reloc ., BFD_RELOC_NONE, __lockfile\n\t.reloc ., BFD_RELOC_NONE, __unlockfile");
     return hull_try_lock_file(f);
 }

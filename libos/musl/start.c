@@ -48,7 +48,11 @@ static void read_program_headers(void)
     if (main_tls.align < least_align)
         main_tls.align = least_align;
     main_tls.size += -(main_tls.size + (uintptr_t)main_tls.image) & (main_tls.align - 1);
+#ifdef TLS_ABOVE_TP /* variant I: the block begins behind two words at the thread pointer */
+    main_tls.offset = GAP_ABOVE_TP + (-GAP_ABOVE_TP & (main_tls.align - 1));
+#else
     main_tls.offset = main_tls.size; /* variant II: the block ends at the thread pointer */
+#endif
     libc.tls_align = main_tls.align;
     libc.tls_size =
         (2 * sizeof(void *) + sizeof(struct pthread) + main_tls.size + main_tls.align + least_align - 1) & -least_align;

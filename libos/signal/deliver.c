@@ -107,8 +107,8 @@ bool signal_raise_fault(struct trap_frame *frame, int number, int code, uintptr_
     if (handler == SIGNAL_DEFAULT || handler == SIGNAL_IGNORE || current_thread()->signal_mask & SIGNAL_BIT(number)) return false;
     struct signal_info info = {.number = number, .code = code, .address = address};
     if (code == SI_KERNEL) info.address = 0;
-    uintptr_t cr2 = frame->vector == 14 ? address : 0;
-    return run_handler(frame, &info, &cr2);
+    uintptr_t told = arch_frame_has_address(frame) ? address : 0;
+    return run_handler(frame, &info, &told);
 }
 
 int signal_interrupted(void) { return (int)signal_point(); }

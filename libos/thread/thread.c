@@ -87,7 +87,7 @@ int thread_create(struct process *process, const struct trap_frame *frame, const
     }
     __builtin_memcpy(made->name, thread_name(self), sizeof made->name);
     arch_thread_inherit(&made->arch);
-    if (request->flags & CLONE_SETTLS) made->arch.fs_base = request->tls;
+    if (request->flags & CLONE_SETTLS) arch_thread_set_tls(&made->arch, request->tls);
     if (request->flags & CLONE_CHILD_SETTID) made->set_child_tid = request->child_tid;
     if (request->flags & CLONE_CHILD_CLEARTID) made->clear_child_tid = request->child_tid;
     struct trap_frame *own = arch_thread_frame(&made->arch);

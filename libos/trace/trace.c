@@ -63,10 +63,11 @@ static void put_vectors(uint64_t address, uint64_t count) {
 }
 
 static void send(const struct trap_frame *frame, uint8_t type, const uint64_t *words, size_t count) {
-    const uint64_t arguments[ARGUMENTS] = {frame->rdi, frame->rsi, frame->rdx, frame->r10, frame->r8, frame->r9};
-    const uint8_t *rule = rules + frame->vector * RULE_SIZE;
-    if (frame->vector >= rule_count || !*rule) return;
-    record.number = (uint32_t)frame->vector;
+    uint64_t arguments[ARGUMENTS], number = arch_frame_call(frame);
+    const uint8_t *rule = rules + number * RULE_SIZE;
+    if (number >= rule_count || !*rule) return;
+    for (unsigned i = 0; i < ARGUMENTS; i++) arguments[i] = arch_frame_argument(frame, i);
+    record.number = (uint32_t)number;
     record.thread = (uint32_t)current_thread()->tid;
     if (!words) words = arguments;
     __builtin_memcpy(record.rest, words, used = count * 8);
@@ -92,4 +93,7 @@ static void send(const struct trap_frame *frame, uint8_t type, const uint64_t *w
 }
 
 void trace_enter(const struct trap_frame *frame) { send(frame, HULL_RECORD_TRACE_ENTER, NULL, ARGUMENTS); }
-void trace_leave(const struct trap_frame *frame) { send(frame, HULL_RECORD_TRACE_LEAVE, &frame->rax, 1); }
+void trace_leave(const struct trap_frame *frame) {
+    uint64_t result = arch_frame_result(frame);
+    send(frame, HULL_RECORD_TRACE_LEAVE, &result, 1);
+}

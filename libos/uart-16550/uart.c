@@ -12,7 +12,7 @@ static void send_bytes(const char *bytes, size_t size) {
     while (size) {
         size_t burst = size < UART_FIFO_SIZE ? size : UART_FIFO_SIZE;
         size -= burst;
-        __asm__ volatile("rep outsb" : "+S"(bytes), "+c"(burst) : "d"(UART) : "memory");
+        bytes = port_out8_many(UART, bytes, burst);
         /* Also after the last burst: a machine that ends takes what is still in the chip with it. */
         while (!(port_in8(UART_LINE_STATUS) & UART_LINE_STATUS_EMPTY))
             ;

@@ -185,13 +185,13 @@ int vm_fault_reason;
 
 bool vm_fault(struct trap_frame *frame, uintptr_t address, unsigned error) {
     struct address_space *space = current_space();
-    unsigned access = error & 2 ? MAP_WRITE : error & 16 ? MAP_EXEC : MAP_READ;
+    unsigned access = arch_fault_access(error);
     struct usage *used = &current_thread()->used;
     uint64_t waits = used->voluntary;
     vm_fault_reason = space ? vm_fault_in(space, address, access) : SIGSEGV << 8 | SEGV_MAPERR;
     if (used->voluntary != waits) used->major_faults++; /* it waited for a device */
     else used->minor_faults++;
-    return !vm_fault_reason || (vm_fault_reason == SIGKILL << 8 && !arch_in_libos(frame->rip)); /* killed: on the way out */
+    return !vm_fault_reason || (vm_fault_reason == SIGKILL << 8 && !arch_in_libos(arch_frame_pc(frame))); /* killed: on the way out */
 }
 
 int vm_populate(struct address_space *space, uintptr_t start, uintptr_t end) {

@@ -20,11 +20,17 @@ interface Manifest {
    * images, whose functions hold no arrays that a program's bytes could overrun.
    */
   flags?: string[];
+  /** Only for these instruction sets; absent: for each that takes it. */
+  isas?: string[];
+  /** Of the component `arch`, where not everything works there yet: which components are built, and what stands for what in "requires". */
+  isa?: { components: string[]; replaces?: Record<string, string> };
   [key: string]: unknown;
 }
 
+/** What only one instruction set has: code of the kernel must not use a red zone, which an interrupt would overwrite. */
+const ISA_FLAGS: Record<string, string[]> = { x86_64: ['-mno-red-zone'] };
+
 const COMPILE_FLAGS = [
-  '--target=x86_64-unknown-none-elf',
   '-std=c2x',
   '-ffreestanding',
   '-nostdlibinc',
@@ -32,7 +38,7 @@ const COMPILE_FLAGS = [
   '-fvisibility=hidden',
   '-ffunction-sections',
   '-fdata-sections',
-  '-mno-red-zone',
+  'ISA',
   '-mgeneral-regs-only',
   '-fno-asynchronous-unwind-tables',
   '-fomit-frame-pointer',
@@ -43,14 +49,15 @@ const COMPILE_FLAGS = [
   '-Werror',
 ];
 
-function componentFlags(manifest: Manifest, folder: string): string[] {
+function componentFlags(manifest: Manifest, folder: string, isa: string): string[] {
   const includes = (manifest.includes ?? []).map((path) => `-I${resolveSource(folder, path)}`);
   return [
-    ...COMPILE_FLAGS,
+    `--target=${isa}-unknown-none-elf`,
+    ...COMPILE_FLAGS.flatMap((flag) => (flag === 'ISA' ? (ISA_FLAGS[isa] ?? []) : [flag])),
     manifest.optimize === 'speed' ? '-O2' : '-Oz',
     ...includes,
     '-Ilibos',
-    '-Ilibos/arch/x86_64',
+    `-Ilibos/arch/${isa}`,
     ...(manifest.flags ?? []),
   ];
 }
@@ -59,6 +66,25 @@ function componentFlags(manifest: Manifest, folder: string): string[] {
 function resolveSource(folder: string, source: string): string {
   const [origin, path] = source.split(':');
   return path !== undefined && origin ? join(fetchedSource(origin), path) : join(folder, source);
+}
+
+/** A component's part for an instruction set is named by its place for x86-64; where another has none, it needs none. */
+function sourcesFor(manifest: Manifest, folder: string, isa: string): string[] {
+  return manifest.sources
+    .map((source) => ({ source: source.replace('../arch/x86_64/', `../arch/${isa}/`), written: source }))
+    .filter(({ source, written }) => source === written || existsSync(join(folder, source)))
+    .map(({ source }) => source);
+}
+
+/** The folders of the components that are built for an instruction set. */
+function chooseFolders(isa: string): { folder: string; manifest: Manifest }[] {
+  const all = findComponentFolders(isa).map((folder) => ({ folder, manifest: readManifest(folder) }));
+  const chosen = all.find(({ manifest }) => manifest.name === 'arch')?.manifest.isa;
+  const isTaken = ({ name, isas }: Manifest) => (isas?.includes(isa) ?? true) && (chosen === undefined || name === 'arch' || chosen.components.includes(name));
+  const rename = (name: string) => chosen?.replaces?.[name] ?? name;
+  return all
+    .filter(({ manifest }) => isTaken(manifest))
+    .map(({ folder, manifest }) => ({ folder, manifest: { ...manifest, sources: sourcesFor(manifest, folder, isa), requires: manifest.requires.map(rename) } }));
 }
 
 export function findComponentFolders(isa: string): string[] {
@@ -83,9 +109,8 @@ export async function buildComponents(tools: Toolchain, isa: string): Promise<st
   let compiled = 0;
   const manifests: (Manifest & { size: number })[] = [];
   const failures: BuildError[] = [];
-  for (const folder of findComponentFolders(isa)) {
-    const manifest = readManifest(folder);
-    const flags = componentFlags(manifest, folder);
+  for (const { folder, manifest } of chooseFolders(isa)) {
+    const flags = componentFlags(manifest, folder, isa);
     const units: Unit[] = manifest.sources.map((source) => ({
       source: resolveSource(folder, source),
       object: join('build/libos', isa, manifest.name, `${source.replace(/[/:]/g, '_')}.o`),

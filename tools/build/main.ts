@@ -9,14 +9,22 @@ import { fetchSources } from './sources.ts';
 import { findToolchain } from './toolchain.ts';
 
 const ISA = 'x86_64';
+/** All that images are made for; the first is the host's that tests run on. */
+const ISAS = [ISA, 'aarch64'];
+
+async function forEachIsa(build: (isa: string) => Promise<string>): Promise<string> {
+  const summaries: string[] = [];
+  for (const isa of ISAS) summaries.push(`${isa}: ${await build(isa)}`);
+  return summaries.join('; ');
+}
 
 const steps: Record<string, () => Promise<string>> = {
   // build/sources holds the pinned sources of musl and lwIP, checked and patched.
   sources: fetchSources,
   // dist/libos/<isa> holds an archive for each component, and components.json.
-  libos: async () => buildComponents(await findToolchain(), ISA),
+  libos: async () => forEachIsa(async (isa) => buildComponents(await findToolchain(), isa)),
   // dist/sysroot/<isa> holds hull's musl: headers and libc.a.
-  musl: async () => buildMusl(await findToolchain(), ISA),
+  musl: async () => forEachIsa(async (isa) => buildMusl(await findToolchain(), isa)),
   // dist/bin holds the launcher that ties the VMM's life to ours.
   launch: async () => buildLaunch(await findToolchain(), ISA),
   // dist/hull and dist/lib hold the CLI.

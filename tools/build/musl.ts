@@ -24,13 +24,16 @@ const REPLACED = new Set([
   'thread/x86_64/__set_thread_area.s', // x86_64/thread_area.c
   'process/x86_64/vfork.s', // musl's own vfork.c
   'signal/x86_64/restore.s', // x86_64/restore.S
+  'thread/aarch64/syscall_cp.s',
+  'thread/aarch64/clone.s', // none: no threads on this instruction set yet
+  'thread/aarch64/__unmapself.s',
+  'signal/aarch64/restore.s', // aarch64/restore.S
 ]);
 
 /** Generic files that are replaced by ours for the architecture (so that musl's fallbacks are not compiled beside them). */
 const REPLACED_GENERIC = new Set(['thread/clone.c', 'thread/__set_thread_area.c', 'mman/mmap.c', 'signal/restore.c', 'thread/syscall_cp.c', 'stdio/ftrylockfile.c']);
 
 const FLAGS = [
-  '--target=x86_64-linux-musl',
   '-std=c99',
   '-nostdinc',
   '-ffreestanding',
@@ -130,6 +133,11 @@ function makeLocksWeak(to: string): void {
   }
 }
 
+/** Our files: those for all instruction sets, and those in the folder of this one. */
+function listOwn(isa: string, endings: string[]): string[] {
+  return listFiles('libos/musl', endings).filter((path) => [isa, 'include'].includes(path.split('/')[2] as string) || path.split('/').length === 3);
+}
+
 function listSources(paths: Paths): string[] {
   const base = join(paths.source, 'src');
   const folders = readdirSync(base).flatMap((name) => (name === 'malloc' ? ['malloc', 'malloc/mallocng'] : [name]));
@@ -147,7 +155,7 @@ function listSources(paths: Paths): string[] {
     }
     chosen.push(...kept.map((name) => join(archFolder, name)));
   }
-  return [...chosen, ...listFiles('libos/musl', ['.c', '.S'])].sort();
+  return [...chosen, ...listOwn(paths.arch, ['.c', '.S'])].sort();
 }
 
 function installSysroot(paths: Paths): void {
@@ -182,8 +190,9 @@ export async function buildMusl(tools: Toolchain, isa: string): Promise<string> 
   };
   const archive = join(paths.sysroot, 'lib/libc.a');
   const stamp = join('build/stamps', `musl-${isa}`);
-  const glue = listFiles('libos/musl', ['.c', '.S', '.h']);
-  const hash = hashInputs([tools.version, ...FLAGS], [...glue, SOURCES_LOCK, 'tools/build/musl.ts']);
+  const glue = listOwn(isa, ['.c', '.S', '.h']);
+  const target = `--target=${isa}-linux-musl`;
+  const hash = hashInputs([tools.version, target, ...FLAGS], [...glue, SOURCES_LOCK, 'tools/build/musl.ts']);
   if (isCurrent(stamp, hash, [archive, join(paths.sysroot, 'include/stdio.h')])) return 'musl is current';
 
   await generateHeaders(paths);
@@ -201,7 +210,7 @@ export async function buildMusl(tools: Toolchain, isa: string): Promise<string> 
   const units: Unit[] = listSources(paths).map((source) => ({
     source,
     object: join(paths.work, 'objects', `${source.replace(`${paths.source}/src/`, '').replaceAll('/', '_')}.o`),
-    flags: [...FLAGS, ...ownFlags(source), ...includes],
+    flags: [target, ...FLAGS, ...ownFlags(source), ...includes],
   }));
   const compiled = await buildArchive(tools, archive, units);
   for (const name of EMPTY_LIBRARIES) {

@@ -5,6 +5,7 @@ import { runCommand } from '../build/process.ts';
 import { findToolchain } from '../build/toolchain.ts';
 import { checkComponents } from './check-components.ts';
 import { checkImports } from './check-imports.ts';
+import { checkPlaces } from './check-places.ts';
 import { buildGuestPrograms } from './guest-programs.ts';
 import { runNativeTests } from './native-tests.ts';
 import { type Counts, runTapTests } from './tap-tests.ts';
@@ -31,7 +32,10 @@ const steps: Record<string, () => Promise<Counts>> = {
   lint: () => checkCommand('lint (biome)', node, ['node_modules/@biomejs/biome/bin/biome', 'lint', '--error-on-warnings']),
   unused: () => checkCommand('unused code and packages (knip)', node, ['node_modules/knip/bin/knip.js', '--no-progress']),
   imports: async () => report('imports go one way', await checkImports()),
-  components: async () => report('component manifests match their sources', checkComponents()),
+  components: async () => {
+    const counts = [report('component manifests match their sources', checkComponents()), report('code of instruction sets and platforms is in its folders', checkPlaces())];
+    return { passed: counts.filter(({ failed }) => failed === 0).length, failed: counts.filter(({ failed }) => failed > 0).length, skipped: 0 };
+  },
   docs: async () =>
     existsSync('tools/generate-docs.mjs')
       ? checkCommand('generated pages are current', node, ['tools/generate-docs.mjs', '--check'])

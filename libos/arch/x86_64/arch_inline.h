@@ -35,6 +35,13 @@ static inline uint64_t arch_frame_argument(const struct trap_frame *frame, unsig
     const uint64_t all[6] = {frame->rdi, frame->rsi, frame->rdx, frame->r10, frame->r8, frame->r9};
     return all[index];
 }
+/* Of a system call: its number; on the way out, its result. */
+static inline uint64_t arch_frame_call(const struct trap_frame *frame) { return frame->vector; }
+static inline uint64_t arch_frame_result(const struct trap_frame *frame) { return frame->rax; }
+static inline uintptr_t arch_frame_pc(const struct trap_frame *frame) { return frame->rip; }
+/* Of a fault: whether the CPU told an address; and what was tried there, by the error code that vm_fault gets. */
+static inline unsigned arch_fault_access(unsigned error) { return error & 2 ? MAP_WRITE : error & 16 ? MAP_EXEC : MAP_READ; }
+static inline bool arch_frame_has_address(const struct trap_frame *frame) { return frame->vector == 14; }
 
 /* A thread's part that the ISA owns. */
 struct arch_thread {
@@ -43,6 +50,8 @@ struct arch_thread {
     uint64_t fs_base, gs_base;
     void *fpu;                         /* XSAVE area, 64-byte aligned; needed only to switch threads */
 };
+
+static inline void arch_thread_set_tls(struct arch_thread *thread, uintptr_t pointer) { thread->fs_base = pointer; }
 
 /* Page-table entries (Intel SDM volume 3, 4.5). */
 #define PTE_PRESENT 0x1ul
@@ -83,6 +92,11 @@ static inline uint64_t virt_to_phys(const void *address) {
 }
 
 static inline void port_out8(uint16_t port, uint8_t value) { __asm__ volatile("outb %0, %1" ::"a"(value), "Nd"(port)); }
+/* One after another; gives the end of `bytes`. */
+static inline const char *port_out8_many(uint16_t port, const char *bytes, size_t count) {
+    __asm__ volatile("rep outsb" : "+S"(bytes), "+c"(count) : "d"(port) : "memory");
+    return bytes;
+}
 static inline void port_out16(uint16_t port, uint16_t value) { __asm__ volatile("outw %0, %1" ::"a"(value), "Nd"(port)); }
 static inline void port_out32(uint16_t port, uint32_t value) { __asm__ volatile("outl %0, %1" ::"a"(value), "Nd"(port)); }
 static inline uint8_t port_in8(uint16_t port) {

@@ -1,0 +1,58 @@
+/*
+ * AArch64's part of arch.h: what must be inline, the saved register layouts, and the doors between program and libOS.
+ * Included by arch.h only.
+ */
+#ifndef HULL_ARCH_INLINE_H
+#define HULL_ARCH_INLINE_H
+#include "memory_map.h"
+
+/* Everything that a trap saves, in memory order. */
+struct trap_frame {
+    uint64_t x[31], sp, pc, pstate;
+    uint64_t syndrome, address; /* ESR_EL1, FAR_EL1 */
+};
+
+/* A thread's part that the ISA owns. */
+struct arch_thread {
+    uintptr_t stack_bottom, stack_top; /* kernel stack */
+    uintptr_t saved_sp;                /* while switched away */
+};
+
+static inline bool arch_entry_used(arch_entry entry) { return entry & 1; }
+static inline uint64_t arch_entry_page(arch_entry entry) { return entry & PTE_ADDRESS; }
+static inline unsigned arch_entry_protection(arch_entry entry) {
+    if (!(entry & 1)) return 0;
+    return MAP_READ | (entry & PTE_READ_ONLY ? 0u : MAP_WRITE) | (entry & PTE_NO_EXEC ? 0u : MAP_EXEC) | (entry & PTE_DEVICE ? MAP_DEVICE : 0u);
+}
+static inline arch_entry arch_entry_make(uint64_t page, unsigned prot) {
+    return page | (prot & MAP_DEVICE ? PTE_DEVICE | PTE_USED : PTE_NORMAL) | (prot & (MAP_READ | MAP_WRITE | MAP_EXEC) ? PTE_PAGE : 0) |
+           (prot & MAP_WRITE ? 0 : PTE_READ_ONLY) | (prot & MAP_EXEC ? 0 : PTE_NO_EXEC);
+}
+
+static inline unsigned long arch_irq_save(void) {
+    unsigned long state;
+    __asm__ volatile("mrs %0, daif\n\tmsr daifset, #2" : "=r"(state)::"memory");
+    return state;
+}
+static inline void arch_irq_restore(unsigned long state) { __asm__ volatile("msr daif, %0" ::"r"(state) : "memory"); }
+static inline void arch_pause(void) { __asm__ volatile("yield" ::: "memory"); } /* in a loop that waits for a device */
+static inline void *phys_to_virt(uint64_t phys) { return (void *)(phys + DIRECT_MAP); }
+
+extern uintptr_t arch_slide;        /* the running image's address minus its link address */
+extern uintptr_t arch_image_offset; /* and minus where it is in memory */
+static inline uint64_t virt_to_phys(const void *address) {
+    uintptr_t virt = (uintptr_t)address;
+    return virt >= IMAGE_WINDOW ? virt - arch_image_offset : virt - DIRECT_MAP;
+}
+
+extern uint32_t arch_work;
+
+/* Calls the C library's hull_linked_start(stack, random) on that stack, interrupts on: the way into a linked program. */
+_Noreturn void arch_enter_linked(long *stack, const uint64_t *random);
+
+/* Copies with fault recovery: bytes NOT copied (0: all). Used by user_copy_in and user_copy_out. */
+size_t arch_copy_faultable(void *to, const void *from, size_t size);
+
+/* True for addresses of libOS text (the linker keeps it apart from the program's). */
+bool arch_in_libos(uintptr_t pc);
+#endif

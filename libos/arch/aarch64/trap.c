@@ -1,0 +1,76 @@
+/*
+ * Exceptions after the registers are saved. Which stack they are handled on, and to whom they belong: to the program (its end) or to the libOS.
+ */
+#include "channel/channel.h"
+#include "init/image.h"
+#include "init/init.h"
+#include "internal.h"
+#include "lib/string.h"
+
+#pragma GCC visibility push(hidden)
+struct trap_frame *arch_trap_place(struct trap_frame *frame);
+void arch_trap(struct trap_frame *frame);
+extern char arch_copy_faults[], arch_copy_faults_end[]; /* copy.S */
+#pragma GCC visibility pop
+
+/* Exception classes (ESR_EL1.EC). */
+enum { CLASS_FETCH = 0x21, CLASS_PC = 0x22, CLASS_DATA = 0x25, CLASS_SP = 0x26, CLASS_FLOATING = 0x2c, CLASS_BREAK = 0x3c };
+enum { SIGILL_ = 4, SIGTRAP_ = 5, SIGBUS_ = 7, SIGFPE_ = 8, SIGSEGV_ = 11 };
+
+bool arch_in_libos(uintptr_t pc) {
+    return pc - (uintptr_t)hull_libos_text_start < (uintptr_t)(hull_libos_text_end - hull_libos_text_start);
+}
+
+/* A fault's work may fault again, so it moves to the kernel stack: below the interrupted code's own frames when that ran there, else to its top. What
+ * stays: an overflow of the kernel stack itself. */
+struct trap_frame *arch_trap_place(struct trap_frame *frame) {
+    uintptr_t bottom = (uintptr_t)arch_stacks + STACK_KERNEL * 4096, sp = bottom + STACK_KERNEL_PAGES * 4096;
+    if (frame->sp - (bottom - 4096) < sp - (bottom - 4096)) { /* with the guard page below */
+        sp = frame->sp;
+        if (sp < bottom + 2048)
+            return frame;
+    }
+    struct trap_frame *moved = (struct trap_frame *)(sp & ~15ul) - 1;
+    return memcpy(moved, frame, sizeof(*frame));
+}
+
+static unsigned signal_of(const struct trap_frame *frame) {
+    switch (frame->syndrome >> 26 & 63) {
+    case CLASS_FETCH:
+    case CLASS_DATA:
+        return (frame->syndrome & 63) == 0x21 ? SIGBUS_ : SIGSEGV_; /* an alignment fault */
+    case CLASS_PC:
+    case CLASS_SP:
+        return SIGBUS_;
+    case CLASS_FLOATING:
+        return SIGFPE_;
+    case CLASS_BREAK:
+        return SIGTRAP_;
+    default:
+        return SIGILL_;
+    }
+}
+
+void arch_trap(struct trap_frame *frame) {
+    if (frame->pc - (uintptr_t)arch_copy_faults < (uintptr_t)(arch_copy_faults_end - arch_copy_faults)) {
+        frame->pc = (uintptr_t)arch_copy_faults_end;
+        return;
+    }
+    static struct fault_report report;
+    unsigned class = frame->syndrome >> 26 & 63;
+    bool aborted = class == CLASS_FETCH || class == CLASS_DATA;
+    report.slide = arch_slide;
+    report.address = aborted ? frame->address : frame->pc;
+    report.kind = signal_of(frame) | (arch_in_libos(frame->pc) ? FAULT_IN_LIBOS : 0);
+    report.frame = *frame;
+    size_t absent = sizeof(report.stack);
+    uintptr_t sp = frame->sp & ~7ul, place = (uintptr_t)frame - (uintptr_t)arch_stacks;
+    /* Not from the exceptions' own stack: the fault of such a read would begin there anew. */
+    if (place >= STACK_KERNEL * 4096)
+        for (int pages = 0; pages < 2 && absent == sizeof(report.stack); pages++, sp = (sp | 4095) + 1)
+            absent = arch_copy_faultable(report.stack, (void *)sp, absent);
+    channel_write(HULL_RECORD_FAULT, &report, sizeof(report) - absent);
+    if (report.kind & FAULT_IN_LIBOS)
+        arch_power_off();
+    machine_exit((uint32_t)report.kind);
+}

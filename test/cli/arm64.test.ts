@@ -1,0 +1,82 @@
+// `hull cc --platform linux/arm64` and `hull run`: a C program, its C library and libOS on QEMU's machine `virt`.
+import { spawnSync } from 'node:child_process';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join, resolve } from 'node:path';
+import t from 'tap';
+
+const HULL = resolve('dist/hull');
+const root = mkdtempSync(join(tmpdir(), 'hull-arm64-'));
+t.teardown(() => rmSync(root, { recursive: true, force: true }));
+
+const PROGRAM = `
+#include <errno.h>
+#include <math.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+static _Thread_local int counted = 40;
+int main(int argc, char **argv) {
+    const char *what = argv[1];
+    if (!strcmp(what, "fault")) *(volatile int *)8 = 1;
+    if (!strcmp(what, "numbers")) {
+        volatile long double third = 1, two = 2;
+        third /= 3;
+        printf("%.30Lf %La %.20Lg %Lf\\n", third, third, sqrtl(two), -third * 0);
+        printf("%.17g %a %e %f %d\\n", 0.1, 0.1, 1e308, 123456.789, (int)(two * 21));
+        volatile unsigned __int128 wide = 1;
+        wide <<= (int)two + 98;
+        printf("%llu\\n", (unsigned long long)(wide / 1000000007));
+    }
+    if (!strcmp(what, "rest")) {
+        printf("%d %s %s\\n", argc, argv[2], getenv("NAME"));
+        fprintf(stderr, "to stderr\\n");
+        printf("%d %d\\n", counted + 2, puts("") < 0);
+    }
+    return 7;
+}
+`;
+const NUMBERS = `0.333333333333333333333333333333 0x1.5555555555555555555555555555p-2 1.4142135623730950488 -0.000000
+0.10000000000000001 0x1.999999999999ap-4 1.000000e+308 123456.789000 42`;
+
+const has = (program: string) => spawnSync(program, ['--version']).status === 0;
+const reason = !has('qemu-system-aarch64') && 'no qemu-system-aarch64 here (Debian: qemu-system-arm)';
+
+t.test('a C program for linux/arm64', { skip: reason }, (t) => {
+  const env = { ...process.env, HULL_ROOT: join(root, 'state'), NODE_EXTRA_CA_CERTS: '' };
+  const hull = (...args: string[]) => spawnSync(HULL, args, { cwd: root, env, encoding: 'utf8', timeout: 240_000 });
+  writeFileSync(join(root, 'program.c'), PROGRAM);
+  const made = hull('cc', '--platform', 'linux/arm64', '-O2', 'program.c', '-o', 'program');
+  t.equal(made.status, 0, made.stderr);
+
+  const numbers = hull('run', 'program', 'numbers');
+  t.equal(numbers.stdout.split('\n').slice(0, 2).join('\n'), NUMBERS, 'numbers are printed as on Linux');
+  t.equal(numbers.stdout.split('\n')[2], String(BigInt.asUintN(64, (1n << 100n) / 1000000007n)), 'and wide integers divided');
+  t.equal(numbers.status, 7);
+  t.equal(numbers.stderr, 'hull: using TCG: the image is for linux/arm64\n', 'one line says why it is emulated');
+
+  const rest = hull('run', '--accel', 'tcg', '-e', 'NAME=value', 'program', 'rest', 'of it');
+  t.equal(rest.stdout, '3 of it value\n\n42 0\n');
+  t.equal(rest.stderr, 'to stderr\n', 'nothing is said when TCG was asked for');
+  t.equal(rest.status, 7);
+
+  const fault = hull('run', '--accel', 'tcg', 'program', 'fault');
+  t.equal(fault.status, 139);
+  t.match(fault.stderr, /Segmentation fault: write at 0x8\nhull: {3}at main/, 'a fault names its place');
+
+  t.match(hull('run', '--platform', 'linux/amd64', 'program'), { status: 125, stderr: /Cannot run "program" on "linux\/amd64": it is for linux\/arm64/ });
+  t.match(hull('run', '-d', 'program'), { status: 126, stderr: /detached: it is for AArch64/ });
+
+  writeFileSync(join(root, 'Dockerfile'), 'FROM scratch\nCOPY program other /\nENV NAME=image\nENTRYPOINT ["/program"]\n');
+  writeFileSync(join(root, 'other'), '#!/program\n', { mode: 0o755 });
+  const built = hull('build', '--platform', 'linux/arm64', '-t', 'small', '.');
+  t.equal(built.status, 0, built.stderr);
+  const image = hull('run', '--platform', 'linux/arm64', 'small', 'rest', 'an');
+  t.match(image, { status: 7, stdout: '3 an image\n\n42 0\n', stderr: 'hull: using TCG: the image is for linux/arm64\nto stderr\n' });
+  t.match(hull('run', '--platform', 'linux/amd64', 'small'), { status: 125, stderr: /the image that is here is for linux\/arm64/ });
+  t.match(hull('run', '--entrypoint', '/other', 'small'), { status: 125, stderr: /its program "\/other" is for linux\/arm64, for which hull has no system calls yet/ });
+
+  const kvm = hull('run', '--accel', 'kvm', 'program');
+  t.match([kvm.status, kvm.stderr], [125, /Cannot use accelerator "kvm": the image is for AArch64/]);
+  t.end();
+});
