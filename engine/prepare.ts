@@ -369,7 +369,7 @@ async function openRoot(request: RunRequest, folder: string, host: RunHost, path
   const environment = makeEnvironment(request.env, '', request.tty, host.env);
   const path = environment.find((entry) => entry.startsWith('PATH='));
   const program = findInRoot(folder, request.program, path?.slice(5) ?? DEFAULT_PATH, request.workdir ?? '/', below);
-  const image = findRootImage(paths.roots, folder);
+  const image = await findRootImage(paths, folder, host.dist);
   const kernel: RootProgramKernel = {
     identity: identifyRootProgram(image, program, environment, below),
     findReady: async () => undefined,

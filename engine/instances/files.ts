@@ -30,7 +30,7 @@ export interface InstanceFiles {
 /** The EROFS image below what the instance writes. */
 async function findLower({ config: { request, name } }: Instance, paths: StatePaths, env: NodeJS.ProcessEnv): Promise<string> {
   if (request.image !== undefined) return (await import('../oci/index.ts')).findImageDisk(request.image, paths, env);
-  if (request.rootfs !== undefined) return (await import('../roots/index.ts')).findRootImage(paths.roots, request.rootfs);
+  if (request.rootfs !== undefined) return (await import('../roots/index.ts')).findRootImage(paths, request.rootfs);
   throw new EngineError('option-invalid', `Cannot read the files of container ${name}: it runs a program without a root file system, expected one of an image or with --rootfs`);
 }
 

@@ -1,41 +1,25 @@
 /**
- * The cache of root images: $HULL_ROOT/cache/roots/<identity of the tree>.erofs. Owns: names and life of its files. Rules: a file is complete or
- * absent; the directory is looked through at each run (names, attributes, ctimes), its content is read only when something changed;
- * the images used last are kept.
+ * The cache of root images: $HULL_ROOT/cache/roots/<identity of the tree>.erofs. Owns: which image a directory has now. Rules: each file of the directory is looked at in each run; while
+ * nothing changed since an image was made or found, that is all; its content is read only when something did.
  */
-import { readdirSync, statSync, unlinkSync, utimesSync } from 'node:fs';
 import { join } from 'node:path';
-import { identifyTree, scanDirectory, writeErofs } from '../../images/index.ts';
-import { produceOnce, sweepTemporaries } from '../state/index.ts';
+import { markUsed, readKnown, saveKnown, type StatePaths } from '../state/index.ts';
+import { surveyDirectory } from './survey.ts';
 
-const KEPT = 8;
 const FORMAT = 1; // counts up when the writer makes other images of the same trees
+/** A change within one tick of a file system's clock could hide behind another one. */
+const RACY_MS = 2000;
 
-/** The path of an EROFS image of `folder`, made now if there is none. */
-export function findRootImage(cache: string, folder: string): string {
-  const tree = scanDirectory(folder);
-  const path = join(cache, `${identifyTree(tree)}-${FORMAT}.erofs`);
-  try {
-    const now = new Date();
-    utimesSync(path, now, now);
-  } catch {
-    sweepTemporaries(cache);
-    produceOnce(path, (fd) => void writeErofs(tree, fd));
-    evictOld(cache);
-  }
-  return path;
-}
-
-function evictOld(cache: string): void {
-  const images = readdirSync(cache)
-    .filter((name) => name.endsWith('.erofs'))
-    .map((name) => ({ path: join(cache, name), time: statSync(join(cache, name), { throwIfNoEntry: false })?.mtimeMs ?? 0 })) // 0: another run removed it meanwhile
-    .sort((a, b) => b.time - a.time);
-  for (const { path } of images.slice(KEPT)) {
-    try {
-      unlinkSync(path);
-    } catch {
-      // someone else removed it; a machine that uses it has it open
-    }
-  }
+/** The path of an EROFS image of `folder`, made now if there is none. dist: the folder of the built product; without it each file is looked at here. */
+export async function findRootImage({ roots, known }: Pick<StatePaths, 'roots' | 'known'>, folder: string, dist?: string): Promise<string> {
+  const begun = Date.now();
+  const survey = () => (dist === undefined ? undefined : surveyDirectory(dist, folder));
+  const before = await survey();
+  const question = ['root', String(FORMAT), before?.identity ?? ''];
+  const name = before && readKnown<string>(known, question);
+  if (name !== undefined && markUsed(join(roots, name))) return join(roots, name);
+  const made = (await import('./make-image.ts')).makeRootImage(roots, folder, FORMAT);
+  const isSettled = before !== undefined && begun - before.newest * 1000 > RACY_MS;
+  if (isSettled && (await survey())?.identity === before.identity) saveKnown(known, question, made);
+  return join(roots, made);
 }

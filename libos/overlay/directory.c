@@ -4,10 +4,8 @@
  */
 #include "overlay/internal.h"
 
-/* Positions: 0 and 1 are the dots; then the upper directory's, then the lower one's. */
-#define PHASE_SHIFT 60
-#define PHASE_UPPER (1ll << PHASE_SHIFT)
-#define PHASE_LOWER (2ll << PHASE_SHIFT)
+/* Positions: those of the lower directory, then the upper one's. */
+#define PHASE_UPPER (1ll << 60)
 #define PHASE_MASK (PHASE_UPPER - 1)
 
 /* What a layer has: 0 with *out NULL when it has nothing. */
@@ -42,15 +40,6 @@ static int lookup(struct inode *directory, const char *name, size_t length, stru
         return error ? error : -ENOENT;
     }
     return overlay_inode(directory->super, directory, name, length, lower, upper, out);
-}
-
-/* Is a name of the lower directory hidden or replaced? Negative: -errno. */
-static int is_covered(struct inode *directory, const char *name, size_t length) {
-    struct inode *upper;
-    int error = look(upper_of(directory), name, length, &upper);
-    if (!upper) return error;
-    inode_put(upper);
-    return 1;
 }
 
 static int has_below(struct inode *directory, const char *name, size_t length) {
@@ -252,8 +241,22 @@ static int rename(struct inode *from, const char *name, size_t length, struct in
     return 0;
 }
 
-/* The number of what a name of the upper directory shows, of which *ino is the upper one: that of the lower one when it was copied up. mode: at least its kind, 0: unknown. -ENOENT: a whiteout. */
-static int number_of(struct inode *directory, const char *name, size_t length, uint32_t mode, uint64_t *ino) {
+/* The number of what `upper`, found under a name of the upper directory, shows: that of the lower one when it was copied up. */
+static int number_of(struct inode *directory, const char *name, size_t length, struct inode *upper, uint64_t *ino) {
+    struct inode *there = overlay_known(directory->super, upper);
+    if (there) *ino = there->ino;
+    else if (!is_kind(upper, S_IFDIR)) *ino = OVERLAY_UPPER_NUMBER | upper->ino;
+    else {
+        int error = lookup(directory, name, length, &there);
+        if (error) return error;
+        *ino = there->ino;
+        inode_put(there);
+    }
+    return 0;
+}
+
+/* The same where only the upper directory's word is there: the upper number *ino, and a mode that has at least the kind, 0: unknown. -ENOENT: a whiteout. */
+static int number_in(struct inode *directory, const char *name, size_t length, uint32_t mode, uint64_t *ino) {
     struct inode *upper, *there = overlay_numbered(directory->super, *ino);
     uint32_t kind = mode & S_IFMT;
     if (there || (kind && kind != S_IFCHR && kind != S_IFDIR)) { /* what the directory says is enough */
@@ -262,44 +265,56 @@ static int number_of(struct inode *directory, const char *name, size_t length, u
     }
     int error = look(upper_of(directory), name, length, &upper);
     if (error || !upper) return error ? error : -ENOENT;
-    if (is_whiteout(upper)) error = -ENOENT;
-    else if ((there = overlay_known(directory->super, upper))) *ino = there->ino;
-    else if (!is_kind(upper, S_IFDIR)) *ino = OVERLAY_UPPER_NUMBER | upper->ino;
-    else if (!(error = lookup(directory, name, length, &there))) {
-        *ino = there->ino;
-        inode_put(there);
-    }
+    error = is_whiteout(upper) ? -ENOENT : number_of(directory, name, length, upper, ino);
     inode_put(upper);
     return error;
+}
+
+/* What a name of the lower directory shows, which something above may hide (-ENOENT) or replace. */
+static int show_lower(struct inode *directory, const char *name, size_t length, uint64_t *ino, uint32_t *mode) {
+    struct inode *upper;
+    int error = look(upper_of(directory), name, length, &upper);
+    if (error || !upper) return error;
+    *mode = upper->mode;
+    error = is_whiteout(upper) ? -ENOENT : number_of(directory, name, length, upper, ino);
+    inode_put(upper);
+    return error;
+}
+
+static int show_upper(struct inode *directory, const char *name, size_t length, uint64_t *ino, uint32_t mode) {
+    int below = has_below(directory, name, length);
+    if (below) return below < 0 ? below : -ENOENT; /* it was shown with the lower names */
+    return number_in(directory, name, length, mode, ino);
 }
 
 /* Passes a layer's names on with positions, numbers and a choice of the overlay's own. */
 struct filter { struct dirent_sink sink, *to; struct inode *directory; int64_t phase; bool full; int error; };
 static bool filter_name(struct dirent_sink *sink, const char *name, size_t length, uint64_t ino, uint32_t mode, int64_t offset) {
     struct filter *filter = (struct filter *)sink;
-    if (name[0] == '.' && (length == 1 || (length == 2 && name[1] == '.'))) return true;
-    if (filter->phase == PHASE_LOWER) {
-        int covered = is_covered(filter->directory, name, length);
-        if (covered < 0) filter->error = covered;
-        if (covered) return covered > 0;
-    } else {
-        int error = number_of(filter->directory, name, length, mode, &ino);
-        if (error == -ENOENT) return true; /* a whiteout */
-        if (error) filter->error = error;
-        if (error) return false;
-    }
-    if (filter->to->add(filter->to, name, length, ino, mode, filter->phase | offset)) return true;
-    filter->full = true;
+    struct layers *layers = layers_of(filter->directory);
+    int error = 0;
+    if (name[0] == '.' && (length == 1 || (length == 2 && name[1] == '.'))) {
+        if (filter->phase && layers->lower) return true;
+        ino = length == 2 && layers->parent ? layers->parent->ino : filter->directory->ino;
+    } else if (filter->phase) error = show_upper(filter->directory, name, length, &ino, mode);
+    else error = show_lower(filter->directory, name, length, &ino, &mode);
+    if (error == -ENOENT) return true;
+    if (error) filter->error = error;
+    else if (filter->to->add(filter->to, name, length, ino, mode, filter->phase | offset)) return true;
+    else filter->full = true;
     return false;
 }
 
+/*
+ * A listing may take many calls, and files change between them. So each name belongs to one layer whatever happens above: what the lower directory has comes with its
+ * names, also when it was copied up meanwhile; only what it has not comes with those above.
+ */
 static int iterate(struct inode *directory, int64_t position, struct dirent_sink *sink) {
     struct layers *layers = layers_of(directory);
-    struct inode *parent = layers->parent ? layers->parent : directory;
-    if (position < 1 && !sink->add(sink, ".", 1, directory->ino, S_IFDIR, 1)) return 0;
-    if (position < 2 && !sink->add(sink, "..", 2, parent->ino, S_IFDIR, 2)) return 0;
-    for (int64_t phase = PHASE_UPPER; phase <= PHASE_LOWER; phase += PHASE_UPPER) {
-        struct inode *layer = phase == PHASE_UPPER ? layers->upper : layers->lower;
+    if (layers->lower && !layers->upper && position < PHASE_UPPER) /* its dots and numbers are the overlay's, too */
+        return layers->lower->ops->iterate(layers->lower, position, sink);
+    for (int64_t phase = 0; phase <= PHASE_UPPER; phase += PHASE_UPPER) {
+        struct inode *layer = phase ? layers->upper : layers->lower;
         if (!layer || position >= phase + PHASE_UPPER) continue;
         struct filter filter = { { filter_name }, sink, directory, phase, false, 0 };
         int error = layer->ops->iterate(layer, position >= phase ? position & PHASE_MASK : 0, &filter.sink);

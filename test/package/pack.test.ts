@@ -41,6 +41,7 @@ t.test('the package holds what it needs and nothing of the build', (t) => {
     'dist/sysroot/x86_64/lib/libc.a',
     'dist/sysroot/x86_64/COPYRIGHT.musl',
     'dist/bin/hull-launch-x86_64',
+    'dist/bin/hull-survey-x86_64',
     'README.md',
     'LICENSE',
     'CHANGELOG.md',

@@ -1,5 +1,6 @@
 // Builds tools/launch/launch.c -> dist/bin/hull-launch-<isa>, a static program without a C library; dist/bin/hull-bridge-up is a script beside it,
-// dist/bin/hull-bios-<isa> the boot loader of exported disks (boot/bios), and dist/bin/hull-listen-<isa>.so what is loaded into QEMU where ports are published; dist/bin/hull-become-<isa> runs in the sandbox of a build's RUN.
+// dist/bin/hull-bios-<isa> the boot loader of exported disks (boot/bios), and dist/bin/hull-listen-<isa>.so what is loaded into QEMU where ports are published; dist/bin/hull-become-<isa> runs in the sandbox of a build's RUN,
+// dist/bin/hull-survey-<isa> tells whether a directory changed.
 import { chmodSync, copyFileSync, mkdirSync, renameSync, statSync } from 'node:fs';
 import { mustRun } from './process.ts';
 import { hashInputs, isCurrent, writeStamp } from './stamp.ts';
@@ -44,10 +45,12 @@ export async function buildLaunch(tools: Toolchain, isa: string): Promise<string
   const listen = `dist/bin/hull-listen-${isa}.so`;
   const becomeSource = 'tools/launch/become.c';
   const become = `dist/bin/hull-become-${isa}`;
+  const surveySource = 'tools/launch/survey.c';
+  const survey = `dist/bin/hull-survey-${isa}`;
   const bios = `dist/bin/hull-bios-${isa}`;
-  const inputs = [source, script, listenSource, becomeSource, ...BIOS_SOURCES, 'boot/bios/loader.lds', 'libos/abi/boot_abi.h'];
+  const inputs = [source, script, listenSource, becomeSource, surveySource, ...BIOS_SOURCES, 'boot/bios/loader.lds', 'libos/abi/boot_abi.h'];
   const hash = hashInputs([tools.version, ...SHARED_FLAGS, ...BIOS_FLAGS], inputs);
-  if (!isCurrent(stamp, hash, [output, bridgeUp, listen, become, bios])) {
+  if (!isCurrent(stamp, hash, [output, bridgeUp, listen, become, survey, bios])) {
     mkdirSync('dist/bin', { recursive: true });
     const fresh = `${output}.${process.pid}.new`;
     await mustRun(tools.cc, [...FLAGS, '-o', fresh, source]);
@@ -56,6 +59,9 @@ export async function buildLaunch(tools: Toolchain, isa: string): Promise<string
     await mustRun(tools.cc, [...FLAGS, '-o', fresh, becomeSource]);
     chmodSync(fresh, 0o755);
     renameSync(fresh, become);
+    await mustRun(tools.cc, [...FLAGS, '-o', fresh, surveySource]);
+    chmodSync(fresh, 0o755);
+    renameSync(fresh, survey);
     await mustRun(tools.cc, [...SHARED_FLAGS, '-o', `${fresh}.so`, listenSource]);
     renameSync(`${fresh}.so`, listen);
     await mustRun(tools.cc, [...BIOS_FLAGS, '-o', fresh, ...BIOS_SOURCES]);

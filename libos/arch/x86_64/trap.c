@@ -19,7 +19,7 @@ void arch_syscall_restart(struct trap_frame *frame) __attribute__((weak)); /* sy
 extern char arch_copy_faults[];
 #pragma GCC visibility pop
 
-enum { COPY_TAIL = 6, COPY_LENGTH = 2 }; /* the second copying instruction, behind arch_copy_faults, and the length of both (copy.S) */
+enum { COPY_TAIL = 7, COPY_LENGTH = 3 }; /* the second copying instruction, behind arch_copy_faults, and the length of both (copy.S) */
 #define VECTOR_NMI 2
 #define VECTOR_DOUBLE_FAULT 8
 #define VECTOR_PAGE_FAULT 14

@@ -369,6 +369,35 @@ static void crowds(void) {
     sys_close((int)other);
 }
 
+/* Files that are changed, and so copied up, between two calls of a listing are in it once all the same: the directory begins below only. */
+static void copied_meanwhile(struct block_device *device) {
+    static uint8_t bytes[512];
+    const char *why;
+    struct superblock *over = overlay_create(erofs_open(device, 1, &why), tmpfs_create(0755, 5), NULL, 6);
+    unsigned times[MANY] = { 0 }, calls = 0;
+    CHECK(over);
+    EQUAL(vfs_make_directory("/p", 0755), 0);
+    EQUAL(vfs_mount(over, "/p", false, 0), 0);
+    long descriptor = sys_open("/p/dir", O_RDONLY | O_DIRECTORY, 0), size;
+    while ((size = sys_getdents64((int)descriptor, bytes, sizeof bytes)) > 0) {
+        for (long at = 0; at < size; at += ((struct linux_dirent64 *)(bytes + at))->length) {
+            const char *name = ((struct linux_dirent64 *)(bytes + at))->name;
+            if (name[0] == 'n') times[(name[1] - '0') * 100 + (name[2] - '0') * 10 + (name[3] - '0')]++;
+        }
+        if (calls++) continue;
+        EQUAL(sys_chmod("/p/dir/n001", 0600), 0); /* shown already */
+        EQUAL(sys_chmod("/p/dir/n250", 0600), 0);
+        EQUAL(sys_unlink("/p/dir/n251"), 0);
+        EQUAL(sys_unlink("/p/dir/n252"), 0);
+        sys_close((int)sys_open("/p/dir/n252", O_WRONLY | O_CREAT, 0644)); /* another file */
+    }
+    EQUAL(size, 0);
+    CHECK(calls > 3);
+    sys_close((int)descriptor);
+    for (unsigned i = 0; i < MANY; i++) EQUAL(times[i], i != 251);
+    EQUAL(numbers("/p/dir"), MANY + 2 - 1);
+}
+
 int main(void) {
     build();
     struct block_device *device = new_device();
@@ -378,5 +407,6 @@ int main(void) {
     damage(device);
     storm(device);
     crowds();
+    copied_meanwhile(device);
     return report("rootfs");
 }
