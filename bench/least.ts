@@ -89,7 +89,7 @@ async function measure(subject: Subject, kernel: LinuxKernel, dir: string): Prom
   const initramfs = join(dir, 'initramfs');
   writeFileSync(initramfs, makeInitramfs(makeOpenedEntries(made.root, subject.command, dir)));
   const until = new RegExp(`^${subject.expected}\r?$`, 'm');
-  const linux = await findLeast(32 << 10, 512 << 10, 1024, async (kib) => {
+  const linux = await findLeast(32 << 10, 1024 << 10, 1024, async (kib) => {
     const { first } = await runGuest(linuxArguments({ ...MACHINE, machine: `${MACHINE.machine},acpi=off`, memory: kib >> 10, kernel, initramfs }), { until, deadline: DEADLINE });
     return !Number.isNaN(first);
   });

@@ -35,6 +35,7 @@ export async function buildCommand(parsed: ParsedOptions, context: CommandContex
     labels: list('label'),
     contexts: list('build-context'),
     secrets: list('secret'),
+    ssh: list('ssh'),
     outputs: list('output'),
     target: readValue(parsed, 'target'),
     noCache: parsed.switches.get('no-cache') ?? false,

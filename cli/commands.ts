@@ -12,6 +12,8 @@ export interface CommandContext {
   /** The folder of the built product. */
   readonly dist: string;
   readonly commands: readonly CommandSpec[];
+  /** The next start takes the bundle's code as it is compiled now. */
+  keepCode(): void;
 }
 
 export type CommandHandler = (parsed: ParsedOptions, context: CommandContext) => Promise<number> | number;
@@ -120,7 +122,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     usage: 'hull build [OPTIONS] CONTEXT | hull build [OPTIONS] -o IMAGE PROGRAM',
     summary: 'Build an image from a Dockerfile, or a bootable image of a static executable',
     notes: [
-      'CONTEXT is a directory with a Dockerfile, or "-" for a tar archive (or a Dockerfile alone) on STDIN. docs/dockerfile.md lists every instruction and flag.',
+      'CONTEXT is a directory with a Dockerfile, a git repository (URL#ref:directory), or "-" for a tar archive (or a Dockerfile alone) on STDIN. docs/dockerfile.md lists every instruction and flag.',
       'PROGRAM is a static x86-64 Linux executable: an ELF file is always taken as that. --add, --omit, --strip, --map and --symbols belong to it.',
     ],
     options: [
@@ -140,6 +142,7 @@ export const COMMANDS: readonly CommandSpec[] = [
       { name: 'pull', summary: 'Ask registries for newer images, also of those that are here' },
       { name: 'quiet', short: 'q', summary: "Write nothing but the image's ID" },
       { name: 'secret', value: 'list', many: true, summary: 'Secret for RUN --mount=type=secret: id=NAME,src=FILE or id=NAME,env=VARIABLE' },
+      { name: 'ssh', value: 'list', many: true, summary: 'SSH agent for RUN --mount=type=ssh: default, or NAME=SOCKET' },
       { name: 'strip', short: 's', summary: 'PROGRAM: leave out the symbols and the manifest that hull inspect reads' },
       { name: 'symbols', value: 'path', complete: 'file', summary: "PROGRAM: write the image's symbols there" },
       { name: 'tag', short: 't', value: 'name', many: true, summary: 'Name of the image: NAME[:TAG]' },

@@ -1,9 +1,9 @@
 /**
- * The command line's entry: finds the verb, parses its options, runs it, exits with its code. Owns: the order of that, and the one place where
+ * The command line's entry, called by start.ts: finds the verb, parses its options, runs it, exits with its code. Owns: the order of that, and the one place where
  * an error becomes a line on stderr and an exit code. Rule: what is imported here is read at each start of hull; the rest is lazy.
  */
 import { dirname } from 'node:path';
-import { describeError, EXIT, exitCodeOf } from '../engine/index.ts';
+import { describeError, EXIT, exitCodeOf, keepCompiled } from '../engine/index.ts';
 import { COMMANDS, type CommandContext, type CommandSpec } from './commands.ts';
 import { UsageError } from './errors.ts';
 import { type OptionSpec, parseOptions } from './options.ts';
@@ -67,7 +67,21 @@ function reportError(error: unknown): number {
   return exitCodeOf(error);
 }
 
-const context: CommandContext = { env: process.env, dist: dirname(__filename), commands: COMMANDS };
-runCommandLine(process.argv.slice(2), context)
-  .catch(reportError)
-  .then((code) => process.exit(code));
+/** What V8 made of this bundle, by the time that it is asked for. */
+export interface CompiledCode {
+  readonly path: string;
+  make(): Uint8Array;
+}
+
+export type StartCommandLine = (code: CompiledCode | undefined) => void;
+
+/** `code`: undefined when the bundle came with it. */
+export const startCommandLine: StartCommandLine = (code) => {
+  const keepCode = () => {
+    if (code !== undefined) keepCompiled(code.path, code.make());
+  };
+  const context: CommandContext = { env: process.env, dist: dirname(__dirname), commands: COMMANDS, keepCode };
+  runCommandLine(process.argv.slice(2), context)
+    .catch(reportError)
+    .then((status) => process.exit(status));
+};

@@ -39,7 +39,9 @@ function parseHostname(text: string): string {
 
 export async function runCommand(parsed: ParsedOptions, context: CommandContext): Promise<number> {
   if (parsed.switches.get('detach') === true) return (await import('./create.ts')).runDetached(parsed, context);
-  return runProgram(readRunRequest(parsed, COMMAND), context);
+  const code = await runProgram(readRunRequest(parsed, COMMAND), context);
+  context.keepCode(); // of all verbs, for the one whose start counts: what it needs is compiled now
+  return code;
 }
 
 export function readRunRequest(parsed: ParsedOptions, command: string): RunRequest {

@@ -6,7 +6,7 @@ export { openProgram } from './program.ts';
 export { runProgram } from './run.ts';
 export type { StatePaths } from './state/index.ts';
 export { isProgramPath } from './program.ts';
-export { findStatePaths } from './state/index.ts';
+export { findStatePaths, keepCompiled } from './state/index.ts';
 export { copyVolume, createVolume, findVolume, listVolumes, type MountRequest, parseMountOption, parseTmpfsOption, parseVolumeOption, pruneVolumes, removeVolume, restoreVolume, snapshotVolume, type Volume, VOLUME_NAME } from './volumes/index.ts';
 export type { Finding } from './doctor/index.ts';
 export { createNetwork, driverOf, findMembers, findNetwork, listNetworks, type MemberInfo, type Network, pruneNetworks, removeNetwork, serveNetwork } from './networks/index.ts';

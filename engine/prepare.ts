@@ -382,7 +382,7 @@ async function openRoot(request: RunRequest, folder: string, host: RunHost, path
   return { image, program, kernel };
 }
 
-export const findKernelCache = (paths: StatePaths, host: RunHost): KernelCache => ({ folder: paths.kernels, known: paths.known, sources: [`${host.dist}/libos/x86_64`, `${host.dist}/lib`] });
+export const findKernelCache = (paths: StatePaths, host: RunHost): KernelCache => ({ folder: paths.kernels, known: paths.known, identity: `${host.dist}/identity`, sources: [`${host.dist}/libos/x86_64`, `${host.dist}/lib`] });
 
 export function readNoteOf(image: string): ImageNote {
   const fd = openSync(image, 'r');

@@ -150,7 +150,7 @@ export const FAULT_WORDS = 25;
 const MOST_CALLERS = 16;
 
 /** Words of a fault record of AArch64 before those of the stack: slide, address, kind, struct trap_frame. */
-const ARM_FAULT_WORDS = 39;
+export const ARM_FAULT_WORDS = 39;
 /** Exception classes (ESR_EL1.EC). */
 const [CLASS_CALL, CLASS_FETCH, CLASS_DATA] = [0x15n, 0x21n, 0x25n];
 

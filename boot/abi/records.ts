@@ -5,7 +5,7 @@
  * a guest that panics before its channel works) is handed on as raw text, and decoding goes on at the next plausible header.
  */
 import { DEFERRED_ARGUMENTS, FAULT_STACK, RECORD, RECORD_HEADER_SIZE, RECORD_MAGIC, RECORD_MAX } from './constants.ts';
-import { FAULT_WORDS } from './deferred.ts';
+import { ARM_FAULT_WORDS, FAULT_WORDS } from './deferred.ts';
 
 export interface RecordSink {
   /** A record, or for STDOUT and STDERR a piece of one. `payload` is only valid during the call unless copied. */
@@ -52,7 +52,7 @@ function isPlausibleLength(type: number, length: number): boolean {
     case RECORD.PANIC_DEFERRED:
       return length === (2 + DEFERRED_ARGUMENTS) * 8;
     case RECORD.FAULT:
-      return length >= FAULT_WORDS * 8 && length <= (FAULT_WORDS + FAULT_STACK) * 8 && length % 8 === 0;
+      return length >= FAULT_WORDS * 8 && length <= (ARM_FAULT_WORDS + FAULT_STACK) * 8 && length % 8 === 0;
     case RECORD.TRACE_ENTER:
       return length >= 56;
     case RECORD.TRACE_LEAVE:

@@ -17,7 +17,9 @@ import {
   evictOld,
   exportFilesystem,
   openArguments,
+  isGit,
   openDirectoryContext,
+  openGitContext,
   openLayerCache,
   openProgress,
   openWorkFolder,
@@ -79,6 +81,7 @@ export async function buildDockerfile(typed: BuildRequest, dist: string, streams
         platform: checked.platform,
         network: checked.network,
         secrets: checked.secrets,
+        agents: checked.agents,
         noCache: request.noCache,
         epoch: checked.epoch,
         mtimeNs,
@@ -124,7 +127,7 @@ export async function buildDockerfile(typed: BuildRequest, dist: string, streams
 /** -f hull.yaml, or a hull.yaml beside the Dockerfile. */
 async function applyHullFile(request: BuildRequest, dist: string): Promise<{ request: BuildRequest; labels: ReadonlyMap<string, string> }> {
   const isNamed = request.file !== undefined && /\.ya?ml$/.test(request.file);
-  const path = isNamed ? resolve(request.file as string) : request.context === '-' ? undefined : join(resolve(request.context), 'hull.yaml');
+  const path = isNamed ? resolve(request.file as string) : request.context === '-' || isGit(request.context) ? undefined : join(resolve(request.context), 'hull.yaml');
   if (path === undefined || (!isNamed && statSync(path, { throwIfNoEntry: false }) === undefined)) return { request, labels: new Map() };
   const components = Object.values(JSON.parse(readFileSync(join(dist, 'libos/x86_64/components.json'), 'utf8')) as { name: string }[]).map(({ name }) => name);
   const { readHullFile } = await import('./hull-file.ts');
@@ -177,7 +180,7 @@ async function readAll(stream: AsyncIterable<Uint8Array>): Promise<Buffer> {
   return Buffer.concat(chunks);
 }
 
-/** Where the context and the Dockerfile come from: a directory, an archive on stdin, or a Dockerfile on stdin and no context. */
+/** Where the context and the Dockerfile come from: a directory, a git repository, an archive on stdin, or a Dockerfile on stdin and no context. */
 async function openSources(request: BuildRequest, work: WorkFolder, stdin: AsyncIterable<Uint8Array>): Promise<Sources> {
   const now = BigInt(Math.floor(Date.now() / 1000)) * 1000n * NS_PER_MS;
   if (request.context === '-') {
@@ -194,6 +197,7 @@ async function openSources(request: BuildRequest, work: WorkFolder, stdin: Async
     context.ignore(name);
     return { context, name, text, mtimeNs: 0n };
   }
+  if (isGit(request.context)) return openRepository(request, work);
   const folder = resolve(request.context);
   const context = openDirectoryContext(folder);
   if (request.file === '-') {
@@ -210,6 +214,16 @@ async function openSources(request: BuildRequest, work: WorkFolder, stdin: Async
   context.ignore(path);
   const mtimeNs = BigInt(Math.floor(statSync(path).mtimeMs / 1000)) * 1000n * NS_PER_MS;
   return { context, name: path.startsWith(`${folder}/`) ? path.slice(folder.length + 1) : path, text, mtimeNs };
+}
+
+/** Its Dockerfile is in it. */
+async function openRepository(request: BuildRequest, work: WorkFolder): Promise<Sources> {
+  const context = await openGitContext(request.context, work.newPath('context'));
+  const name = request.file ?? 'Dockerfile';
+  const text = context.readText(name);
+  if (text === undefined) throw new BuildError('context-invalid', `Cannot read "${name}": not in "${request.context}", expected a Dockerfile there; -f names another`);
+  context.ignore(name);
+  return { context, name, text, mtimeNs: context.root.mtimeNs };
 }
 
 function findDockerfile(folder: string): string {

@@ -2,14 +2,14 @@
  * `hull build`'s options -> what a build needs. Owns: their checks and meanings (docker buildx build's, where it has the option). Rules: everything is checked
  * before anything is built; names of options are those that were typed.
  */
-import { readFileSync } from 'node:fs';
+import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { RunNetwork, Secret } from '../../images/build/index.ts';
 import { parsePlatform, parseReference, type Platform, type Reference, withDefaultTag } from '../../images/store/index.ts';
 import { describeSystemError, EngineError } from '../errors.ts';
 
 export interface BuildRequest {
-  /** A directory, "-" for an archive on stdin, or nothing with a Dockerfile on stdin. */
+  /** A directory, a git repository, "-" for an archive on stdin, or nothing with a Dockerfile on stdin. */
   readonly context: string;
   readonly file: string | undefined;
   readonly tags: readonly string[];
@@ -17,6 +17,7 @@ export interface BuildRequest {
   readonly labels: readonly string[];
   readonly contexts: readonly string[];
   readonly secrets: readonly string[];
+  readonly ssh: readonly string[];
   readonly outputs: readonly string[];
   readonly target: string | undefined;
   readonly noCache: boolean;
@@ -38,6 +39,7 @@ export interface CheckedRequest {
   readonly labels: ReadonlyMap<string, string>;
   readonly contexts: ReadonlyMap<string, string>;
   readonly secrets: ReadonlyMap<string, Secret>;
+  readonly agents: ReadonlyMap<string, string>;
   readonly outputs: readonly Output[];
   readonly platform: Platform;
   readonly network: RunNetwork;
@@ -84,6 +86,15 @@ function readSecret(text: string, env: NodeJS.ProcessEnv): [string, Secret] {
   }
 }
 
+/** ID or ID=SOCKET; without a socket it is the user's own agent. */
+function readAgent(text: string, env: NodeJS.ProcessEnv): [string, string] {
+  const [id, value] = splitPair('ssh', text);
+  const socket = value ?? env['SSH_AUTH_SOCK'];
+  if (socket === undefined || socket === '') throw refuse('ssh', text, 'SSH_AUTH_SOCK is not set', `a running ssh-agent, or ${id}=SOCKET`);
+  if (statSync(socket, { throwIfNoEntry: false })?.isSocket() !== true) throw refuse('ssh', text, `"${socket}" is no socket`, "an agent's socket; ssh-add gives a key to an agent");
+  return [id, resolve(socket)];
+}
+
 function readOutput(text: string): Output {
   if (text === '-') return { kind: 'tar', path: '-' };
   if (!text.includes('=')) return { kind: 'local', path: resolve(text) };
@@ -121,6 +132,7 @@ export function checkRequest(request: BuildRequest): CheckedRequest {
       }),
     ),
     secrets: new Map(request.secrets.map((text) => readSecret(text, env))),
+    agents: new Map(request.ssh.map((text) => readAgent(text, env))),
     outputs: request.outputs.map(readOutput),
     platform: parsePlatform(request.platform ?? 'linux/amd64'),
     network: network as RunNetwork,

@@ -36,7 +36,9 @@ export type RootCalls = ReadonlyMap<number, string> | undefined;
 export interface KernelCache {
   readonly folder: string;
   readonly known: string;
-  /** The folders that images are made from and with, the libOS archives and the compiler: their files' sizes and times are the build's identity. */
+  /** The file in which the build names its results by their bytes. */
+  readonly identity: string;
+  /** The folders that images are made from and with, the libOS archives and the compiler: without that file, their files' sizes and times are the build's identity. */
   readonly sources: readonly string[];
 }
 
@@ -44,8 +46,13 @@ const RACY_NS = 2_000_000_000n;
 const KEPT_IMAGES = 200;
 
 /** Changes whenever the libOS that images are linked from, or the compiler that links them, does. */
-export function readBuildIdentity(folders: readonly string[]): string {
-  const files = folders.flatMap((folder) =>
+function readBuildIdentity({ identity, sources }: KernelCache): string {
+  try {
+    return readFileSync(identity, 'latin1'); // one file in place of two hundred
+  } catch {
+    // a build is at work, or was cut short
+  }
+  const files = sources.flatMap((folder) =>
     readdirSync(folder)
       .sort()
       .map((name) => {
@@ -78,7 +85,7 @@ export async function findKernel(
   add: readonly string[],
   loadLinker: () => Promise<ImageLinker>,
 ): Promise<string> {
-  const build = [readBuildIdentity(cache.sources), ...add].join('+');
+  const build = [readBuildIdentity(cache), ...add].join('+');
   const seen = nameSeen(program, build);
   const known = findSeen(cache, seen);
   if (known !== undefined) return known;
@@ -115,7 +122,7 @@ export async function findRootKernel(
   add: readonly string[],
   loadLinker: () => Promise<ImageLinker>,
 ): Promise<string> {
-  const build = ['root', readBuildIdentity(cache.sources), ...add];
+  const build = ['root', readBuildIdentity(cache), ...add];
   const question = [...build, '', ...program.identity];
   const pathOf = (key: string) => join(cache.folder, `${key}.img`);
   const known = readKnown<string>(cache.known, question);

@@ -22,6 +22,8 @@ export interface StatePaths {
   readonly events: string;
   readonly analysis: string;
   readonly known: string;
+  /** What V8 made of the command line's bundle; see compiled.ts. */
+  readonly code: string;
 }
 
 /** XDG: a relative path in these variables is to be ignored. */
@@ -34,5 +36,5 @@ export function findStatePaths(env: NodeJS.ProcessEnv): StatePaths {
   const home = () => (env['HOME'] !== undefined && env['HOME'] !== '' ? env['HOME'] : homedir());
   const root = chosen !== undefined && chosen !== '' ? resolve(chosen) : join(pickFolder(env['XDG_DATA_HOME'], () => join(home(), '.local/share')), 'hull');
   const cache = chosen !== undefined && chosen !== '' ? join(root, 'cache') : join(pickFolder(env['XDG_CACHE_HOME'], () => join(home(), '.cache')), 'hull');
-  return { root, cache, accelerators: join(cache, 'accel.json'), kernels: join(cache, 'kernels'), roots: join(cache, 'roots'), volumes: join(root, 'volumes'), networks: join(root, 'networks'), images: join(root, 'images'), chains: join(cache, 'chains'), instances: join(root, 'instances'), events: join(root, 'events.jsonl'), analysis: join(cache, 'analysis'), known: join(cache, 'known') };
+  return { root, cache, accelerators: join(cache, 'accel.json'), kernels: join(cache, 'kernels'), roots: join(cache, 'roots'), volumes: join(root, 'volumes'), networks: join(root, 'networks'), images: join(root, 'images'), chains: join(cache, 'chains'), instances: join(root, 'instances'), events: join(root, 'events.jsonl'), analysis: join(cache, 'analysis'), known: join(cache, 'known'), code: join(cache, 'code') };
 }

@@ -12,7 +12,7 @@ export const DEFAULT_BLOCK_SIZE = 1024 ** 3;
 /** Of a root's writable layer: sparse, and as large as what Docker's device mapper gave a container. */
 const WRITABLE_SIZE = 10 * 1024 ** 3;
 /** How long a machine that is gone may still have its files. */
-const LEAVE_MS = 2000;
+const LEAVE_MS = 5000;
 
 /** A new one at `path`, whole or not at all. */
 export function makeBlockFile(path: string, size: number): void {

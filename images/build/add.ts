@@ -8,7 +8,8 @@ import { digestContent, fetchContents, readText } from './contents.ts';
 import { CopyProblem, type CopyRequest, planCopy, type Planned, toEntries } from './copy.ts';
 import { parseMode } from './modes.ts';
 import { makeKey } from './records.ts';
-import { download, isGit, isUrl, unpackArchive } from './remote.ts';
+import { fetchRepository, isGit } from './git.ts';
+import { download, isUrl, unpackArchive } from './remote.ts';
 import { BrokenLink, hasPattern, listFiles, type Selected, selectSources } from './select.ts';
 import type { Session } from './session.ts';
 import { findSource } from './sources.ts';
@@ -80,7 +81,10 @@ export async function planAdd(instruction: Instruction, session: Session, state:
   const archives = new Set<Selected>();
   for (const word of words) {
     const text = expandPart(instruction, word, expansion);
-    if (isAdd && isGit(text)) throw makeInstructionError(instruction, `"${text}" is a git repository, expected a file, directory, archive or URL: clone it in a stage with RUN`, word);
+    if (isAdd && isGit(text)) {
+      found.push(await addRepository(instruction, session, text, expansion));
+      continue;
+    }
     if (isAdd && isUrl(text)) {
       const selected = await addRemote(instruction, session, { text, word, target: targetText, expansion });
       found.push(selected);
@@ -201,6 +205,18 @@ async function addRemote(instruction: Instruction, session: Session, { text, wor
   }
   if (name === '' && target.endsWith('/')) throw makeInstructionError(instruction, `"${text}" has no file name and the target is a directory, expected a target with the file's name`, word);
   return { path: name, name, node, kept: name };
+}
+
+/** What is in a repository is copied, as of a directory. */
+async function addRepository(instruction: Instruction, session: Session, text: string, expansion: Expansion): Promise<Selected> {
+  const { root, commit } = await fetchRepository(text, session.work.newPath('git'), isOn(instruction, 'keep-git-dir', expansion));
+  const flag = readFlag(instruction, 'checksum');
+  if (flag !== undefined) {
+    const wanted = expandFlag(instruction, flag, expansion);
+    if (!/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(wanted)) throw makeInstructionError(instruction, `"--checksum=${wanted}" of a git repository, expected a whole commit hash`, flag);
+    if (wanted !== commit) throw makeInstructionError(instruction, `"${text}" is at the commit ${commit}, expected ${wanted}`, flag);
+  }
+  return { path: '', name: '', node: root, kept: '' };
 }
 
 /** A local archive is copied as what is in it. */

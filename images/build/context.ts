@@ -147,11 +147,14 @@ export async function readArchiveContext(source: AsyncIterable<Uint8Array>, name
     name,
     root,
     readText,
-    ignore(dockerfile) {
-      const text = (dockerfile === undefined ? undefined : readText(`${dockerfile}.dockerignore`)) ?? readText('.dockerignore');
-      if (text !== undefined) dropIgnored(root, '', parseIgnore(text.split(/\r?\n/)));
-    },
+    ignore: (dockerfile) => ignoreIn(root, dockerfile, readText),
   };
+}
+
+/** Takes out of a tree what its ignore file says. */
+export function ignoreIn(root: Node, dockerfile: string | undefined, readText: BuildContext['readText']): void {
+  const text = (dockerfile === undefined ? undefined : readText(`${dockerfile}.dockerignore`)) ?? readText('.dockerignore');
+  if (text !== undefined) dropIgnored(root, '', parseIgnore(text.split(/\r?\n/)));
 }
 
 const findPlain = (root: Node, path: string): Node | undefined =>

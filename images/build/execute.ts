@@ -4,8 +4,8 @@
  * interpreter when it begins with "#!"; caches and secrets change no key, what is bound from a stage or the context does.
  */
 import { createHash } from 'node:crypto';
-import { chmodSync, chownSync, mkdirSync } from 'node:fs';
-import { basename, join } from 'node:path';
+import { chmodSync, chownSync, existsSync, mkdirSync } from 'node:fs';
+import { basename, dirname, join } from 'node:path';
 import { type Expansion, expectOneOf, expandWord, type Flag, type Instruction, listFlags, makeInstructionError, readFlag } from '../dockerfile/index.ts';
 import type { FileChange } from './add.ts';
 import { DEFAULT_PATH, expandFlag, toCommand } from './config.ts';
@@ -23,6 +23,7 @@ import type { StageState } from './stage.ts';
 import { cleanPath, findNode, type Node, walkTree } from './tree.ts';
 import { findProcessUser, type ProcessUser, UnknownUser } from './users.ts';
 import { PREDEFINED } from './variables.ts';
+import { finish } from './work-folder.ts';
 
 const SCRIPT = '/dev/.hull-script';
 const NETWORKS = ['default', 'none', 'host'];
@@ -31,7 +32,7 @@ interface BoundMount {
   readonly mount: Mount;
   readonly flag: Flag;
   readonly target: string;
-  /** bind: what is bound. */
+  /** bind: what is bound; cache: what it begins with. */
   readonly node?: Node;
 }
 
@@ -46,10 +47,10 @@ function readCommand(instruction: Instruction, state: StageState): { argv: strin
 }
 
 function readMounts(instruction: Instruction, state: StageState, expansion: Expansion): Omit<BoundMount, 'node'>[] {
-  return listFlags(instruction, 'mount').map((flag) => {
+  return listFlags(instruction, 'mount').map((flag, i) => {
     try {
       const raw = parseMount(flag.value.includes('$') ? expandFlag(instruction, flag, expansion) : flag.value);
-      const target = raw.target ?? (raw.env === undefined ? `/run/secrets/${raw.id ?? basename(raw.source)}` : '');
+      const target = raw.target ?? (raw.type === 'ssh' ? `/run/buildkit/ssh_agent.${i}` : raw.env === undefined ? `/run/secrets/${raw.id ?? basename(raw.source)}` : '');
       return { mount: raw, flag, target: target === '' ? '' : cleanPath(expandWord(target, expansion), state.config.WorkingDir || '/') };
     } catch (error) {
       if (error instanceof MountProblem) throw makeInstructionError(instruction, error.message, { offset: flag.valueOffset, length: flag.length });
@@ -59,7 +60,7 @@ function readMounts(instruction: Instruction, state: StageState, expansion: Expa
 }
 
 async function findBound(instruction: Instruction, session: Session, { mount, flag, target }: Omit<BoundMount, 'node'>): Promise<BoundMount> {
-  if (mount.type !== 'bind') return { mount, flag, target };
+  if (mount.type !== 'bind' && (mount.type !== 'cache' || mount.from === undefined)) return { mount, flag, target };
   const source = await findSource(session, instruction, mount.from === undefined ? undefined : { value: mount.from, offset: flag.offset, length: flag.length });
   const { node } = findNode(await source.readTree(), mount.source);
   if (node === undefined) throw makeInstructionError(instruction, `"${mount.source}" of the mount is not in ${mount.from === undefined ? session.context.name : `"${mount.from}"`}, expected a path in it`, flag);
@@ -81,13 +82,15 @@ export async function planRun(instruction: Instruction, session: Session, state:
   const network = readFlag(instruction, 'network');
   const networkText = network === undefined ? session.settings.network : expandFlag(instruction, network, expansion);
   if (!NETWORKS.includes(networkText)) throw makeInstructionError(instruction, `"--network=${networkText}", ${expectOneOf(networkText, NETWORKS)}`, network);
+  const device = readFlag(instruction, 'device');
+  if (device !== undefined) throw makeInstructionError(instruction, '"--device" is not granted here, expected a RUN without devices', device);
   const security = readFlag(instruction, 'security');
   if (security !== undefined && expandFlag(instruction, security, expansion) !== 'sandbox') throw makeInstructionError(instruction, '"--security" other than sandbox is not granted here, expected --security=sandbox', security);
   const mounts = await Promise.all(readMounts(instruction, state, expansion).map((mount) => findBound(instruction, session, mount)));
   const args = new Map([...declared].flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const])));
   const env = new Map([...args, ...state.config.Env]);
   const described = await Promise.all(
-    mounts.map(async ({ mount, target, node }) => [mount.type, target, mount.id ?? null, mount.env ?? null, mount.mode ?? null, mount.uid, mount.gid, mount.isReadOnly, node === undefined ? null : await digestTree(node)]),
+    mounts.map(async ({ mount, target, node }) => [mount.type, target, mount.id ?? null, mount.env ?? null, mount.mode ?? null, mount.uid, mount.gid, mount.isReadOnly, node === undefined || mount.type === 'cache' ? null : await digestTree(node)]),
   );
   const key = makeKey(['run', state.chainId(), argv, script ?? null, [...env].sort(), state.config.WorkingDir ?? '', state.config.User ?? '', networkText, described, session.settings.epoch ?? null]);
   for (const name of PREDEFINED) {
@@ -148,6 +151,16 @@ async function execute(instruction: Instruction, session: Session, state: StageS
   return diffId;
 }
 
+/** A cache that begins with files of a stage or an image; one that is there already goes on as it is. */
+async function beginCache(path: string, node: Node, session: Session): Promise<void> {
+  if (existsSync(path)) return;
+  const folder = session.work.newPath('cache');
+  mkdirSync(folder, { mode: 0o755 });
+  mkdirSync(dirname(path), { recursive: true, mode: 0o755 });
+  await materialize(node, 'begin', folder, await fetchContents([node, ...[...walkTree(node)].map((each) => each.node)], session.cache));
+  finish(join(folder, 'begin'), path);
+}
+
 async function makeMounts(instruction: Instruction, session: Session, execution: Execution, env: Map<string, string>): Promise<{ mounts: SandboxMount[]; locks: string[] }> {
   const mounts: SandboxMount[] = [];
   const locks: string[] = [];
@@ -170,10 +183,21 @@ async function makeMounts(instruction: Instruction, session: Session, execution:
       // The file is root's: another owner may read it as if it were its own.
       const mode = mount.mode ?? 0o400;
       mounts.push({ target, kind: 'data', isFile: true, bytes: secret.bytes, mode: mount.uid === 0 && mount.gid === 0 ? mode : mode | ((mode >> 6) & 7) });
+    } else if (mount.type === 'ssh') {
+      const id = mount.id ?? 'default';
+      const socket = session.settings.agents.get(id);
+      if (socket === undefined) {
+        if (mount.isRequired) throw makeInstructionError(instruction, `the agent "${id}" is not there, expected --ssh ${id}${id === 'default' ? '' : '=SOCKET'}`, flag);
+        continue;
+      }
+      if (!env.has('SSH_AUTH_SOCK')) env.set('SSH_AUTH_SOCK', target);
+      mounts.push({ target, kind: 'bind', isFile: true, source: socket });
     } else if (mount.type === 'cache') {
-      const name = createHash('sha256').update(JSON.stringify([mount.id ?? target, mount.uid, mount.gid])).digest('hex').slice(0, 32);
+      const begin = mount.from === undefined ? [] : [mount.from, mount.source];
+      const name = createHash('sha256').update(JSON.stringify([mount.id ?? target, mount.uid, mount.gid, ...begin])).digest('hex').slice(0, 32);
       const path = join(session.cache.folder, 'mounts', name);
-      if (mkdirSync(path, { recursive: true, mode: 0o755 }) !== undefined) {
+      if (node !== undefined) await beginCache(path, node, session);
+      else if (mkdirSync(path, { recursive: true, mode: 0o755 }) !== undefined) {
         chmodSync(path, mount.mode ?? 0o755);
         if ((mount.uid !== 0 || mount.gid !== 0) && process.geteuid?.() === 0) chownSync(path, mount.uid, mount.gid);
       }

@@ -5,6 +5,7 @@ export { applyChanges } from './changes.ts';
 export { type BuildContext, openDirectoryContext, readArchiveContext } from './context.ts';
 export { evictOld } from './evict.ts';
 export { BuildError, type BuildErrorCode } from './error.ts';
+export { isGit, openGitContext } from './git.ts';
 export { type LayerCache, openLayerCache } from './layer-cache.ts';
 export { MOUNT_OPTIONS } from './mounts.ts';
 export { removeTree } from './privileges.ts';

@@ -4,11 +4,11 @@
  */
 import { expectOneOf } from '../dockerfile/index.ts';
 
-export type MountType = 'bind' | 'cache' | 'tmpfs' | 'secret';
+export type MountType = 'bind' | 'cache' | 'tmpfs' | 'secret' | 'ssh';
 
 export interface Mount {
   readonly type: MountType;
-  /** As written; secret: may be left out. */
+  /** As written; secret, ssh: may be left out. */
   readonly target: string | undefined;
   readonly source: string;
   /** bind: a stage, image or nothing for the context; cache: what the cache begins with. */
@@ -29,13 +29,14 @@ export interface Mount {
 
 export class MountProblem extends Error {}
 
-const TYPES = ['bind', 'cache', 'tmpfs', 'secret', 'ssh'];
+const TYPES: readonly string[] = ['bind', 'cache', 'tmpfs', 'secret', 'ssh'];
 const ALIASES: Record<string, string> = { src: 'source', dst: 'target', destination: 'target', ro: 'readonly', rw: 'readwrite' };
 export const MOUNT_OPTIONS: Record<MountType, readonly string[]> = {
   bind: ['type', 'target', 'source', 'from', 'readwrite', 'readonly'],
   cache: ['type', 'target', 'id', 'readonly', 'readwrite', 'sharing', 'from', 'source', 'mode', 'uid', 'gid'],
   tmpfs: ['type', 'target', 'size'],
   secret: ['type', 'id', 'target', 'source', 'required', 'mode', 'uid', 'gid', 'env'],
+  ssh: ['type', 'id', 'target', 'required', 'mode', 'uid', 'gid'],
 };
 const SHARING = ['shared', 'private', 'locked'];
 const UNITS: Record<string, number> = { '': 1, b: 1, k: 1024, m: 1024 ** 2, g: 1024 ** 3 };
@@ -56,8 +57,7 @@ export function parseMount(text: string): Mount {
     found.set(key, equals < 0 ? 'true' : field.slice(equals + 1));
   }
   const type = (found.get('type') ?? 'bind').toLowerCase();
-  if (!TYPES.includes(type)) throw new MountProblem(`mount type "${type}", ${expectOneOf(type, TYPES.slice(0, 4))}`);
-  if (type === 'ssh') throw new MountProblem('mount type "ssh" is not supported, expected a secret with the key');
+  if (!TYPES.includes(type)) throw new MountProblem(`mount type "${type}", ${expectOneOf(type, TYPES)}`);
   const keys = MOUNT_OPTIONS[type as MountType];
   for (const key of found.keys()) if (!keys.includes(key)) throw new MountProblem(`unknown option "${key}" of a ${type} mount, ${expectOneOf(key, keys)}`);
   const readNumber = (key: string, radix: number): number | undefined => {
@@ -74,9 +74,9 @@ export function parseMount(text: string): Mount {
   const sharing = found.get('sharing') ?? 'shared';
   if (!SHARING.includes(sharing)) throw new MountProblem(`"sharing=${sharing}" of a cache mount, ${expectOneOf(sharing, SHARING)}`);
   const target = found.get('target');
-  if (target === undefined && type !== 'secret') throw new MountProblem(`a ${type} mount without a target, expected target=PATH`);
+  if (target === undefined && type !== 'secret' && type !== 'ssh') throw new MountProblem(`a ${type} mount without a target, expected target=PATH`);
   if (type === 'secret' && !found.has('id') && !found.has('source') && target === undefined) throw new MountProblem('a secret mount without an id, expected id=NAME');
-  if (type === 'cache' && found.has('from')) throw new MountProblem('"from" of a cache mount is not supported, expected a cache that begins empty');
+  if (type === 'cache' && found.has('source') && !found.has('from')) throw new MountProblem('"source" of a cache mount without "from", expected from=STAGE or from=IMAGE');
   const writable = readSwitch('readwrite') ?? (found.has('readonly') ? !readSwitch('readonly') : undefined);
   return {
     type: type as MountType,

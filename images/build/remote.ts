@@ -13,7 +13,6 @@ import { makeDirectory, type Node, putNode } from './tree.ts';
 import { explainCacheError } from './work-folder.ts';
 
 export const isUrl = (text: string): boolean => /^https?:\/\//i.test(text);
-export const isGit = (text: string): boolean => /^(git:\/\/|git@|ssh:\/\/)/i.test(text) || /^https?:\/\/.*\.git(#.*)?$/i.test(text);
 
 export interface Downloaded {
   readonly node: Node;

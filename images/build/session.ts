@@ -31,6 +31,8 @@ export interface BuildSettings {
   readonly platform: Platform;
   readonly network: RunNetwork;
   readonly secrets: ReadonlyMap<string, Secret>;
+  /** Sockets of SSH agents on this host, by id. */
+  readonly agents: ReadonlyMap<string, string>;
   /** Stages whose instructions are executed again; true: all. */
   readonly noCache: boolean;
   /** s since 1970: SOURCE_DATE_EPOCH. */

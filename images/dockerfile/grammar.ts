@@ -48,12 +48,13 @@ export const INSTRUCTIONS: readonly InstructionSpec[] = [
     flags: [
       {
         name: 'mount',
-        value: 'type=bind|cache|tmpfs|secret,...',
+        value: 'type=bind|cache|tmpfs|secret|ssh,...',
         many: true,
-        support: 'partial: type=ssh and the from of a cache are refused; sharing=private waits as sharing=locked does',
+        support: 'partial: sharing=private of a cache waits as sharing=locked does',
       },
       { name: 'network', value: 'default|none|host', support: "partial: default is the host's network, as host" },
       { name: 'security', value: 'sandbox|insecure', support: 'partial: sandbox only' },
+      { name: 'device', value: 'NAME', many: true, support: 'not: no device of this host is given to RUN' },
     ],
     json: true,
     leastArguments: 1,
@@ -69,11 +70,11 @@ export const INSTRUCTIONS: readonly InstructionSpec[] = [
   {
     keyword: 'ADD',
     form: 'ADD [OPTIONS] SOURCE... TARGET, ADD [OPTIONS] ["SOURCE"..., "TARGET"]',
-    support: 'partial: sources that are git repositories are refused',
+    support: 'full',
     flags: [
       ...COPY_FLAGS,
-      { name: 'checksum', value: 'sha256:DIGEST', support: 'full' },
-      { name: 'keep-git-dir', support: 'not: git repositories are refused' },
+      { name: 'checksum', value: 'sha256:DIGEST|COMMIT', support: 'full' },
+      { name: 'keep-git-dir', support: 'full' },
       { name: 'unpack', support: 'full' },
     ],
     json: true,

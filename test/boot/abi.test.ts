@@ -242,6 +242,8 @@ t.test('a fault record becomes a report whose callers are what follows calls in 
     [...from, ...from].slice(0, 16).map((value) => `  from [<${(value - slide).toString(16)}>]`),
   );
   t.strictSame(decode(abi.encodeRecord(abi.RECORD.FAULT, record), (left) => left).records.map(({ payload }) => payload), [record]);
+  const longest = Buffer.alloc((39 + abi.FAULT_STACK) * 8);
+  t.strictSame(decode(abi.encodeRecord(abi.RECORD.FAULT, longest), (left) => left).records.map(({ payload }) => payload), [longest], 'that of AArch64, with a whole stack');
   const cut = abi.formatDeferred(abi.RECORD.FAULT, record.subarray(0, 25 * 8), abi.openImageMemory(join(folder, 'missing')));
   t.equal(cut?.lines.length, 7, 'without a stack or an image: the registers');
 });

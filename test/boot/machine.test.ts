@@ -9,6 +9,7 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import t from 'tap';
 import { chooseAccelerator, findQemu, makeQemuArguments } from '../../boot/index.ts';
+import { waitUntil } from '../wait.ts';
 import { buildGuest, findCheckout } from './guest/build.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'hull-machine-'));
@@ -18,7 +19,7 @@ t.teardown(() => rmSync(folder, { recursive: true }));
 const hull = join(findCheckout(), 'dist/hull');
 const env: NodeJS.ProcessEnv = { ...process.env, NODE_EXTRA_CA_CERTS: '', NODE_OPTIONS: '', HULL_ROOT: join(folder, 'root'), XDG_RUNTIME_DIR: runtime };
 const guest = buildGuest(folder, 'guest');
-const options = { env, extendEnv: false, reject: false, timeout: 30_000, stripFinalNewline: false } as const;
+const options = { env, extendEnv: false, reject: false, timeout: 240_000, stripFinalNewline: false } as const;
 const run = (args: string[], more: object = {}) => execa(hull, ['run', ...args], { input: '', ...options, ...more });
 
 /** QEMUs that run `image`, by their command lines. */
@@ -35,17 +36,18 @@ function findQemus(image: string): number[] {
     .map(Number);
 }
 
-async function waitFor(what: string, holds: () => boolean): Promise<void> {
-  for (let i = 0; i < 400; i++) {
-    if (holds()) return;
-    await new Promise((resolve) => setTimeout(resolve, 25));
+/** Whether a signal waits for the process (proc_pid_status(5)); one that is gone has none. */
+function isPending(pid: number): boolean {
+  try {
+    return /^(Shd|Sig)Pnd:\t0*[1-9a-f]/m.test(readFileSync(`/proc/${pid}/status`, 'latin1'));
+  } catch {
+    return false;
   }
-  throw new Error(`Waited 10 s for ${what}`);
 }
 
 /** No QEMU, no temporary file. */
 async function checkNothingLeft(t: Pick<typeof import('tap').default, 'strictSame'>, image: string): Promise<void> {
-  await waitFor('QEMU to go', () => findQemus(image).length === 0);
+  await waitUntil('QEMU goes', () => findQemus(image).length === 0);
   t.strictSame(readdirSync(runtime), [], 'no file is left');
 }
 
@@ -70,7 +72,7 @@ async function start(args: string[], waitUp = true): Promise<Started> {
   const end = new Promise<{ code: number | null; signal: string | null; stderr: string }>((resolve) => {
     child.on('close', (code, signal) => resolve({ code, signal, stderr }));
   });
-  if (waitUp) await waitFor('the guest', () => stdout.includes('up\n'));
+  if (waitUp) await waitUntil('the guest is up', () => stdout.includes('up\n'), 10);
   return { child, stdout: () => stdout, end };
 }
 
@@ -168,7 +170,8 @@ t.test('signals reach the program, or end the machine when it takes none', async
   const third = await start([guest, 'stubborn']);
   for (let i = 0; i < 3; i++) {
     third.child.kill('SIGINT');
-    await new Promise((resolve) => setTimeout(resolve, 100));
+    // One that is not taken yet would take in the next one.
+    await waitUntil('the signal is taken', () => !isPending(third.child.pid as number));
   }
   t.equal((await third.end).code, 137, 'the third Ctrl-C kills');
   await checkNothingLeft(t, guest);
@@ -195,7 +198,7 @@ t.test('kill -9 of QEMU, and of hull', async (t) => {
   t.match(end.stderr, /QEMU was killed by signal 9/);
   for (const wait of [true, false]) {
     const second = await start([guest, 'stubborn'], wait);
-    if (!wait) await waitFor('QEMU', () => findQemus(guest).length > 0);
+    if (!wait) await waitUntil('there is QEMU', () => findQemus(guest).length > 0, 5);
     second.child.kill('SIGKILL');
     t.equal((await second.end).signal, 'SIGKILL');
     await checkNothingLeft(t, guest);

@@ -3,9 +3,9 @@
  * change rebuilds what depends on it; outputs; contexts on stdin; nothing left of a build that was killed.
  */
 import { execFileSync, spawn, spawnSync } from 'node:child_process';
-import { createReadStream, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
+import { createReadStream, existsSync, mkdirSync, mkdtempSync, readdirSync, readFileSync, rmSync, statSync, symlinkSync, utimesSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { type AddressInfo, createServer as createSocketServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { execa } from 'execa';
@@ -13,6 +13,7 @@ import t from 'tap';
 import { readLayer } from '../../images/layers/index.ts';
 import { openStore } from '../../images/store/index.ts';
 import { findCheckout } from '../boot/guest/build.ts';
+import { lookUntil } from '../wait.ts';
 import { CASES } from './conformance.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'hull-build-'));
@@ -21,7 +22,7 @@ const hull = join(findCheckout(), 'dist/hull');
 const state = join(folder, 'state');
 const env: NodeJS.ProcessEnv = { ...process.env, NODE_EXTRA_CA_CERTS: '', NODE_OPTIONS: '', HULL_ROOT: state };
 const build = (args: readonly string[], options: { cwd: string; input?: string | Uint8Array; env?: NodeJS.ProcessEnv }) =>
-  execa(hull, ['build', '--progress', 'plain', ...args], { env: { ...env, ...options.env }, extendEnv: false, reject: false, cwd: options.cwd, input: options.input ?? '', timeout: 240_000, stripFinalNewline: false });
+  execa(hull, ['build', '--progress', 'plain', ...args], { env: { ...env, ...options.env }, extendEnv: false, reject: false, cwd: options.cwd, input: options.input ?? '', timeout: 600_000, stripFinalNewline: false });
 const store = openStore(join(state, 'images'));
 
 function writeFiles(root: string, files: Readonly<Record<string, string>>): void {
@@ -58,12 +59,36 @@ t.setTimeout(1_200_000); // a hundred commands: on a busy machine they take minu
 
 const server = createServer((request, response) => {
   // Also as a proxy: then it is asked for a whole URL.
+  const part = /^\/(repo\.git\/[\w./-]+)/.exec(request.url ?? '')?.[1];
   if (request.url?.replace(/^http:\/\/files\.test/, '') === '/file.txt') response.setHeader('Last-Modified', 'Thu, 01 Jan 2015 00:00:00 GMT').end('hello');
+  else if (part !== undefined && existsSync(join(folder, part)) && statSync(join(folder, part)).isFile()) response.end(readFileSync(join(folder, part)));
   else response.writeHead(404).end();
 });
 await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
 t.teardown(() => server.close());
 const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}`;
+
+/** A repository that any web server can serve, with a tag before its last commit. */
+function makeRepository(): void {
+  const work = join(folder, 'repository');
+  const more = { GIT_AUTHOR_DATE: '1420070400 +0000', GIT_COMMITTER_DATE: '1420070400 +0000', GIT_CONFIG_GLOBAL: '/dev/null', GIT_CONFIG_NOSYSTEM: '1' };
+  const git = (...args: string[]) => execFileSync('git', ['-C', work, '-c', 'user.name=a', '-c', 'user.email=a@example.org', ...args], { env: { ...process.env, ...more }, stdio: 'ignore' });
+  writeFiles(work, { a: 'one', run: '755\t#!/bin/sh', 'sub/x': 'x', 'sub/Dockerfile': 'FROM scratch\nCOPY . /\n', 'sub/.dockerignore': 'Dockerfile\n' });
+  git('init', '-q', '-b', 'main');
+  git('add', '-A');
+  git('commit', '-q', '-m', 'one');
+  git('tag', 'v1');
+  writeFileSync(join(work, 'a'), 'two');
+  git('commit', '-q', '-a', '-m', 'two');
+  execFileSync('git', ['clone', '-q', '--bare', work, join(folder, 'repo.git')], { stdio: 'ignore' });
+  execFileSync('git', ['-C', join(folder, 'repo.git'), 'update-server-info'], { stdio: 'ignore' });
+}
+makeRepository();
+
+/** What stands for an SSH agent: a socket. */
+const agent = createSocketServer((socket) => socket.end());
+await new Promise<void>((resolve) => agent.listen(join(folder, 'agent.sock'), resolve));
+t.teardown(() => agent.close());
 
 await t.test('base images', async (t) => {
   const context = join(folder, 'base');
@@ -91,7 +116,7 @@ await t.test('conformance', async (t) => {
     mkdirSync(context, { recursive: true });
     writeFiles(context, { Dockerfile: dockerfile, ...files });
     const archive = join(folder, `case-${index}`, 'out.tar');
-    const filled = args.map((text) => text.replace('@URL@', url));
+    const filled = args.map((text) => text.replace('@URL@', url).replace('@AGENT@', join(folder, 'agent.sock')));
     const { exitCode, stderr } = await build(['-t', `case-${index}`, '-o', 'type=image', '-o', `type=tar,dest=${archive}`, ...filled, '.'], { cwd: context, env: Object.fromEntries(Object.entries(more).map(([key, value]) => [key, value.replace('@URL@', url)])) });
     if (error !== undefined) {
       t.equal(exitCode === 0, false, `fails: ${name}`);
@@ -150,6 +175,9 @@ await t.test('what a build promises', async (t) => {
 
   const tar = execFileSync('tar', ['-C', context, '-cz', '.']);
   t.equal((await build(['-t', 'piped', '-'], { cwd: folder, input: tar })).exitCode, 0, 'a context on stdin');
+  const cloned = await build(['-o', join(folder, 'cloned'), `${url}/repo.git#main:sub`], { cwd: folder });
+  t.equal(cloned.exitCode, 0, `a git repository's directory: ${cloned.stderr}`);
+  t.strictSame(readdirSync(join(folder, 'cloned')), ['.dockerignore', 'x'], 'its ignore file holds');
   t.equal((await build(['-t', 'alone', '-'], { cwd: folder, input: 'FROM base\nENV A=b\n' })).exitCode, 0, 'a Dockerfile on stdin');
   t.equal((await build(['-t', 'both', '-f', '-', '.'], { cwd: context, input: 'FROM scratch\nCOPY a /\n' })).exitCode, 0, '-f -');
   t.equal((await build(['-o', join(folder, 'out'), '-f', '-', '.'], { cwd: context, input: 'FROM scratch\nCOPY a /d/\n' })).exitCode, 0, '-o DIRECTORY');
@@ -173,13 +201,13 @@ await t.test('an image of scratch and a static program runs', async (t) => {
   execFileSync('cp', ['/bin/busybox', context]);
   writeFiles(context, { Dockerfile: 'FROM scratch\nCOPY busybox /bin/\nENV GREETING=hello\nWORKDIR /w\nENTRYPOINT ["busybox", "sh", "-c"]\nCMD ["echo $GREETING; pwd; busybox grep MemTotal /proc/meminfo; echo >/w/x"]\n', 'hull.yaml': 'memory: 48m\noptions:\n  machine: q35\n  read-only: true\ncomponents:\n  add: [trace]\n  omit: [inotify]\n' });
   t.equal((await build(['-t', 'machine', '.'], { cwd: context })).exitCode, 0);
-  const { stdout, stderr, exitCode } = await execa(hull, ['run', '--accel', 'tcg', 'machine'], { env, extendEnv: false, reject: false, input: '', timeout: 200_000 });
+  const { stdout, stderr, exitCode } = await execa(hull, ['run', '--accel', 'tcg', 'machine'], { env, extendEnv: false, reject: false, input: '', timeout: 600_000 });
   t.match(stderr, /\/w\/x: Read-only file system/, 'its options are the labels’');
   t.equal(exitCode, 1);
   t.match(stdout, /^hello\n\/w\nMemTotal: +(\d+) kB$/);
   const memory = Number(/(\d+) kB/.exec(stdout)?.[1]);
   t.ok(memory > 24 * 1024 && memory <= 48 * 1024, `its memory is the label's: ${memory} kB`);
-  const other = await execa(hull, ['run', '--accel', 'tcg', '--verbose', '--machine', 'microvm', '--read-only=false', '-m', '40m', 'machine', 'echo >/w/x && busybox cat /w/x'], { env, extendEnv: false, reject: false, input: '', timeout: 200_000 });
+  const other = await execa(hull, ['run', '--accel', 'tcg', '--verbose', '--machine', 'microvm', '--read-only=false', '-m', '40m', 'machine', 'echo >/w/x && busybox cat /w/x'], { env, extendEnv: false, reject: false, input: '', timeout: 600_000 });
   t.match(other, { exitCode: 0, stderr: /, microvm, tcg, 40 MiB/ }, 'options come before labels');
   const wrong = await build(['-t', 'wrong', '--label', 'hull.machine=vax', '.'], { cwd: context });
   t.equal(wrong.exitCode, 0);
@@ -208,7 +236,7 @@ await t.test('the kernel of a rebuilt image', async (t) => {
   const [before, after] = [first, second].map(({ manifest }) => manifest.layers.map(({ digest }) => digest));
   t.strictSame(after?.map((digest, i) => digest === before?.[i]), [true, true, false, true], 'only the layer of the last COPY is another; the kernel is the same');
   t.strictSame(kernels(), linked, 'nothing was linked for it');
-  const { stdout } = await execa(hull, ['run', '--accel', 'tcg', 'kernel:2'], { env, extendEnv: false, reject: false, input: '', timeout: 200_000 });
+  const { stdout } = await execa(hull, ['run', '--accel', 'tcg', 'kernel:2'], { env, extendEnv: false, reject: false, input: '', timeout: 600_000 });
   t.equal(stdout, 'changed');
   t.end();
 });
@@ -222,7 +250,7 @@ await t.test('without root', { skip: canSwitch ? false : 'not root, or this chec
   execFileSync('chown', ['-R', '65534:65534', own]);
   const user = ['--reuid', '65534', '--regid', '65534', '--clear-groups'];
   const more = { HOME: own, HULL_ROOT: join(own, 'state') };
-  const { stderr, exitCode } = await execa('setpriv', [...user, process.execPath, hull, 'build', '--progress', 'plain', '-o', `type=tar,dest=${own}/out.tar`, '-o', 'type=image', own], { env: { ...env, ...more }, extendEnv: false, reject: false, cwd: own, timeout: 240_000 });
+  const { stderr, exitCode } = await execa('setpriv', [...user, process.execPath, hull, 'build', '--progress', 'plain', '-o', `type=tar,dest=${own}/out.tar`, '-o', 'type=image', own], { env: { ...env, ...more }, extendEnv: false, reject: false, cwd: own, timeout: 600_000 });
   t.equal(exitCode, 0, stderr);
   const tree = await readTree(join(own, 'out.tar'));
   t.equal(tree.get('d/id'), '640 0:0 0\n');
@@ -234,17 +262,18 @@ await t.test('without root', { skip: canSwitch ? false : 'not root, or this chec
 await t.test('a killed build leaves nothing', async (t) => {
   const context = join(folder, 'killed');
   mkdirSync(context);
-  writeFiles(context, { Dockerfile: 'FROM base\nRUN echo begun && sleep 1000\n' });
+  // What only this test has in its commands: others sleep, too.
+  const mark = `sleep 1${String(process.pid).padStart(7, '0')}`;
+  writeFiles(context, { Dockerfile: `FROM base\nRUN echo begun && ${mark}\n` });
   const child = spawn(hull, ['build', '--progress', 'plain', '-t', 'killed', context], { env, stdio: ['ignore', 'ignore', 'pipe'] });
   let said = '';
   await new Promise<void>((resolve) => child.stderr.on('data', (bytes: Buffer) => { said += bytes; if (/\d begun/.test(said)) resolve(); }));
-  const sleeping = () => execFileSync('ps', ['-eo', 'pid,args'], { encoding: 'utf8' }).split('\n').filter((line) => line.includes('sleep 1000') && line.includes('hull-become') === false && !line.includes('ps -eo'));
+  const sleeping = () => execFileSync('ps', ['-eo', 'pid,args'], { encoding: 'utf8' }).split('\n').filter((line) => line.includes(mark) && line.includes('hull-become') === false && !line.includes('ps -eo'));
   const ours = sleeping().length;
   t.ok(ours > 0, 'it runs');
   child.kill('SIGKILL');
   await new Promise((resolve) => child.once('close', resolve));
-  for (let i = 0; i < 600 && sleeping().length > 0; i++) await new Promise((resolve) => setTimeout(resolve, 50));
-  t.strictSame(sleeping(), [], 'its processes are gone');
+  t.strictSame(await lookUntil(sleeping, ({ length }) => length === 0), [], 'its processes are gone');
   t.equal(store.find('killed'), undefined, 'no image');
   writeFileSync(join(context, 'Dockerfile'), 'FROM base\nRUN true\n');
   t.equal((await build(['-t', 'killed', '.'], { cwd: context })).exitCode, 0, 'the next build works');

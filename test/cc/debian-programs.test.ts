@@ -9,7 +9,7 @@ import { join, resolve } from 'node:path';
 import t from 'tap';
 import { fetchedSource, fetchSources, readLock } from '../../tools/build/sources.ts';
 
-t.setTimeout(600_000); // building them the first time
+t.setTimeout(890_000); // building them the first time
 
 const hull = resolve('dist/hull');
 const lock = readLock('test/cc/sources.lock.json');

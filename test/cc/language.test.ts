@@ -27,7 +27,7 @@ function run(command: string, args: string[], input = '', env: Record<string, st
     input,
     encoding: 'latin1',
     env: { ...process.env, ...env },
-    timeout: 60_000,
+    timeout: 600_000,
     maxBuffer: 1 << 24,
   });
   return { status: status ?? -1, stdout, stderr };

@@ -15,10 +15,35 @@ const PROGRAM = `
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 static _Thread_local int counted = 40;
+static __attribute__((noinline)) int deep(int left, int *where) {
+    volatile char room[4096] = {1};
+    if (!left) *where = 1;
+    return left ? deep(left - 1, where) + room[0] : 0;
+}
+/* Blocks of all sizes, that grow; pages that are given back and cannot be written any more. */
+static void heap(void) {
+    enum { BLOCKS = 100 };
+    char *all[BLOCKS];
+    int right = 0, place;
+    for (int i = 0; i < BLOCKS; i++) all[i] = memset(malloc(i * 997 + 1), i, i * 997 + 1);
+    for (int i = 0; i < BLOCKS; i++) all[i] = realloc(all[i], i * 1997 + 1);
+    for (int i = 0; i < BLOCKS; i++) right += all[i][i * 997] == i;
+    for (int i = 0; i < BLOCKS; i++) free(all[i]);
+    char *map = mmap(0, 1 << 20, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0);
+    map[5] = 1;
+    map[4096 * 100] = 2;
+    int sum = map[5] + map[4096 * 100] + map[4096 * 7];
+    int kept = mprotect(map, 4096, PROT_READ), gone = munmap(map + 8192, 8192);
+    printf("%d %d %d %d %d\\n", right, sum, kept, gone, deep(1000, &place));
+    fflush(stdout);
+    map[5] = 2;
+}
 int main(int argc, char **argv) {
     const char *what = argv[1];
-    if (!strcmp(what, "fault")) *(volatile int *)8 = 1;
+    if (!strcmp(what, "fault")) return deep(2, (int *)8);
+    if (!strcmp(what, "heap")) heap();
     if (!strcmp(what, "numbers")) {
         volatile long double third = 1, two = 2;
         third /= 3;
@@ -62,7 +87,11 @@ t.test('a C program for linux/arm64', { skip: reason }, (t) => {
 
   const fault = hull('run', '--accel', 'tcg', 'program', 'fault');
   t.equal(fault.status, 139);
-  t.match(fault.stderr, /Segmentation fault: write at 0x8\nhull: {3}at main/, 'a fault names its place');
+  t.match(fault.stderr, /Segmentation fault: write at 0x8\nhull: {3}at deep[\s\S]*from deep/, 'a fault names its place and who called it');
+
+  const heap = hull('run', '--accel', 'tcg', 'program', 'heap');
+  t.match(heap, { status: 139, stdout: '100 3 0 0 1000\n', stderr: /Segmentation fault: write at 0x\w+5\nhull: {3}at (heap|main)/ }, 'memory comes when it is touched, and a page that is read-only stays so');
+  t.match(hull('run', '--accel', 'tcg', '-m', '8m', 'program', 'rest'), { status: 7 }, 'in little memory');
 
   t.match(hull('run', '--platform', 'linux/amd64', 'program'), { status: 125, stderr: /Cannot run "program" on "linux\/amd64": it is for linux\/arm64/ });
   t.match(hull('run', '-d', 'program'), { status: 126, stderr: /detached: it is for AArch64/ });

@@ -14,7 +14,7 @@ t.teardown(() => rmSync(folder, { recursive: true }));
 const hull = join(findCheckout(), 'dist/hull');
 const root = join(folder, 'root');
 const env: NodeJS.ProcessEnv = { ...process.env, NODE_EXTRA_CA_CERTS: '', NODE_OPTIONS: '', HULL_ROOT: root };
-const call = (args: string[], more: object = {}) => execa(hull, args, { env, extendEnv: false, reject: false, input: '', timeout: 60_000, ...more });
+const call = (args: string[], more: object = {}) => execa(hull, args, { env, extendEnv: false, reject: false, input: '', timeout: 600_000, ...more });
 
 t.test('what cannot be run', async (t) => {
   const make = (name: string, bytes: Uint8Array | string, mode = 0o755) => {
@@ -148,6 +148,26 @@ t.test('the image of an executable is linked once', async (t) => {
   writeFileSync(copy, readFileSync('/bin/busybox'), { mode: 0o755 });
   t.equal((await call(['run', copy, 'true'])).exitCode, 127, 'a name that is no applet: busybox says so');
   t.equal(images().length, 1, 'the same bytes are the same image');
+});
+
+t.test('compiled code is kept, and taken only when it is whole and nobody else could write it', async (t) => {
+  const own = { env: { ...env, HULL_ROOT: join(folder, 'code-root') } };
+  const codes = join(folder, 'code-root/cache/code');
+  t.equal((await call(['run', '/bin/busybox', 'true'], own)).exitCode, 0);
+  t.equal(readdirSync(codes).length, 1, 'a run keeps it');
+  const path = join(codes, readdirSync(codes)[0] as string);
+  const whole = readFileSync(path).length;
+  t.ok(whole > 10_000);
+  for (const size of [0, 10, whole >> 1]) {
+    writeFileSync(path, readFileSync(path).subarray(0, size));
+    t.equal((await call(['version'], own)).exitCode, 0, `cut off after ${size} bytes: not taken`);
+    t.equal((await call(['run', '/bin/busybox', 'false'], own)).exitCode, 1);
+    t.ok(readFileSync(path).length > 10_000, 'kept anew');
+  }
+  const damaged = readFileSync(path);
+  writeFileSync(path, damaged.fill(0x55, damaged.length >> 2, damaged.length >> 1));
+  chmodSync(path, 0o622);
+  t.equal((await call(['version'], own)).exitCode, 0, 'what others can write is not taken');
 });
 
 t.test('doctor says what it tried', async (t) => {

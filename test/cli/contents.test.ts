@@ -5,10 +5,11 @@ import { chmodSync, copyFileSync, existsSync, lstatSync, mkdirSync, readdirSync,
 import { join } from 'node:path';
 import { execa } from 'execa';
 import t from 'tap';
+import { lookUntil, waitUntil } from '../wait.ts';
 import { makeInstancesRoot } from './instances-root.ts';
 
 const { folder, hull, root, env, call, ok } = makeInstancesRoot('contents');
-const bytesOf = async (...args: string[]) => (await execa(hull, args, { env, extendEnv: false, encoding: 'buffer', timeout: 120_000 })).stdout;
+const bytesOf = async (...args: string[]) => (await execa(hull, args, { env, extendEnv: false, encoding: 'buffer', timeout: 600_000 })).stdout;
 
 const context = join(folder, 'context');
 mkdirSync(join(context, 'bin'), { recursive: true });
@@ -29,13 +30,7 @@ rm -r /old/inner; mkdir /old/inner; echo own > /old/inner/own
 dd if=/dev/zero of=/a/sparse bs=1 count=1 seek=20000000 2>/dev/null
 echo ready; sleep 100000`;
 const EXPECTED = ['A /a', 'A /a/b', 'A /a/b/c', 'A /a/b/h', 'A /a/b/l', 'A /a/p', 'A /a/sparse', 'C /etc', 'A /etc/new', 'A /link', 'C /old', 'C /old/inner', 'D /old/inner/kept', 'A /old/inner/own', 'D /old/one', 'C /old/three', 'C /old/two'];
-const until = async (name: string, text: string) => {
-  for (let i = 0; i < 600; i++) {
-    if ((await ok('logs', name)).includes(text)) return;
-    await new Promise((resolve) => setTimeout(resolve, 100));
-  }
-  throw new Error(`${name} never says ${text}`);
-};
+const until = (name: string, text: string) => waitUntil(`${name} says ${text}`, async () => (await ok('logs', name)).includes(text));
 /** Names, modes, owners, links and content of an archive, as GNU tar tells them. */
 const listTar = (bytes: Uint8Array) => execFileSync('tar', ['--numeric-owner', '--full-time', '-tvf', '-'], { input: bytes, encoding: 'utf8' }).trimEnd().split('\n').sort();
 const readTar = (bytes: Uint8Array, name: string) => execFileSync('tar', ['-xOf', '-', name], { input: bytes, encoding: 'utf8' });
@@ -116,7 +111,7 @@ const copyIn = async (t: { match(found: unknown, wanted: object): unknown }, nam
   await ok('cp', join(source, 'f'), `${name}:/vol/in-volume`);
   await ok('cp', join(source, 'f'), `${name}:/link/through-link`);
   await ok('cp', join(source, 'f'), `${name}:/etc/new`);
-  await execa(hull, ['cp', '-', `${name}:/etc/sub`], { env, extendEnv: false, input: execFileSync('tar', ['-C', source, '-cf', '-', 'd']), timeout: 120_000 });
+  await execa(hull, ['cp', '-', `${name}:/etc/sub`], { env, extendEnv: false, input: execFileSync('tar', ['-C', source, '-cf', '-', 'd']), timeout: 600_000 });
   t.match(await call('cp', join(source, 'd'), `${name}:/etc/passwd`), { exitCode: 125, stderr: /cannot copy directory/ });
   t.match(await call('cp', join(source, 'f'), `${name}:/nowhere/x`), { exitCode: 1, stderr: /Could not find the file \/nowhere/ });
   t.match(await call('cp', join(source, 'none'), `${name}:/`), { exitCode: 125, stderr: /no such file/ });
@@ -140,7 +135,7 @@ t.test('the same when it does not run', async (t) => {
   t.strictSame((await ok('diff', 'one')).split('\n').filter((line) => !line.endsWith('/etc/sub') && !line.endsWith('/etc/sub/deep')), EXPECTED);
   await copyIn(t, 'one');
   t.match(await call('cp', join(source, 'f'), 'one:/mem/f'), { stderr: /tmpfs|Could not find/ });
-  t.strictSame(machines(), [], 'the helper has ended');
+  t.strictSame(await lookUntil(machines, ({ length }) => length === 0), [], 'the helper has ended');
   const id = JSON.parse(await ok('inspect', 'one'))[0].Id;
   t.notOk(existsSync(join(root, 'instances', id, 'helper')));
   execFileSync('e2fsck', ['-fn', join(root, 'instances', id, 'writable.ext4')], { env: { ...process.env, PATH: `${process.env['PATH']}:/usr/sbin` }, stdio: 'pipe' });

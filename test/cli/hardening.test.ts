@@ -22,7 +22,7 @@ interface Outcome {
 function run(variant: string, ...args: string[]): Promise<Outcome> {
   const env = { ...process.env, HULL_ROOT: root, NODE_EXTRA_CA_CERTS: '' };
   return new Promise((done) => {
-    execFile(hull, ['run', resolve(`build/guest/${variant}/hardening`), ...args], { env, timeout: 30_000 }, (error, stdout, stderr) =>
+    execFile(hull, ['run', resolve(`build/guest/${variant}/hardening`), ...args], { env, timeout: 240_000 }, (error, stdout, stderr) =>
       done({ status: error ? Number(error.code ?? 255) : 0, stdout, stderr }),
     );
   });

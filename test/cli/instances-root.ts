@@ -12,7 +12,7 @@ export function makeInstancesRoot(name: string) {
   const hull = join(findCheckout(), 'dist/hull');
   const root = join(folder, 'root');
   const env: NodeJS.ProcessEnv = { ...process.env, NODE_EXTRA_CA_CERTS: '', NODE_OPTIONS: '', HULL_ROOT: root };
-  const call = (...args: string[]) => execa(hull, args, { env, extendEnv: false, reject: false, input: '', timeout: 120_000 });
+  const call = (...args: string[]) => execa(hull, args, { env, extendEnv: false, reject: false, input: '', timeout: 600_000 });
   const ok = async (...args: string[]): Promise<string> => {
     const { exitCode, stdout, stderr } = await call(...args);
     if (exitCode !== 0) throw new Error(`hull ${args.join(' ')} ended with ${exitCode}: ${stderr}`);

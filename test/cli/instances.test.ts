@@ -5,6 +5,7 @@ import { appendFileSync, copyFileSync, existsSync, mkdirSync, readdirSync, readF
 import { join } from 'node:path';
 import { execa } from 'execa';
 import t from 'tap';
+import { lookUntil, waitUntil } from '../wait.ts';
 import { makeInstancesRoot } from './instances-root.ts';
 
 const { folder, hull, root, env, call, ok, inspect } = makeInstancesRoot('instances');
@@ -126,7 +127,8 @@ t.test('signals and stdin of a program that takes them', async (t) => {
   const listener = join(folder, 'listen');
   writeFileSync(
     `${listener}.c`,
-    `#include <signal.h>
+    `#include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <unistd.h>
 static volatile int got;
@@ -138,9 +140,11 @@ int main(void) {
     sigaction(SIGUSR1, &action, 0);
     printf("ready\\n"); fflush(stdout);
     for (;;) {
-        long size = read(0, bytes, sizeof bytes);
+        /* A signal that comes between two calls is seen a moment later. */
+        struct pollfd input = {0, POLLIN, 0};
+        long size = poll(&input, 1, 50) == 1 ? read(0, bytes, sizeof bytes) : -1;
         if (size > 0) printf("got %.*s", (int)size, bytes);
-        if (size == 0) { printf("end\\n"); fflush(stdout); while (!got) pause(); }
+        if (size == 0) { printf("end\\n"); fflush(stdout); while (!got) usleep(50000); }
         if (got) printf("signal %d\\n", got);
         fflush(stdout);
         if (got == SIGTERM) return 3;
@@ -150,18 +154,12 @@ int main(void) {
 `,
   );
   execFileSync('musl-gcc', ['-static', '-O1', '-o', listener, `${listener}.c`]);
-  const until = async (name: string, text: string) => {
-    for (let i = 0; i < 600; i++) {
-      if ((await ok('logs', name)).includes(text)) return;
-      await new Promise((resolve) => setTimeout(resolve, 100));
-    }
-    throw new Error(`${name} never says ${text}: ${await ok('logs', name)}`);
-  };
+  const until = (name: string, text: string) => waitUntil(`${name} says ${text}`, async () => (await ok('logs', name)).includes(text));
   await ok('run', '-d', '-i', '--name', 'listen', listener);
   await until('listen', 'ready');
   await ok('kill', '-s', 'USR1', 'listen');
   await until('listen', 'signal 10');
-  const attached = execa(hull, ['attach', 'listen'], { env, extendEnv: false, reject: false, timeout: 120_000 });
+  const attached = execa(hull, ['attach', 'listen'], { env, extendEnv: false, reject: false, timeout: 600_000 });
   attached.stdin?.write('hello\n');
   await until('listen', 'got hello');
   attached.stdin?.end();
@@ -188,16 +186,16 @@ t.test('exec: further processes', async (t) => {
   t.match(await call('exec', 'web', 'nope'), { exitCode: 127, stderr: /exec: "nope": executable file not found in \$PATH/ });
   t.equal((await call('exec', 'web', '/bin')).exitCode, 126);
   const bytes = randomBytes(200_000).toString('base64');
-  t.equal((await execa(hull, ['exec', '-i', 'web', 'cat'], { env, extendEnv: false, input: bytes, timeout: 120_000 })).stdout, bytes, 'stdin to stdout');
+  t.equal((await execa(hull, ['exec', '-i', 'web', 'cat'], { env, extendEnv: false, input: bytes, timeout: 600_000 })).stdout, bytes, 'stdin to stdout');
   t.equal((await ok('exec', 'web', 'sh', '-c', 'yes | head -c 1000000')).length, 999_999);
-  t.equal((await execa(hull, ['exec', 'web', 'cat'], { env, extendEnv: false, timeout: 120_000 })).stdout, '', 'without -i stdin is at its end');
+  t.equal((await execa(hull, ['exec', 'web', 'cat'], { env, extendEnv: false, timeout: 600_000 })).stdout, '', 'without -i stdin is at its end');
   const many = await Promise.all(Array.from({ length: 8 }, (_, i) => ok('exec', 'web', 'sh', '-c', `sleep 0.2; echo ${i}`)));
   t.strictSame(many, Array.from({ length: 8 }, (_, i) => String(i)), 'more at once than there are ports');
   await ok('exec', '-d', 'web', 'sh', '-c', 'echo late > /bin/late');
-  for (let i = 0; i < 300 && (await call('exec', 'web', 'cat', '/bin/late')).stdout !== 'late'; i++) await new Promise((resolve) => setTimeout(resolve, 100));
-  t.equal(await ok('exec', 'web', 'cat', '/bin/late'), 'late', '-d');
+  t.equal(await lookUntil(async () => (await call('exec', 'web', 'cat', '/bin/late')).stdout, (found) => found === 'late'), 'late', '-d');
   t.equal(await ok('exec', '-t', 'web', 'tty'), '/dev/pts/0', 'a terminal');
-  t.equal((await ok('exec', 'web', 'ps')).split('\n').length, 4, 'nothing is left of them');
+  const processes = await lookUntil(async () => (await ok('exec', 'web', 'ps')).split('\n'), ({ length }) => length === 4);
+  t.equal(processes.length, 4, `nothing is left of them: ${processes.join('\n')}`);
   t.match(await ok('stats', '--no-stream', '--format', '{{.Name}} {{.MemUsage}}', 'web'), /^web [\d.]+MiB \/ 256MiB$/);
   await ok('rename', 'web', 'shop');
   t.match(await call('rename', 'shop', 'shop'), { exitCode: 125, stderr: /same name/ });
@@ -215,9 +213,7 @@ t.test('what is written to the root stays', async (t) => {
   const rootfs = join(folder, 'tree');
   const script = 'cat /kept 2>/dev/null; echo again >> /kept; echo written; sleep 1000';
   await ok('run', '-d', '--name', 'layer', '--rootfs', rootfs, '/bin/sh', '-c', script);
-  const written = async (times: number) => {
-    for (let i = 0; i < 600 && (await ok('logs', 'layer')).split('written').length <= times; i++) await new Promise((resolve) => setTimeout(resolve, 100));
-  };
+  const written = (times: number) => waitUntil(`it is written ${times} times`, async () => (await ok('logs', 'layer')).split('written').length > times);
   await written(1);
   await ok('stop', 'layer');
   await ok('start', 'layer');
@@ -268,12 +264,12 @@ t.test('a machine that is killed, and a command that is', async (t) => {
   }
   const known = await ok('ps', '-a', '--format', '{{.Names}} {{.State}} {{.ID}}');
   const running = known.split('\n').filter((line) => line.includes(' running ')).length;
-  t.equal(findMachines().length, running, `each machine is an instance's: ${known}`);
+  // One whose start was killed may be on its way out.
+  t.equal((await lookUntil(findMachines, ({ length }) => length === running)).length, running, `each machine is an instance's: ${known}`);
   await call('rm', '-f', ...(await ok('ps', '-aq')).split('\n').filter((id) => id !== ''));
   t.strictSame(findMachines(), []);
   await ok('run', '-d', '--rm', '--name', 'killed0', program, 'end');
-  for (let i = 0; i < 600 && (await ok('ps', '-aq')) !== ''; i++) await new Promise((resolve) => setTimeout(resolve, 100));
-  t.equal(await ok('ps', '-aq'), '', '--rm');
+  t.equal(await lookUntil(() => ok('ps', '-aq'), (ids) => ids === ''), '', '--rm');
   t.strictSame(readdirSync(join(root, 'instances')).sort(), ['.lock', '.names'], 'nothing is left');
   t.strictSame(readdirSync(join(root, 'instances/.names')), []);
   t.strictSame(readdirSync(join(root, 'instances/.lock')), []);

@@ -12,14 +12,15 @@ import { execa } from 'execa';
 import t from 'tap';
 import { produceAtomically, produceOnce } from '../../engine/state/index.ts';
 import { findCheckout } from '../boot/guest/build.ts';
+import { lookUntil, pause } from '../wait.ts';
 
 const ROUNDS = 50;
 /** Each n-th round begins without caches. */
 const COLD_EVERY = 5;
 const WARM_MS = 400;
 const COLD_MS = 1600;
-const END_MS = 20_000;
-const GONE_MS = 2000;
+/** For machines with much else to do. */
+const END_MS = 240_000;
 
 const folder = mkdtempSync(join(tmpdir(), 'hull-interrupts-'));
 t.teardown(() => rmSync(folder, { recursive: true }));
@@ -28,7 +29,6 @@ const [temporary, runtime] = ['tmp', 'run'].map((name) => join(folder, name)) as
 const warm = join(folder, 'warm');
 const hello = join(folder, 'hello');
 const makeEnv = (root: string): NodeJS.ProcessEnv => ({ PATH: process.env['PATH'], HULL_ROOT: root, TMPDIR: temporary, XDG_RUNTIME_DIR: runtime, NODE_EXTRA_CA_CERTS: '' });
-const pause = (ms: number) => new Promise((done) => setTimeout(done, ms));
 
 /** Numbers in [0, 1), the same for the same seed (xorshift32). */
 function createRandom(seed: number): () => number {
@@ -81,7 +81,7 @@ const programs: string[][] = [
 ];
 
 /** Runs `program` and does `act` to it after `delay` ms (to each QEMU that there is from then on). Resolves with the shell's status. */
-async function interrupt(root: string, program: readonly string[], act: Act, delay: number): Promise<{ status: number; stderr: string }> {
+async function interrupt(root: string, program: readonly string[], act: Act, delay: number): Promise<{ status: number; stderr: string; pid: number }> {
   const child = spawn(hull, ['run', ...program], { env: makeEnv(root), stdio: 'pipe' });
   let stderr = '';
   child.stdout.resume();
@@ -103,7 +103,7 @@ async function interrupt(root: string, program: readonly string[], act: Act, del
       for (const { pid, name } of findProcesses(root)) if (name.startsWith('qemu-system')) killIfThere(pid);
     }
   } else child.kill(act === 'kill -9 of hull' ? 'SIGKILL' : act);
-  return { status: await ended, stderr };
+  return { status: await ended, stderr, pid: child.pid as number };
 }
 
 t.before(async () => {
@@ -118,7 +118,7 @@ t.test('any end at any moment leaves nothing and says what happened', async (t) 
   const seed = Number(process.env['HULL_TEST_SEED'] ?? Date.now() % 2 ** 31);
   t.comment(`HULL_TEST_SEED=${seed}`);
   const random = createRandom(seed);
-  const shared = new Set(readdirSync('/dev/shm'));
+  const pids = new Set<number>();
   const cold: string[] = [];
   for (let round = 0; round < ROUNDS; round++) {
     const act = acts[round % acts.length] as Act;
@@ -129,15 +129,15 @@ t.test('any end at any moment leaves nothing and says what happened', async (t) 
     if (isCold) cold.push(root);
 
     const what = `${round}: ${act} after ${delay} ms, ${program.map((part) => basename(part)).join(' ')}${isCold ? ', without caches' : ''}`;
-    const { status, stderr } = await interrupt(root, program, act, delay);
+    const { status, stderr, pid } = await interrupt(root, program, act, delay);
+    pids.add(pid);
     t.equal(status, STATUS[act], `${what}: ${stderr}`);
-    const until = Date.now() + GONE_MS;
-    let left = findProcesses(root);
-    for (; left.length > 0 && Date.now() < until; left = findProcesses(root)) await pause(20);
-    t.strictSame(left, [], `${what}: no process`);
+    t.strictSame(await lookUntil(() => findProcesses(root), (left) => left.length === 0, 20), [], `${what}: no process`);
     t.strictSame([...findLitter(root), ...listTree(temporary), ...listTree(runtime)], [], `${what}: no file`);
   }
-  t.strictSame(readdirSync('/dev/shm').filter((name) => name.includes('hull') && !shared.has(name)), [], 'nothing in shared memory');
+  // Other tests have theirs there; what a machine was given is named after the process that made it, and never for long.
+  const isOurs = (name: string) => pids.has(Number(/^\.hull-(\d+)-/.exec(name)?.[1]));
+  t.strictSame(readdirSync('/dev/shm').filter(isOurs), [], 'nothing in shared memory');
   for (const root of cold) {
     const { stdout, exitCode } = await execa(hull, ['run', '/bin/busybox', 'echo', 'ok'], { env: makeEnv(root), reject: false, timeout: END_MS });
     t.strictSame({ stdout, exitCode }, { stdout: 'ok', exitCode: 0 }, 'what a sudden end left of the caches is of use');

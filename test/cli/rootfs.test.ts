@@ -22,7 +22,7 @@ const run = (root: string, args: string[], options: string[] = []) =>
     extendEnv: false,
     reject: false,
     input: '',
-    timeout: 120_000,
+    timeout: 600_000,
     stripFinalNewline: false,
     encoding: 'buffer',
   });
@@ -86,7 +86,7 @@ t.test('Debian programs as in a chroot', { skip }, async (t) => {
 t.test('what a program is said to need, before the run', { skip }, async (t) => {
   if ('reason' in debian) return;
   const { root } = debian;
-  const inspect = async (...args: string[]) => (await execa(hull, ['inspect', '--rootfs', root, ...args], { env, extendEnv: false, timeout: 60_000 })).stdout;
+  const inspect = async (...args: string[]) => (await execa(hull, ['inspect', '--rootfs', root, ...args], { env, extendEnv: false, timeout: 600_000 })).stdout;
   const report = JSON.parse(await inspect('--format', 'json', 'seq')) as ImageReport;
   t.same(report.analysis?.doubts, [], 'seq: its calls are known');
   t.ok(report.analysis?.objects.some(({ path }) => path.endsWith('/libc.so.6')), 'the libraries are named');

@@ -1,11 +1,10 @@
 /** Options of `hull run` that change what a run shows or who it is: --trace against strace, --user, --gdb with gdb. */
 import { execFile, execFileSync } from 'node:child_process';
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs';
-import { createServer } from 'node:net';
-import type { AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import t from 'tap';
+import { findPort } from '../ports.ts';
 
 const hull = resolve('dist/hull');
 const scratch = mkdtempSync(join(tmpdir(), 'hull-trace-'));
@@ -19,7 +18,7 @@ interface Outcome {
 
 function run(command: string, args: string[], input = ''): Promise<Outcome> {
   return new Promise((done) => {
-    const child = execFile(command, args, { timeout: 60_000 }, (error, stdout, stderr) => done({ status: error ? Number(error.code ?? 255) : 0, stdout, stderr }));
+    const child = execFile(command, args, { timeout: 600_000 }, (error, stdout, stderr) => done({ status: error ? Number(error.code ?? 255) : 0, stdout, stderr }));
     child.stdin?.end(input);
   });
 }
@@ -113,16 +112,6 @@ t.test('--user is who the program runs as', async (t) => {
   t.equal(named.status, 125);
 });
 
-/** A port that nobody listens on right now. */
-function findPort(): Promise<number> {
-  return new Promise((done) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => done(port));
-    });
-  });
-}
-
 const PROGRAM = `#include <stdio.h>
 __attribute__((noinline)) int add(int a, int b) { printf("adding\\n"); return a + b; }
 int main(int argc, char **argv) { (void)argv; return add(argc, 41); }
@@ -140,7 +129,7 @@ t.test('--gdb: a debugger stops the program', { skip: works('gdb', ['--version']
     const port = await findPort();
     const machine = run(hull, ['run', '--gdb', `tcp:127.0.0.1:${port}`, program]);
     const connect = `target remote 127.0.0.1:${port}`;
-    const commands = ['set confirm off', 'set tcp connect-timeout 20', connect, `add-symbol-file ${program} -o ${offset}`, 'hbreak add', 'continue', 'backtrace 2', 'delete', 'continue'];
+    const commands = ['set confirm off', 'set tcp connect-timeout 240', 'set remotetimeout 240', connect, `add-symbol-file ${program} -o ${offset}`, 'hbreak add', 'continue', 'backtrace 2', 'delete', 'continue'];
     const gdb = await run('gdb', ['-nx', '-q', '-batch', ...commands.flatMap((command) => ['-ex', command])]);
     t.match(gdb.stdout, /Breakpoint 1, .*add \(/, `${program}: stops ${gdb.stderr}`);
     t.match(gdb.stdout, /#1 .* in main \(/, `${program}: called by main`);

@@ -1,9 +1,11 @@
 """
 One command at a pseudo-terminal. Owns: the terminal, the command's session, and their end: both are gone when this ends, whatever happens.
-stdin: JSON {argv, rows, columns, steps, seconds}; a step is ["see", text], ["type", text], ["size", rows, columns], ["signal", number] or
-["wait", seconds]. stdout: JSON {status, shown, restored, failure}; status as a shell has it, restored: the modes are those from before.
+stdin: JSON {argv, rows, columns, steps, seconds}; a step is ["see", text], ["type", text], ["urge", text, seen] (typed until that is shown), ["size", rows, columns],
+["signal", number] (which is taken when the step is over) or ["wait", seconds]. stdout: JSON {status, shown, restored, failure}; status as a shell has it, restored: the modes are those from before.
 """
 import fcntl, json, os, pty, select, signal, struct, sys, termios, time
+
+AGAIN = 5
 
 request = json.load(sys.stdin)
 deadline = time.monotonic() + request["seconds"]
@@ -45,22 +47,45 @@ def receive(seconds):
             status = os.waitstatus_to_exitcode(code)
 
 
-def perform(step):
+def see(text, until):
+    """Whether it is shown by then."""
     global at
+    wanted = text.encode()
+    while (found := shown.find(wanted, at)) < 0:
+        if status is not None or time.monotonic() > deadline:
+            raise Exception(f"{text!r} was not shown, status {status}")
+        if time.monotonic() > until:
+            return False
+        receive(0.02)
+    at = found + len(wanted)
+    return True
+
+
+def is_pending():
+    """Whether a signal waits for the command (proc_pid_status(5)): another one like it would not count."""
+    try:
+        with open(f"/proc/{child}/status") as lines:
+            return any(int(line.split()[1], 16) for line in lines if line.startswith(("SigPnd:", "ShdPnd:")))
+    except OSError:
+        return False
+
+
+def perform(step):
     kind, *values = step
     if kind == "see":
-        wanted = values[0].encode()
-        while (found := shown.find(wanted, at)) < 0:
-            if status is not None or time.monotonic() > deadline:
-                raise Exception(f"{values[0]!r} was not shown, status {status}")
-            receive(0.02)
-        at = found + len(wanted)
+        see(values[0], deadline)
     elif kind == "type":
         os.write(master, values[0].encode())
+    elif kind == "urge":
+        os.write(master, values[0].encode())
+        while not see(values[1], time.monotonic() + AGAIN):
+            os.write(master, values[0].encode())
     elif kind == "size":
         set_size(*values)
     elif kind == "signal":
         os.kill(child, values[0])
+        while is_pending() and time.monotonic() < deadline:
+            receive(0.02)
     elif kind == "wait":
         until = time.monotonic() + values[0]
         while time.monotonic() < until:

@@ -9,9 +9,10 @@ import { execa } from 'execa';
 import t from 'tap';
 import { findCheckout } from '../boot/guest/build.ts';
 
-type Step = ['see', string] | ['type', string] | ['size', number, number] | ['signal', number] | ['wait', number];
+type Step = ['see', string] | ['type', string] | ['urge', string, string] | ['size', number, number] | ['signal', number] | ['wait', number];
 
-const SECONDS = 25;
+/** For machines with much else to do. */
+const SECONDS = 240;
 const folder = mkdtempSync(join(tmpdir(), 'hull-terminal-'));
 t.teardown(() => rmSync(folder, { recursive: true }));
 const checkout = findCheckout();
@@ -37,7 +38,7 @@ async function drive(argv: string[], steps: Step[]): Promise<{ status: number; s
 
 t.before(async () => {
   // Images are linked, the accelerator is known.
-  for (const path of [program, '/bin/busybox']) await execa(hull, ['run', path, 'true'], { env, extendEnv: false, input: '', reject: false, timeout: 60_000 });
+  for (const path of [program, '/bin/busybox']) await execa(hull, ['run', path, 'true'], { env, extendEnv: false, input: '', reject: false, timeout: SECONDS * 1000 });
 });
 
 t.test('what it is, its size, lines, raw bytes', { skip }, async (t) => {
@@ -101,24 +102,27 @@ t.test('bash: ^Z, jobs, bg, fg', { skip }, async (t) => {
     ['see', '# '],
     ['type', 'sleep 100\r'],
     ['see', 'sleep 100\r\n'],
+    // Nothing tells when a job has the terminal: keys that it is to get are typed again where they came before that.
     ['wait', 0.5],
-    ['type', '\x1a'],
-    ['see', '[1]+  Stopped                 sleep 100\r\n'],
+    ['urge', '\x1a', '[1]+  Stopped                 sleep 100\r\n'],
+    ['see', '# '],
     ['type', 'bg\r'],
     ['see', '[1]+ sleep 100 &\r\n'],
+    ['see', '# '],
     ['type', 'jobs\r'],
     ['see', '[1]+  Running                 sleep 100 &\r\n'],
+    ['see', '# '],
     ['type', 'fg\r'],
     ['see', 'sleep 100\r\n'],
     ['wait', 0.5],
-    ['type', '\x03'],
-    ['see', '# '],
+    ['urge', '\x03', '# '],
     ['type', 'echo status $?\r'],
     ['see', 'status 130\r\n'],
+    ['see', '# '],
     ['type', 'cat &\r'],
     ['wait', 0.5],
-    ['type', '\r'],
-    ['see', 'Stopped                 cat\r\n'],
+    ['urge', '\r', 'Stopped                 cat\r\n'],
+    ['see', '# '],
     ['type', 'fg\r'],
     ['see', 'cat\r\n'],
     ['type', 'hello\r'],
@@ -127,10 +131,11 @@ t.test('bash: ^Z, jobs, bg, fg', { skip }, async (t) => {
     ['see', '# '],
     ['type', 'stty tostop; echo quiet &\r'],
     ['wait', 0.5],
-    ['type', '\r'],
-    ['see', 'Stopped                 echo quiet\r\n'],
+    ['urge', '\r', 'Stopped                 echo quiet\r\n'],
+    ['see', '# '],
     ['type', 'stty -tostop; fg\r'],
-    ['see', 'quiet\r\n'],
+    ['see', '\r\nquiet\r\n'],
+    ['see', '# '],
     ['type', 'exit 5\r'],
   ]);
   t.strictSame(end, { status: 5, restored: true, failure: null }, shown);
@@ -148,7 +153,7 @@ t.test('every end gives the terminal back', { skip }, async (t) => {
     ['SIGTERM to hull', busy, [ready, ['signal', SIGTERM]], 143],
     ['SIGTERM to hull as it starts', busy, [['wait', 0.1], ['signal', SIGTERM]], 143],
     ['SIGINT to hull', busy, [ready, ['signal', SIGINT]], 130],
-    ['three SIGINTs to hull', ['sh', '-c', 'trap "" INT; echo ready; while :; do :; done'], [ready, ['signal', SIGINT], ['wait', 0.2], ['signal', SIGINT], ['wait', 0.2], ['signal', SIGINT]], 137],
+    ['three SIGINTs to hull', ['sh', '-c', 'trap "" INT; echo ready; while :; do :; done'], [ready, ['signal', SIGINT], ['signal', SIGINT], ['signal', SIGINT]], 137],
     ['a fault', ['sh', '-c', 'kill -SEGV $$'], [], 139],
     ['an applet that is not there', ['nosuchapplet'], [], 127],
   ];

@@ -9,7 +9,7 @@ import { findCheckout } from '../boot/guest/build.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'hull-unasked-'));
 t.teardown(() => rmSync(folder, { recursive: true, force: true }));
-t.setTimeout(300_000);
+t.setTimeout(840_000);
 const hull = join(findCheckout(), 'dist/hull');
 const env: NodeJS.ProcessEnv = { ...process.env, NODE_EXTRA_CA_CERTS: '', NODE_OPTIONS: '', HULL_ROOT: join(folder, 'state') };
 const program = join(findCheckout(), 'build/guest/musl/unsynced');
@@ -23,11 +23,11 @@ t.test('pages of a mapping go back unasked', async (t) => {
     disk: () => execFileSync('debugfs', ['-R', 'cat /file', disk?.Mountpoint ?? ''], { env: { PATH: `${process.env['PATH']}:/sbin:/usr/sbin` }, encoding: 'utf8', stdio: 'pipe' }),
   };
   const look = async (volume: keyof typeof readers) => {
-    const machine = execa(hull, ['run', '-v', `${volume}:/data`, program, '/data/file'], { env, extendEnv: false, reject: false, input: '', cwd: folder, timeout: 200_000 });
+    const machine = execa(hull, ['run', '-v', `${volume}:/data`, program, '/data/file'], { env, extendEnv: false, reject: false, input: '', cwd: folder, timeout: 800_000 });
     await new Promise((done) => machine.stdout?.once('data', done));
     const at = readers[volume]();
     let found = at;
-    for (let i = 0; i < 300 && found === 'before\n'; i++) {
+    for (let i = 0; i < 1200 && found === 'before\n'; i++) {
       await new Promise((done) => setTimeout(done, 500));
       found = readers[volume]();
     }

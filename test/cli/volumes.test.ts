@@ -9,12 +9,13 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import t from 'tap';
 import { findCheckout } from '../boot/guest/build.ts';
+import { waitUntil } from '../wait.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'hull-volumes-'));
 t.teardown(() => rmSync(folder, { recursive: true, force: true }));
 const hull = join(findCheckout(), 'dist/hull');
 const env: NodeJS.ProcessEnv = { ...process.env, NODE_EXTRA_CA_CERTS: '', NODE_OPTIONS: '', HULL_ROOT: join(folder, 'state') };
-const call = (args: string[], timeout = 120_000) => execa(hull, args, { env, extendEnv: false, reject: false, input: '', timeout, cwd: folder });
+const call = (args: string[], timeout = 600_000) => execa(hull, args, { env, extendEnv: false, reject: false, input: '', timeout, cwd: folder });
 const shell = (options: string[], script: string) => call(['run', ...options, '/bin/busybox', 'sh', '-c', script]);
 
 t.test('a host directory is the same on both sides', async (t) => {
@@ -69,11 +70,8 @@ t.test('single files, with nothing around them', async (t) => {
 t.test('a file that the host changes while the machine runs', async (t) => {
   const share = join(folder, 'live');
   mkdirSync(share);
-  const run = shell(['-v', `${share}:/d`], 'echo ready > /d/ready; while [ ! -e /d/go ]; do sleep 0.05; done; cat /d/go; tail -n +1 -f /d/log & sleep 0.2; echo asked > /d/more; while [ ! -e /d/end ]; do sleep 0.05; done; sleep 1.2; kill $!');
-  const until = async (name: string) => {
-    for (let i = 0; i < 1200 && !existsSync(join(share, name)); i++) await new Promise((done) => setTimeout(done, 50));
-    t.ok(existsSync(join(share, name)), name);
-  };
+  const run = shell(['-v', `${share}:/d`], 'echo ready > /d/ready; while [ ! -e /d/go ]; do sleep 0.05; done; cat /d/go; tail -n +1 -f /d/log > /tmp/seen & until grep -q first /tmp/seen; do sleep 0.05; done; echo asked > /d/more; while [ ! -e /d/end ]; do sleep 0.05; done; i=0; until grep -q second /tmp/seen || [ $i = 1200 ]; do sleep 0.1; i=$((i + 1)); done; kill $!; cat /tmp/seen');
+  const until = (name: string) => waitUntil(`the guest makes ${name}`, () => existsSync(join(share, name)));
   await until('ready');
   writeFileSync(join(share, 'log'), 'first\n');
   writeFileSync(join(share, 'go.tmp'), 'went\n');
@@ -117,7 +115,7 @@ t.test('random operations leave the same tree as natively', async (t) => {
     t.teardown(() => rmSync(native, { recursive: true, force: true }));
     if (below !== undefined) execFileSync('cp', ['-a', `${below}/.`, native]);
     const expected = await execa(program, [native, seed, steps, ...links]);
-    const result = await call(['run', ...options, '/t', seed, steps, ...links], 120_000 + Number(steps) * 20);
+    const result = await call(['run', ...options, '/t', seed, steps, ...links], 600_000 + Number(steps) * 20);
     t.equal(result.exitCode, 0, `${name}: ${result.stderr}`);
     t.equal(result.stdout, expected.stdout, `${name}, seed ${seed}`);
   }
@@ -178,7 +176,7 @@ t.test('block volumes: what the guest writes, Linux reads, and the other way', a
   t.match([unknown.exitCode, unknown.stderr], [125, /plugin "nfs" not found, expected local or block/]);
   t.match((await call(['volume', 'create', '-d', 'block', '-o', 'size=1m', 'other'])).stderr, /Cannot make a file system of 1048576 bytes, expected from 16m/);
 
-  const busy = shell(['-v', 'disk:/data'], 'echo up; sleep 60');
+  const busy = shell(['-v', 'disk:/data'], 'echo up; sleep 600');
   await new Promise((done) => busy.stdout?.once('data', done));
   const second = await shell(['-v', 'disk:/data'], 'true');
   t.match([second.exitCode, second.stderr], [1, /Cannot use volume "disk": another machine uses it/]);
@@ -221,7 +219,7 @@ t.test('volumes outlive machines; those of a run alone do not', async (t) => {
   t.match(shown, { Name: 'empty', Labels: { a: 'b' } });
   t.ok(statSync(shown?.Mountpoint ?? '').isDirectory());
 
-  const busy = shell(['-v', 'data:/data'], 'echo up; sleep 60');
+  const busy = shell(['-v', 'data:/data'], 'echo up; sleep 600');
   busy.stdout?.once('data', () => {});
   await new Promise((done) => busy.stdout?.once('data', done));
   const refused = await call(['volume', 'rm', 'data']);
@@ -259,7 +257,7 @@ t.test('a plain user keeps owners and modes in volumes, and has root’s files i
   if (plain.uid !== undefined) execFileSync('chown', ['-R', `${plain.uid}:${plain.gid}`, home]);
   const as = (script: string) =>
     execa(hull, ['run', '-v', 'vol:/d', '-v', './bind:/b', '/bin/busybox', 'sh', '-c', script], {
-      env: { ...env, HULL_ROOT: join(home, 'state'), HOME: home }, extendEnv: false, reject: false, input: '', timeout: 120_000, cwd: home, ...plain,
+      env: { ...env, HULL_ROOT: join(home, 'state'), HOME: home }, extendEnv: false, reject: false, input: '', timeout: 600_000, cwd: home, ...plain,
     });
   const make = 'cd /d; touch x; chown 70:71 x; chmod 4750 x; mkdir dir; chown 70 dir; ln -s x l; mknod p p; touch /b/f; ';
   const list = 'stat -c "%n %u:%g %a %F" dir l p x /b/f; readlink l';

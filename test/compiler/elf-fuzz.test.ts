@@ -24,6 +24,9 @@ import { LinkError, linkExecutable, linkImage } from '../../compiler/link/index.
 const seconds = Number(process.env.HULL_FUZZ_SECONDS ?? 3);
 const firstSeed = Number(process.env.HULL_FUZZ_SEED ?? 1);
 
+/** Usually some ms; what does not end, or goes through all again and again, takes longer also on a slow machine. */
+const LONGEST_MS = 20_000;
+
 /** xorshift32 */
 function makeRandom(seed: number): (below: number) => number {
   let state = (Math.imul(seed, 0x9e3779b1) ^ 0x5bd1e995) >>> 0 || 1;
@@ -36,7 +39,7 @@ function makeRandom(seed: number): (below: number) => number {
   };
 }
 
-t.setTimeout((seconds + 60) * 1000);
+t.setTimeout((seconds + 600) * 1000);
 const folder = mkdtempSync(join(tmpdir(), 'hull-fuzz-'));
 t.teardown(() => rmSync(folder, { recursive: true, force: true }));
 writeFileSync(
@@ -133,7 +136,7 @@ const consumers: ((name: string, bytes: Uint8Array) => void)[] = [
   },
 ];
 
-t.test(`damaged files for ${seconds} s, from seed ${firstSeed}`, { timeout: (seconds + 30) * 1000 }, async (t) => {
+t.test(`damaged files for ${seconds} s, from seed ${firstSeed}`, { timeout: (seconds + 500) * 1000 }, async (t) => {
   const end = performance.now() + seconds * 1000;
   let runs = 0;
   let refused = 0;
@@ -156,7 +159,7 @@ t.test(`damaged files for ${seconds} s, from seed ${firstSeed}`, { timeout: (sec
       runs++;
       const took = performance.now() - start;
       slowest = Math.max(slowest, took);
-      if (took > 2000) {
+      if (took > LONGEST_MS) {
         t.fail(`seed ${seed} (${name}) took ${took} ms`);
         return;
       }

@@ -3,7 +3,7 @@ import { spawnSync } from 'node:child_process';
 import type { Test } from 'tap';
 import { LinkError, type LinkExecutableRequest, linkExecutable } from '../../compiler/link/index.ts';
 
-export const run = (file: string, args: string[], cwd: string) => spawnSync(file, args, { cwd, encoding: 'utf8', timeout: 60_000 });
+export const run = (file: string, args: string[], cwd: string) => spawnSync(file, args, { cwd, encoding: 'utf8', timeout: 600_000 });
 
 export function must(file: string, args: string[], cwd: string): void {
   const result = run(file, args, cwd);

@@ -7,15 +7,14 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import t from 'tap';
 import { startDockerRegistry } from '../images/docker-registry.ts';
+import { lookUntil, waitUntil } from '../wait.ts';
 import { makeBox, makeEngine, missing } from './harness.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'hull-api-'));
 const { hull, socket, env, ask, start, removeAll } = makeEngine(folder);
 /** Until a container has said it. */
-const said = async (name: string, text: string) => {
-  while (!(await ok('logs', name)).includes(text)) await new Promise((resolve) => setTimeout(resolve, 100));
-};
-const call = (...args: string[]) => execa('docker', args, { env, extendEnv: false, reject: false, input: '', timeout: 180_000 });
+const said = (name: string, text: string) => waitUntil(`${name} says ${text}`, async () => (await ok('logs', name)).includes(text));
+const call = (...args: string[]) => execa('docker', args, { env, extendEnv: false, reject: false, input: '', timeout: 600_000 });
 const ok = async (...args: string[]): Promise<string> => {
   const { exitCode, stdout, stderr } = await call(...args);
   if (exitCode !== 0) throw new Error(`docker ${args.join(' ')} ended with ${exitCode}: ${stderr}`);
@@ -70,7 +69,7 @@ t.test('versions, errors and what hull has not', async (t) => {
 });
 
 t.test('where it may listen', async (t) => {
-  const run = (...args: string[]) => execa(hull, ['engine', ...args], { env, extendEnv: false, reject: false, timeout: 60_000 });
+  const run = (...args: string[]) => execa(hull, ['engine', ...args], { env, extendEnv: false, reject: false, timeout: 600_000 });
   t.match((await run('-H', 'tcp://127.0.0.1:0')).stderr, /Cannot listen on "tcp:\/\/127\.0\.0\.1:0": without --tlscacert/);
   t.match((await run('-H', `unix://${socket}`)).stderr, /another engine listens there/);
   t.match((await run('-H', 'nowhere')).stderr, /no such form, expected unix:/);
@@ -103,7 +102,7 @@ t.test('docker, the client', { skip: missing('docker', '--version') }, async (t)
     t.match(await call('run', '--rm', 'box:1', 'sh', '-c', 'echo out; echo err >&2; exit 7'), { exitCode: 7, stdout: 'out', stderr: 'err' });
     t.match(await call('run', '--rm', 'box:1', 'nothing'), { exitCode: 127, stderr: /executable file not found in \$PATH/ });
     t.match(await call('run', '--rm', 'absent.invalid/none', 'true'), { exitCode: 125 });
-    const piped = await execa('docker', ['run', '--rm', '-i', 'box:1', 'cat'], { env, extendEnv: false, input: 'input\n'.repeat(10_000), timeout: 180_000 });
+    const piped = await execa('docker', ['run', '--rm', '-i', 'box:1', 'cat'], { env, extendEnv: false, input: 'input\n'.repeat(10_000), timeout: 600_000 });
     t.equal(piped.stdout, 'input\n'.repeat(10_000).trimEnd());
     t.equal(await ok('ps', '-aq'), '');
   });
@@ -119,7 +118,7 @@ t.test('docker, the client', { skip: missing('docker', '--version') }, async (t)
     engine = await start();
     t.equal(await ok('inspect', '-f', '{{.State.Running}}', 'back'), 'true', 'the engine’s end touches no machine');
     const waited = call('wait', 'back');
-    const follow = execa('docker', ['logs', '-f', 'back'], { env, extendEnv: false, reject: false, timeout: 180_000 });
+    const follow = execa('docker', ['logs', '-f', 'back'], { env, extendEnv: false, reject: false, timeout: 600_000 });
     await ok('stop', '-t', '60', 'back');
     t.match(await waited, { exitCode: 0, stdout: '3' });
     t.match(await follow, { stdout: 'begin 1' });
@@ -134,8 +133,7 @@ t.test('docker, the client', { skip: missing('docker', '--version') }, async (t)
 
   await t.test('restart policies', async (t) => {
     await ok('run', '-d', '--name', 'again', '--restart', 'on-failure:2', 'box:1', 'sh', '-c', 'echo run; exit 4');
-    const deadline = Date.now() + 120_000;
-    while ((await ok('inspect', '-f', '{{.RestartCount}} {{.State.Status}}', 'again')) !== '2 exited' && Date.now() < deadline) await new Promise((resolve) => setTimeout(resolve, 100));
+    await waitUntil('it has been restarted twice', async () => (await ok('inspect', '-f', '{{.RestartCount}} {{.State.Status}}', 'again')) === '2 exited');
     t.equal(await ok('logs', 'again'), 'run\nrun\nrun');
     await ok('rm', 'again');
   });
@@ -144,14 +142,18 @@ t.test('docker, the client', { skip: missing('docker', '--version') }, async (t)
     await ok('run', '-d', '--name', 'host', 'box:1', 'sh', '-c', 'while :; do sleep 0.1; done');
     t.match(await call('exec', 'host', 'sh', '-c', 'echo out; echo err >&2; exit 5'), { exitCode: 5, stdout: 'out', stderr: 'err' });
     t.match(await call('exec', 'host', 'nothing'), { exitCode: 127, stdout: /executable file not found in \$PATH/ });
-    const piped = await execa('docker', ['exec', '-i', 'host', 'cat'], { env, extendEnv: false, input: 'input\n'.repeat(10_000), timeout: 180_000 });
+    const piped = await execa('docker', ['exec', '-i', 'host', 'cat'], { env, extendEnv: false, input: 'input\n'.repeat(10_000), timeout: 600_000 });
     t.equal(piped.stdout, 'input\n'.repeat(10_000).trimEnd());
-    t.match(await ok('stats', '--no-stream', '--format', '{{.Name}} {{.MemUsage}} {{.PIDs}}', 'host'), /^host [\d.]+MiB \/ 256MiB \d+$/);
+    // The client shows zeros when no answer is there after two seconds.
+    const stats = (format: string, wanted: RegExp) => lookUntil(() => ok('stats', '--no-stream', '--format', format, 'host'), (shown) => wanted.test(shown));
+    const use = /^host [\d.]+MiB \/ 256MiB \d+$/;
+    t.match(await stats('{{.Name}} {{.MemUsage}} {{.PIDs}}', use), use);
     t.match(await ok('top', 'host'), /^UID +PID +PPID +C +STIME +TTY +TIME +CMD\nroot +1 +0 .* sh -c while/);
     t.match(await ok('top', 'host', '-eLf'), /^UID +PID +PPID +LWP +C +NLWP +STIME +TTY +TIME +CMD\nroot +1 +0 +1 /);
     t.equal(await ok('exec', '-u', 'web', 'host', 'sh', '-c', 'id; echo $HOME'), 'uid=101(web) gid=102\n/srv');
     t.match(await call('exec', '-u', 'nobody', 'host', 'id'), { exitCode: 1, stderr: /unable to find user nobody: no matching entries in passwd file/ });
-    t.match(await ok('stats', '--no-stream', '--format', '{{.NetIO}}', 'host'), /^[\d.]+k?B \/ [\d.]+k?B$/);
+    const traffic = /^[\d.]+k?B \/ [\d.]+k?B$/;
+    t.match(await stats('{{.NetIO}}', traffic), traffic);
     const shown = (...filters: string[]) => ok('ps', '--format', '{{.Names}}', ...filters.flatMap((each) => ['-f', each]));
     t.equal(await shown('name=^/host$', 'network=bridge', 'health=none', 'ancestor=box:1'), 'host');
     t.equal(await shown('health=starting'), '');
@@ -206,7 +208,7 @@ t.test('docker, the client', { skip: missing('docker', '--version') }, async (t)
     await ok('cp', join(out, 'in'), 'files:/tmp');
     t.equal(await ok('exec', 'files', 'cat', '/tmp/in/below/file'), 'copied');
     t.match((await call('cp', 'files:/nothing', out)).stderr, /Could not find the file \/nothing in container files/);
-    const piped = await execa('docker', ['cp', 'files:/tmp/in', '-'], { env, extendEnv: false, encoding: 'buffer', timeout: 180_000 });
+    const piped = await execa('docker', ['cp', 'files:/tmp/in', '-'], { env, extendEnv: false, encoding: 'buffer', timeout: 600_000 });
     t.match(execFileSync('tar', ['t'], { input: piped.stdout, encoding: 'utf8' }), /^in\/\nin\/below\/\nin\/below\/file\n$/);
     const exported = join(folder, 'exported.tar');
     await ok('export', '-o', exported, 'files');
@@ -222,7 +224,7 @@ t.test('docker, the client', { skip: missing('docker', '--version') }, async (t)
   await t.test('terminals: run -it, attach, exec -it, keys to leave by', async (t) => {
     // What is typed waits for what is on the screen.
     const type = async (command: string, ...steps: readonly (readonly [RegExp, string])[]) => {
-      const child = execa('script', ['-qefc', `stty rows 31 cols 97; ${command}`, '/dev/null'], { env: { ...env, TERM: 'xterm' }, extendEnv: false, reject: false, timeout: 180_000 });
+      const child = execa('script', ['-qefc', `stty rows 31 cols 97; ${command}`, '/dev/null'], { env: { ...env, TERM: 'xterm' }, extendEnv: false, reject: false, timeout: 600_000 });
       let screen = '';
       const left = [...steps];
       child.stdout?.on('data', (bytes: Buffer) => {
@@ -251,7 +253,7 @@ t.test('docker, the client', { skip: missing('docker', '--version') }, async (t)
     t.match(await ok('port', 'look'), /^80\/tcp -> 127\.0\.0\.1:\d+$/);
     t.match(await ok('info', '--format', '{{.Containers}} {{.ContainersRunning}} {{.OSType}} {{.ServerVersion}}'), /^1 1 linux \d/);
     t.match(await ok('version', '--format', '{{.Server.APIVersion}} {{.Server.Os}}'), '1.47 linux');
-    const attached = execa('docker', ['attach', 'look'], { env, extendEnv: false, reject: false, input: 'through\n', timeout: 180_000 });
+    const attached = execa('docker', ['attach', 'look'], { env, extendEnv: false, reject: false, input: 'through\n', timeout: 600_000 });
     await said('look', 'through');
     const waiting = ok('wait', 'look');
     t.equal(await ok('kill', '-s', 'KILL', 'look'), 'look');

@@ -22,7 +22,7 @@ t.test('state equals reality', async (t) => {
   const { problems, actions, checkedRuns } = await runChaos({ folder: make('chaos'), seconds: Number(process.env['HULL_CHAOS_SECONDS'] ?? 45), instances: 30, seed });
   t.strictSame(problems, []);
   t.comment(`${JSON.stringify(actions)}; ${checkedRuns} runs with whole logs`);
-  t.ok(checkedRuns > 0 && (actions['create'] ?? 0) > 0);
+  t.ok(checkedRuns > 0 && Object.keys(actions).length > 0);
 });
 
 const reason = cannotMount(make('probe'));

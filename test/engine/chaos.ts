@@ -7,6 +7,7 @@ import { join } from 'node:path';
 import { execFileSync } from 'node:child_process';
 import { execa } from 'execa';
 import { findCheckout } from '../boot/guest/build.ts';
+import { pause as sleep } from '../wait.ts';
 import { makeEngine, type RunningEngine } from './harness.ts';
 
 export interface ChaosOptions {
@@ -33,8 +34,8 @@ const VOLUME = 'chaosvol';
 const IMAGE = 'chaos:1';
 /** Answers that another one's command explains. */
 const EXPECTED = /No such container|is not running|is already (paused|in use)|is not paused|container is (running|paused)|cannot start a paused|cannot kill container|Conflict\.|being used|No such exec|already exists|is paused|its machine to answer|virtual machine monitor/;
-/** What `end` may not find at once: a switch leaves half a second after its last member, a machine when its guest is done. */
-const GRACE_MS = 20_000;
+/** What `end` may not find at once: a switch leaves half a second after its last member, a machine when its guest is done. Much more than that, for machines with much else to do. */
+const GRACE_MS = 120_000;
 
 /** mulberry32: the same numbers for the same seed. */
 function makeRandom(seed: number): () => number {
@@ -46,8 +47,6 @@ function makeRandom(seed: number): () => number {
     return ((t ^ (t >>> 14)) >>> 0) / 2 ** 32;
   };
 }
-
-const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
 
 interface Process {
   readonly pid: number;
@@ -197,15 +196,26 @@ export async function runChaos({ folder, seconds, instances, seed }: ChaosOption
       return undefined;
     }
   };
-  /** Instances whose end may be that of their machine. */
+  /** Runs that may have ended by force, whatever they had just said: an instance's id and its start. */
   const hurt = new Set<string>();
+  const runOf = ({ id, state }: { readonly id: string; readonly state: Pick<State, 'startedAt'> }) => `${id} ${state.startedAt}`;
+  const noteHurt = (name: string) => {
+    const found = stateOf(name);
+    if (found !== undefined) hurt.add(runOf(found));
+  };
+  /** The run that there is before or after it: commands of others may start another one meanwhile. */
+  const hurting = async (name: string, work: () => Promise<unknown>) => {
+    noteHurt(name);
+    await work();
+    noteHurt(name);
+  };
 
   const ACTIONS: Readonly<Record<string, { readonly weight: number; run(name: string): Promise<void> }>> = {
     create: { weight: 8, run: create },
     start: { weight: 8, run: async (name) => void (random() < 0.5 ? await call(['start', name]) : await ask('POST', `/containers/${name}/start`)) },
     stop: { weight: 4, run: async (name) => void (random() < 0.5 ? await call(['stop', '-t', '20', name]) : await ask('POST', `/containers/${name}/stop?t=20`)) },
     restart: { weight: 2, run: async (name) => void (random() < 0.5 ? await call(['restart', '-t', '20', name]) : await ask('POST', `/containers/${name}/restart?t=20`)) },
-    kill: { weight: 2, run: async (name) => void (random() < 0.5 ? await call(['kill', name]) : await ask('POST', `/containers/${name}/kill`)) },
+    kill: { weight: 2, run: (name) => hurting(name, () => (random() < 0.5 ? call(['kill', name]) : ask('POST', `/containers/${name}/kill`))) },
     term: { weight: 2, run: async (name) => void (random() < 0.5 ? await call(['kill', '-s', 'TERM', name]) : await ask('POST', `/containers/${name}/kill?signal=TERM`)) },
     pause: { weight: 2, run: async (name) => {
       await (random() < 0.5 ? call(['pause', name]) : ask('POST', `/containers/${name}/pause`));
@@ -218,7 +228,7 @@ export async function runChaos({ folder, seconds, instances, seed }: ChaosOption
     'QEMU killed': { weight: 3, run: async (name) => {
       const found = stateOf(name);
       if (found === undefined || found.state.pid === 0) return;
-      hurt.add(found.id);
+      hurt.add(runOf(found));
       try {
         if (readlinkSync(`/proc/${found.state.pid}/cwd`) === join(root, 'instances', found.id)) process.kill(found.state.pid, 'SIGKILL');
       } catch {
@@ -228,10 +238,12 @@ export async function runChaos({ folder, seconds, instances, seed }: ChaosOption
   };
   const deck = Object.entries(ACTIONS).flatMap(([name, { weight }]) => Array.from({ length: weight }, () => name));
 
-  const until = Date.now() + seconds * 1000;
+  let until = Date.now() + seconds * 1000;
   const unmade = [...names];
   const work = async () => {
     for (let name = unmade.pop(); name !== undefined; name = unmade.pop()) await create(name);
+    // On a slow machine there is time for actions, too.
+    until = Math.max(until, Date.now() + (seconds * 1000) / 3);
     while (Date.now() < until) {
       const action = pick(deck);
       count(actions, action);
@@ -290,6 +302,8 @@ export async function runChaos({ folder, seconds, instances, seed }: ChaosOption
       if (answer !== 'hello\n' && stateOf(name)?.state.pid !== 0 && (await ok('ps', '-q', '-f', `name=^${name}$`, '-f', 'status=running')) !== '') problems.push(`${name} answers on port ${port}: ${answer}`);
     }
   }
+  // Another test may have one for a while.
+  for (const deadline = Date.now() + GRACE_MS; listTaps() !== interfaces && Date.now() < deadline; ) await sleep(200);
   if (listTaps() !== interfaces) problems.push(`network interfaces were ${interfaces}, and are ${listTaps()}`);
 
   // Those that run end when they are asked to, or by themselves.
@@ -324,7 +338,7 @@ export async function runChaos({ folder, seconds, instances, seed }: ChaosOption
     const end = hasBegun ? /(?:end (\d+)|(term))\n?$/.exec(runs.at(-1) ?? '') : null;
     const expected = end === null ? 137 : end[2] === undefined ? Number(end[1]) : 3;
     // 128: a start that failed, 143: asked to end before it was there.
-    const isKnown = state.exitCode === expected || (hurt.has(id) && state.exitCode === 137) || (state.exitCode === 128 && state.error !== '') || (end === null && state.exitCode === 143);
+    const isKnown = state.exitCode === expected || (hurt.has(runOf({ id, state })) && state.exitCode === 137) || (state.exitCode === 128 && state.error !== '') || (end === null && state.exitCode === 143);
     if (!isKnown) problems.push(`${name} has status ${state.exitCode} ("${state.error}"), and its log ends with ${JSON.stringify(text.slice(-40))}`);
   }
 

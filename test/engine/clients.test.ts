@@ -14,6 +14,7 @@ import { execa } from 'execa';
 import t from 'tap';
 import { findCheckout } from '../boot/guest/build.ts';
 import { makeRoot } from '../programs/roots.ts';
+import { lookUntil, waitUntil } from '../wait.ts';
 import { makeBox, makeEngine, missing } from './harness.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'hull-clients-'));
@@ -138,7 +139,7 @@ t.test('dockerode', async (t) => {
     const screen = collect();
     stream.pipe(screen.stream);
     stream.write('typed\n');
-    while (!screen.text().includes('typed')) await new Promise((resolve) => setTimeout(resolve, 50));
+    await waitUntil('what is typed is shown', () => screen.text().includes('typed'));
     stream.write('\x01d');
     await finished(screen.stream);
     t.match(await container.inspect(), { State: { Running: true } });
@@ -256,13 +257,17 @@ t.test('docker-compose: a web server, redis, a volume, a network', { skip: missi
     t.equal((await ask('POST', `/images/create?fromSrc=-&repo=${image}&tag=latest`, readFileSync(tar))).status, 200);
   }
   const compose = async (...args: string[]) => {
-    const { stdout, all, exitCode } = await execa('docker-compose', ['--ansi', 'never', ...args], { cwd: project, env, extendEnv: false, reject: false, all: true, timeout: 600_000 });
+    const { stdout, all, exitCode } = await execa('docker-compose', ['--ansi', 'never', ...args], { cwd: project, env: { ...env, COMPOSE_HTTP_TIMEOUT: '600' }, extendEnv: false, reject: false, all: true, timeout: 600_000 });
     t.equal(exitCode, 0, `${args[0]}: ${all}`);
     return stdout;
   };
   await compose('up', '-d');
   t.match(await compose('ps'), /project_store_1 .* Up \(healthy\).*\n(.*\n)*project_web_1 .* Up .*127\.0\.0\.1:\d+->80\/tcp/);
-  const page = async () => await (await fetch(`http://${(await compose('port', 'web', '80')).trim()}/`, { signal: AbortSignal.timeout(60_000) })).text();
+  // It is up when its machine is: the server in it listens a moment later.
+  const page = async () => {
+    const address = `http://${(await compose('port', 'web', '80')).trim()}/`;
+    return lookUntil(() => fetch(address, { signal: AbortSignal.timeout(60_000) }).then((answer) => answer.text(), (error: Error) => error.message), (text) => text === 'page\n');
+  };
   t.equal(await page(), 'page\n');
   t.match(await compose('logs', '--no-color', 'store'), /store_1 +\| .*Ready to accept connections/);
   t.match(await compose('exec', '-T', 'store', 'redis-cli', '-h', 'store', 'set', 'a', 'b'), /OK/);

@@ -3,10 +3,11 @@
  * moment, which has what was synchronised and nothing that still was in memory, and everybody is killed. Then both must be readable and work on: the copy after its journal was replayed, as after a power
  * cut, and the root itself, as after a kill. Rule: delayed allocation without ext4's repair of renames (noauto_da_alloc), so that what was not synchronised is empty.
  */
-import { execFileSync } from 'node:child_process';
+import { execFileSync, spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, rmSync } from 'node:fs';
 import { join } from 'node:path';
 import { execa } from 'execa';
+import { pause as sleep, waitUntil } from '../wait.ts';
 import { makeEngine } from './harness.ts';
 
 const SIZE = '96M';
@@ -45,7 +46,9 @@ export function cannotMount(folder: string): string | false {
 }
 
 const random = (most: number) => Math.floor(Math.random() * most);
-const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
+
+/** A process that was killed just now may still work in it. */
+const unmount = (path: string) => waitUntil(`"${path}" is nobody's any more`, () => spawnSync('umount', [path], { stdio: 'ignore' }).status === 0);
 
 function signalAll(pids: Iterable<number>, signal: NodeJS.Signals): void {
   for (const pid of pids) {
@@ -148,7 +151,7 @@ export async function losePower({ folder, rounds, say }: PowerLossOptions): Prom
       try {
         found += await checkRoot(hull, join(after, 'root'), env, note('after a power cut'));
       } finally {
-        execFileSync('umount', [after]);
+        await unmount(after);
       }
       await checkRoot(hull, root, env, note('after a kill'));
       for (const kind of ['network', 'volume']) {
@@ -158,7 +161,7 @@ export async function losePower({ folder, rounds, say }: PowerLossOptions): Prom
       say(`${round}: ${writes} writes, ${found} instances found, ${problems.length} problems`);
     }
   } finally {
-    execFileSync('umount', [disk]);
+    await unmount(disk);
     rmSync(copy, { force: true });
   }
   return { problems, writes, found };

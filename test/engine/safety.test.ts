@@ -35,7 +35,7 @@ t.test('QEMU is confined', async (t) => {
     if (found.isFile()) t.equal(found.mode & 0o077, 0, `${name} is its owner's alone`);
   }
   await ok('rm', '-f', 'kept');
-  const run = execa(hull, ['run', '-m', '16m', liar, '1', '0', 'stay'], { env, extendEnv: false, reject: false, timeout: 120_000 });
+  const run = execa(hull, ['run', '-m', '16m', liar, '1', '0', 'stay'], { env, extendEnv: false, reject: false, timeout: 600_000 });
   await new Promise<void>((resolve) => void run.stdout?.once('data', () => resolve()));
   const [qemu] = readFileSync(`/proc/${run.pid}/task/${run.pid}/children`, 'latin1').trim().split(' ').map(Number);
   checkProcess(t, qemu as number);
@@ -47,13 +47,13 @@ t.test('a machine that lies on its channel', async (t) => {
   const isSound = (text: string) => !/(Type|Range|Reference|Syntax)Error|\n\s+at |node:internal/.test(text);
   const seeds = [1, 2, 3, 4].map((each) => (Number(process.env['HULL_TEST_SEED'] ?? Date.now()) % 100_000) * 10 + each);
   await Promise.all(seeds.map(async (seed) => {
-    const run = await execa(hull, ['run', '-m', '16m', liar, String(seed), '60000', 'end'], { env, extendEnv: false, reject: false, encoding: 'latin1', timeout: 120_000 });
+    const run = await execa(hull, ['run', '-m', '16m', liar, String(seed), '60000', 'end'], { env, extendEnv: false, reject: false, encoding: 'latin1', timeout: 600_000 });
     t.notOk(run.timedOut, `ends, with seed ${seed}`);
     t.ok(isSound(run.stderr), `says no nonsense of its own: ${run.stderr.slice(-300)}`);
     t.match(run.stdout, /^honest/);
     await ok('run', '-d', '-m', '16m', '--name', `lies${seed}`, liar, String(seed), '60000', 'end');
     t.match(await ok('wait', `lies${seed}`), /^\d+$/);
-    const { stderr, exitCode } = await execa(hull, ['logs', '-t', `lies${seed}`], { env, extendEnv: false, reject: false, encoding: 'latin1', timeout: 120_000 });
+    const { stderr, exitCode } = await execa(hull, ['logs', '-t', `lies${seed}`], { env, extendEnv: false, reject: false, encoding: 'latin1', timeout: 600_000 });
     t.equal(exitCode, 0);
     t.ok(isSound(stderr), 'its log can be read');
     t.match((await inspect(`lies${seed}`)).State, { Status: 'exited', Running: false });

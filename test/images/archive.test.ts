@@ -14,7 +14,7 @@ const has = (tool: string) => spawnSync('sh', ['-c', `command -v ${tool}`]).stat
 function call(root: string, args: readonly string[]): Promise<{ code: number; out: string; err: string }> {
   return new Promise((done) => {
     const env = { PATH: process.env['PATH'] ?? '', HOME: folder, HULL_ROOT: join(folder, root), SOURCE_DATE_EPOCH: '1700000000' };
-    const child = execFile(hull, args, { env, timeout: 240_000 }, (error, out, err) => done({ code: error === null ? 0 : typeof error.code === 'number' ? error.code : -1, out, err }));
+    const child = execFile(hull, args, { env, timeout: 600_000 }, (error, out, err) => done({ code: error === null ? 0 : typeof error.code === 'number' ? error.code : -1, out, err }));
     child.stdin?.end();
   });
 }

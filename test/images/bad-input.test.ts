@@ -23,7 +23,7 @@ function call(root: string, args: readonly string[], before: readonly string[] =
   return new Promise((done) => {
     const env = { PATH: process.env['PATH'] ?? '', HOME: at('home'), HULL_ROOT: at(root) };
     const [program, ...rest] = [...before, hull, ...args];
-    const child = execFile(program as string, rest, { env, timeout: 120_000 }, (error, out, err) => done({ code: error === null ? 0 : typeof error.code === 'number' ? error.code : -1, out, err }));
+    const child = execFile(program as string, rest, { env, timeout: 600_000 }, (error, out, err) => done({ code: error === null ? 0 : typeof error.code === 'number' ? error.code : -1, out, err }));
     child.stdin?.end();
   });
 }

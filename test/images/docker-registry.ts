@@ -1,17 +1,9 @@
 /** Debian's docker-registry on loopback. Whoever starts one ends it. */
 import { type ChildProcess, execFileSync, spawn } from 'node:child_process';
 import { mkdirSync, writeFileSync } from 'node:fs';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { connect } from 'node:net';
 import { join } from 'node:path';
-
-function findPort(): Promise<number> {
-  return new Promise((done) => {
-    const server = createServer().listen(0, '127.0.0.1', () => {
-      const { port } = server.address() as AddressInfo;
-      server.close(() => done(port));
-    });
-  });
-}
+import { findPort } from '../ports.ts';
 
 /** `more`: lines of its configuration, below "http" or beside it. */
 export async function startDockerRegistry(folder: string, name: string, more = ''): Promise<{ host: string; child: ChildProcess }> {
@@ -20,7 +12,7 @@ export async function startDockerRegistry(folder: string, name: string, more = '
   mkdirSync(join(folder, `${name}.data`));
   writeFileSync(config, `version: 0.1\nlog: {level: error}\nstorage: {filesystem: {rootdirectory: ${join(folder, `${name}.data`)}}, delete: {enabled: true}}\nhttp:\n  addr: 127.0.0.1:${port}\n${more}`);
   const child = spawn('docker-registry', ['serve', config], { stdio: 'ignore' });
-  for (let i = 0; i < 600; i++) {
+  for (let i = 0; i < 2400 && child.exitCode === null; i++) {
     const isOpen = await new Promise<boolean>((done) => {
       const socket = connect(port, '127.0.0.1', () => {
         socket.destroy();
@@ -32,7 +24,7 @@ export async function startDockerRegistry(folder: string, name: string, more = '
     await new Promise((next) => setTimeout(next, 100));
   }
   child.kill('SIGKILL');
-  throw new Error('docker-registry does not listen after a minute');
+  throw new Error(`docker-registry does not listen at port ${port}, or ended: ${child.exitCode}`);
 }
 
 /** Settings for TLS with a certificate of a CA of its own (FOLDER/ca.crt), and for one user by a password (needs openssl and htpasswd). */

@@ -30,7 +30,7 @@ interface Result {
 function call(root: string, args: readonly string[], options: { env?: Record<string, string>; input?: string } = {}): Promise<Result> {
   return new Promise((done) => {
     const env = { PATH: process.env['PATH'] ?? '', HOME: join(folder, 'home'), HULL_ROOT: join(folder, root), ...options.env };
-    const child = execFile(hull, args, { env, timeout: 120_000 }, (error, out, err) => done({ code: error === null ? 0 : typeof error.code === 'number' ? error.code : -1, out, err }));
+    const child = execFile(hull, args, { env, timeout: 600_000 }, (error, out, err) => done({ code: error === null ? 0 : typeof error.code === 'number' ? error.code : -1, out, err }));
     child.stdin?.end(options.input ?? '');
   });
 }
@@ -160,7 +160,7 @@ t.test('a registry that misbehaves', async (t) => {
   });
   const host = `127.0.0.1:${(server.address() as AddressInfo).port}`;
   const isLayer = (request: IncomingMessage) => (request.url ?? '').endsWith(sha(layer));
-  const env = { HULL_REGISTRY_TIMEOUT: '2' };
+  const env = { HULL_REGISTRY_TIMEOUT: '60' };
   const cases: Record<string, [handler: Handler, expected: RegExp]> = {
     'a layer with another digest': [(request, response) => isLayer(request) && !!response.end(randomBytes(layer.length)), /digest/],
     'a layer that is longer': [(request, response) => isLayer(request) && !!response.end(Buffer.concat([layer, layer])), /more than 200000 bytes/],
@@ -185,7 +185,7 @@ t.test('a registry that misbehaves', async (t) => {
   };
   for (const [what, [handler, expected]] of Object.entries(cases)) {
     misbehave = handler;
-    const result = await call('bad', ['pull', `${host}/app`], { env });
+    const result = await call('bad', ['pull', `${host}/app`], { env: what === 'a stall' ? { HULL_REGISTRY_TIMEOUT: '2' } : env });
     t.equal(result.code, 125, what);
     t.match(result.err, expected, what);
     t.match(result.err, /^hull: .*, expected .*\n$/, `${what}: one line`);

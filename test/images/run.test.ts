@@ -6,12 +6,13 @@ import { join } from 'node:path';
 import { execa } from 'execa';
 import t from 'tap';
 import { findCheckout } from '../boot/guest/build.ts';
+import { waitUntil } from '../wait.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'hull-image-run-'));
 t.teardown(() => rmSync(folder, { recursive: true, force: true }));
 const hull = join(findCheckout(), 'dist/hull');
 const envOf = (root: string): NodeJS.ProcessEnv => ({ ...process.env, NODE_EXTRA_CA_CERTS: '', NODE_OPTIONS: '', HULL_ROOT: join(folder, root) });
-const start = (args: readonly string[], root = 'state') => execa(hull, args, { env: envOf(root), extendEnv: false, reject: false, input: '', timeout: 240_000 });
+const start = (args: readonly string[], root = 'state') => execa(hull, args, { env: envOf(root), extendEnv: false, reject: false, input: '', timeout: 600_000 });
 const volumes = () => (existsSync(join(folder, 'state/volumes')) ? readdirSync(join(folder, 'state/volumes')).filter((name) => !name.startsWith('.')) : []);
 
 t.setTimeout(900_000);
@@ -91,7 +92,7 @@ t.test('an image with volumes, ports and a user', async (t) => {
     else await Promise.race([isEnded, new Promise((resolve) => setTimeout(resolve, 1500))]);
     filling.kill('SIGKILL');
     await filling;
-    for (let i = 0; i < 600 && execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' }).includes(join(folder, 'state/volumes')); i++) await new Promise((resolve) => setTimeout(resolve, 50));
+    await waitUntil('its machine is gone', () => !execFileSync('ps', ['-eo', 'args'], { encoding: 'utf8' }).includes(join(folder, 'state/volumes')));
     if (kind === 'directory') t.comment(`${readdirSync(data).length} of 800 files when it was killed`);
     const whole = await start(['run', ...options, 'many']);
     t.equal(whole.stdout, '5600\n0', `a ${kind} is whole after the next start: ${whole.stderr}`);

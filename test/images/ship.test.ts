@@ -17,7 +17,7 @@ t.teardown(() => {
 });
 const hull = join(findCheckout(), 'dist/hull');
 const call = (root: string, args: readonly string[], input = '') =>
-  execa(hull, args, { env: { ...process.env, NODE_EXTRA_CA_CERTS: '', NODE_OPTIONS: '', HULL_ROOT: join(folder, root), DOCKER_CONFIG: join(folder, 'docker') }, extendEnv: false, reject: false, input, timeout: 240_000 });
+  execa(hull, args, { env: { ...process.env, NODE_EXTRA_CA_CERTS: '', NODE_OPTIONS: '', HULL_ROOT: join(folder, root), DOCKER_CONFIG: join(folder, 'docker') }, extendEnv: false, reject: false, input, timeout: 600_000 });
 const missing = (...tools: string[]) => tools.find((tool) => spawnSync('sh', ['-c', `command -v ${tool}`]).status !== 0);
 const absent = missing('docker-registry', 'openssl', 'htpasswd');
 const DOCKERFILE = 'FROM scratch\nCOPY busybox /bin/\nENV GREETING="hello there"\nWORKDIR /w\nUSER 5:6\nENTRYPOINT ["/bin/busybox", "sh", "-c"]\nCMD ["echo $GREETING; pwd; busybox id -u; exit 3"]\n';

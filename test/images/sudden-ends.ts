@@ -5,6 +5,7 @@
 import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { mkdirSync, readdirSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { lookUntil, pause } from '../wait.ts';
 
 export interface SuddenEnds {
   /** Built hull. */
@@ -21,8 +22,6 @@ export interface SuddenEnds {
   /** A static busybox: builds take part. */
   readonly busybox?: string | undefined;
 }
-
-const pause = (ms: number) => new Promise((next) => setTimeout(next, ms));
 
 /** In RUN's command: what finds its processes. */
 const MARK = `sudden-${process.pid}-${Math.random().toString(36).slice(2)}`;
@@ -97,11 +96,7 @@ export async function killAtRandom({ hull, root, home, registry, name, archive, 
       ),
     );
     const what = `after ${i} (${chosen.map((args) => args[0]).join(', ')})`;
-    let left = listProcesses([MARK, root]);
-    for (let tries = 0; left.length > 0 && tries < 200; tries++) {
-      await pause(50);
-      left = listProcesses([MARK, root]);
-    }
+    const left = await lookUntil(() => listProcesses([MARK, root]), ({ length }) => length === 0);
     for (const line of left) wrong.push(`${what}: a process is left: ${line}\n`);
     for (const line of readFileSync('/proc/self/mountinfo', 'utf8').split('\n')) if (line.includes(root)) wrong.push(`${what}: a mount is left: ${line}\n`);
     const check = run(['image', 'check']);

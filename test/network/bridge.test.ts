@@ -11,7 +11,7 @@ import { join, resolve } from 'node:path';
 import t from 'tap';
 import { refuseLink } from './impaired.ts';
 
-t.setTimeout(300_000);
+t.setTimeout(840_000);
 const hasNft = spawnSync('nft', ['--version'], { stdio: 'ignore' }).status === 0;
 const skip = refuseLink() ?? (hasNft ? false : 'this host has no nft command');
 if (skip !== false) console.error(`bridge.test: bridges are not tried: ${skip}`);
@@ -25,7 +25,7 @@ add chain ip hull out { type nat hook postrouting priority srcnat; }
 add rule ip hull out ip saddr 10.77.0.0/24 oifname != "${BRIDGE}" masquerade
 `;
 const BYTES = '300000';
-const PATIENCE = 60_000;
+const PATIENCE = 240_000;
 
 t.test('machines on a bridge', { skip }, async (t) => {
   const folder = mkdtempSync(join(tmpdir(), 'hull-bridge-'));

@@ -11,9 +11,10 @@ import { join } from 'node:path';
 import { finished } from 'node:stream/promises';
 import { gunzipSync } from 'node:zlib';
 import t from 'tap';
-import { exchange, findPort, retry, serve, skip, tool } from './serving.ts';
+import { findPort, hasIpv6 } from '../ports.ts';
+import { exchange, retry, serve, skip, tool } from './serving.ts';
 
-t.setTimeout(280_000);
+t.setTimeout(840_000);
 
 interface Answer {
   readonly status: number;
@@ -91,7 +92,7 @@ t.test('nginx: 1000 files', { skip }, async (t) => {
   writeFileSync(join(folder, 'nginx.conf'), SETTINGS);
   const tls = await findPort();
   const six = await findPort();
-  const options = ['-v', `${files}:/srv/files:ro`, '-v', `${keys}:/srv/keys:ro`, '-v', `${join(folder, 'nginx.conf')}:/etc/nginx/nginx.conf:ro`, '-p', `127.0.0.1:${tls}:443`, '-p', `[::1]:${six}:80`];
+  const options = ['-v', `${files}:/srv/files:ro`, '-v', `${keys}:/srv/keys:ro`, '-v', `${join(folder, 'nginx.conf')}:/etc/nginx/nginx.conf:ro`, '-p', `127.0.0.1:${tls}:443`, ...(hasIpv6 ? ['-p', `[::1]:${six}:80`] : [])];
   const nginx = await serve('80', '/usr/sbin/nginx', ['-g', 'daemon off;'], options);
   const agent = new Agent({ keepAlive: true, maxSockets: 16 });
   try {
@@ -112,7 +113,7 @@ t.test('nginx: 1000 files', { skip }, async (t) => {
     const zipped = await fetchPath(nginx.port, '/text.txt', { agent, headers: { 'Accept-Encoding': 'gzip' } });
     t.equal(zipped.headers['content-encoding'], 'gzip');
     t.equal(gunzipSync(zipped.body).toString(), text, 'compressed');
-    t.ok((await fetchPath(six, '/d8/file-998.bin', { host: '::1' })).body.equals(whole.body), 'IPv6');
+    if (hasIpv6) t.ok((await fetchPath(six, '/d8/file-998.bin', { host: '::1' })).body.equals(whole.body), 'IPv6');
 
     for (const version of ['--http1.1', '--http2']) {
       const { stdout, status } = await tool('usr/bin/curl', ['-sSk', version, '-o', join(folder, 'got'), '-w', '%{http_version} %{http_code} %{size_download}', `https://127.0.0.1:${tls}/d9/file-999.bin`]);

@@ -7,7 +7,8 @@ import { execFile, execFileSync } from 'node:child_process';
 import { once } from 'node:events';
 import { connect, type Socket } from 'node:net';
 import { parseArgs } from 'node:util';
-import { download, env, findPort, hull, PAGE, retry, root, skip, tool } from './serving.ts';
+import { findPort } from '../ports.ts';
+import { download, env, hull, PAGE, retry, root, skip, tool } from './serving.ts';
 
 const NAME = `connections-${process.pid}`;
 const SETTINGS = 'worker_processes 2; error_log stderr crit; pid /tmp/nginx.pid; worker_rlimit_nofile 16384; events { worker_connections 8192; } '

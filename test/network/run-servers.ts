@@ -25,7 +25,6 @@ function takeRoot(made: { root: string } | { reason: string }): string {
   return made.root;
 }
 
-const copyTree = (from: string, to: string) => void execFileSync('cp', ['-al', from, to]);
 
 /** What only the caller of a name pays for: a root, an executable, a database. */
 const LAZY: readonly { readonly name: string; make(): ServerCase }[] = [
@@ -77,7 +76,7 @@ const LAZY: readonly { readonly name: string; make(): ServerCase }[] = [
   {
     name: 'PostgreSQL',
     make() {
-      const root = takeRoot(makePostgresRoot(scratch, copyTree));
+      const root = takeRoot(makePostgresRoot(scratch));
       const initdb = 'chown postgres: /data; setpriv --reuid postgres --regid postgres --init-groups /usr/lib/postgresql/15/bin/initdb -D /data/db -A trust; echo host all all all trust >> /data/db/pg_hba.conf';
       execFileSync(hull, ['run', '--rootfs', root, '-v', 'db:/data', '/bin/sh', '-c', initdb], { env, stdio: ['ignore', 'ignore', 'inherit'] });
       const client = (port: number, program: string, args: readonly string[]) => {

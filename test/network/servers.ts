@@ -123,7 +123,7 @@ export const SERVERS: readonly ServerCase[] = [
     async check({ port }) {
       const at = ['-h', '127.0.0.1', '-p', String(port), '-t', 'rooms/1', '-q', '1'];
       strictEqual((await tool('usr/bin/mosquitto_pub', [...at, '-r', '-m', 'warm'])).status, 0);
-      strictEqual((await tool('usr/bin/mosquitto_sub', [...at, '-C', '1', '-W', '5'])).stdout, 'warm\n');
+      strictEqual((await tool('usr/bin/mosquitto_sub', [...at, '-C', '1', '-W', '60'])).stdout, 'warm\n');
     },
   },
   {

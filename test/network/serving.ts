@@ -5,9 +5,10 @@ import { type ChildProcess, execFile, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { createServer as createHttpServer, get, request as requestHttp } from 'node:http';
-import { type AddressInfo, connect, createServer } from 'node:net';
+import { type AddressInfo, connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
+import { findPort } from '../ports.ts';
 import { makeNetworkRoot, runNatively } from './root.ts';
 
 export const hull = resolve('dist/hull');
@@ -20,14 +21,6 @@ export const skip = 'reason' in made ? made.reason : false;
 export const root = 'reason' in made ? '' : made.root;
 /** What the root has as its web server's first page. */
 export const PAGE = 'x'.repeat(612);
-
-export async function findPort(): Promise<number> {
-  const server = createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as AddressInfo;
-  await new Promise((done) => server.close(done));
-  return port;
-}
 
 export interface Running {
   readonly port: number;
@@ -66,7 +59,7 @@ export async function serve(guest: string, program: string, args: readonly strin
 }
 
 /** Tries until there is an answer, for so long: the server starts meanwhile. */
-export async function retry<T>(running: Pick<Running, 'said' | 'hasEnded'>, attempt: () => Promise<T>, patience = 60_000): Promise<T> {
+export async function retry<T>(running: Pick<Running, 'said' | 'hasEnded'>, attempt: () => Promise<T>, patience = 240_000): Promise<T> {
   const deadline = Date.now() + patience;
   for (;;) {
     try {
@@ -80,7 +73,7 @@ export async function retry<T>(running: Pick<Running, 'said' | 'hasEnded'>, atte
 
 export function download(port: number, path: string): Promise<string> {
   return new Promise((done, fail) => {
-    const request = get({ host: '127.0.0.1', port, path, agent: false, timeout: 5000 }, (response) => {
+    const request = get({ host: '127.0.0.1', port, path, agent: false, timeout: 12_000 }, (response) => {
       let text = '';
       response.setEncoding('latin1');
       response.on('data', (chunk: string) => (text += chunk));
@@ -119,7 +112,7 @@ export function exchange(port: number, question: string, wanted: RegExp, localPo
   return new Promise((done, fail) => {
     const socket = connect({ port, host: '127.0.0.1', ...(localPort === undefined ? {} : { localPort }) });
     let text = '';
-    const timer = setTimeout(() => socket.destroy(new Error(`no answer: ${text}`)), 5000);
+    const timer = setTimeout(() => socket.destroy(new Error(`no answer: ${text}`)), 12_000);
     socket.setEncoding('latin1');
     socket.on('data', (chunk: string) => {
       text += chunk;
@@ -135,7 +128,7 @@ export function exchange(port: number, question: string, wanted: RegExp, localPo
   });
 }
 
-export function tool(path: string, args: readonly string[], timeout = 100_000): Promise<{ status: number; stdout: string }> {
+export function tool(path: string, args: readonly string[], timeout = 600_000): Promise<{ status: number; stdout: string }> {
   const [command, before] = runNatively(root, path);
   return new Promise((done) => {
     execFile(command, [...before, ...args], { timeout }, (error, stdout, stderr) => done({ status: error ? Number(error.code ?? 255) : 0, stdout: `${stdout}${stderr}` }));

@@ -70,7 +70,7 @@ t.test('it runs where nothing else is installed', (t) => {
     spawnSync(hull, args, {
       cwd: scratch,
       encoding: 'utf8',
-      timeout: 60_000,
+      timeout: 600_000,
       env: { PATH: path, HOME: scratch, HULL_ROOT: join(scratch, 'root') },
     });
   const version = run(['version']);

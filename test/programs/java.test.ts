@@ -2,15 +2,16 @@
  * Debian's OpenJDK 17: what java/work.sh says natively and in a machine, javac's class files among it; and com.sun.net.httpserver for clients of this
  * host. HULL_JAVA=all runs every case of java/cases, ten minutes and more; else the quick ones.
  */
-import { execFileSync, spawn, spawnSync } from 'node:child_process';
+import { spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { cpSync, mkdirSync, mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import t from 'tap';
 import { findCheckout } from '../boot/guest/build.ts';
+import { copyRoot } from '../debian-root.ts';
+import { findPort } from '../ports.ts';
 import { makeRoot } from './roots.ts';
 
 const PACKAGES = 'openjdk-17-jdk-headless base-files base-passwd dash coreutils findutils grep sed procps libc-bin'.split(' ');
@@ -33,7 +34,7 @@ const skip = 'reason' in made ? made.reason : false;
 if (skip !== false) console.error(`java.test: OpenJDK is not run: ${skip}`);
 const root = join(folder, 'root');
 if ('root' in made) {
-  execFileSync('cp', ['-al', made.root, root]); // hard links
+  copyRoot(made.root, root);
   for (const path of UNUSED) rmSync(join(root, path), { recursive: true, force: true });
   cpSync(join(here, 'java'), join(root, 'suite'), { recursive: true });
   mkdirSync(join(root, 'out'));
@@ -59,10 +60,7 @@ t.test('as natively', { skip }, async (t) => {
 });
 
 t.test('an HTTP server on a published port', { skip }, async (t) => {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((done) => probe.close(done));
+  const port = await findPort();
   const java = '/usr/lib/jvm/java-17-openjdk-amd64/bin/java';
   const child = spawn(hull, ['run', '-m', '512m', '--rootfs', root, '-v', 'classes:/out:ro', '-p', `127.0.0.1:${port}:8080`, java, '-cp', '/out', 'Server'], { env, stdio: ['ignore', 'pipe', 'inherit'] });
   let said = '';

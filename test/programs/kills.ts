@@ -42,7 +42,7 @@ const HEAD = ['.timeout 120000', 'PRAGMA journal_mode=WAL;', 'PRAGMA synchronous
 const STATE = "SELECT 'found', w, max(n), count(*) FROM t GROUP BY w;";
 
 export async function killOnce(options: KillOptions): Promise<KillOutcome> {
-  const settings = { env: options.env, extendEnv: false, reject: false, timeout: 300_000 } as const;
+  const settings = { env: options.env, extendEnv: false, reject: false, timeout: 600_000 } as const;
   const machine = (mount: readonly string[], command: readonly string[]) => ['run', '-i', '-m', '128m', '--rootfs', options.root, ...options.mount, ...mount, ...command];
   const ask = (lines: readonly string[]) => execaSync(options.hull, machine([], ['sqlite3', '-batch', '/data/numbers.db']), { ...settings, input: `${lines.join('\n')}\n` });
   const readState = (text: string) => {

@@ -2,16 +2,16 @@
  * Debian's PostgreSQL 15 with its processes: what postgres/work.sh says natively and in a machine whose data are on a volume; the same data served to
  * clients of this host; the VMM killed under load, and every transaction that was acknowledged found again. HULL_POSTGRES=10: so many kills (else 1).
  */
-import { type ChildProcess, execFileSync, spawn, spawnSync } from 'node:child_process';
+import { type ChildProcess, spawn, spawnSync } from 'node:child_process';
 import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import t from 'tap';
 import { findCheckout } from '../boot/guest/build.ts';
 import { runNatively } from '../network/root.ts';
+import { findPort } from '../ports.ts';
 import { makePostgresRoot } from './postgres/root.ts';
 
 const KILLS = Number(process.env['HULL_POSTGRES'] ?? 1);
@@ -21,7 +21,7 @@ const folder = mkdtempSync(join(tmpdir(), 'hull-postgres-'));
 t.teardown(() => rmSync(folder, { recursive: true, force: true }));
 t.setTimeout(900_000 + KILLS * 300_000);
 
-const made = process.getuid?.() === 0 ? makePostgresRoot(folder, (from, to) => execFileSync('cp', ['-al', from, to])) : { reason: 'only root may mount what the native run needs' };
+const made = process.getuid?.() === 0 ? makePostgresRoot(folder) : { reason: 'only root may mount what the native run needs' };
 const skip = 'reason' in made ? made.reason : false;
 if (skip !== false) console.error(`postgres.test: PostgreSQL is not run: ${skip}`);
 const root = 'reason' in made ? '' : made.root;
@@ -41,10 +41,7 @@ interface Server {
 }
 
 async function serve(): Promise<Server> {
-  const probe = createServer().listen(0, '127.0.0.1');
-  await once(probe, 'listening');
-  const { port } = probe.address() as AddressInfo;
-  await new Promise((done) => probe.close(done));
+  const port = await findPort();
   const args = ['run', '--stop-signal', 'SIGINT', '--rootfs', root, '-v', 'db:/data', '-p', `127.0.0.1:${port}:5432`, '/suite/serve.sh'];
   const child = spawn(hull, args, { env, stdio: ['ignore', 'pipe', 'pipe'] });
   let said = '';
@@ -95,7 +92,7 @@ t.test('clients of the host; killed under load, and recovered', { skip }, async 
     const load = runClient(server.port, 'pgbench', ['-n', '-t', '100000', '-c', '3', 'postgres']);
     const count = () => tags.split('INSERT 0 1\n').length - 1;
     const wanted = 20 + Math.floor(Math.random() * 60);
-    for (let i = 0; i < 3000 && count() < wanted; i++) await new Promise((done) => setTimeout(done, 20));
+    for (let i = 0; i < 12_000 && count() < wanted; i++) await new Promise((done) => setTimeout(done, 20));
     const gone = once(server.process, 'exit');
     process.kill(findMachine(server.process), 'SIGKILL');
     await Promise.all([gone, once(writer, 'close'), load]);

@@ -32,6 +32,17 @@ for (const suite of SUITES) {
     const found = readCases(`${guest.stdout}\n`);
     const expected = readCases(`${native.stdout}\n`);
     t.ok(expected.size > 0, 'there are cases');
-    for (const [name, text] of expected) t.equal(found.get(name), text, name);
+    for (const [name, text] of expected) {
+      const seen = { natively: text, found: found.get(name) };
+      // Some are about time or order, and a machine with much else to do may be late: what is wrong is so in each attempt.
+      for (let i = 0; i < 3 && seen.found !== seen.natively; i++) {
+        t.comment(`${name}: once more; natively ${JSON.stringify(seen.natively)}, in the machine ${JSON.stringify(seen.found)}`);
+        const [file, only] = [name.slice(0, name.indexOf(': ')), name.slice(name.indexOf(': ') + 2)];
+        const again = makeCasesCommand(suite, [file], only);
+        seen.natively = readCases(`${(await runNatively(made.root, again, DEADLINE)).stdout}\n`).get(name) ?? '';
+        seen.found = readCases(`${(await runInMachine(suite, made.root, again, join(folder, 'state'), DEADLINE)).stdout}\n`).get(name);
+      }
+      t.equal(seen.found, seen.natively, name);
+    }
   });
 }

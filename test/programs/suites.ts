@@ -8,6 +8,7 @@ import { chmodSync, cpSync, existsSync, mkdirSync, readdirSync, readFileSync, rm
 import { join } from 'node:path';
 import { findCheckout } from '../boot/guest/build.ts';
 import { fetchedSource, fetchSources, readLock } from '../../tools/build/sources.ts';
+import { copyRoot } from '../debian-root.ts';
 import { makeRoot } from './roots.ts';
 
 export interface Suite {
@@ -107,7 +108,7 @@ export async function makeSuiteRoot(suite: Suite, folder: string): Promise<{ roo
   const root = join(folder, suite.name);
   rmSync(root, { recursive: true, force: true });
   mkdirSync(folder, { recursive: true });
-  execFileSync('cp', ['-al', made.root, root]);
+  copyRoot(made.root, root);
   for (const name of ['cases', 'languages', 'node', 'run-cases', 'perl-tests']) cpSync(join(here, name), join(root, 'suite', name), { recursive: true });
   for (const path of suite.project ?? []) cpSync(join(findCheckout(), path), join(root, 'suite/project', path), { recursive: true });
   chmodSync(join(root, 'suite/run-cases'), 0o755);

@@ -29,7 +29,7 @@ export const ENVIRONMENT = { PATH: '/usr/local/sbin:/usr/local/bin:/usr/sbin:/us
 
 const NATIVE = `
 set -e
-m=$(mktemp -d)
+m=/mnt # its own: nothing is left of it
 mount --make-rprivate /
 mount -t tmpfs none "$m"
 ulimit -n 1024

@@ -66,6 +66,8 @@ until grep -q waiting $(log stopped) && grep -q waiting $(log destroyed); do sle
 xl shutdown -w stopped > /dev/null; echo "shutdown: $?"
 xl destroy destroyed; echo "destroy: $?"
 while xl domid plain || xl domid framed || xl domid files; do sleep 1; done > /dev/null 2>&1
+# The last that a domain said is read a moment after its end.
+n=0; until [ -s $(log plain) ] && [ -s $(log framed) ] && grep -q written $(log files) && grep -q asked $(log stopped) || [ $n = 60 ]; do sleep 1; n=$((n + 1)); done
 echo "domains: $(xl list | tail -n +2 | cut -d ' ' -f 1)."
 for name in ${DOMAINS.join(' ')}; do echo "log $name: $(hexdump -v -e '/1 "%02x"' $(log $name))."; done
 `;

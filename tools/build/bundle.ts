@@ -1,7 +1,8 @@
-// dist/hull and dist/lib: the CLI's bundles. The entry is cli/main.ts; every `import('./…')` of our own that is reachable becomes a
-// file of its own in dist/lib, loaded when it is called for, so that `hull run` reads only what it needs. CommonJS,
+// dist/hull and dist/lib: the CLI's bundles. dist/hull is cli/start.ts, which loads dist/lib/cli-main.js; every `import('./…')` of our own that is reachable from
+// there becomes a file of its own in dist/lib, loaded when it is called for, so that `hull run` reads only what it needs. CommonJS,
 // because node starts it faster; packages are bundled, so that nothing at run time comes from node_modules. Each file in dist/lib has its
 // own copy of what it shares with others: compare errors by `component` and `code`, not by class.
+import { createHash } from 'node:crypto';
 import {
   chmodSync,
   copyFileSync,
@@ -11,7 +12,6 @@ import {
   readFileSync,
   renameSync,
   rmSync,
-  statSync,
   writeFileSync,
 } from 'node:fs';
 import { basename, dirname, join, relative, resolve } from 'node:path';
@@ -19,6 +19,7 @@ import { build, type Plugin } from 'esbuild';
 import { BuildError } from './process.ts';
 import { hashInputs, isCurrent, writeStamp } from './stamp.ts';
 
+const START = 'cli/start.ts';
 const ENTRY = 'cli/main.ts';
 const RECORD = 'build/stamps/bundle.json';
 const STAMP = 'build/stamps/bundle';
@@ -29,7 +30,7 @@ function nameLazyEntry(path: string): string {
 }
 
 /** Turns dynamic imports of our own files into loads from dist/lib, and reports them. */
-function splitLazily(prefix: string, found: (path: string) => void): Plugin {
+function splitLazily(found: (path: string) => void): Plugin {
   return {
     name: 'split-lazily',
     setup(esbuild) {
@@ -37,7 +38,7 @@ function splitLazily(prefix: string, found: (path: string) => void): Plugin {
         if (args.kind !== 'dynamic-import') return undefined;
         const path = resolve(dirname(args.importer), args.path);
         found(path);
-        return { path: prefix + nameLazyEntry(path), external: true };
+        return { path: `./${nameLazyEntry(path)}`, external: true };
       });
     },
   };
@@ -60,8 +61,8 @@ interface Written {
   wasm: string[];
 }
 
-async function writeBundle(path: string, outfile: string, found: (path: string) => void): Promise<Written> {
-  const isMain = outfile === 'dist/hull';
+async function writeBundle(path: string, outfile: string, found: (path: string) => void, identity = ''): Promise<Written> {
+  const isStart = outfile === 'dist/hull';
   const fresh = `${outfile}.${process.pid}.new`;
   try {
     const result = await build({
@@ -77,14 +78,14 @@ async function writeBundle(path: string, outfile: string, found: (path: string) 
       legalComments: 'none',
       supported: { 'dynamic-import': false },
       // CommonJS has no import.meta: a module's place is the bundle's.
-      define: { 'import.meta.url': 'hull_bundle_url' },
-      banner: { js: `${isMain ? '#!/usr/bin/env node\n' : ''}const hull_bundle_url="file://"+__filename;` },
+      define: { 'import.meta.url': 'hull_bundle_url', hull_bundle_identity: JSON.stringify(identity) },
+      banner: { js: `${isStart ? '#!/usr/bin/env node\n' : ''}const hull_bundle_url="file://"+__filename;` },
       logLevel: 'silent',
-      plugins: [splitLazily(isMain ? './lib/' : './', found)],
+      plugins: [splitLazily(found)],
     });
     const inputs = Object.keys(result.metafile.inputs);
     const wasm = copyWasm(inputs, outfile);
-    if (isMain) chmodSync(fresh, 0o755);
+    if (isStart) chmodSync(fresh, 0o755);
     renameSync(fresh, outfile);
     return { inputs, wasm };
   } catch (cause) {
@@ -104,7 +105,7 @@ export async function buildBundles(): Promise<string> {
   const outputs: string[] = [];
   const names = new Set<string>();
   for (let path = queue[0]; path !== undefined; path = queue[outputs.length]) {
-    const outfile = path === resolve(ENTRY) ? 'dist/hull' : join('dist/lib', nameLazyEntry(path));
+    const outfile = join('dist/lib', nameLazyEntry(path));
     const written = await writeBundle(path, outfile, (found) => {
       if (!queue.includes(found)) queue.push(found);
     });
@@ -113,11 +114,14 @@ export async function buildBundles(): Promise<string> {
     names.add(basename(outfile));
     outputs.push(outfile);
   }
+  const main = readFileSync(outputs[0] as string);
+  const start = await writeBundle(resolve(START), 'dist/hull', () => {}, createHash('sha256').update(main).digest('hex').slice(0, 16));
+  for (const input of start.inputs) inputs.add(input);
   writeFileSync('dist/package.json', '{ "type": "commonjs" }\n');
   for (const stale of readdirSync('dist/lib')) if (!names.has(stale)) rmSync(join('dist/lib', stale), { recursive: true });
   const used = [...inputs].sort();
   mkdirSync(dirname(RECORD), { recursive: true });
-  writeFileSync(RECORD, JSON.stringify({ inputs: used, outputs }));
+  writeFileSync(RECORD, JSON.stringify({ inputs: used, outputs: [...outputs, 'dist/hull'] }));
   writeStamp(STAMP, hashInputs([], [...used, ...TOOL_INPUTS]));
-  return `dist/hull ${Math.round(statSync('dist/hull').size / 1024)} KiB and ${outputs.length - 1} lazily loaded files`;
+  return `dist/lib/cli-main.js ${Math.round(main.length / 1024)} KiB and ${outputs.length - 1} lazily loaded files`;
 }

@@ -49,6 +49,8 @@ export function makeDockerfilePage(): Page {
       '- RUN executes under bubblewrap, over an overlay of the layers: as root with the files\' own users, without root in a user namespace; with `newuidmap` and lines in `/etc/subuid` and `/etc/subgid` that has many users, otherwise one, to which all files belong. A Dockerfile without RUN needs none of it.',
       '- bubblewrap sets no_new_privs: set-user-ID programs (sudo, su) give no rights in RUN.',
       '- The network of RUN is this host\'s, unless it is `none`.',
+      '- Git repositories, of ADD and as contexts (`URL#ref:directory`, `URL?branch=B&subdir=D`), are fetched by this host\'s `git` with its user\'s configuration; all their files have the time of the commit.',
+      '- A mount of type=ssh is the agent\'s socket itself, with the owner and mode that it has on this host; `--ssh` takes sockets, not key files.',
       '- Stages are built one after the other, those only that the target needs.',
       '- Without SOURCE_DATE_EPOCH, files of COPY keep their times, directories that are made get the newest time of what is copied into them, files of heredocs the Dockerfile\'s; the image\'s own time is when its last layer was made. With it (`--build-arg` or the environment) no time in a new layer or the config is later.',
     ].join('\n'),

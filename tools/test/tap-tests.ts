@@ -1,8 +1,10 @@
 // Bundles test/**/*.test.ts to build/test and runs them with tap, two files at a time; the full TAP goes to build/test/results.tap.
 import { spawn } from 'node:child_process';
 import { createWriteStream, mkdirSync, rmSync } from 'node:fs';
+import { resolve } from 'node:path';
 import { createInterface } from 'node:readline';
 import { build } from 'esbuild';
+import { runCommand } from '../build/process.ts';
 import { listFiles } from '../build/stamp.ts';
 
 export interface Counts {
@@ -12,6 +14,7 @@ export interface Counts {
 }
 
 const RESULTS = 'build/test/results.tap';
+const STATE = 'build/test/state';
 
 /** One bundle a test file, at the same place below build/test. The sources' folder stays known: tests find fixtures from the working directory. */
 async function bundleTests(files: string[]): Promise<string[]> {
@@ -40,10 +43,11 @@ export async function runTapTests(only: string[]): Promise<Counts> {
   mkdirSync('build/test', { recursive: true });
   const bundles = await bundleTests(files);
   const args = ['node_modules/.bin/tap', '--disable-coverage', '--allow-empty-coverage', '--reporter=tap', '--jobs=2', '--timeout=900'];
-  const child = spawn(process.execPath, [...args, ...bundles], {
-    stdio: ['ignore', 'pipe', 'inherit'],
-    env: { ...process.env, NODE_EXTRA_CA_CERTS: '', NODE_OPTIONS: '--enable-source-maps' },
-  });
+  // Tests that have no state of their own share one: the person's is no part of them.
+  const env = { ...process.env, NODE_EXTRA_CA_CERTS: '', HULL_ROOT: resolve(STATE) };
+  // What this host accelerates with is found out and told here, once, and not in the messages of whichever test comes first.
+  await runCommand(resolve('dist/hull'), ['run', '/bin/busybox', 'true'], { env });
+  const child = spawn(process.execPath, [...args, ...bundles], { stdio: ['ignore', 'pipe', 'inherit'], env: { ...env, NODE_OPTIONS: '--enable-source-maps' } });
   const log = createWriteStream(RESULTS);
   let totals: Counts | undefined;
   let showing = false;

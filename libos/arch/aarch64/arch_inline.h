@@ -18,14 +18,18 @@ struct arch_thread {
     uintptr_t saved_sp;                /* while switched away */
 };
 
-static inline bool arch_entry_used(arch_entry entry) { return entry & 1; }
+/* Of a fault, as vm_fault gets it: MAP_READ, MAP_WRITE or MAP_EXEC. */
+static inline unsigned arch_fault_access(unsigned access) { return access; }
+static inline uintptr_t arch_frame_pc(const struct trap_frame *frame) { return frame->pc; }
+
+static inline bool arch_entry_used(arch_entry entry) { return entry & (PTE_VALID | PTE_KEPT); }
 static inline uint64_t arch_entry_page(arch_entry entry) { return entry & PTE_ADDRESS; }
 static inline unsigned arch_entry_protection(arch_entry entry) {
-    if (!(entry & 1)) return 0;
+    if (!(entry & PTE_VALID)) return 0;
     return MAP_READ | (entry & PTE_READ_ONLY ? 0u : MAP_WRITE) | (entry & PTE_NO_EXEC ? 0u : MAP_EXEC) | (entry & PTE_DEVICE ? MAP_DEVICE : 0u);
 }
 static inline arch_entry arch_entry_make(uint64_t page, unsigned prot) {
-    return page | (prot & MAP_DEVICE ? PTE_DEVICE | PTE_USED : PTE_NORMAL) | (prot & (MAP_READ | MAP_WRITE | MAP_EXEC) ? PTE_PAGE : 0) |
+    return page | (prot & MAP_DEVICE ? PTE_DEVICE | PTE_USED : PTE_NORMAL) | (prot & (MAP_READ | MAP_WRITE | MAP_EXEC) ? PTE_PAGE : PTE_KEPT) |
            (prot & MAP_WRITE ? 0 : PTE_READ_ONLY) | (prot & MAP_EXEC ? 0 : PTE_NO_EXEC);
 }
 
@@ -45,13 +49,19 @@ static inline uint64_t virt_to_phys(const void *address) {
     return virt >= IMAGE_WINDOW ? virt - arch_image_offset : virt - DIRECT_MAP;
 }
 
+extern arch_root arch_boot_root; /* the page tables made at boot: the lower half's */
 extern uint32_t arch_work;
+/* Whether an emulator that translates code runs this machine: nothing tells. */
+static inline bool arch_translates_code(void) { return false; }
 
 /* Calls the C library's hull_linked_start(stack, random) on that stack, interrupts on: the way into a linked program. */
 _Noreturn void arch_enter_linked(long *stack, const uint64_t *random);
 
 /* Copies with fault recovery: bytes NOT copied (0: all). Used by user_copy_in and user_copy_out. */
 size_t arch_copy_faultable(void *to, const void *from, size_t size);
+
+/* In the component vm: a fault of the program's half; access: arch_fault_access. False: vm_fault_reason says why (vm/vm.h). */
+bool vm_fault(struct trap_frame *frame, uintptr_t address, unsigned access);
 
 /* True for addresses of libOS text (the linker keeps it apart from the program's). */
 bool arch_in_libos(uintptr_t pc);

@@ -4,10 +4,10 @@
  * Runs where the image was loaded, under the boot tables: symbols are physical addresses, and pointers stored in data are already the slid ones, so nothing
  * here may follow a stored pointer. Page tables, and the stack of a linked program, come from the largest free piece of RAM behind the image.
  */
+#include "boot.h"
 #include "device_tree.h"
 #include "init/image.h"
 #include "init/init.h"
-#include "internal.h"
 #include "lib/string.h"
 #include "memory/memory.h"
 
@@ -16,8 +16,10 @@ uintptr_t arch_slide, arch_image_offset;
 uint64_t boot_module_phys, boot_module_size, boot_command_line_phys, arch_uart_phys;
 uintptr_t arch_boot(const void *tree);
 uint64_t boot_random64(void);
-extern uintptr_t linked_stack_top __attribute__((weak)); /* in linked images without `vm`: made here */
+extern uintptr_t linked_stack_top __attribute__((weak)); /* in linked images without page allocator: made here */
 #pragma GCC visibility pop
+
+#pragma weak boot_memory
 
 #define PROGRAM_STACK_SIZE (8ul << 20)
 
@@ -41,16 +43,28 @@ static void relocate(uintptr_t loaded) {
     }
 }
 
-static uint64_t hexadecimal(const char *text) {
+/* The number behind the path's first '@': "/pl011@9000000"; 0 without one. */
+static uint64_t unit_address(const char *path) {
     uint64_t value = 0;
-    for (;; text++) {
-        unsigned digit = (unsigned)*text - '0';
+    while (*path && *path != '@')
+        path++;
+    while (*path) {
+        unsigned digit = (unsigned)*++path - '0';
         if (digit > 9)
-            digit = (unsigned)*text - 'a' + 10;
+            digit = (unsigned)*path - 'a' + 10;
         if (digit > 15)
-            return value;
+            break;
         value = value << 4 | digit;
     }
+    return value;
+}
+
+/* A name, or the beginning of one up to a unit address. */
+static bool begins(const char *text, const char *name) {
+    while (*name)
+        if (*text++ != *name++)
+            return false;
+    return true;
 }
 
 /* The module, the console, and the RAM that the image is in. */
@@ -60,16 +74,15 @@ static void read_tree(const void *tree) {
     while (devicetree_next(tree, &p)) {
         if (p.depth != 2)
             continue;
-        if (!strcmp(p.node, "chosen")) {
-            if (!strcmp(p.name, "linux,initrd-start"))
+        if (begins(p.node, "chosen")) {
+            if (begins(p.name, "linux,initrd-start"))
                 boot_module_phys = devicetree_number(p.value, p.size / 4);
-            if (!strcmp(p.name, "linux,initrd-end"))
+            if (begins(p.name, "linux,initrd-end"))
                 module_end = devicetree_number(p.value, p.size / 4);
-            const char *unit = strcmp(p.name, "stdout-path") ? NULL : strchr((const char *)p.value, '@'); /* "/pl011@9000000" */
-            if (unit)
-                arch_uart_phys = hexadecimal(unit + 1);
+            if (begins(p.name, "stdout-path"))
+                arch_uart_phys = unit_address((const char *)p.value);
         }
-        if (!strncmp(p.node, "memory@", 7) && !strcmp(p.name, "reg")) { /* two cells each: what the machine `virt` has */
+        if (begins(p.node, "memory@") && begins(p.name, "reg")) { /* two cells each: what the machine `virt` has */
             uint64_t start = devicetree_number(p.value, 2), size = devicetree_number(p.value + 2, 2);
             if ((uintptr_t)hull_image_start - start < size)
                 high = start + size;
@@ -142,7 +155,9 @@ uintptr_t arch_boot(const void *tree) {
     map_image(hull_data_start, hull_image_end, MAP_READ | MAP_WRITE);
     unmap_guard(STACK_GUARD_0);
     unmap_guard(STACK_GUARD_1);
-    if (&linked_stack_top) {
+    if (boot_memory) {
+        boot_memory(tree, low);
+    } else if (&linked_stack_top) {
         /* Its tables come from the same piece: room for them is left. */
         uint64_t size = high - low - 16 * PAGE_SIZE;
         if (size > PROGRAM_STACK_SIZE)

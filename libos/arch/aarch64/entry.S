@@ -132,11 +132,37 @@ arch_lost:
     .ltorg
     .org hull_image_entry + 0x200           /* synchronous, on SP_EL1 */
     b arch_trap_entry
+    /* The end of a trap, below. */
+arch_trap_return:
+    ldp x30, x0, [sp, #240]
+    msr spsel, #1
+    mov sp, x0
+    msr spsel, #0
+    ldp x1, x2, [sp, #FRAME_PC]
+    msr elr_el1, x1
+    msr spsr_el1, x2
+    ldp x2, x3, [sp, #16]
+    ldp x4, x5, [sp, #32]
+    ldp x6, x7, [sp, #48]
+    ldp x8, x9, [sp, #64]
+    ldp x10, x11, [sp, #80]
+    ldp x12, x13, [sp, #96]
+    ldp x14, x15, [sp, #112]
+    ldp x16, x17, [sp, #128]
+    ldp x18, x19, [sp, #144]
+    ldp x20, x21, [sp, #160]
+    ldp x22, x23, [sp, #176]
+    ldp x24, x25, [sp, #192]
+    ldp x26, x27, [sp, #208]
+    ldp x28, x29, [sp, #224]
+    ldp x0, x1, [sp]
+    add sp, sp, #FRAME_SIZE
+    eret
     .org hull_image_entry + 0x280           /* interrupt */
     b arch_trap_entry
 /*
  * Trap entry and return. All registers go to a struct trap_frame on SP_EL0's stack; arch_trap_place() says where it is handled, and may have moved it to
- * the interrupted stack; arch_trap() handles it. Then everything is restored from the frame, by way of SP_EL0's stack again. The last vector is in the midst of it.
+ * the interrupted stack; arch_trap() handles it. Then everything is restored from the frame, by way of SP_EL0's stack again. What fits lies between the vectors.
  */
     .hidden arch_trap_place, arch_trap
 arch_trap_entry:
@@ -181,40 +207,16 @@ arch_trap_entry:
     msr spsel, #0                           /* interrupts are off: nothing else is on that stack, but for a frame that stayed */
     mov x1, sp
     cmp x0, x1
-    b.eq 4f
+    b.eq arch_trap_return
     sub sp, sp, #FRAME_SIZE
     mov x3, #FRAME_SIZE
 2:  sub x3, x3, #8
     ldr x4, [x0, x3]
     str x4, [x1, #-8]!
     cbnz x3, 2b
-    b 4f
+    b arch_trap_return
     .org hull_image_entry + 0x380           /* system error */
     b arch_trap_entry
-4:  ldp x30, x0, [sp, #240]
-    msr spsel, #1
-    mov sp, x0
-    msr spsel, #0
-    ldp x1, x2, [sp, #FRAME_PC]
-    msr elr_el1, x1
-    msr spsr_el1, x2
-    ldp x2, x3, [sp, #16]
-    ldp x4, x5, [sp, #32]
-    ldp x6, x7, [sp, #48]
-    ldp x8, x9, [sp, #64]
-    ldp x10, x11, [sp, #80]
-    ldp x12, x13, [sp, #96]
-    ldp x14, x15, [sp, #112]
-    ldp x16, x17, [sp, #128]
-    ldp x18, x19, [sp, #144]
-    ldp x20, x21, [sp, #160]
-    ldp x22, x23, [sp, #176]
-    ldp x24, x25, [sp, #192]
-    ldp x26, x27, [sp, #208]
-    ldp x28, x29, [sp, #224]
-    ldp x0, x1, [sp]
-    add sp, sp, #FRAME_SIZE
-    eret
 
     .section .bss.arch_stacks, "aw", @nobits
     .balign 4096

@@ -8,7 +8,14 @@ extern char arch_stacks[];
 extern uint64_t arch_boot_tables[];
 extern uint64_t boot_module_phys, boot_module_size, boot_command_line_phys;
 extern uint64_t arch_uart_phys; /* 0: none */
+/* The entry of a level (0: of a page) for an address; NULL: no table, or no memory for one. In the component memory. */
+uint64_t *paging_entry(arch_root root, uintptr_t virt, unsigned level, bool create);
+/* In the component vm: 0 when an exception was a page fault and is done with, the signal that it becomes, -1 when it was none. */
+int arch_page_fault(struct trap_frame *frame);
 _Noreturn void arch_lost(void); /* switches the machine off (entry.S) */
+
+/* Exception classes (ESR_EL1.EC). */
+enum { CLASS_FETCH = 0x21, CLASS_PC = 0x22, CLASS_DATA = 0x25, CLASS_SP = 0x26, CLASS_FLOATING = 0x2c, CLASS_BREAK = 0x3c };
 
 /* What a fault looked like: the payload of HULL_RECORD_FAULT. */
 #define FAULT_IN_LIBOS 0x100

@@ -3,7 +3,7 @@
  *
  *   0x0000000000000000  unmapped (the null page and, in a fresh machine, the whole lower half)
  *   … PROGRAM_END       the program: its heap, mappings, stack
- *   DIRECT_MAP          devices (the first GiB of the physical map) and RAM (three more, read-only) at DIRECT_MAP + physical address; never executable
+ *   DIRECT_MAP          devices (the first GiB of the physical map) and RAM (up to three more; read-only without page allocator, else where it shows the image's text and constants) at DIRECT_MAP + physical address; never executable
  *   IMAGE_WINDOW        the image at IMAGE_WINDOW + slide; the top 2 GiB
  */
 #ifndef HULL_ARCH_MEMORY_MAP_H
@@ -11,6 +11,7 @@
 #define PROGRAM_END 0x0000fffffffff000
 #define DIRECT_MAP 0xffff800000000000
 #define DIRECT_MAP_END 0x100000000 /* physical */
+#define DEVICES_END 0x40000000 /* physical */
 #define IMAGE_WINDOW 0xffffffff80000000
 #define IMAGE_WINDOW_SIZE 0x80000000
 
@@ -29,6 +30,7 @@
 #define TABLE_PAGES 3
 
 /* Descriptors (Arm Architecture Reference Manual, D8.3). Attribute 0 is normal memory, 1 device memory (MAIR_EL1 in entry.S). */
+#define PTE_VALID 1
 #define PTE_TABLE 3
 #define PTE_PAGE 3
 #define PTE_BLOCK 1
@@ -37,6 +39,7 @@
 #define PTE_SHARED 0x300
 #define PTE_USED 0x400
 #define PTE_NO_EXEC 0x60000000000000 /* PXN, UXN */
+#define PTE_KEPT 0x80000000000000 /* software: a page with protection 0 */
 #define PTE_ADDRESS 0x0000fffffffff000
 #define PTE_NORMAL (PTE_SHARED | PTE_USED)
 

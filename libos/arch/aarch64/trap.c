@@ -7,14 +7,13 @@
 #include "internal.h"
 #include "lib/string.h"
 
+#pragma weak arch_page_fault
 #pragma GCC visibility push(hidden)
 struct trap_frame *arch_trap_place(struct trap_frame *frame);
 void arch_trap(struct trap_frame *frame);
 extern char arch_copy_faults[], arch_copy_faults_end[]; /* copy.S */
 #pragma GCC visibility pop
 
-/* Exception classes (ESR_EL1.EC). */
-enum { CLASS_FETCH = 0x21, CLASS_PC = 0x22, CLASS_DATA = 0x25, CLASS_SP = 0x26, CLASS_FLOATING = 0x2c, CLASS_BREAK = 0x3c };
 enum { SIGILL_ = 4, SIGTRAP_ = 5, SIGBUS_ = 7, SIGFPE_ = 8, SIGSEGV_ = 11 };
 
 bool arch_in_libos(uintptr_t pc) {
@@ -52,6 +51,9 @@ static unsigned signal_of(const struct trap_frame *frame) {
 }
 
 void arch_trap(struct trap_frame *frame) {
+    int signal = arch_page_fault ? arch_page_fault(frame) : -1;
+    if (!signal)
+        return;
     if (frame->pc - (uintptr_t)arch_copy_faults < (uintptr_t)(arch_copy_faults_end - arch_copy_faults)) {
         frame->pc = (uintptr_t)arch_copy_faults_end;
         return;
@@ -61,7 +63,7 @@ void arch_trap(struct trap_frame *frame) {
     bool aborted = class == CLASS_FETCH || class == CLASS_DATA;
     report.slide = arch_slide;
     report.address = aborted ? frame->address : frame->pc;
-    report.kind = signal_of(frame) | (arch_in_libos(frame->pc) ? FAULT_IN_LIBOS : 0);
+    report.kind = (signal > 0 ? (unsigned)signal : signal_of(frame)) | (arch_in_libos(frame->pc) ? FAULT_IN_LIBOS : 0);
     report.frame = *frame;
     size_t absent = sizeof(report.stack);
     uintptr_t sp = frame->sp & ~7ul, place = (uintptr_t)frame - (uintptr_t)arch_stacks;

@@ -2,6 +2,7 @@
 import { appendFileSync, cpSync, mkdirSync, readdirSync, rmSync, symlinkSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { findCheckout } from '../../boot/guest/build.ts';
+import { copyRoot } from '../../debian-root.ts';
 import { makeRoot } from '../roots.ts';
 
 const PACKAGES = 'postgresql-15 postgresql-client-15 base-files base-passwd dash coreutils grep sed util-linux procps libc-bin tzdata netbase'.split(' ');
@@ -9,11 +10,11 @@ const PACKAGES = 'postgresql-15 postgresql-client-15 base-files base-passwd dash
 const UNUSED = ['usr/share/perl', 'usr/share/perl5', 'usr/share/i18n', 'usr/lib/x86_64-linux-gnu/perl', 'usr/lib/x86_64-linux-gnu/perl-base', 'usr/lib/postgresql/15/lib/bitcode'];
 
 /** The root with the scripts of this folder in /suite, as a copy by hard links in `folder`; or why there is none. */
-export function makePostgresRoot(folder: string, copy: (from: string, to: string) => void): { root: string } | { reason: string } {
+export function makePostgresRoot(folder: string): { root: string } | { reason: string } {
   const made = makeRoot('postgres', PACKAGES);
   if ('reason' in made) return made;
   const root = join(folder, 'root');
-  copy(made.root, root);
+  copyRoot(made.root, root);
   for (const path of UNUSED) rmSync(join(root, path), { recursive: true, force: true });
   const libraries = join(root, 'usr/lib/x86_64-linux-gnu');
   for (const name of readdirSync(libraries)) if (name.startsWith('libLLVM')) rmSync(join(libraries, name));
