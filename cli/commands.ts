@@ -235,6 +235,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     notes: ['A machine has one network, from its start on: connect and disconnect are for instances that do not run.'],
     options: [
       { name: 'alias', value: 'list', many: true, summary: 'connect: a further name of the instance there' },
+      { name: 'driver', short: 'd', value: 'string', summary: 'create: switch, a process of its own that takes no privileges (default), or bridge, one of this host with NAT by nftables, for root' },
       { name: 'filter', short: 'f', value: 'list', many: true, summary: 'ls: only those with name=TEXT, id=DIGITS or label=NAME[=VALUE]' },
       { name: 'force', summary: 'rm: a network that is not there is no error; prune never asks' },
       { name: 'internal', summary: 'create: no way to other networks or to this host' },

@@ -1,5 +1,5 @@
 /** `hull network create|ls|inspect|connect|disconnect|rm|prune`: Docker's verbs on networks, with Docker's output. */
-import { createNetwork, EngineError, findMembers, findNetwork, findStatePaths, listNetworks, matchLabels, type MemberInfo, type Network, pruneNetworks, removeNetwork, serveNetwork } from '../engine/index.ts';
+import { createNetwork, driverOf, EngineError, findMembers, findNetwork, findStatePaths, listNetworks, matchLabels, type MemberInfo, type Network, pruneNetworks, removeNetwork, serveNetwork } from '../engine/index.ts';
 import { connectInstance, disconnectInstance } from '../engine/instances/index.ts';
 import type { CommandContext } from './commands.ts';
 import { forEachName } from './each-name.ts';
@@ -24,7 +24,7 @@ function describeNetwork(network: Network, members: readonly MemberInfo[]): obje
     Id: network.id,
     Created: network.created,
     Scope: 'local',
-    Driver: 'switch',
+    Driver: driverOf(network),
     EnableIPv6: false,
     IPAM: { Driver: 'default', Options: {}, Config: [{ Subnet: network.subnet }] },
     Internal: network.isInternal,
@@ -48,7 +48,7 @@ function isWanted(network: Network, filters: readonly string[]): boolean {
 }
 
 function formatList(networks: readonly Network[], builtIn: boolean): string {
-  const rows = [['NETWORK ID', 'NAME', 'DRIVER', 'SCOPE'], ...(builtIn ? BUILT_IN.map(({ name, driver }) => ['-', name, driver, 'local']) : []), ...networks.map(({ id, name }) => [id.slice(0, SHORT_ID), name, 'switch', 'local'])];
+  const rows = [['NETWORK ID', 'NAME', 'DRIVER', 'SCOPE'], ...(builtIn ? BUILT_IN.map(({ name, driver }) => ['-', name, driver, 'local']) : []), ...networks.map((network) => [network.id.slice(0, SHORT_ID), network.name, driverOf(network), 'local'])];
   const widths = [0, 1, 2].map((i) => Math.max(...rows.map((row) => (row[i] as string).length)) + 3);
   return rows.map((row) => `${row.map((cell, i) => cell.padEnd(widths[i] ?? 0)).join('')}\n`).join('');
 }
@@ -72,7 +72,7 @@ export async function networkCommand(parsed: ParsedOptions, context: CommandCont
     case 'create': {
       if (names.length !== 1) throw new UsageError(`"${COMMAND} create" requires exactly 1 argument`, COMMAND);
       const subnet = parsed.values.get('subnet')?.at(-1);
-      const network = await createNetwork(networks, names[0] as string, { subnet, isInternal: parsed.switches.get('internal') === true, labels: parseLabels(parsed.values.get('label') ?? []) });
+      const network = await createNetwork(networks, names[0] as string, { driver: parsed.values.get('driver')?.at(-1), subnet, isInternal: parsed.switches.get('internal') === true, labels: parseLabels(parsed.values.get('label') ?? []) });
       await writeOut(`${network.id}\n`);
       return 0;
     }

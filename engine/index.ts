@@ -9,7 +9,7 @@ export { isProgramPath } from './program.ts';
 export { findStatePaths, keepCompiled } from './state/index.ts';
 export { copyVolume, createVolume, findVolume, listVolumes, type MountRequest, parseMountOption, parseTmpfsOption, parseVolumeOption, pruneVolumes, removeVolume, restoreVolume, snapshotVolume, type Volume, VOLUME_NAME } from './volumes/index.ts';
 export type { Finding } from './doctor/index.ts';
-export { createNetwork, findMembers, findNetwork, listNetworks, type MemberInfo, type Network, pruneNetworks, removeNetwork, serveNetwork } from './networks/index.ts';
+export { createNetwork, driverOf, findMembers, findNetwork, listNetworks, type MemberInfo, type Network, pruneNetworks, removeNetwork, serveNetwork } from './networks/index.ts';
 export { type Accelerator, isTerminal, lendTerminal, type MachineKind } from '../boot/index.ts';
 export { matchLabels } from './labels.ts';
 export { createDetachFilter, parseDetachKeys } from './detach-keys.ts';

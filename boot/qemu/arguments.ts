@@ -49,6 +49,8 @@ export interface Card {
   readonly id: string;
   readonly netdev: string;
   readonly mac: string;
+  /** A unix socket that QEMU connects to, and stays connected to as long as it runs: who listens there knows that the card is in use. */
+  readonly presence?: string;
 }
 
 /** An image of ext4 on a virtio disk that the guest finds by its name (at most 20 letters). */
@@ -134,6 +136,7 @@ export function makeQemuArguments(spec: QemuSpec): string[] {
   }
   for (const card of spec.cards ?? []) {
     const device = spec.machine === 'microvm' ? 'virtio-net-device' : 'virtio-net-pci,disable-legacy=on,romfile=';
+    if (card.presence !== undefined) args.push('-chardev', `socket,id=presence-${card.id},server=off,path=${escapeValue(card.presence)}`);
     args.push('-netdev', card.netdev, '-device', `${device},netdev=${card.id},mac=${card.mac}`);
   }
 

@@ -66,5 +66,6 @@ function describe(pid: string): { name: string; isMachine: boolean } {
   if (name?.startsWith('hull run ') === true) return { name, isMachine: true };
   const command = args.findIndex((each, i) => i < 2 && basename(each) === 'hull');
   if (command >= 0 && args[command + 1] === 'run') return { name: 'hull run', isMachine: false };
+  if (command >= 0 && args[command + 1] === 'network') return { name: `a machine on network ${args[command + 3]}`, isMachine: false };
   return { name: read(`/proc/${pid}/comm`).trim(), isMachine: false };
 }

@@ -2,7 +2,7 @@
 export { checkNameOptions } from './files.ts';
 export { type NetworkRequest, parseNetworkMode, planNetwork, type PlannedPort } from './plan.ts';
 export { parsePublish } from './ports.ts';
-export { createNetwork, findMembers, findNetwork, listNetworks, type Network, pruneNetworks, removeNetwork } from './registry.ts';
+export { createNetwork, driverOf, findMembers, findNetwork, listNetworks, type Network, pruneNetworks, removeNetwork } from './registry.ts';
 export type { MemberInfo } from './switch/client.ts';
 export { serveNetwork } from './serve.ts';
 export { formatIpv4, parseSubnet } from './subnets.ts';

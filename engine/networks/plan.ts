@@ -9,7 +9,8 @@ import { networkInterfaces } from 'node:os';
 import type { Address, Card, GuestFile, NetworkInterface } from '../../boot/index.ts';
 import { EngineError } from '../errors.ts';
 import { makeGuestFiles, type NameOptions } from './files.ts';
-import { findNetwork, findSwitchFolder, NETWORK_NAME, subnetOf } from './registry.ts';
+import { bridgeNameOf } from './host-bridge.ts';
+import { driverOf, findNetwork, findSwitchFolder, NETWORK_NAME, type Network, subnetOf } from './registry.ts';
 import { isWithin, parseIpv4Number } from './subnets.ts';
 import { joinSwitch } from './switch/client.ts';
 import { formatEndpoint, type Protocol, type PublishedPort } from './ports.ts';
@@ -225,6 +226,7 @@ async function planNamed(request: NetworkRequest, name: string, context: PlanCon
     throw new EngineError('option-invalid', `Cannot publish ports on "${network.name}": the network is internal, expected one with a way to this host`);
   }
   const names = [...new Set([...(context.name === undefined ? [] : [context.name]), ...request.aliases, context.hostname])];
+  if (driverOf(network) === 'bridge') return await planBridged(request, network, names, context);
   const joined = await joinSwitch({ name: network.name, folder: findSwitchFolder(network, context.env) }, { names, ip }, context);
   try {
     const user = network.isInternal ? undefined : await planUser({ ...request, ip: undefined }, context.dist, context.isDetached);
@@ -238,6 +240,32 @@ async function planNamed(request: NetworkRequest, name: string, context: PlanCon
       forwards: user?.forwards ?? [],
       relays: user?.relays ?? [],
       reserved: user?.reserved ?? [],
+      leave: () => joined.close(),
+    };
+  } catch (error) {
+    joined.close();
+    throw error;
+  }
+}
+
+/** A card on the network's bridge. Whoever knows the members makes its ports, too, and knows by a connection of QEMU's that it is there. */
+async function planBridged(request: NetworkRequest, network: Network, names: readonly string[], context: PlanContext): Promise<Link> {
+  const held = await reservePorts(request.publish);
+  await Promise.all(held.map((port) => port.release()));
+  const publish = held.map(({ protocol, address, port, guest }) => ({ protocol, address, port, guest }));
+  const joined = await joinSwitch({ name: network.name, folder: findSwitchFolder(network, context.env) }, { names, ip: request.ip, publish }, context);
+  try {
+    const { netdev, env } = makeTapDevice({ kind: 'bridge', name: bridgeNameOf(network) }, context.dist, context.isKvm && hasVhost());
+    const gateway = network.isInternal ? undefined : joined.gateway;
+    return {
+      cards: [{ id: 'net0', netdev, mac: joined.mac, presence: joined.path }],
+      env,
+      interfaces: [{ mac: joined.mac, ipv4: { address: joined.ip, prefix: subnetOf(network.subnet).prefix, gateway } }],
+      gateway,
+      servers: [joined.gateway],
+      forwards: [],
+      relays: [],
+      reserved: held.map((port) => ({ ...port, release: async () => {} })),
       leave: () => joined.close(),
     };
   } catch (error) {

@@ -4,11 +4,12 @@
  */
 import { randomBytes } from 'node:crypto';
 import { existsSync, lstatSync, mkdirSync, readdirSync, readFileSync, rmSync } from 'node:fs';
-import { tmpdir } from 'node:os';
+import { networkInterfaces, tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { describeSystemError, EngineError } from '../errors.ts';
 import { withLock, writeAtomically } from '../state/index.ts';
-import { formatSubnet, overlaps, parseSubnet, pickSubnet, type Subnet } from './subnets.ts';
+import { type HostBridge, makeBridge, removeBridge, writeRules } from './host-bridge.ts';
+import { formatSubnet, overlaps, parseIpv4Number, parseSubnet, pickSubnet, type Subnet } from './subnets.ts';
 import { listMembers, type MemberInfo } from './switch/client.ts';
 
 export interface Network {
@@ -20,6 +21,17 @@ export interface Network {
   /** Without a way out to other networks. */
   readonly isInternal: boolean;
   readonly labels: Readonly<Record<string, string>>;
+  /** Absent: `switch`, a process in user space. `bridge`: one of the host. */
+  readonly driver?: NetworkDriver;
+}
+
+export type NetworkDriver = 'switch' | 'bridge';
+export const driverOf = ({ driver }: Network): NetworkDriver => driver ?? 'switch';
+
+/** Undefined: it is not on a bridge of the host. */
+export function hostBridgeOf(network: Network): HostBridge | undefined {
+  const { name, id, isInternal } = network;
+  return driverOf(network) === 'bridge' ? { name, id, isInternal, subnet: subnetOf(network.subnet) } : undefined;
 }
 
 export const NETWORK_NAME = /^[a-zA-Z0-9][a-zA-Z0-9_.-]*$/;
@@ -63,13 +75,17 @@ export interface NetworkOptions {
   readonly subnet?: string | undefined;
   readonly isInternal?: boolean;
   readonly labels?: Readonly<Record<string, string>>;
+  /** `switch` unless it says otherwise. */
+  readonly driver?: string | undefined;
 }
 
 export function createNetwork(networks: string, name: string, options: NetworkOptions = {}): Promise<Network> {
   return withNetworks(networks, () => addNetwork(networks, name, options));
 }
 
-function addNetwork(networks: string, name: string, options: NetworkOptions): Network {
+async function addNetwork(networks: string, name: string, options: NetworkOptions): Promise<Network> {
+  const driver = options.driver ?? 'switch';
+  if (driver !== 'switch' && driver !== 'bridge') throw new EngineError('option-invalid', `could not find plugin ${driver} in v1 plugin registry: Cannot use driver "${driver}": expected switch or bridge`);
   if (!NETWORK_NAME.test(name)) throw new EngineError('option-invalid', `invalid network name "${name}": only "[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed`);
   if (RESERVED_NETWORKS.includes(name)) throw new EngineError('option-invalid', `operation is not permitted on predefined ${name} network`);
   if (readNetwork(networks, name) !== undefined) throw new EngineError('network-exists', `network with name ${name} already exists`);
@@ -77,16 +93,40 @@ function addNetwork(networks: string, name: string, options: NetworkOptions): Ne
     name,
     id: randomBytes(32).toString('hex'),
     created: new Date().toISOString(),
-    subnet: formatSubnet(chooseSubnet(networks, options.subnet)),
+    subnet: formatSubnet(chooseSubnet(networks, options.subnet, driver === 'bridge' ? listHostSubnets() : [])),
     isInternal: options.isInternal === true,
     labels: options.labels ?? {},
+    ...(driver === 'bridge' && { driver }),
   };
+  // The record first: whatever happens next, `network rm` finds what there is to remove.
   writeAtomically(recordOf(networks, name), `${JSON.stringify(network, null, 2)}\n`);
+  const bridge = hostBridgeOf(network);
+  try {
+    if (bridge !== undefined) {
+      await makeBridge(bridge);
+      await writeRules(bridge, []);
+    }
+  } catch (error) {
+    if (bridge !== undefined) await removeBridge(bridge).catch(() => {});
+    rmSync(join(networks, name), { recursive: true, force: true });
+    throw error;
+  }
   return network;
 }
 
-function chooseSubnet(networks: string, text: string | undefined): Subnet {
-  const others = listNetworks(networks).map(({ name, subnet }) => ({ name, subnet: subnetOf(subnet) }));
+/** A bridge's addresses are the host's, too: not those of its other interfaces. */
+function listHostSubnets(): { name: string; subnet: Subnet }[] {
+  return Object.entries(networkInterfaces()).flatMap(([name, addresses]) =>
+    (addresses ?? []).flatMap(({ family, cidr }) => {
+      const [address = '', bits] = (family === 'IPv4' ? (cidr ?? '') : '').split('/');
+      const [number, prefix] = [parseIpv4Number(address), Number(bits)];
+      return number === undefined ? [] : [{ name: `interface ${name}`, subnet: { base: number - (number % 2 ** (32 - prefix)), prefix } }];
+    }),
+  );
+}
+
+function chooseSubnet(networks: string, text: string | undefined, taken: readonly { name: string; subnet: Subnet }[]): Subnet {
+  const others = [...taken, ...listNetworks(networks).map(({ name, subnet }) => ({ name, subnet: subnetOf(subnet) }))];
   if (text === undefined) {
     const free = pickSubnet(others.map(({ subnet }) => subnet));
     if (free === undefined) throw new EngineError('network-refused', 'all predefined address pools have been fully subnetted');
@@ -117,6 +157,8 @@ async function removeFree(networks: string, nameOrId: string, env: NodeJS.Proces
   if (members.length > 0) {
     throw new EngineError('network-busy', `error while removing network: network ${network.name} id ${network.id} has active endpoints: ${members.map(({ names, ip }) => names[0] ?? ip).join(', ')}`);
   }
+  const bridge = hostBridgeOf(network);
+  if (bridge !== undefined) await removeBridge(bridge);
   rmSync(recordOf(networks, network.name));
   rmSync(join(networks, network.name), { recursive: true, force: true });
   rmSync(findSwitchFolder(network, env), { recursive: true, force: true }); // sockets of a member or a switch that was killed

@@ -16,7 +16,7 @@
 #include "syscall/errno.h"
 
 _Static_assert(sizeof(struct pbuf_custom) <= sizeof(((struct net_buffer *)0)->stack), "room for a pbuf");
-void (*inet_tap)(struct inet_interface *, struct pbuf *, bool);
+void (*inet_tap)(struct inet_interface *, struct pbuf *, unsigned);
 
 static void buffer_free(struct pbuf *p) {
     net_buffer_put((struct net_buffer *)((char *)p - offsetof(struct net_buffer, stack)));
@@ -56,7 +56,7 @@ static void receive(struct net_device *device, struct net_buffer *frame) {
         pbuf_free(p);
         return;
     }
-    if (inet_tap) inet_tap(interface, p, false);
+    if (inet_tap) inet_tap(interface, p, flags & NET_CHECKED ? INET_TAP_UNSUMMED : 0);
     struct netif *netif = &interface->netif;
     u16_t checks = netif->chksum_flags;
     if (flags & NET_CHECKED) netif->chksum_flags &= (u16_t)~CHECKS;
@@ -104,8 +104,8 @@ static err_t transmit(struct netif *netif, struct pbuf *p) {
     struct net_frame out = {.fragments = fragments, .size = frame->tot_len, .token = frame};
     for (struct pbuf *part = frame; part; part = part->next)
         if (part->len) fragments[out.count++] = (struct net_fragment){part->payload, part->len};
-    offload(interface, frame->payload, frame->len, &out);
-    if (inet_tap) inet_tap(interface, frame, true);
+    if (!(p->flags & INET_PBUF_SUMMED)) offload(interface, frame->payload, frame->len, &out);
+    if (inet_tap) inet_tap(interface, frame, INET_TAP_OUTGOING | (out.checksum_start ? INET_TAP_UNSUMMED : 0));
     lwip_timers_link();
     int error = device->ops->transmit(device, &out);
     if (error) {

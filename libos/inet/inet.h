@@ -34,6 +34,9 @@ void inet_settle(void);
 struct netif *inet_route(ip_addr_t *source, const ip_addr_t *destination, unsigned interface);
 /* The bytes of a frame's buffer that may be appended to (memory of a pbuf that came from a device); 0: none. */
 size_t inet_room_behind(const struct pbuf *);
-/* By who watches frames (AF_PACKET); NULL: nobody. p is borrowed. */
-extern void (*inet_tap)(struct inet_interface *, struct pbuf *frame, bool outgoing);
+/* By who watches frames (packet-socket); NULL: nobody. p is borrowed: a frame, or a packet that loopback carries. how: INET_TAP_* */
+enum { INET_TAP_OUTGOING = 1, INET_TAP_UNSUMMED = 2 }; /* UNSUMMED: the checksum of TCP or UDP may not be filled in */
+extern void (*inet_tap)(struct inet_interface *, struct pbuf *frame, unsigned how);
+/* Bits of pbuf.flags that are not lwIP's, in what is sent: its checksums are the program's; who watches has seen it. */
+enum { INET_PBUF_SUMMED = 0x80, INET_PBUF_SHOWN = 0x40 };
 #endif

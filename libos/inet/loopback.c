@@ -26,6 +26,7 @@ static void deliver(struct deferred *deferred) {
         queued -= p->len;
         inet_loopback.frames_in++;
         inet_loopback.bytes_in += p->len;
+        if (inet_tap && !(p->flags & INET_PBUF_SHOWN)) inet_tap(&inet_loopback, p, INET_TAP_UNSUMMED);
         const struct ip_hdr *header = p->payload;
         ip_addr_t own = netif->ip_addr;
         if (IPH_V(header) == 4 && (header->dest.addr & PP_HTONL(0xff000000)) == PP_HTONL(0x7f000000)) ip_2_ip4(&netif->ip_addr)->addr = header->dest.addr;
@@ -54,7 +55,8 @@ static err_t output(struct netif *netif, struct pbuf *p) {
     inet_loopback.frames_out++;
     inet_loopback.bytes_out += copy->len;
     queued += copy->len;
-    if (inet_tap) inet_tap(&inet_loopback, copy, true);
+    copy->flags |= p->flags & INET_PBUF_SHOWN;
+    if (inet_tap && !(p->flags & INET_PBUF_SHOWN)) inet_tap(&inet_loopback, copy, INET_TAP_OUTGOING | INET_TAP_UNSUMMED);
     *(first ? &last->next : &first) = copy;
     last = copy;
     deferred_raise(&delivery);

@@ -93,7 +93,10 @@ void inet_interface_set_up(struct inet_interface *it, bool up) {
         return;
     }
     netif_set_up(&it->netif);
-    if (!it->device) return;
+    if (!it->device) {
+        it->netif.rs_count = 0; /* there is no router on loopback to ask for */
+        return;
+    }
     if (it->wants_ipv6 && !ip6_addr_isvalid(netif_ip6_addr_state(&it->netif, 0))) netif_create_ip6_linklocal_address(&it->netif, 1);
     netif_set_ip6_autoconfig_enabled(&it->netif, it->wants_autoconfiguration);
     if (it->wants_dhcp) dhcp_start(&it->netif);

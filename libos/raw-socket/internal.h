@@ -2,9 +2,11 @@
 #ifndef HULL_RAW_SOCKET_INTERNAL_H
 #define HULL_RAW_SOCKET_INTERNAL_H
 #include "inet-socket/internal.h"
+#include "socket-filter/socket_filter.h"
 
 struct raw_socket {
     struct inet_socket inet; /* first. A ping socket's local_port is the identifier of its echo requests */
+    struct socket_filter packets; /* SO_ATTACH_FILTER */
     uint32_t filter;         /* ICMP_FILTER: a bit for each type that is dropped */
     uint32_t filter6[8];     /* ICMP6_FILTER: the same */
 };

@@ -38,7 +38,8 @@ int raw_set_option(struct socket *socket, int level, int name, const void *value
     struct raw_socket *it = raw_of(socket);
     uint32_t room;
     uint32_t *filter = find_filter(it, level, name, &room);
-    int number = 0;
+    int number = 0, error = filter_set_option(&it->packets, level, name, value, size);
+    if (error != -ENOPROTOOPT) return error;
     if (filter) {
         memcpy(filter, value, size < room ? size : room);
         return 0;

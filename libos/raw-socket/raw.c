@@ -28,6 +28,16 @@ static bool is_wanted(const struct raw_socket *it, struct pbuf *p, u16_t header,
     return bytes[0] == echo_type(it, true) && !bytes[CODE] && it->inet.local_port && lwip_ntohs(identifier) == it->inet.local_port;
 }
 
+/* What the program's filter leaves of it, in one piece as it is. */
+static bool passes_filter(const struct raw_socket *it, struct pbuf *p, bool six) {
+    const uint8_t *bytes = p->payload;
+    struct filter_packet packet = {.bytes = bytes, .size = p->tot_len, .link = bytes, .network = bytes, .end = bytes + p->tot_len, .protocol = six ? 0x86dd : 0x0800,
+                                   .interface = netif_get_index(ip_current_input_netif())};
+    uint32_t kept = filter_take(&it->packets, &packet);
+    if (kept && kept < p->tot_len) pbuf_realloc(p, (u16_t)kept);
+    return kept != 0;
+}
+
 static u8_t arrived(void *argument, struct raw_pcb *pcb, struct pbuf *p, const ip_addr_t *from) {
     struct raw_socket *it = argument;
     bool six = IP_IS_V6(from);
@@ -41,7 +51,8 @@ static u8_t arrived(void *argument, struct raw_pcb *pcb, struct pbuf *p, const i
         struct ip_hdr *own = copy->payload;
         if (six || raw_is_ping(it)) pbuf_remove_header(copy, header);
         else if (!IPH_CHKSUM(own)) IPH_CHKSUM_SET(own, inet_chksum(own, header)); /* loopback's packets have none */
-        inet_enqueue(&it->inet, copy, from, 0);
+        if (passes_filter(it, copy, six)) inet_enqueue(&it->inet, copy, from, 0);
+        else pbuf_free(copy);
     }
     return 0; /* lwIP has it, too */
 }
@@ -150,6 +161,7 @@ static long send(struct socket *socket, struct message *message) {
     error = inet_copy_in(message, p->payload);
     if (!error && raw_is_ping(it)) error = finish_echo(it, p->payload, message->size);
     if (!error && whole) error = finish_header(p, &way, netif);
+    p->flags |= INET_PBUF_SUMMED; /* what is behind the IP header is the program's */
     err_t result = ERR_OK;
     if (!error) {
         pcb->ttl = way.ttl > 0 ? (u8_t)way.ttl : six ? inet->hop_limit : inet->ttl;
@@ -170,6 +182,7 @@ static long send(struct socket *socket, struct message *message) {
 
 static void close(struct socket *socket) {
     raw_remove(inet_of(socket)->raw);
+    filter_end(&raw_of(socket)->packets);
     inet_close_datagram(socket);
 }
 

@@ -88,12 +88,15 @@ SYSCALL_DEFINE(setsockopt, int descriptor, int level, int name, const void *prog
 
 SYSCALL_DEFINE(getsockopt, int descriptor, int level, int name, void *program, uint32_t *length) {
     uint8_t value[RESULT_MOST]; /* the family may fill all of it */
+    int asked = 0;
     uint32_t room, size = RESULT_MOST;
     long error;
     struct socket *socket = socket_find(descriptor, &error);
     if (!socket) return error;
     if (user_copy_in(&room, length, sizeof room)) return -EFAULT;
     if ((int32_t)room < 0) return -EINVAL;
+    if (room >= sizeof asked && socket->family == AF_PACKET) (void)user_copy_in(&asked, program, sizeof asked); /* PACKET_HDRLEN: of which version? */
+    memcpy(value, &asked, sizeof asked);
     error = socket->ops->get_option ? socket->ops->get_option(socket, level, name, value, &size) : -ENOPROTOOPT;
     if (error == -ENOPROTOOPT)
         error = level == SOL_SOCKET ? get_common(socket, name, value, &size) : socket->family == AF_UNIX ? -EOPNOTSUPP : -ENOPROTOOPT;

@@ -3,6 +3,7 @@
  * longer where its family says so.
  */
 #include "socket/internal.h"
+#include "channel/channel.h"
 #include "clock/clock.h"
 #include "lib/string.h"
 #include "signal/signal.h"
@@ -82,7 +83,10 @@ static const struct file_ops ops = {
     .kind = "socket", .read = socket_read, .write = socket_write, .ioctl = socket_ioctl, .stat = socket_stat, .poll = socket_poll, .close = socket_close,
 };
 
-struct socket *socket_of(const struct file *file) { return file->ops == &ops ? file->data : NULL; }
+/* A family may give its files further operations. */
+static bool is_socket(const struct file *file) { return file->ops->close == socket_close; }
+
+struct socket *socket_of(const struct file *file) { return is_socket(file) ? file->data : NULL; }
 
 struct file *socket_file(struct socket *socket, unsigned flags) {
     return socket->file = file_create(&ops, O_RDWR | (flags & O_NONBLOCK), socket);
@@ -101,7 +105,7 @@ int socket_wait(struct wait_queue *queue, bool (*condition)(void *), void *argum
 
 struct socket *socket_find(int descriptor, long *error) {
     struct file *file = file_lookup(descriptor);
-    *error = !file ? -EBADF : file->ops != &ops ? -ENOTSOCK : 0;
+    *error = !file ? -EBADF : !is_socket(file) ? -ENOTSOCK : 0;
     return *error ? NULL : file->data;
 }
 
@@ -127,6 +131,9 @@ static int create(int family, int type, int protocol, struct socket **out) {
     if (kind < SOCK_STREAM || kind > 10) return -EINVAL;
     for (const struct socket_family *f = __hull_socket_family_start; f < __hull_socket_family_end; f++)
         if (f->family == family) return f->create(kind, protocol, out);
+    static bool told;
+    if (family == AF_PACKET && !told) log_line("packet sockets are not in this image, expected the component packet-socket (--add packet-socket)");
+    told |= family == AF_PACKET;
     return -EAFNOSUPPORT;
 }
 

@@ -11,7 +11,7 @@
 #include "file/file.h"
 #include "init/init.h"
 
-enum { AF_UNSPEC = 0, AF_UNIX = 1, SOCK_STREAM = 1, SOCK_DGRAM = 2, SOCK_RAW = 3, SOCK_SEQPACKET = 5 };
+enum { AF_UNSPEC = 0, AF_UNIX = 1, AF_PACKET = 17, SOCK_STREAM = 1, SOCK_DGRAM = 2, SOCK_RAW = 3, SOCK_SEQPACKET = 5 };
 enum { MSG_OOB = 1, MSG_PEEK = 2, MSG_CTRUNC = 8, MSG_TRUNC = 0x20, MSG_DONTWAIT = 0x40, MSG_EOR = 0x80, MSG_WAITALL = 0x100,
        MSG_NOSIGNAL = 0x4000, MSG_MORE = 0x8000, MSG_WAITFORONE = 0x10000, MSG_CMSG_CLOEXEC = 0x40000000 };
 enum { SIOCATMARK = 0x8905 };
@@ -54,7 +54,7 @@ struct socket_ops {
     long (*receive)(struct socket *, struct message *);
     int (*shutdown)(struct socket *, int how);
     int (*pair)(struct socket *, struct socket *);
-    int (*get_option)(struct socket *, int level, int name, void *out, uint32_t *size); /* absent or -ENOPROTOOPT: not the family's; *size: room, at most 256 bytes */
+    int (*get_option)(struct socket *, int level, int name, void *out, uint32_t *size); /* absent or -ENOPROTOOPT: not the family's; *size: room, at most 256 bytes; out: the first 4 bytes are the program's, or 0 */
     int (*set_option)(struct socket *, int level, int name, const void *value, uint32_t size);
     void (*receive_room_set)(struct socket *); /* receive_room changed; absent: it is looked at when something comes */
     long (*ioctl)(struct socket *, unsigned long request, unsigned long argument); /* absent: -ENOTTY */

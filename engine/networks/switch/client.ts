@@ -62,7 +62,7 @@ export async function listMembers({ folder }: SwitchAddress): Promise<MemberInfo
   return answer?.members ?? [];
 }
 
-export async function joinSwitch(at: SwitchAddress, request: { names: readonly string[]; ip?: string | undefined }, hull: { dist: string; env: NodeJS.ProcessEnv }): Promise<Joined> {
+export async function joinSwitch(at: SwitchAddress, request: { names: readonly string[]; ip?: string | undefined; publish?: readonly { protocol: string; address: string; port: number; guest: number }[] }, hull: { dist: string; env: NodeJS.ProcessEnv }): Promise<Joined> {
   const deadline = Date.now() + START_MS;
   let isStarted = false;
   for (let wait = 5; Date.now() < deadline; ) {
@@ -71,7 +71,8 @@ export async function joinSwitch(at: SwitchAddress, request: { names: readonly s
     if (socket !== undefined && answer !== undefined) {
       if (answer.error !== undefined) {
         socket.destroy();
-        throw new EngineError('network-refused', `Cannot join network "${at.name}"${request.ip === undefined ? '' : ` as ${request.ip}`}: ${answer.error}, expected a free address of it`);
+        if (answer.error.startsWith('Cannot ')) throw new EngineError('network-refused', answer.error);
+        throw new EngineError('network-refused', `Cannot join network "${at.name}"${request.ip === undefined ? '' : ` as ${request.ip}`}: ${answer.error}, expected ${/^no address|^Address already/.test(answer.error) ? 'a free address of it' : 'ports that are free'}`);
       }
       socket.unref();
       return { ...answer, close: () => void socket.destroy() };

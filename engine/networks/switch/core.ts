@@ -5,7 +5,7 @@
 import { makeMac, formatIpv4, isWithin, sizeOf, type Subnet } from '../subnets.ts';
 import { answerDhcp } from './dhcp.ts';
 import { decodeQuestion, encodeAnswer, type Question, RCODE, readReverseName, TYPE } from './dns.ts';
-import { answerEcho, type Datagram, decodeArpRequest, decodeIpv4, decodeUdp, encodeArpReply, encodeUdp, ETHERTYPE, formatMac, isGroup, parseMacText, PROTOCOL } from './frames.ts';
+import { answerEcho, decodeArpRequest, decodeIpv4, decodeUdp, encodeArpReply, encodeUdp, ETHERTYPE, formatMac, isGroup, parseMacText, PROTOCOL } from './frames.ts';
 
 export interface Member {
   readonly address: number;
@@ -38,6 +38,8 @@ export interface Switch {
   connect(member: Member, send: Send): void;
   leave(member: Member): void;
   receive(member: Member, frame: Buffer): void;
+  /** Answers a question about names, if it is one. key: who asks; one has so many questions that wait at most. */
+  answerName(key: string, message: Buffer, reply: (answer: Buffer) => void): Promise<void>;
 }
 
 const SMALLEST = 14;
@@ -69,22 +71,21 @@ export function createSwitch(spec: SwitchSpec): Switch {
     return encodeAnswer(question, RCODE.NONE, { addresses });
   }
 
-  async function answerName(port: Port, datagram: Datagram, reply: (payload: Buffer) => void): Promise<void> {
-    const question = decodeQuestion(datagram.payload);
+  async function answerName(key: string, message: Buffer, reply: (answer: Buffer) => void): Promise<void> {
+    const question = decodeQuestion(message);
     if (question === undefined) return;
     const own = resolve(question);
     if (own !== undefined) return reply(own);
-    const { mac } = port.member;
-    const pending = waiting.get(mac) ?? 0;
+    const pending = waiting.get(key) ?? 0;
     if (pending >= FORWARDS_MOST) return;
-    waiting.set(mac, pending + 1);
+    waiting.set(key, pending + 1);
     try {
-      const answer = await spec.forward(datagram.payload);
+      const answer = await spec.forward(message);
       reply(answer !== undefined && answer.length <= 1400 ? answer : encodeAnswer(question, RCODE.SERVER_FAILURE));
     } finally {
-      const left = (waiting.get(mac) ?? 1) - 1;
-      if (left === 0) waiting.delete(mac);
-      else waiting.set(mac, left);
+      const left = (waiting.get(key) ?? 1) - 1;
+      if (left === 0) waiting.delete(key);
+      else waiting.set(key, left);
     }
   }
 
@@ -111,7 +112,7 @@ export function createSwitch(spec: SwitchSpec): Switch {
       if (payload !== undefined) port.send?.(encodeUdp(guestMac, ownMac, { source: gateway, sourcePort: DHCP.SERVER, destination: datagram.source === 0 ? BROADCAST : datagram.source, port: DHCP.CLIENT, payload }));
     } else if (datagram.port === DNS && datagram.destination === gateway) {
       const reply = (payload: Buffer) => port.send?.(encodeUdp(guestMac, ownMac, { source: gateway, sourcePort: DNS, destination: datagram.source, port: datagram.sourcePort, payload }));
-      void answerName(port, datagram, reply);
+      void answerName(port.member.mac, datagram.payload, reply);
     }
   }
 
@@ -135,6 +136,7 @@ export function createSwitch(spec: SwitchSpec): Switch {
     leave(member) {
       if (ports.get(member.mac)?.member === member) ports.delete(member.mac);
     },
+    answerName,
     receive(member, frame) {
       const port = ports.get(member.mac);
       if (port?.member !== member || frame.length < SMALLEST || formatMac(frame.subarray(6, 12)) !== member.mac) return;

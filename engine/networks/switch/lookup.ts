@@ -16,16 +16,20 @@ export async function askServers(servers: readonly string[], query: Buffer): Pro
 function askServer(server: string, query: Buffer): Promise<Buffer | undefined> {
   return new Promise((done) => {
     const socket = createSocket(isIPv6(server) ? 'udp6' : 'udp4');
+    let isDone = false;
     const finish = (answer?: Buffer) => {
+      if (isDone) return;
+      isDone = true;
       clearTimeout(timer);
       socket.close();
       done(answer);
     };
     const timer = setTimeout(finish, WAIT_MS);
-    socket.once('error', () => finish());
+    socket.on('error', () => finish());
+    socket.once('connect', () => socket.send(query)); // a callback of connect's would be called without a way to the server, too
     socket.on('message', (answer: Buffer) => {
       if (answer.length >= 12 && answer.readUInt16BE(0) === query.readUInt16BE(0)) finish(answer);
     });
-    socket.connect(53, server, () => socket.send(query));
+    socket.connect(53, server);
   });
 }
