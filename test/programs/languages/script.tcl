@@ -35,7 +35,7 @@ proc fibonacci {} { yield; lassign {0 1} a b; while 1 { yield $a; lassign [list 
 coroutine next fibonacci; puts [lmap i [range 1 20] { next }]
 for {set i 1} {$i <= 500} {incr i} { coroutine c$i apply {i { set sum 0; while {[set x [yield $sum]] ne "end"} { incr sum [expr {$x * $i}] }; return $sum }} $i }
 for {set x 1} {$x <= 5} {incr x} { for {set i 1} {$i <= 500} {incr i} { c$i $x } }; set total 0; for {set i 1} {$i <= 500} {incr i} { incr total [c$i end] }; puts $total
-after 30 { lappend order 30 }; after 10 { lappend order 10 }; after 60 { set done 1 }; after idle { lappend order idle }; vwait done; puts $order
+after idle { lappend order idle; set rested 1 }; vwait rested; after 30 { lappend order 30 }; after 10 { lappend order 10 }; after 60 { set done 1 }; vwait done; puts $order
 puts [catch { proc deep {n} { if {$n == 0} { return 0 }; expr {1 + [deep [expr {$n - 1}]]} }; deep 500 } result]; puts $result; try { error broken } trap {} {m o} { puts $m } finally { puts finally }
 set child [interp create -safe]; puts [catch { $child eval { open /etc/passwd } } message]; puts $message; puts [$child eval { expr {6 * 7} }]; interp delete $child
 
