@@ -70,9 +70,16 @@ const struct file_ops console_ops = {
     .poll = terminal_poll,
 };
 
-/* All O_RDWR: which way a stream goes without a terminal, the operations themselves know. */
-struct file console_files[3] = {
-    { .ops = &console_ops, .references = 1, .flags = O_RDWR, .data = (void *)0 },
-    { .ops = &console_ops, .references = 1, .flags = O_RDWR, .data = (void *)1 },
-    { .ops = &console_ops, .references = 1, .flags = O_RDWR, .data = (void *)2 },
-};
+/* All O_RDWR: which way a stream goes without a terminal, the operations themselves know. Filled at start, which takes fewer bytes of an image than initialised data. */
+struct file console_files[3];
+
+static void console_start(void) {
+    for (unsigned descriptor = 0; descriptor < 3; descriptor++) {
+        struct file *file = &console_files[descriptor];
+        file->ops = &console_ops;
+        file->references = 1;
+        file->flags = O_RDWR;
+        file->data = (void *)(uintptr_t)descriptor;
+    }
+}
+HULL_INIT(1, console_start);

@@ -68,7 +68,7 @@ function listTree(at: string): string[] {
 }
 
 /** What is in `root` beside complete caches. */
-const findLitter = (root: string) => listTree(root).filter((name) => !/^cache\/(accel\.json|kernels\/([0-9a-f]{64}\.(img|sym)|seen\/[^/]+))$/.test(name));
+const findLitter = (root: string) => listTree(root).filter((name) => !/^cache\/(accel\.json|code\/[0-9a-f]{16}-v[\d.]+-\w+|kernels\/([0-9a-f]{64}\.(img|sym)|seen\/[^/]+))$/.test(name));
 
 const acts = ['kill -9 of hull', 'kill -9 of QEMU', 'SIGINT', 'SIGTERM'] as const;
 type Act = (typeof acts)[number];

@@ -292,11 +292,14 @@ export async function runChaos({ folder, seconds, instances, seed }: ChaosOption
     if (stateOf(name)?.state.pid === state.pid) problems.push(`${name} is ${state.status} with process ${state.pid}, which is not its machine`);
   }
   const ports = findPorts([...alive.keys()]);
-  const wanted = new Map(running.flatMap(({ name, state }) => state.ports.map(({ host }) => [host, { name, status: state.status }] as const)));
+  const wanted = new Map(running.flatMap(({ name, state }) => state.ports.map(({ host }) => [host, { name, pid: state.pid, status: state.status }] as const)));
   for (const [port, pid] of ports) if (!wanted.has(port)) problems.push(`port ${port} is listened on by ${pid} (${alive.get(pid)?.command}) for nothing`);
-  for (const [port, { name, status }] of wanted) {
-    if (!ports.has(port)) problems.push(`port ${port} of ${name} is listened on by nobody`);
-    else if (status === 'running') {
+  for (const [port, { name, pid, status }] of wanted) {
+    if (!ports.has(port)) {
+      // It may have ended between the two looks.
+      await ok('ps', '-a');
+      if (stateOf(name)?.state.pid === pid) problems.push(`port ${port} of ${name} is listened on by nobody`);
+    } else if (status === 'running') {
       const answer = await fetch(`http://127.0.0.1:${port}/`, { signal: AbortSignal.timeout(60_000) }).then((response) => response.text(), (error: Error) => error.message);
       // It may have ended meanwhile.
       if (answer !== 'hello\n' && stateOf(name)?.state.pid !== 0 && (await ok('ps', '-q', '-f', `name=^${name}$`, '-f', 'status=running')) !== '') problems.push(`${name} answers on port ${port}: ${answer}`);
