@@ -1,5 +1,6 @@
-"""What docker-py's documentation shows (https://docker-py.readthedocs.io), against the engine that DOCKER_HOST names; an image "box" is there. An assertion that fails ends it."""
+"""What docker-py's documentation shows (https://docker-py.readthedocs.io), against the engine that DOCKER_HOST names; an image "box" is there; its argument is a registry that takes images of anybody. An assertion that fails ends it."""
 import io
+import sys
 import tarfile
 import time
 
@@ -81,6 +82,27 @@ check("killed", container.wait()["StatusCode"], 137)
 container.remove()
 refused("a container that is gone", docker.errors.NotFound, lambda: client.containers.get("shop"))
 
+# Files, changes, images of containers.
+container = client.containers.run("box", STAY, detach=True)
+sent = io.BytesIO()
+with tarfile.open(fileobj=sent, mode="w") as archive:
+    entry = tarfile.TarInfo("sent")
+    entry.size = 5
+    archive.addfile(entry, io.BytesIO(b"sent\n"))
+assert container.put_archive("/tmp", sent.getvalue())
+bits, stat = container.get_archive("/tmp/sent")
+check("get_archive", (stat["name"], stat["size"]), ("sent", 5))
+check("its bytes", tarfile.open(fileobj=io.BytesIO(b"".join(bits))).extractfile("sent").read(), b"sent\n")
+check("diff", container.diff(), [{"Path": "/tmp", "Kind": 0}, {"Path": "/tmp/sent", "Kind": 1}])
+assert "tmp/sent" in tarfile.open(fileobj=io.BytesIO(b"".join(container.export()))).getnames()
+kept = container.commit(repository="kept", tag="1", message="why", conf={"Env": ["K=1"]})
+check("commit", client.containers.run("kept:1", ["sh", "-c", "cat /tmp/sent; echo $K"], remove=True), b"sent\n1\n")
+client.images.remove("kept:1")
+streamed = container.attach(stream=True, logs=True)
+check("attach", next(iter(streamed)).strip(), b"stays")
+container.remove(force=True)
+check("prune", client.containers.prune()["SpaceReclaimed"] >= 0, True)
+
 # Attached before the start, with input.
 low = client.api
 made = low.create_container("box", ["cat"], stdin_open=True, tty=False, host_config=low.create_host_config(auto_remove=False))
@@ -110,6 +132,20 @@ client.images.remove(image.id, force=True)
 check("list of images", [each.tags for each in client.images.list()], [["box:latest"]])
 client.images.prune()
 
+if len(sys.argv) > 1:
+    repository = f"{sys.argv[1]}/some/box"
+    client.images.get("box").tag(repository, tag="1")
+    assert "digest" in client.images.push(repository, tag="1")
+    for line in client.images.push(repository, tag="1", stream=True, decode=True):
+        assert "error" not in line, line
+    client.images.remove(f"{repository}:1")
+    check("pull", sorted(client.images.pull(repository, tag="1").tags), sorted(["box:latest", f"{repository}:1"]))
+    found = client.images.get_registry_data(f"{repository}:1")
+    assert found.id.startswith("sha256:") and isinstance(found.attrs["Platforms"], list)
+    check("login", client.login("somebody", "secret", registry=sys.argv[1])["Status"], "Login Succeeded")
+    client.images.remove(f"{repository}:1")
+check("prune_builds", client.images.prune_builds()["SpaceReclaimed"], 0)
+
 # Networks and volumes.
 pool = docker.types.IPAMConfig(pool_configs=[docker.types.IPAMPool(subnet="172.29.0.0/24")])
 network = client.networks.create("network1", driver="bridge", ipam=pool, labels={"n": "1"})
@@ -121,8 +157,17 @@ for _ in range(100):
     if found:
         break
 check("by its name", found, b"page\n")
+check("containers of a network", [each.name for each in client.networks.get(network.id).containers], ["server"])
 server.remove(force=True)
+member = client.containers.create("box", "true")
+network.connect(member, aliases=["m"])
+member.reload()
+check("connect", list(member.attrs["NetworkSettings"]["Networks"]), ["network1"])
+network.disconnect(member)
+member.remove()
 network.remove()
+client.networks.create("network2")
+check("networks.prune", client.networks.prune()["NetworksDeleted"], ["network2"])
 volume = client.volumes.create(name="foobar", driver="local", labels={"key": "value"})
 check("volume", client.volumes.get("foobar").attrs["Labels"], {"key": "value"})
 client.containers.run("box", ["sh", "-c", "echo kept > /data/file"], volumes={"foobar": {"bind": "/data", "mode": "rw"}}, remove=True)
@@ -130,6 +175,8 @@ mount = docker.types.Mount("/data", "foobar", read_only=True)
 check("in the volume", client.containers.run("box", ["cat", "/data/file"], mounts=[mount], remove=True), b"kept\n")
 volume.remove()
 check("volumes", client.volumes.list(), [])
+client.volumes.create()
+check("volumes.prune", len(client.volumes.prune()["VolumesDeleted"]), 1)
 
 # The engine.
 assert client.ping()
