@@ -26,7 +26,7 @@ export function createRunner(timeout: number): (command: string, args: string[],
  * Programs that say what a clock shows, or who was first: on a machine with much else to do, either side may be kept from the CPU between two of their calls for longer than they allow. They have
  * some attempts. All others have one.
  */
-const TIMED = new Set(['alarms', 'events', 'fifos', 'inet', 'ipc', 'jobs', 'limits', 'locks', 'owners', 'processes', 'queues', 'scheduling', 'signals', 'threads', 'timers', 'usage', 'vdso']);
+const TIMED = new Set(['alarms', 'events', 'fifos', 'inet', 'ipc', 'jobs', 'limits', 'locks', 'owners', 'processes', 'pty', 'queues', 'scheduling', 'signals', 'threads', 'timers', 'usage', 'vdso']);
 const ATTEMPTS = 4;
 
 /** `name` of this folder says the same natively and in a machine, and ends with the same status. */

@@ -4,6 +4,7 @@
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -19,12 +20,14 @@
 #endif
 
 static int master, slave;
+static bool gathers; /* echoes: Linux may hand one over in pieces, as its worker comes to them */
 
 static void show(const char *what, int fd) {
     char text[256];
     struct pollfd wait = { .fd = fd, .events = POLLIN };
     poll(&wait, 1, 300);
-    ssize_t got = wait.revents ? read(fd, text, sizeof text) : -2;
+    ssize_t got = wait.revents ? read(fd, text, sizeof text) : -2, more;
+    while (gathers && fd == master && got > 0 && poll(&wait, 1, 50) > 0 && (more = read(fd, text + got, sizeof text - (size_t)got)) > 0) got += more;
     printf("%s: ", what);
     if (got == -2) printf("nothing");
     if (got == -1) printf("%s", strerror(errno));
@@ -199,7 +202,9 @@ int main(void) {
     tcgetattr(slave, &t);
     t.c_iflag |= IUTF8;
     tcsetattr(slave, TCSANOW, &t);
+    gathers = true;
     lines();
+    gathers = false;
 
     int on = 1;
     ioctl(master, TIOCPKT, &on);
