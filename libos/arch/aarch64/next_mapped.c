@@ -1,5 +1,5 @@
 /*
- * Many entries at once (arch.h): arch_next_mapped walks the four levels and steps over whole absent tables; what the CPU is to forget; arch_drop_tables;
+ * Many entries at once (arch.h): what the CPU is to forget; arch_drop_tables;
  * and aborts that are page faults. Part of the component vm.
  */
 #include "internal.h"
@@ -23,21 +23,6 @@ void arch_stale_end(const struct arch_stale *stale) {
     if (stale->count > SINGLE_MOST)
         __asm__ volatile("dsb ishst\n\ttlbi vmalle1" ::: "memory");
     __asm__ volatile("dsb ish\n\tisb" ::: "memory"); /* also for entries that are new */
-}
-
-uintptr_t arch_next_mapped(arch_root root, uintptr_t start, uintptr_t end) {
-    while (start < end) {
-        uint64_t table = root;
-        unsigned shift = 39;
-        for (;; shift -= 9) {
-            uint64_t entry = ((uint64_t *)phys_to_virt(table))[start >> shift & 511];
-            if (!arch_entry_used(entry)) break;
-            if (shift == 12) return start;
-            table = entry & PTE_ADDRESS;
-        }
-        start = ((start >> shift) + 1) << shift;
-    }
-    return end;
 }
 
 void arch_drop_tables(arch_root root, uintptr_t start, uintptr_t end) {

@@ -1,5 +1,5 @@
 /*
- * Many entries at once (arch.h): arch_next_mapped walks the four levels and steps over whole absent tables; what the CPU is to forget; arch_drop_tables. Part of the component vm.
+ * Many entries at once (arch.h): what the CPU is to forget; arch_drop_tables. Part of the component vm.
  */
 #include "internal.h"
 #include "memory/memory.h"
@@ -18,21 +18,6 @@ void arch_stale_note(struct arch_stale *stale, uintptr_t virt) {
 void arch_stale_end(const struct arch_stale *stale) {
     if (stale->count > SINGLE_MOST)
         arch_root_switch(arch_root_current());
-}
-
-uintptr_t arch_next_mapped(arch_root root, uintptr_t start, uintptr_t end) {
-    while (start < end) {
-        uint64_t table = root;
-        unsigned shift = 39;
-        for (;; shift -= 9) {
-            uint64_t entry = ((uint64_t *)phys_to_virt(table))[start >> shift & 511];
-            if (!(entry & (PTE_PRESENT | PTE_KEPT))) break;
-            if (shift == 12) return start;
-            table = entry & PTE_ADDRESS;
-        }
-        start = ((start >> shift) + 1) << shift;
-    }
-    return end;
 }
 
 void arch_drop_tables(arch_root root, uintptr_t start, uintptr_t end) {
