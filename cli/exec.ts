@@ -31,6 +31,7 @@ export async function execCommand(parsed: ParsedOptions, context: CommandContext
   );
   if (isDetached) {
     session.close();
+    await session.wait();
     return 0;
   }
   process.stdout.on('error', () => session.close());

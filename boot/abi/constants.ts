@@ -64,6 +64,7 @@ export const RECORD = {
   ATTACH: 36,
   EXEC: 37,
   CALL: 38,
+  HELLO: 39,
 } as const;
 
 /** Calls on files that the host asks for; numbers of x86-64. */

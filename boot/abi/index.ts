@@ -7,6 +7,7 @@ export { type Address, encodeFiles, encodeInterfaces, type GuestFile, INTERFACE,
 export { type ImageNote, isSupportedNote, readImageNote, readNoteFrom } from './note.ts';
 export {
   createRecordDecoder,
+  encodeHello,
   decodeWaitStatus,
   encodeRecord,
   encodeResize,

@@ -21,7 +21,7 @@ export interface RecordDecoder {
 }
 
 const LAST_GUEST_TYPE = RECORD.RETURN;
-const LAST_HOST_TYPE = RECORD.CALL;
+const LAST_HOST_TYPE = RECORD.HELLO;
 
 /** The least and most payload of each type; an output record may be empty. */
 function isPlausibleLength(type: number, length: number): boolean {
@@ -41,6 +41,7 @@ function isPlausibleLength(type: number, length: number): boolean {
     case RECORD.RESIZE:
     case RECORD.DONE:
     case RECORD.STARTED:
+    case RECORD.HELLO:
       return length === 4;
     case RECORD.READY:
     case RECORD.CLOCK:
@@ -158,6 +159,13 @@ export function encodeRecord(type: number, payload: Uint8Array = Buffer.alloc(0)
     at += RECORD_HEADER_SIZE + part.length;
   }
   return bytes;
+}
+
+/** `number`: above 0xffff, and another one for each conversation. */
+export function encodeHello(number: number): Buffer {
+  const payload = Buffer.alloc(4);
+  payload.writeUInt32LE(number);
+  return encodeRecord(RECORD.HELLO, payload);
 }
 
 export function encodeSignal(signal: number): Buffer {

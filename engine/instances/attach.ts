@@ -3,12 +3,13 @@
  * client at a time. Rules: output is read from the instance's file, so any number of clients follow it and none holds the machine up; leaving changes nothing.
  */
 import type { Socket } from 'node:net';
-import { connectIn, createRecordDecoder, DETACHED, encodeRecord, FEATURE, RECORD } from '../../boot/index.ts';
+import { connectIn, createRecordDecoder, encodeRecord, FEATURE, RECORD } from '../../boot/index.ts';
 import { EngineError } from '../errors.ts';
 import type { StatePaths } from '../state/index.ts';
 import { isInstanceAlive } from './lifecycle.ts';
 import { isRunning } from './observe.ts';
 import { type OutputPiece, outputSize, readOutput } from './output.ts';
+import { INPUT_PORT, refuseNotRunning, SIGNAL_PORT, takePort } from './port.ts';
 import { loadInstance } from './store.ts';
 import type { Instance } from './types.ts';
 
@@ -51,10 +52,6 @@ export interface InstanceInput {
   close(): void;
 }
 
-export function refuseNotRunning(instance: Instance): EngineError {
-  return new EngineError('instance-conflict', `container ${instance.id} is not running`);
-}
-
 /** One client at a time: others wait until it has left. */
 export async function openInput(instance: Instance): Promise<InstanceInput> {
   const { folder, state, config } = instance;
@@ -63,7 +60,7 @@ export async function openInput(instance: Instance): Promise<InstanceInput> {
   if (!isSerial && (state.features & FEATURE.CONTROL) === 0) {
     throw new EngineError('option-invalid', `Cannot attach STDIN of container ${config.name}: its image was built without the component for it, expected one made with --add control`);
   }
-  const socket = await connectIn(folder, DETACHED.control[isSerial ? 0 : 1]);
+  const socket = isSerial ? await connectIn(folder, SIGNAL_PORT) : await takePort(instance, INPUT_PORT);
   const input = carryInput(socket);
   if (isSerial) input.grant(Number.MAX_SAFE_INTEGER);
   else socket.write(encodeRecord(RECORD.ATTACH));

@@ -1,9 +1,10 @@
 /**
- * What is said to a running machine: records on the sockets of its console's ports (libos/abi/boot_abi.h), and QMP. Owns: one short conversation each. Rules: each socket serves one client at
- * a time and others wait in its queue, so the first port is for records that are sent and forgotten (signals, window sizes), by clients that leave at once.
+ * What is said to a running machine: records on the sockets of its console's ports (libos/abi/boot_abi.h), and QMP. Owns: one short conversation each. Rule: the
+ * first port is for records that are answered at once (signals, window sizes), by clients that leave then.
  */
-import { type BootError, connectIn, connectQmp, createRecordDecoder, DETACHED, encodeResize, encodeSignal, FEATURE, RECORD } from '../../boot/index.ts';
+import { type BootError, connectIn, connectQmp, createRecordDecoder, encodeResize, encodeSignal, FEATURE, RECORD } from '../../boot/index.ts';
 import { EngineError } from '../errors.ts';
+import { SIGNAL_PORT, takePort } from './port.ts';
 import type { Instance } from './types.ts';
 
 /** How long a conversation may take: another client's is over in milliseconds. */
@@ -34,7 +35,15 @@ export function takesSignals({ state }: Instance): boolean {
 /** Resolves when the guest has taken it, or is gone. */
 async function sendRecord(instance: Instance, bytes: Buffer, what: string): Promise<void> {
   try {
-    const socket = await withPatience(connectIn(instance.folder, DETACHED.control[0]));
+    const isSerial = (instance.state.features & FEATURE.VIRTIO_CONSOLE) === 0; // a 16550 has one port, and nothing is said back on it
+    const opening = isSerial ? connectIn(instance.folder, SIGNAL_PORT) : takePort(instance, SIGNAL_PORT);
+    const socket = await withPatience(opening).catch((error: unknown) => {
+      void opening.then(
+        (late) => late.destroy(),
+        () => {},
+      );
+      throw error;
+    });
     const taken = new Promise<void>((resolve, reject) => {
       const decoder = createRecordDecoder({
         record: (type) => {
@@ -45,8 +54,7 @@ async function sendRecord(instance: Instance, bytes: Buffer, what: string): Prom
       socket.on('data', (chunk: Buffer) => decoder.push(chunk));
       socket.on('close', () => resolve());
       socket.on('error', reject);
-      // A 16550 has one port, and nothing is said back on it.
-      if ((instance.state.features & FEATURE.VIRTIO_CONSOLE) === 0) socket.end(bytes, () => resolve());
+      if (isSerial) socket.end(bytes, () => resolve());
       else socket.write(bytes);
     });
     try {

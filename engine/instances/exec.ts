@@ -1,22 +1,19 @@
 /**
- * Further processes in a running instance: a port of its console each (libos/exec-session). Owns: finding a port that is free, the conversation on it, and Docker's words for what cannot be started. Rule:
+ * Further processes in a running instance: a port of its console each (libos/exec-session). Owns: the conversation on it, and Docker's words for what cannot be started. Rule:
  * who leaves ends the process' stdin and nothing else.
  */
-import type { Socket } from 'node:net';
 import { constants } from 'node:os';
-import { join } from 'node:path';
-import { type BootModule, connectIn, decodeWaitStatus, DETACHED, encodeBootModule, encodeRecord, encodeResize, encodeSignal, FEATURE, FLAG, RECORD, RECORD_MAX } from '../../boot/index.ts';
+import { type BootModule, decodeWaitStatus, encodeBootModule, encodeRecord, encodeResize, encodeSignal, FEATURE, FLAG, RECORD, RECORD_MAX } from '../../boot/index.ts';
 import { EngineError, EXIT } from '../errors.ts';
-import { isSameProcess, tryLock } from '../state/index.ts';
-import { carryInput, type InstanceInput, refuseNotRunning } from './attach.ts';
+import { carryInput, type InstanceInput } from './attach.ts';
 import { isRunning } from './observe.ts';
 import type { OutputStream } from './output.ts';
+import { greet, refuseNotRunning, takeAnyPort } from './port.ts';
 import type { Instance } from './types.ts';
 
-/** Ports before are for signals and for stdin. */
-const FIRST_PORT = 2;
 const ANSWER_MS = 30_000;
-const BUSY_MS = 50;
+/** Who leaves says so, that nothing is on its way to it any more. */
+const LEAVE_MS = 2000;
 /** Pieces of output that wait for whoever takes them; with so many the process waits in its writes. */
 const PENDING_MOST = 16;
 
@@ -81,51 +78,15 @@ function encodeRequest(instance: Instance, request: ExecRequest): Buffer {
   return module;
 }
 
-/** A port that was just left is tried last: the guest may not have seen yet that its client is gone. */
-let turn = 0;
-
-/** Gives each port to `attempt`, until one does something with it; waits for one when all are taken. */
-export async function onFreePort<T>(instance: Instance, attempt: (name: string) => Promise<T | undefined>): Promise<T> {
-  for (;;) {
-    const ports = DETACHED.control.slice(FIRST_PORT);
-    const first = turn++ % ports.length;
-    for (const name of [...ports.slice(first), ...ports.slice(0, first)]) {
-      const done = await attempt(name);
-      if (done !== undefined) return done;
-    }
-    if (!isSameProcess(instance.state.pid, instance.state.identity)) throw refuseNotRunning(instance);
-    await new Promise((resolve) => setTimeout(resolve, BUSY_MS));
-  }
-}
-
-/** Its socket, until that is closed. undefined: the port is taken. QEMU would let a second client of it wait, so clients lock it. */
-export async function openPort(instance: Pick<Instance, 'id' | 'folder'>, name: string): Promise<Socket | undefined> {
-  const lock = tryLock(join(instance.folder, `port-${name}`));
-  if (lock === undefined) return undefined;
-  try {
-    const socket = await connectIn(instance.folder, name);
-    socket.once('close', lock);
-    return socket;
-  } catch (error) {
-    lock();
-    throw new EngineError('instance-conflict', `container ${instance.id} is not running`, { cause: error });
-  }
-}
-
 /** Starts it, on the first port that is free; waits for one when all are taken. */
 export async function execInInstance(instance: Instance, request: ExecRequest, events: ExecEvents): Promise<ExecSession> {
   if (instance.state.status === 'paused') throw new EngineError('instance-conflict', `container ${instance.id} is paused, unpause the container before exec`);
   if (!isRunning(instance.state)) throw refuseNotRunning(instance);
   if ((instance.state.features & FEATURE.CONTROL) === 0) throw refuse(instance, constants.errno.ENOSYS, request);
   const module = encodeRequest(instance, request);
-  return await onFreePort(instance, (name) => tryPort(instance, name, module, request, events));
-}
-
-/** undefined: the port is taken. */
-async function tryPort(instance: Instance, name: string, module: Buffer, request: ExecRequest, events: ExecEvents): Promise<ExecSession | undefined> {
-  const socket = await openPort(instance, name);
-  if (socket === undefined) return undefined;
+  const socket = await takeAnyPort(instance);
   let code: number | undefined;
+  let isLeaving = false;
   let answer: (error: number | undefined) => void = () => {};
   const started = new Promise<number | undefined>((resolve) => {
     answer = resolve;
@@ -136,7 +97,7 @@ async function tryPort(instance: Instance, name: string, module: Buffer, request
     if (--pending === PENDING_MOST / 2) socket.resume();
   };
   const give = (stream: OutputStream, payload: Buffer) => {
-    const piece = events.output(stream, Buffer.from(payload));
+    const piece = isLeaving ? undefined : events.output(stream, Buffer.from(payload));
     if (piece === undefined) return;
     if (++pending === PENDING_MOST) socket.pause();
     const settled = piece.then(settle, settle);
@@ -161,7 +122,12 @@ async function tryPort(instance: Instance, name: string, module: Buffer, request
     return {
       write: input.write,
       end: input.end,
-      close: input.close,
+      close() {
+        if (isLeaving) return;
+        isLeaving = true;
+        socket.resume();
+        void greet(socket, LEAVE_MS).then(input.close);
+      },
       signal: (signal) => void socket.write(encodeSignal(signal)),
       resize: (rows, columns) => void socket.write(encodeResize(rows, columns)),
       taken: () => taken,
@@ -169,7 +135,6 @@ async function tryPort(instance: Instance, name: string, module: Buffer, request
     };
   }
   socket.destroy();
-  if (error === constants.errno.EBUSY) return undefined;
   if (error === undefined) throw new EngineError('instance-conflict', `Cannot start a process in container ${instance.config.name}: its machine does not answer, expected it to`);
   throw refuse(instance, error, request);
 }

@@ -8,7 +8,7 @@ import { join } from 'node:path';
 import { CALL, createRecordDecoder, encodeRecord, FEATURE, RECORD, RECORD_MAX } from '../../boot/index.ts';
 import { EngineError } from '../errors.ts';
 import { withLock } from '../state/index.ts';
-import { onFreePort, openPort } from './exec.ts';
+import { takeAnyPort } from './port.ts';
 import type { Instance } from './types.ts';
 
 const HEAD = 64;
@@ -142,7 +142,7 @@ export function takesCalls({ state }: Instance): boolean {
 /** Does `act` with the files of a machine that runs. */
 export async function withGuest<T>(instance: Instance, act: (guest: Guest) => Promise<T>): Promise<T> {
   return await withLock(join(instance.folder, 'calls-lock'), `the files of container ${instance.config.name}`, PATIENCE_MS, async () => {
-    const guest = converse(await onFreePort(instance, (port) => openPort(instance, port)), instance.config.name);
+    const guest = converse(await takeAnyPort(instance), instance.config.name);
     try {
       return await act(guest);
     } finally {

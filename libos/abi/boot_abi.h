@@ -138,7 +138,7 @@ struct hull_record {
 #define HULL_RECORD_TRACE_ENTER 12 /* before the pieces: u64 arguments[6] */
 #define HULL_RECORD_TRACE_LEAVE 13 /* before the pieces: u64 result */
 /* On the port of the console that the host used (HULL_FEATURE_CONTROL): */
-#define HULL_RECORD_DONE 14    /* u32 type: a signal or size that came there was taken */
+#define HULL_RECORD_DONE 14    /* u32 type: a signal or size that came there was taken; or the number of a HULL_RECORD_HELLO */
 #define HULL_RECORD_STARTED 15 /* u32: 0 or errno: what HULL_RECORD_EXEC asked for; EBUSY: the port has a process already. Its STDOUT, STDERR, CREDIT and EXIT follow */
 #define HULL_RECORD_RETURN 16  /* u32 id, u32 0, s64 result or -errno; then, when it is no error, as many bytes as the call had room for */
 /* host -> guest */
@@ -149,6 +149,9 @@ struct hull_record {
 #define HULL_RECORD_ATTACH 36 /* on a further port: stdin comes here from now on; answered by the CREDIT that it has */
 #define HULL_RECORD_EXEC 37   /* on a further port: a boot module with ARGV, ENV, CWD, USER, WINSIZE and EXEC of a further process; what else comes there is for it */
 #define HULL_RECORD_CALL 38   /* on a further port: struct hull_call, then its data: a system call of the libOS's own, as root; answered by HULL_RECORD_RETURN */
+
+#define HULL_RECORD_HELLO 39  /* on a further port: u32, a number of the host's choice above 0xffff: whoever had the port before has left it. Answered by HULL_RECORD_DONE with the number: what comes before
+                                 was said to others, and is to be dropped */
 
 /* A call on files. Numbers are those of x86-64 on each ISA. A path is ended by NUL. */
 struct hull_call {

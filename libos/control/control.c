@@ -161,12 +161,25 @@ static void take_call(struct control_port *port) {
     kfree(bytes); /* and no answer: the host sees that it was dropped by the next one's */
 }
 
+/* What was begun there is void. */
+static void leave(struct control_port *port) {
+    port->has_answer = port->says_credit = false;
+    if (input_port == port) input_port = NULL;
+    if (port->session) session_left(port->session);
+    if (calls_left) calls_left(port);
+}
+
 static void take_record(struct control_port *port) {
     uint32_t number = 0;
     uint16_t size[2];
     memcpy(&number, port->payload, sizeof number);
     memcpy(size, port->payload, sizeof size);
     switch (port->head.type) {
+    case HULL_RECORD_HELLO:
+        leave(port);
+        if (port->busy) virtqueue_notify(&port->send); /* QEMU keeps a record that a client left half taken until it is told of another */
+        answer(port, HULL_RECORD_DONE, number);
+        return;
     case HULL_RECORD_EXEC:
         start_session(port);
         return;
@@ -230,30 +243,32 @@ static void receive(struct control_port *port, const uint8_t *bytes, size_t size
     }
 }
 
-/* The host opened or closed a port: what it had begun there is void. */
+/* The host opened or closed a port. */
 static void take_event(const struct event *event, uint32_t size) {
     if (size < sizeof *event || event->event != EVENT_OPEN || event->port < FIRST_PORT || event->port - FIRST_PORT >= port_count) return;
     struct control_port *port = &ports[event->port - FIRST_PORT];
     port->head_size = port->payload_size = 0;
-    port->has_answer = port->says_credit = false;
     kfree(port->module);
     port->module = NULL;
-    if (event->value) return;
-    if (input_port == port) input_port = NULL;
-    if (port->session) session_left(port->session);
-    if (calls_left) calls_left(port);
+    if (!event->value) leave(port);
 }
 
-void control_look(void) {
+static void take_events(void) {
     uint32_t size;
     for (struct event *event; port_count && (event = virtqueue_take(&events, &size));) {
         take_event(event, size);
         virtqueue_add(&events, &(struct virtio_buffer){ event, sizeof *event }, 0, 1, event);
         virtqueue_notify(&events);
     }
+}
+
+void control_look(void) {
+    uint32_t size;
+    take_events();
     for (unsigned i = 0; i < port_count; i++) {
         struct control_port *port = &ports[i];
         while (virtqueue_take(&port->receive, &size)) {
+            take_events(); /* a host's coming is told before its first bytes, and may have been after the look above */
             receive(port, port->in, size);
             offer(port);
         }

@@ -25,14 +25,14 @@ bool control_send(struct control_port *, uint8_t type, const void *payload, size
 uint8_t *control_place(struct control_port *);
 void control_send_placed(struct control_port *, uint8_t type, size_t size);
 
-/* By the component exec-session, met by weak references. A session belongs to its port until session_look has sent its end. */
+/* By the component exec-session, met by weak references. A session has its port until session_look has sent its end, or the host has left. */
 struct session *session_start(struct control_port *, const uint8_t *module, size_t size, int *error);
 void session_look(struct session *);  /* the port has room */
 void session_input(struct session *, const void *bytes, size_t size);
 void session_input_end(struct session *);
 void session_signal(struct session *, int number);
 void session_resize(struct session *, uint16_t rows, uint16_t columns);
-void session_left(struct session *);  /* the host has left the port */
+void session_left(struct session *);  /* the host has left the port, which is another's then */
 void control_session_over(struct control_port *);
 
 /* By the component host-calls, likewise. calls_take: the bytes (of kmalloc, or NULL when there was no room) are taken over; false: they are not. */

@@ -73,21 +73,21 @@ static const char *find_path(const char *environment, size_t size) {
     return "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin";
 }
 
-/* Returns only when nothing could be executed. */
-static int execute(const char *name, const uintptr_t *argv, const uintptr_t *environment, const char *search) {
-    static char path[STRINGS_MOST];
+/* Returns only when nothing could be executed. The path is the session's own: others are begun while a search waits for the root file system. */
+static int execute(struct session *s, const char *name, const char *search) {
     int error = -ENOENT;
     bool has_slash = false;
     for (const char *p = name; *p; p++) has_slash |= *p == '/';
-    if (has_slash) return (int)sys_execve(name, argv, environment);
+    if (has_slash) return (int)sys_execve(name, s->argv, s->environment);
+    if (!(s->path = kmalloc(STRINGS_MOST))) return -ENOMEM;
     for (const char *from = search; *from;) {
         size_t size = 0;
         while (from[size] && from[size] != ':') size++;
-        if (size && size + strlen(name) + 2 < sizeof path) {
-            memcpy(path, from, size);
-            path[size] = '/';
-            memcpy(path + size + 1, name, strlen(name) + 1);
-            int now = (int)sys_execve(path, argv, environment);
+        if (size && size + strlen(name) + 2 < STRINGS_MOST) {
+            memcpy(s->path, from, size);
+            s->path[size] = '/';
+            memcpy(s->path + size + 1, name, strlen(name) + 1);
+            int now = (int)sys_execve(s->path, s->argv, s->environment);
             if (now != -ENOENT && now != -ENOTDIR) error = now;
         }
         from += from[size] ? size + 1 : size;
@@ -127,7 +127,7 @@ void session_begin(void *argument) {
     if (!error) {
         s->argv = list(argv, argv_size);
         s->environment = list(environment, environment_size);
-        error = s->argv && s->environment ? execute(argv, s->argv, s->environment, find_path(environment, environment_size)) : -ENOMEM;
+        error = s->argv && s->environment ? execute(s, argv, find_path(environment, environment_size)) : -ENOMEM;
     }
     self->own_memory = false;
     s->start_error = (uint32_t)-error;

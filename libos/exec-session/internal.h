@@ -15,15 +15,16 @@ struct pty;
 #define INPUT_ROOM 16384u
 struct session {
     uint32_t references;           /* the port's, and each open stream's */
-    struct control_port *port;     /* NULL: over */
+    struct control_port *port;     /* NULL: the host has left it, or knows the end */
     uint8_t *module;               /* freed when the program runs */
     size_t module_size;
     uintptr_t *argv, *environment; /* pointers into it */
+    char *path;                    /* what is tried of PATH */
     struct process *process;
     struct family *family;
     struct waiter end;             /* on the family's: exec done, or the end */
     struct deferred reap;
-    bool started, told_start, ended, told_end;
+    bool started, told_start, ended, over;
     uint32_t start_error;          /* errno */
     uint32_t wait_status;
     struct wait_queue changes;     /* of streams */

@@ -32,13 +32,21 @@ void session_put(struct session *s) {
     kfree(s->module);
     kfree(s->argv);
     kfree(s->environment);
+    kfree(s->path);
     kfree(s->input);
     kfree(s);
 }
 
+static bool is_reaped(const struct session *s) { return s->ended && !s->process; }
+
+static void leave_port(struct session *s) {
+    if (s->port) control_session_over(s->port);
+    s->port = NULL;
+    wait_queue_wake(&s->changes, -1);
+}
+
 /* Says what is next to say; the port calls again when it has room. */
-void session_push(struct session *s) {
-    if (!s->port) return;
+static void tell(struct session *s) {
     if (s->started && !s->told_start) {
         if (!control_send(s->port, HULL_RECORD_STARTED, &s->start_error, sizeof s->start_error)) return;
         s->told_start = true;
@@ -56,15 +64,22 @@ void session_push(struct session *s) {
         wait_queue_wake(&s->pty->changes, -1); /* writers wait for room */
         return;
     }
-    if (!s->ended) return;
-    if (!control_send(s->port, HULL_RECORD_EXIT, &s->wait_status, sizeof s->wait_status)) return;
-    control_session_over(s->port);
-    s->port = NULL;
+    if (is_reaped(s) && control_send(s->port, HULL_RECORD_EXIT, &s->wait_status, sizeof s->wait_status)) leave_port(s);
+}
+
+void session_push(struct session *s) {
+    if (s->port) tell(s);
+    if (s->port || s->over) return;
+    if (s->pty && s->pty->head != s->pty->tail) { /* there is nobody to tell */
+        s->pty->head = s->pty->tail;
+        wait_queue_wake(&s->pty->changes, -1);
+    }
+    if (!is_reaped(s)) return;
+    s->over = true;
     if (s->pty) s->pty->watch = NULL;
     s->pty = NULL;
     if (s->master) file_put(s->master);
     s->master = NULL;
-    wait_queue_wake(&s->changes, -1);
     session_put(s);
 }
 
@@ -117,6 +132,12 @@ static bool writable(void *argument) {
     return !s->port || (s->told_start && control_place(s->port));
 }
 
+/* Brings the pages of a piece in: a copy of it does not wait then, so nobody else writes to the port's place meanwhile. */
+static int touch(const uint8_t *bytes, size_t size) {
+    uint8_t byte;
+    return user_copy_in(&byte, bytes, 1) || user_copy_in(&byte, bytes + size - 1, 1) ? -EFAULT : 0;
+}
+
 static long stream_write(struct file *file, const struct iovec *vector, int count, int64_t position, uint8_t type) {
     struct session *s = file->data;
     long done = 0;
@@ -124,14 +145,18 @@ static long stream_write(struct file *file, const struct iovec *vector, int coun
     for (int i = 0; i < count; i++)
         for (size_t at = 0; at < vector[i].length;) {
             size_t piece = vector[i].length - at < CONTROL_PIECE ? vector[i].length - at : CONTROL_PIECE;
-            if (!writable(s)) {
-                if (file->flags & O_NONBLOCK) return done ? done : -EAGAIN;
-                int error = wait_until(&s->changes, writable, s, 0, true);
-                if (error) return done ? done : error;
-            }
+            const uint8_t *from = (const uint8_t *)vector[i].base + at;
+            do {
+                if (!writable(s)) {
+                    if (file->flags & O_NONBLOCK) return done ? done : -EAGAIN;
+                    int error = wait_until(&s->changes, writable, s, 0, true);
+                    if (error) return done ? done : error;
+                }
+                if (touch(from, piece)) return done ? done : -EFAULT;
+            } while (!writable(s));
             if (s->port) {
-                if (user_copy_in(control_place(s->port), (const uint8_t *)vector[i].base + at, piece)) return done ? done : -EFAULT;
-                if (writable(s) && s->port) control_send_placed(s->port, type, piece);
+                if (user_copy_in(control_place(s->port), from, piece)) return done ? done : -EFAULT;
+                control_send_placed(s->port, type, piece);
             }
             at += piece;
             done += (long)piece;
@@ -215,6 +240,7 @@ void session_resize(struct session *s, uint16_t rows, uint16_t columns) {
 
 void session_left(struct session *s) {
     session_input_end(s);
+    leave_port(s);
     session_push(s);
 }
 

@@ -193,9 +193,27 @@ t.test('exec: further processes', async (t) => {
   t.equal((await execa(hull, ['exec', 'web', 'cat'], { env, extendEnv: false, timeout: 600_000 })).stdout, '', 'without -i stdin is at its end');
   const many = await Promise.all(Array.from({ length: 8 }, (_, i) => ok('exec', 'web', 'sh', '-c', `sleep 0.2; echo ${i}`)));
   t.strictSame(many, Array.from({ length: 8 }, (_, i) => String(i)), 'more at once than there are ports');
+  // Different programs, found in the last folder of PATH, started at the same time: none takes another's path.
+  const mixed: readonly (readonly [string, string])[] = [['pwd', '/'], ['tty', 'not a tty'], ['id', 'uid=0 gid=0'], ['ls /dev/null', '/dev/null'], ['head -c 0 /bin/sh', ''], ['cat /dev/null', '']];
+  for (let round = 0; round < 5; round++) {
+    const answers = await Promise.all(mixed.map(async ([words]) => (await call('exec', 'web', ...words.split(' '))).stdout));
+    t.strictSame(answers, mixed.map(([, answer]) => answer), 'different ones at once');
+  }
   await ok('exec', '-d', 'web', 'sh', '-c', 'echo late > /bin/late');
   t.equal(await lookUntil(async () => (await call('exec', 'web', 'cat', '/bin/late')).stdout, (found) => found === 'late'), 'late', '-d');
   t.equal(await ok('exec', '-t', 'web', 'tty'), '/dev/pts/0', 'a terminal');
+  // Who left, in order or amid its output, takes no port with it.
+  for (let i = 0; i < 8; i++) await ok('exec', '-d', ...(i % 2 === 0 ? ['-t'] : []), 'web', 'sleep', '1');
+  await Promise.all(
+    Array.from({ length: 8 }, async () => {
+      const client = execa(hull, ['exec', 'web', 'sh', '-c', 'yes | head -c 2000000'], { env, extendEnv: false, buffer: false, reject: false, timeout: 600_000 });
+      await new Promise((resolve) => client.stdout.once('data', resolve));
+      client.kill('SIGKILL');
+      await client;
+    }),
+  );
+  const after = await Promise.all(Array.from({ length: 8 }, (_, i) => ok('exec', 'web', 'sh', '-c', `echo ${i}`)));
+  t.strictSame(after, many, 'all ports serve the next ones');
   const processes = await lookUntil(async () => (await ok('exec', 'web', 'ps')).split('\n'), ({ length }) => length === 4);
   t.equal(processes.length, 4, `nothing is left of them: ${processes.join('\n')}`);
   t.match(await ok('stats', '--no-stream', '--format', '{{.Name}} {{.MemUsage}}', 'web'), /^web [\d.]+MiB \/ 256MiB$/);
