@@ -159,7 +159,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     usage: 'hull export [OPTIONS] CONTAINER | hull export --format FORMAT [OPTIONS] IMAGE|PROGRAM [ARG...]',
     summary: "Write a container's files to a tar archive, or an image to a file that starts without hull",
     notes: [
-      'raw and qcow2 are disks and iso is a CD that a PC BIOS boots: qemu-system-x86_64 -drive file=FILE,format=raw,if=virtio -nographic. elf is a kernel with everything in it: -kernel FILE. xl is a new folder with all that a domain of Xen needs: cd FOLDER && xl create xl.cfg. tar has the files of the image.',
+      'raw and qcow2 are disks and iso is a CD that a PC BIOS boots: qemu-system-x86_64 -drive file=FILE,format=raw,if=virtio -nographic. elf is a kernel with everything in it: -kernel FILE. xl is a new folder with all that a domain of Xen needs: cd FOLDER && xl create xl.cfg; it has a network card when the image names ports (EXPOSE). tar has the files of the image.',
       'Such a machine talks on its first serial port, under Xen on its console, and switches itself off when its program ends. What it writes to its root file system is gone then.',
     ],
     options: [
