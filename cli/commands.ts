@@ -93,6 +93,7 @@ export const RUN_OPTIONS: readonly OptionSpec[] = [
   { name: 'tty', short: 't', summary: 'Give the program this terminal' },
   { name: 'user', short: 'u', value: 'uid[:gid]', summary: 'User and group of the program; names are those of the image' },
   { name: 'verbose', summary: 'Say what is done, and show what the machine says outside of its channel' },
+  { name: 'vmm', value: 'string', choices: ['qemu', 'xen'], summary: 'What runs the machine: QEMU (default), or Xen by its xl, on a dom0' },
   { name: 'volume', short: 'v', value: '[source:]target[:ro]', many: true, complete: 'file', summary: 'Host directory (a path) or volume (a name) at a path of the machine' },
   { name: 'writable', value: 'file', complete: 'file', summary: 'With a root file system: keep what is written to it in this file (ext4, made when it is missing)' },
   { name: 'workdir', short: 'w', value: 'string', summary: 'Working directory of the program (default /)' },

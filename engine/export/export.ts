@@ -26,6 +26,8 @@ type FileFormat = Exclude<MachineFormat, 'xl'>;
 export interface ExportRequest {
   readonly format: MachineFormat;
   readonly output: string;
+  /** Format xl: somebody reads records on its console. */
+  readonly isFramed?: boolean | undefined;
   /** What is run: the program, its image, environment and so on. */
   readonly run: RunRequest;
 }
@@ -67,7 +69,7 @@ interface Parts {
   makeModule(place: Pick<BootModule, 'disk' | 'power'>): Buffer;
 }
 
-async function findParts(request: RunRequest, host: RunHost, machine: MachineNeeds): Promise<Parts> {
+async function findParts(request: RunRequest, host: RunHost, machine: MachineNeeds, isFramed = false): Promise<Parts> {
   const paths = findStatePaths(host.env);
   const root = await openRequestRoot(request, host, paths, []);
   const file = root === undefined ? openProgram(request.program) : undefined;
@@ -98,8 +100,8 @@ async function findParts(request: RunRequest, host: RunHost, machine: MachineNee
     makeModule: (place) =>
       encodeBootModule({
         ...plain,
-        // Nobody reads records there, and no device takes an exit status.
-        flags: plain.flags & ~(FLAG.FRAMED | FLAG.DEBUG_EXIT),
+        // Mostly nobody reads records there, and no device takes an exit status.
+        flags: (plain.flags & ~(FLAG.FRAMED | FLAG.DEBUG_EXIT)) | (isFramed ? FLAG.FRAMED : 0),
         exec: isAlone ? undefined : root?.program,
         rootfs: size === undefined || isOnDisk ? undefined : size,
         ...place,
@@ -142,9 +144,9 @@ function writeQcow(fd: number, parts: Parts, host: RunHost, folder: string): voi
 
 const WRITERS: Record<FileFormat, (fd: number, parts: Parts, host: RunHost, folder: string) => void> = { elf: writeElf, raw: writeRaw, qcow2: writeQcow, iso: writeIso };
 
-export async function exportImage({ format, output, run }: ExportRequest, host: RunHost): Promise<void> {
+export async function exportImage({ format, output, run, isFramed }: ExportRequest, host: RunHost): Promise<void> {
   const applied = await applyImage(run, host);
-  const parts = await findParts(applied, host, format === 'xl' ? DOMAIN : PLAIN);
+  const parts = await findParts(applied, host, format === 'xl' ? DOMAIN : PLAIN, isFramed);
   if (format === 'xl') {
     writeDomainFolder(output, { kernel: parts.kernel, module: parts.makeModule({}), root: parts.root, hasCard: listExposed(applied).length > 0, memory: applied.memory, name: basename(output) });
     return;
