@@ -30,10 +30,17 @@ static uint64_t read_uptime(const volatile struct xen_cpu_time *time) {
     return ns;
 }
 
+/* Xen writes the time into the page of a domain that was never asked how wide its words are when the domain says how it wants its events (public/hvm/params.h); `xen-event` says it again. */
+static void ask_for_time(void) {
+    static const struct { uint16_t domain, pad; uint32_t index; uint64_t value; } no_callback = {XEN_SELF, 0, XEN_PARAMETER_CALLBACK, 0};
+    xen_hypercall(XEN_HVM_OP, XEN_SET_PARAMETER, &no_callback, 0);
+}
+
 static void xen_clock_start(void) {
     if (!xen_present())
         return;
     const struct xen_shared_info *info = xen_shared_info();
+    ask_for_time();
     uint64_t start = read_start(info);
     if (start >= SECOND_NS)
         clock_realtime_set(start + read_uptime(&info->cpu[0].time));

@@ -14,6 +14,7 @@ bool xen_present(void);
 
 /* Hypercalls (public/xen.h): numbers, and what of each is used. 0 or more, or -errno (public/errno.h, Linux's numbers). */
 enum { XEN_MEMORY_OP = 12, XEN_GRANT_TABLE_OP = 20, XEN_SCHED_OP = 29, XEN_EVENT_CHANNEL_OP = 32, XEN_HVM_OP = 34 };
+enum { XEN_SET_PARAMETER = 0, XEN_PARAMETER_CALLBACK = 0 }; /* of XEN_HVM_OP (public/hvm/hvm_op.h, params.h) */
 long xen_hypercall(unsigned number, uint64_t first, const void *second, uint64_t third);
 
 #define XEN_SELF 0x7ff0 /* DOMID_SELF */
