@@ -40,11 +40,11 @@ struct xen_shared_info *xen_shared_info(void) {
     return info;
 }
 
-void xen_event_wait(uint32_t port, bool (*is_ready)(void)) {
+void xen_event_wait(uint32_t port, bool (*is_ready)(const void *), const void *argument) {
     uint64_t *word = &xen_shared_info()->pending[port / 64];
     const struct { const uint32_t *ports; uint32_t count; uint64_t timeout; } poll = {&port, 1, 0};
     unsigned long flags = arch_irq_save(); /* nobody else takes the event */
-    while (__atomic_fetch_and(word, ~(1ull << port % 64), __ATOMIC_SEQ_CST), !is_ready())
+    while (__atomic_fetch_and(word, ~(1ull << port % 64), __ATOMIC_SEQ_CST), !is_ready(argument))
         xen_hypercall(XEN_SCHED_OP, SCHEDOP_POLL, &poll, 0);
     if (xen_event_taken)
         xen_event_taken(port);
