@@ -38,7 +38,6 @@ function parseHostname(text: string): string {
 }
 
 export async function runCommand(parsed: ParsedOptions, context: CommandContext): Promise<number> {
-  if (parsed.switches.get('detach') === true && readValue(parsed, 'vmm') === 'xen') throw new UsageError('the --vmm xen and -d options conflict: a domain is followed by who started it', COMMAND);
   if (parsed.switches.get('detach') === true) return (await import('./create.ts')).runDetached(parsed, context);
   const code = await runProgram(readRunRequest(parsed, COMMAND), context);
   context.keepCode(); // of all verbs, for the one whose start counts: what it needs is compiled now

@@ -30,11 +30,11 @@ static uint64_t read_uptime(const volatile struct xen_cpu_time *time) {
     return ns;
 }
 
-/* Xen writes the time into the page of a domain that was never asked how wide its words are when the domain says how it wants its events (public/hvm/params.h); `xen-event` says it again. */
-static void ask_for_time(void) {
-    static const struct { uint16_t domain, pad; uint32_t index; uint64_t value; } no_callback = {XEN_SELF, 0, XEN_PARAMETER_CALLBACK, 0};
-    xen_hypercall(XEN_HVM_OP, XEN_SET_PARAMETER, &no_callback, 0);
-}
+/*
+ * Xen writes the time when it learns how wide the domain's words are, which is when the domain says how it wants its events; until then the page's part for it is zero. What was said stays
+ * (nothing, or what `xen-event` said): saying it again is what counts.
+ */
+static void ask_for_time(void) { xen_set_parameter(XEN_PARAMETER_CALLBACK, xen_parameter(XEN_PARAMETER_CALLBACK)); }
 
 static void xen_clock_start(void) {
     if (!xen_present())

@@ -4,7 +4,7 @@
 #include "memory/memory.h"
 #include "xen/xen.h"
 
-#define HVMOP_GET_PARAM 1
+enum { HVMOP_SET_PARAM = 0, HVMOP_GET_PARAM = 1 };
 #define XENMEM_ADD_TO_PHYSMAP 7
 enum { SCHEDOP_SHUTDOWN = 2, SCHEDOP_POLL = 3 };
 enum { SHUTDOWN_POWER_OFF = 0, SHUTDOWN_REBOOT = 1 };
@@ -15,9 +15,16 @@ enum { SHUTDOWN_POWER_OFF = 0, SHUTDOWN_REBOOT = 1 };
 
 bool xen_end_restarts;
 
+struct parameter { uint16_t domain, pad; uint32_t index; uint64_t value; };
+
 uint64_t xen_parameter(uint32_t index) {
-    struct { uint16_t domain, pad; uint32_t index; uint64_t value; } parameter = {XEN_SELF, 0, index, 0};
+    struct parameter parameter = {XEN_SELF, 0, index, 0};
     return xen_hypercall(XEN_HVM_OP, HVMOP_GET_PARAM, &parameter, 0) ? 0 : parameter.value;
+}
+
+int xen_set_parameter(uint32_t index, uint64_t value) {
+    const struct parameter parameter = {XEN_SELF, 0, index, value};
+    return (int)xen_hypercall(XEN_HVM_OP, HVMOP_SET_PARAM, &parameter, 0);
 }
 
 int xen_place_frame(void *page, unsigned space, uint64_t index) {

@@ -14,14 +14,14 @@ bool xen_present(void);
 
 /* Hypercalls (public/xen.h): numbers, and what of each is used. 0 or more, or -errno (public/errno.h, Linux's numbers). */
 enum { XEN_MEMORY_OP = 12, XEN_GRANT_TABLE_OP = 20, XEN_SCHED_OP = 29, XEN_EVENT_CHANNEL_OP = 32, XEN_HVM_OP = 34 };
-enum { XEN_SET_PARAMETER = 0, XEN_PARAMETER_CALLBACK = 0 }; /* of XEN_HVM_OP (public/hvm/hvm_op.h, params.h) */
 long xen_hypercall(unsigned number, uint64_t first, const void *second, uint64_t third);
 
 #define XEN_SELF 0x7ff0 /* DOMID_SELF */
 
 /* HVM parameters (public/hvm/params.h); 0 when there is no such. */
-enum { XEN_PARAMETER_STORE_FRAME = 1, XEN_PARAMETER_STORE_EVENT = 2, XEN_PARAMETER_CONSOLE_FRAME = 17, XEN_PARAMETER_CONSOLE_EVENT = 18 };
+enum { XEN_PARAMETER_CALLBACK = 0, XEN_PARAMETER_STORE_FRAME = 1, XEN_PARAMETER_STORE_EVENT = 2, XEN_PARAMETER_CONSOLE_FRAME = 17, XEN_PARAMETER_CONSOLE_EVENT = 18 };
 uint64_t xen_parameter(uint32_t index);
+int xen_set_parameter(uint32_t index, uint64_t value); /* 0 or -errno */
 
 /* Makes `page`, a page-aligned page of the image's data, show a frame that the toolstack set aside. What was in it is lost. The page. */
 void *xen_map_frame(void *page, uint64_t frame);
