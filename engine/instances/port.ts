@@ -2,7 +2,8 @@
  * Ports of a running machine's console (libos/control): each is one conversation at a time. Owns: whose turn it is (a lock, since QEMU lets a second client of a socket wait unseen), and that
  * a conversation begins clean. Rules: the guest is greeted first, and nothing else is sent before it has answered, so what was meant for a client before is never taken for an answer.
  *
- * Why again and again: QEMU (7.2 to 10, hw/char/virtio-serial-bus.c) stops a port whose client left amid a write until another one has come and gone. A greeting may be sent twice, a request may not.
+ * Why again and again: QEMU (hw/char/virtio-console.c) may hold back what the guest sends on a port whose client left amid a write, until another one has come and gone. A greeting may be sent
+ * twice, a request may not.
  */
 import { randomInt } from 'node:crypto';
 import type { Socket } from 'node:net';

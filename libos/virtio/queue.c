@@ -128,6 +128,15 @@ void *virtqueue_take(struct virtqueue *queue, uint32_t *written) {
     }
 }
 
+void virtqueue_forget(struct virtqueue *queue) {
+    for (unsigned i = 0; i < queue->size; i++) {
+        queue->slots[i].token = NULL;
+        queue->slots[i].next = (uint16_t)(i + 1 < queue->size ? i + 1 : NONE);
+    }
+    queue->free_head = 0;
+    queue->free_count = queue->size;
+}
+
 bool virtqueue_pending(const struct virtqueue *queue) {
     return __atomic_load_n(&queue->used_ring->index, __ATOMIC_ACQUIRE) != queue->used;
 }

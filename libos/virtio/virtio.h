@@ -84,6 +84,7 @@ int virtqueue_add(struct virtqueue *, const struct virtio_buffer *buffers, unsig
 void virtqueue_notify(struct virtqueue *);
 /* The next chain that the device is done with: its token and the bytes written (never more than fit); NULL: none. */
 void *virtqueue_take(struct virtqueue *, uint32_t *written);
+void virtqueue_forget(struct virtqueue *); /* what is out is taken back: the device has lost it, and will not write there */
 bool virtqueue_pending(const struct virtqueue *); /* is there something to take? */
 /* A hint to the device; after `on`, look once more. With an event index, on is for the next chain only: say it again after taking. */
 void virtqueue_interrupts(struct virtqueue *, bool on);
