@@ -66,6 +66,7 @@ struct inet_socket {
     struct udp_pcb *udp;
     struct raw_pcb *raw;
     struct datagram *datagrams, **datagrams_end;
+    struct unfinished *unfinished;      /* to be sent; NULL: none */
     uint16_t send_coverage, receive_coverage; /* UDP-Lite's checksum */
     uint32_t queued;                    /* charges */
     uint32_t dropped;
@@ -154,6 +155,7 @@ void inet_append(struct inet_socket *, struct pbuf *);   /* received data */
 int inet_connect_datagram(struct socket *, const struct address *, bool wait);
 long inet_send_datagram(struct socket *, struct message *);
 long inet_receive_datagram(struct socket *, struct message *);
+int inet_finish_datagram(struct inet_socket *); /* what MSG_MORE and UDP_CORK held back is sent: 0 or -errno */
 int inet_shutdown_datagram(struct socket *, int how);
 void inet_close_datagram(struct socket *);
 unsigned inet_poll_datagram(struct socket *, struct poll_wait *);
