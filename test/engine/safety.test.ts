@@ -1,6 +1,6 @@
 /** What a machine and its clients cannot do to the host: QEMU's sandbox, machines that lie on their channel, machines that answer the control channel with anything at all. Runs the built dist/hull. */
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, readFileSync, readdirSync, statSync } from 'node:fs';
+import { mkdirSync, readFileSync, readdirSync, statSync, unlinkSync } from 'node:fs';
 import { createServer, type Server, type Socket } from 'node:net';
 import { join } from 'node:path';
 import { execa } from 'execa';
@@ -61,14 +61,21 @@ t.test('a machine that lies on its channel', async (t) => {
   }));
 });
 
-/** An instance whose machine is `behave`: it gets each connection to a port of the console. */
+/** An instance whose machine is `behave`: it gets each connection to a port of the console, with the first request. */
 async function makeFake(t: Test, name: string, behave: (socket: Socket) => void): Promise<Instance> {
   const own = join(folder, name);
   mkdirSync(own);
   const servers = await Promise.all(Array.from({ length: 8 }, (_, i) => new Promise<Server>((resolve) => {
     const server = createServer((socket) => {
       socket.on('error', () => {});
-      behave(socket);
+      // A machine greets as it should, and lies from the first request on.
+      socket.once('data', (hello) => {
+        socket.write(encodeRecord(RECORD.DONE, (hello as Buffer).subarray(16, 20)));
+        socket.once('data', (request) => {
+          behave(socket);
+          socket.unshift(request);
+        });
+      });
     });
     server.listen(join(own, `c${i}`), () => resolve(server));
   })));
@@ -105,6 +112,21 @@ t.test('a machine that answers a start of a process with anything', async (t) =>
   const cut = await makeFake(t, 'cut', (socket) => void socket.end(Buffer.concat([encodeRecord(RECORD.STARTED, number(0)), encodeRecord(RECORD.STARTED, number(5)), half])));
   const session = await execInInstance(cut, REQUEST, SILENT);
   t.equal(await session.wait(), 137, 'an end amid a record is that of the machine');
+});
+
+t.test('a machine that does not greet', async (t) => {
+  const own = join(folder, 'rude');
+  const rude = await makeFake(t, 'rude', () => {});
+  for (const name of readdirSync(own)) unlinkSync(join(own, name));
+  const servers = await Promise.all(Array.from({ length: 8 }, (_, i) => new Promise<Server>((resolve) => {
+    const server = createServer((socket) => {
+      socket.on('error', () => {});
+      socket.end(Buffer.concat([encodeRecord(RECORD.DONE, number(7)), encodeRecord(RECORD.STARTED, number(0)), Buffer.alloc(5000, 0xb5)]));
+    });
+    server.listen(join(own, `c${i}`), () => resolve(server));
+  })));
+  await t.rejects(execInInstance(rude, REQUEST, SILENT), { message: /does not answer/ });
+  for (const server of servers) server.close();
 });
 
 t.test('a machine that grants more than it takes', async (t) => {
