@@ -70,7 +70,7 @@ t.test('a domain', async (t) => {
 
   const credit = Buffer.alloc(4);
   credit.writeUInt32LE(4096);
-  writeFileSync(join(folder, 'records'), Buffer.concat([encodeRecord(RECORD.READY), encodeRecord(RECORD.CREDIT, credit)]));
+  writeFileSync(join(folder, 'records'), Buffer.concat([encodeRecord(RECORD.READY, Buffer.of(4, 0, 0, 0, 0, 0, 0, 0)), encodeRecord(RECORD.CREDIT, credit)]));
   writeFileSync(join(folder, 'end'), encodeRecord(RECORD.EXIT, status));
   writeFileSync(join(bin, 'xenstore-read'), '#!/bin/sh\n[ $1 = /local/domain/1/console/tty ] && echo $FOLDER/tty\n');
   chmodSync(join(bin, 'xenstore-read'), 0o755);
