@@ -39,6 +39,21 @@ static void enqueue_child(struct inet_socket *child) {
 /* An accepted connection that TCP_DEFER_ACCEPT keeps back. */
 static bool is_deferred(const struct inet_socket *it) { return it->defer_accept < 0; }
 
+/* It has data or its time is over. */
+static void offer(struct timer *timer) {
+    struct inet_socket *it = (struct inet_socket *)((char *)timer - offsetof(struct inet_socket, cork_timer));
+    timer_remove(timer);
+    it->defer_accept = 0;
+    enqueue_child(it);
+}
+
+static void defer(struct inet_socket *it, int seconds) {
+    it->defer_accept = -1;
+    it->cork_timer.deadline_ns = clock_monotonic_ns() + (uint64_t)seconds * 1000000000;
+    it->cork_timer.run = offer;
+    timer_add(&it->cork_timer);
+}
+
 static void failed(void *argument, err_t error) {
     struct inet_socket *it = argument;
     if (!it) return;
@@ -69,10 +84,7 @@ static err_t received(void *argument, struct tcp_pcb *pcb, struct pbuf *p, err_t
         }
         wait_queue_wake(&it->writers, -1);
     }
-    if (is_deferred(it)) {
-        it->defer_accept = 0;
-        enqueue_child(it);
-    }
+    if (is_deferred(it)) offer(&it->cork_timer);
     wait_queue_wake(&it->readers, -1);
     return ERR_OK;
 }
@@ -125,6 +137,9 @@ void inet_apply_options(struct inet_socket *it) {
     pcb->ttl = six ? it->hop_limit : it->ttl;
     pcb->tos = six ? it->traffic_class : it->tos;
     pcb->netif_idx = (u8_t)it->interface;
+    enum { TICKS_MOST = 0xffffff };
+    uint32_t ticks = ((uint32_t)it->user_timeout + TCP_SLOW_INTERVAL - 1) / TCP_SLOW_INTERVAL;
+    tcp_ext_arg_set(pcb, LWIP_PORT_PATIENCE_SLOT, (void *)(uintptr_t)((ticks < TICKS_MOST ? ticks : TICKS_MOST) | (uint32_t)it->synchronisations << 24));
     lwip_timers_tcp();
 }
 
@@ -299,6 +314,9 @@ static err_t accepted(void *argument, struct tcp_pcb *pcb, err_t error) {
     it->socket.send_room = parent->socket.send_room;
     it->socket.receive_room = parent->socket.receive_room;
     it->socket.receive_fixed = parent->socket.receive_fixed;
+    it->socket.receive_low = parent->socket.receive_low;
+    it->socket.mark = parent->socket.mark;
+    it->socket.priority = parent->socket.priority;
     it->socket.plain_options = parent->socket.plain_options;
     memcpy(it->socket.linger, parent->socket.linger, sizeof it->socket.linger);
     it->flags = parent->flags;
@@ -310,6 +328,7 @@ static err_t accepted(void *argument, struct tcp_pcb *pcb, err_t error) {
     it->keep_interval = parent->keep_interval;
     it->keep_count = parent->keep_count;
     it->user_timeout = parent->user_timeout;
+    it->notsent_low = parent->notsent_low;
     it->interface = parent->interface;
     it->local = pcb->local_ip;
     it->remote = pcb->remote_ip;
@@ -319,7 +338,7 @@ static err_t accepted(void *argument, struct tcp_pcb *pcb, err_t error) {
     it->address_bound = it->port_bound = true;
     inet_enter_port(it, pcb->local_port);
     attach(it, pcb);
-    if (parent->defer_accept) it->defer_accept = -1;
+    if (parent->defer_accept) defer(it, parent->defer_accept);
     else enqueue_child(it);
     return ERR_OK;
 }
@@ -389,6 +408,7 @@ static void stop_listening(struct inet_socket *it) {
         next = pcb->next;
         if (pcb->state == SYN_RCVD || !child || child->parent != it || !is_deferred(child)) continue;
         detach(child);
+        timer_remove(&child->cork_timer);
         tcp_abort(pcb);
         inet_drop_unread(child);
         inet_free(child);
@@ -499,7 +519,7 @@ unsigned inet_poll_stream(struct socket *socket, struct poll_wait *wait) {
     if (it->state == INET_NEW || it->state == INET_CLOSED || it->shut == (SHUT_RECEIVE | SHUT_SEND)) events |= POLLHUP;
     if (it->shut & SHUT_RECEIVE) events |= POLLIN | POLLRDNORM | POLLRDHUP;
     if (it->state == INET_CONNECTING && it->pcb) return events;
-    if (it->unread) events |= POLLIN | POLLRDNORM;
+    if (it->unread && it->unread >= inet_stream_low(it)) events |= POLLIN | POLLRDNORM;
     if (it->shut & SHUT_SEND || inet_stream_writable(it)) events |= POLLOUT | POLLWRNORM;
     else it->no_room = true;
     return events;

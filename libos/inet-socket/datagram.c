@@ -6,7 +6,7 @@
 #include "lwip/prot/ip4.h"
 
 enum { SIZE_MOST = 65507, SIZE_MOST6 = 65487 /* with the headers 65535: what lwIP counts to */, CHARGE = 256, IP_PKTINFO = 8, IP_TTL = 2, IP_TOS = 1, IPV6_PKTINFO = 50, IPV6_HOPLIMIT = 52, IPV6_TCLASS = 67,
-       SO_TIMESTAMP = 29, SO_TIMESTAMPNS = 35 };
+       SO_TIMESTAMP = 29, SO_TIMESTAMPNS = 35, SO_RXQ_OVFL = 40 };
 struct pktinfo { int interface; uint32_t specified, address; };
 struct pktinfo6 { uint8_t address[16]; uint32_t interface; };
 struct cmsghdr { size_t length; int level, type; };
@@ -209,6 +209,8 @@ long inet_send_datagram(struct socket *socket, struct message *message) {
     pcb->tos = way.tos >= 0 ? (u8_t)way.tos : six ? it->traffic_class : it->tos;
     if (it->flags & INET_MULTICAST_LOOP_OFF) udp_clear_flags(pcb, UDP_FLAGS_MULTICAST_LOOP);
     else udp_set_flags(pcb, UDP_FLAGS_MULTICAST_LOOP);
+    if (it->flags & INET_NO_CHECK) udp_set_flags(pcb, UDP_FLAGS_NOCHKSUM);
+    else udp_clear_flags(pcb, UDP_FLAGS_NOCHKSUM);
     err_t result = udp_sendto_if_src(pcb, p, &way.to, way.port, netif, &way.source);
     pbuf_free(p);
     inet_settle();
@@ -236,6 +238,7 @@ static void tell(const struct inet_socket *it, struct message *message, const st
         int64_t time[2] = {(int64_t)(datagram->time / 1000000000), (int64_t)(datagram->time % 1000000000 / 1000)};
         message_put_control(message, SOL_SOCKET, SO_TIMESTAMP, time, sizeof time);
     }
+    if (it->flags & INET_RXQ_OVFL && it->dropped) message_put_control(message, SOL_SOCKET, SO_RXQ_OVFL, &it->dropped, sizeof it->dropped);
     if (it->flags & INET_PKTINFO && !six) {
         uint32_t to = ip4_addr_get_u32(ip_2_ip4(&datagram->to));
         struct pktinfo info = {datagram->interface, to, to};

@@ -58,7 +58,7 @@ struct inet_socket {
     uint32_t window_debt;               /* bytes that are not given back to the window when they are read */
     struct pbuf *corked;                /* the incomplete last segment of MSG_MORE or TCP_CORK, not lwIP's yet */
     uint32_t corked_room;
-    struct timer cork_timer;
+    struct timer cork_timer;            /* of one that TCP_DEFER_ACCEPT keeps back: its limit */
     bool is_local, connect_untold;      /* the peer is on this machine; a connect that did not wait has not been repeated */
     bool begun, peer_closed, no_room;   /* first data went out; the peer sent its FIN; somebody found no room to send */
     uint64_t bytes_in, bytes_out;
@@ -76,12 +76,14 @@ struct inet_socket {
     uint8_t traffic_class;
     uint16_t multicast_interface;
     ip_addr_t multicast_source;
-    int keep_idle, keep_interval, keep_count, defer_accept, linger2, max_segment, user_timeout, synchronisations;
+    int keep_idle, keep_interval, keep_count, defer_accept, linger2, max_segment, user_timeout, synchronisations; /* defer_accept: seconds; -1: this one is kept back */
+    uint32_t notsent_low;               /* TCP_NOTSENT_LOWAT; 0: none */
 };
 enum {
     INET_V6ONLY = 1, INET_NODELAY = 2, INET_CORK = 4, INET_QUICKACK = 8, INET_PKTINFO = 16, INET_RECVTTL = 32, INET_RECVTOS = 64, INET_PKTINFO6 = 128,
     INET_RECVHOPLIMIT = 256, INET_RECVTCLASS = 512, INET_RECVERR = 1024, INET_RECVERR6 = 2048, INET_FREEBIND = 4096, INET_MULTICAST_LOOP_OFF = 8192,
     INET_HEADER_INCLUDED = 16384, INET_TIMESTAMP = 32768, INET_TIMESTAMP_NS = 65536, INET_TRANSPARENT = 1 << 17, INET_MULTICAST_ALL_OFF = 1 << 18,
+    INET_BIND_NO_PORT = 1 << 19, INET_RXQ_OVFL = 1 << 20, INET_NO_CHECK = 1 << 21,
 };
 static inline struct inet_socket *inet_of(struct socket *socket) { return (struct inet_socket *)socket; }
 static inline bool inet_is6(const struct inet_socket *it) { return it->socket.family == AF_INET6; }
@@ -142,6 +144,7 @@ bool inet_cookie_take(struct tcp_pcb_listen *, const struct tcp_hdr *acknowledgm
 long inet_send_stream(struct socket *, struct message *);
 long inet_receive_stream(struct socket *, struct message *);
 bool inet_stream_writable(const struct inet_socket *);
+uint32_t inet_stream_low(const struct inet_socket *);    /* so many unread bytes make it readable (SO_RCVLOWAT), as far as its window has room for them */
 uint32_t inet_stream_unsent(const struct inet_socket *); /* bytes that the peer has not acknowledged */
 void inet_push(struct inet_socket *);                    /* what is corked, and what lwIP has */
 void inet_drop_unread(struct inet_socket *);

@@ -147,6 +147,7 @@ int inet_bind(struct socket *socket, const struct address *address) {
     it->local = ip;
     it->address_bound = !ip_addr_isany(&ip);
     if (port) inet_enter_port(it, port);
+    else if (it->flags & INET_BIND_NO_PORT && inet_is_stream(it)) return 0; /* connect takes one */
     else if (socket->type != SOCK_RAW && (error = take(it, &ip))) return -EADDRINUSE;
     it->port_bound = true;
     return inet_is_stream(it) ? 0 : inet_open_datagram(it);

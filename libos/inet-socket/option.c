@@ -3,8 +3,8 @@
 #include "inet-socket/internal.h"
 #include "lwip/priv/tcp_priv.h"
 
-enum { SOL_UDP = 17, SO_BINDTODEVICE = 25, SO_TIMESTAMP = 29, SO_TIMESTAMPNS = 35, SO_MARK = 36, SO_RXQ_OVFL = 40, SO_BUSY_POLL = 46, SO_INCOMING_CPU = 49, SO_ZEROCOPY = 60,
-       SO_BINDTOIFINDEX = 62, SO_ATTACH_FILTER = 26, SO_DETACH_FILTER = 27 };
+enum { SOL_UDP = 17, SO_BINDTODEVICE = 25, SO_TIMESTAMP = 29, SO_TIMESTAMPNS = 35, SO_NO_CHECK = 11, SO_RXQ_OVFL = 40, SO_BUSY_POLL = 46, SO_INCOMING_CPU = 49, SO_MEMINFO = 55,
+       SO_BINDTOIFINDEX = 62, ECN = 3 };
 enum { IP_TOS = 1, IP_TTL, IP_HDRINCL, IP_OPTIONS, IP_RECVOPTS = 6, IP_PKTINFO = 8, IP_MTU_DISCOVER = 10, IP_RECVERR, IP_RECVTTL, IP_RECVTOS, IP_MTU, IP_FREEBIND,
        IP_TRANSPARENT = 19, IP_BIND_ADDRESS_NO_PORT = 24, IP_MULTICAST_IF = 32, IP_MULTICAST_TTL, IP_MULTICAST_LOOP, IP_ADD_MEMBERSHIP, IP_DROP_MEMBERSHIP,
        MCAST_JOIN_GROUP = 42, MCAST_LEAVE_GROUP = 45, IP_MULTICAST_ALL = 49, IP_LOCAL_PORT_RANGE = 51 };
@@ -20,9 +20,10 @@ static const struct flag_option flag_options[] = {
     {IPPROTO_IP, IP_PKTINFO, INET_PKTINFO, false}, {IPPROTO_IP, IP_RECVTTL, INET_RECVTTL, false}, {IPPROTO_IP, IP_RECVTOS, INET_RECVTOS, false},
     {IPPROTO_IP, IP_RECVERR, INET_RECVERR, false}, {IPPROTO_IP, IP_FREEBIND, INET_FREEBIND, false}, {IPPROTO_IP, IP_TRANSPARENT, INET_TRANSPARENT, false},
     {IPPROTO_IP, IP_MULTICAST_LOOP, INET_MULTICAST_LOOP_OFF, true}, {IPPROTO_IP, IP_MULTICAST_ALL, INET_MULTICAST_ALL_OFF, true},
-    {IPPROTO_IPV6, IPV6_RECVPKTINFO, INET_PKTINFO6, false}, {IPPROTO_IPV6, IPV6_RECVHOPLIMIT, INET_RECVHOPLIMIT, false},
+    {IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, INET_BIND_NO_PORT, false}, {IPPROTO_IPV6, IPV6_RECVPKTINFO, INET_PKTINFO6, false}, {IPPROTO_IPV6, IPV6_RECVHOPLIMIT, INET_RECVHOPLIMIT, false},
     {IPPROTO_IPV6, IPV6_RECVTCLASS, INET_RECVTCLASS, false}, {IPPROTO_IPV6, IPV6_RECVERR, INET_RECVERR6, false}, {IPPROTO_IPV6, IPV6_FREEBIND, INET_FREEBIND, false},
     {IPPROTO_IPV6, IPV6_MULTICAST_LOOP, INET_MULTICAST_LOOP_OFF, true}, {IPPROTO_IPV6, IPV6_MULTICAST_ALL, INET_MULTICAST_ALL_OFF, true},
+    {SOL_SOCKET, SO_RXQ_OVFL, INET_RXQ_OVFL, false}, {SOL_SOCKET, SO_NO_CHECK, INET_NO_CHECK, false},
     {SOL_SOCKET, SO_TIMESTAMP, INET_TIMESTAMP, false}, {SOL_SOCKET, SO_TIMESTAMPNS, INET_TIMESTAMP_NS, false},
 };
 
@@ -89,7 +90,7 @@ static int set_multicast_interface(struct inet_socket *it, int level, const uint
 
 static int set_ip(struct inet_socket *it, int name, int number, const uint8_t *value, uint32_t size) {
     switch (name) {
-    case IP_TOS: it->tos = (uint8_t)number; return 0;
+    case IP_TOS: it->tos = (uint8_t)(inet_is_stream(it) ? number & ~ECN : number); return 0;
     case IP_TTL:
         if (number != -1 && (number < 1 || number > 255)) return -EINVAL;
         it->ttl = number == -1 ? 64 : (uint8_t)number;
@@ -105,7 +106,6 @@ static int set_ip(struct inet_socket *it, int name, int number, const uint8_t *v
         return 0;
     case IP_MULTICAST_IF: return inet_is_stream(it) ? -EINVAL : set_multicast_interface(it, IPPROTO_IP, value, size);
     case IP_ADD_MEMBERSHIP: case IP_DROP_MEMBERSHIP: case MCAST_JOIN_GROUP: case MCAST_LEAVE_GROUP: return set_membership(it, IPPROTO_IP, name, value, size);
-    case IP_BIND_ADDRESS_NO_PORT: return 0;
     }
     return -ENOPROTOOPT;
 }
@@ -138,6 +138,17 @@ static int set_ip6(struct inet_socket *it, int name, int number, const uint8_t *
     case IPV6_AUTOFLOWLABEL: return 0;
     }
     return -ENOPROTOOPT;
+}
+
+/* What is asked for becomes the time until an answer to a request for a connection has been repeated so often that it is over: 1, 3, 7, ... 127, 247, ... s, as Linux counts it. */
+static int defer_seconds(int asked) {
+    enum { REPEATED_MOST = 255, PAUSE_MOST = 120 };
+    int sum = asked > 0, pause = 1;
+    for (int i = 1; i < REPEATED_MOST && sum < asked; i++) {
+        pause = pause < PAUSE_MOST / 2 ? pause * 2 : PAUSE_MOST;
+        sum += pause;
+    }
+    return sum;
 }
 
 static int set_tcp(struct inet_socket *it, int name, int number, const uint8_t *value, uint32_t size) {
@@ -177,15 +188,16 @@ static int set_tcp(struct inet_socket *it, int name, int number, const uint8_t *
     case TCP_SYNCNT:
         if (number < 1 || number > 127) return -EINVAL;
         it->synchronisations = number;
-        return 0;
+        break;
     case TCP_LINGER2: it->linger2 = number; return 0;
-    case TCP_DEFER_ACCEPT: it->defer_accept = number < 0 ? 0 : number; return 0;
+    case TCP_DEFER_ACCEPT: it->defer_accept = defer_seconds(number); return 0;
     case TCP_USER_TIMEOUT:
         if (number < 0) return -EINVAL;
         it->user_timeout = number;
-        return 0;
+        break;
     case TCP_CONGESTION: return size >= 4 && (!memcmp(value, "reno", 4)) ? 0 : -ENOENT;
-    case TCP_NOTSENT_LOWAT: case TCP_WINDOW_CLAMP: return 0;
+    case TCP_NOTSENT_LOWAT: it->notsent_low = (uint32_t)number; return 0;
+    case TCP_WINDOW_CLAMP: return 0;
     default: return -ENOPROTOOPT; /* TCP_FASTOPEN among them: there is none */
     }
     inet_apply_options(it);
@@ -300,11 +312,11 @@ static int get_tcp(struct inet_socket *it, int name, int *number, void *out, uin
     case TCP_KEEPIDLE: *number = it->keep_idle; break;
     case TCP_KEEPINTVL: *number = it->keep_interval; break;
     case TCP_KEEPCNT: *number = it->keep_count; break;
-    case TCP_SYNCNT: *number = it->synchronisations ? it->synchronisations : TCP_SYNMAXRTX; break;
+    case TCP_SYNCNT: *number = it->synchronisations ? it->synchronisations : TCP_SYN_RETRIES; break;
     case TCP_LINGER2: *number = it->linger2 ? it->linger2 : 60; break;
     case TCP_DEFER_ACCEPT: *number = it->defer_accept; break;
     case TCP_USER_TIMEOUT: *number = it->user_timeout; break;
-    case TCP_NOTSENT_LOWAT: *number = -1; break;
+    case TCP_NOTSENT_LOWAT: *number = (int)it->notsent_low; break;
     case TCP_WINDOW_CLAMP: *number = 0; break;
     case TCP_CONGESTION: memset(out, 0, *size = 16); memcpy(out, "reno", 4); return 1;
     case TCP_INFO: {
@@ -330,7 +342,6 @@ static int get_ip(struct inet_socket *it, int name, int *number, void *out, uint
     case IP_TTL: *number = it->ttl; return 0;
     case IP_MTU_DISCOVER: *number = it->mtu_discover; return 0;
     case IP_MULTICAST_TTL: *number = it->multicast_ttl; return 0;
-    case IP_BIND_ADDRESS_NO_PORT: *number = 0; return 0;
     case IP_MTU: return *number = get_mtu(it), *number < 0 ? *number : 0;
     case IP_MULTICAST_IF: {
         uint32_t address = ip4_addr_get_u32(ip_2_ip4(&it->multicast_source));
@@ -369,7 +380,13 @@ static int get_socket(struct inet_socket *it, int name, int *number, void *out, 
     case SO_BINDTOIFINDEX: *number = it->interface; return 0;
     case SO_BUSY_POLL: *number = 0; return 0;
     case SO_INCOMING_CPU: *number = 0; return 0;
-    case SO_MARK: *number = 0; return 0;
+    case SO_MEMINFO: { /* of receiving: used, room; of sending: used, room; then what is queued for a moment only, and what was dropped */
+        bool stream = inet_is_stream(it);
+        uint32_t unsent = stream ? inet_stream_unsent(it) : 0;
+        uint32_t info[] = {stream ? it->unread : it->queued, it->socket.receive_room, unsent, it->socket.send_room, 0, unsent, 0, 0, it->dropped};
+        memcpy(out, info, *size = sizeof info);
+        return 1;
+    }
     }
     return -ENOPROTOOPT;
 }

@@ -19,8 +19,18 @@ uint32_t inet_stream_unsent(const struct inet_socket *it) {
     return it->pcb && it->pcb->state >= ESTABLISHED ? it->pcb->snd_lbb - it->pcb->lastack + held : held;
 }
 
+/* TCP_NOTSENT_LOWAT: so much that lwIP has not sent once lets nothing more in. */
+static bool is_ahead(const struct inet_socket *it) {
+    return it->notsent_low && it->pcb && it->pcb->snd_lbb - it->pcb->snd_nxt + (it->corked ? it->corked->len : 0) >= it->notsent_low;
+}
+
 bool inet_stream_writable(const struct inet_socket *it) {
-    return inet_stream_unsent(it) <= it->socket.send_room / 3 * 2;
+    return inet_stream_unsent(it) <= it->socket.send_room / 3 * 2 && !is_ahead(it);
+}
+
+uint32_t inet_stream_low(const struct inet_socket *it) {
+    uint32_t most = it->pcb ? lwip_port_window_of(it->pcb) / 2 : 1;
+    return it->shut & SHUT_RECEIVE ? 1 : it->socket.receive_low < most ? it->socket.receive_low : most;
 }
 
 /* One segment to lwIP: as its tcp_write would queue it, but with the data where it is. Takes p over. */
@@ -108,7 +118,7 @@ static int wait_for_room(struct inet_socket *it, unsigned flags) {
     for (;;) {
         if (it->socket.error || it->shut & SHUT_SEND) return broken(it, flags);
         if (it->state != INET_CONNECTED && it->state != INET_CONNECTING) return broken(it, flags);
-        if (it->state == INET_CONNECTED && inet_stream_unsent(it) < it->socket.send_room) return 0;
+        if (it->state == INET_CONNECTED && inet_stream_unsent(it) < it->socket.send_room && !is_ahead(it)) return 0;
         if (it->state == INET_CONNECTED) tcp_output(it->pcb);
         it->no_room = true;
         if (flags & MSG_DONTWAIT) {
@@ -179,7 +189,7 @@ long inet_send_stream(struct socket *socket, struct message *message) {
     struct cursor cursor = {message->vector, message->count, 0};
     size_t done = 0, unpushed = 0;
     long error = 0;
-    if (message->flags & MSG_OOB) return -EOPNOTSUPP;
+    if (message->flags & (MSG_OOB | MSG_FASTOPEN)) return -EOPNOTSUPP;
     if (it->state == INET_CONNECTING && it->pcb && message->flags & MSG_DONTWAIT) run_deferred();
     if (!message->size) return it->socket.error || it->shut & SHUT_SEND || it->state != INET_CONNECTED ? wait_for_room(it, message->flags) : 0;
     while (done < message->size) {
@@ -356,8 +366,9 @@ long inet_receive_stream(struct socket *socket, struct message *message) {
         int state = wait_for_data(it, message->flags);
         return state < 0 ? state : 0;
     }
+    size_t low = inet_stream_low(it), enough = message->flags & MSG_PEEK ? 1 : message->flags & MSG_WAITALL || low > message->size ? message->size : low;
     while (done < message->size) {
-        bool satisfied = done && (!(message->flags & MSG_WAITALL) || message->flags & MSG_PEEK);
+        bool satisfied = done >= enough;
         if (satisfied && !it->first) break;
         int state = wait_for_data(it, message->flags);
         if (state <= 0) {

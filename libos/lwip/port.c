@@ -38,6 +38,17 @@ uint32_t lwip_port_window_of(const struct tcp_pcb *pcb) {
     return own ? own : lwip_port_window;
 }
 
+/* What was sent is repeated, or a closed window asked about, since the tick in the slot: the slot follows the time while neither is so. */
+uint8_t lwip_port_retries_of(struct tcp_pcb *pcb, uint8_t usual) {
+    uint32_t slot = (uint32_t)(uintptr_t)pcb->ext_args[LWIP_PORT_PATIENCE_SLOT].data, patience = slot & 0xffffff, requests = slot >> 24;
+    if (pcb->state == SYN_SENT && requests) usual = (uint8_t)requests;
+    if (!patience) return usual;
+    void **since = &pcb->ext_args[LWIP_PORT_SILENCE_SLOT].data;
+    if (!pcb->nrtx && pcb->persist_backoff <= 1) *since = (void *)(uintptr_t)(tcp_ticks - (pcb->rtime > 0 ? (uint32_t)pcb->rtime : 0));
+    else if (tcp_ticks - (uint32_t)(uintptr_t)*since >= patience) return 0;
+    return usual;
+}
+
 u32_t sys_now(void) {
     return (u32_t)(clock_monotonic_ns() / 1000000);
 }

@@ -1,9 +1,10 @@
 /* getsockopt and setsockopt: the options of every family here, the others by the family. */
 #include "socket/internal.h"
 #include "lib/string.h"
+#include "task/task.h"
 
 #define PLAIN (1u << SO_DEBUG | 1u << SO_REUSEADDR | 1u << SO_DONTROUTE | 1u << SO_BROADCAST | 1u << SO_KEEPALIVE | 1u << SO_OOBINLINE | 1u << SO_REUSEPORT)
-enum { VALUE_MOST = 64, RESULT_MOST = 256, ROOM_MOST = 212992, SEND_LEAST = 4608, RECEIVE_LEAST = 2304 };
+enum { VALUE_MOST = 64, RESULT_MOST = 256, ROOM_MOST = 212992, SEND_LEAST = 4608, RECEIVE_LEAST = 2304, PRIORITY_MOST = 6 };
 struct timeval { int64_t seconds, microseconds; };
 
 static int set_timeout(uint64_t *out, const void *value, uint32_t size) {
@@ -33,7 +34,15 @@ static int set_common(struct socket *socket, int name, const void *value, uint32
         socket->receive_fixed = true;
         if (socket->ops->receive_room_set) socket->ops->receive_room_set(socket);
         return 0;
-    case SO_RCVLOWAT: case SO_PRIORITY: return 0;
+    case SO_RCVLOWAT: socket->receive_low = number < 0 ? INT32_MAX : number ? (uint32_t)number : 1; return 0;
+    case SO_PRIORITY:
+        if ((number < 0 || number > PRIORITY_MOST) && current_process()->credentials.euid) return -EPERM;
+        socket->priority = number;
+        return 0;
+    case SO_MARK:
+        if (current_process()->credentials.euid) return -EPERM;
+        socket->mark = number;
+        return 0;
     case SO_LINGER:
         if (size < sizeof socket->linger) return -EINVAL;
         memcpy(socket->linger, value, sizeof socket->linger);
@@ -63,8 +72,12 @@ static int get_common(struct socket *socket, int name, void *out, uint32_t *size
         break;
     case SO_SNDBUF: number = (int)socket->send_room; break;
     case SO_RCVBUF: number = (int)socket->receive_room; break;
-    case SO_RCVLOWAT: case SO_SNDLOWAT: number = 1; break;
-    case SO_PRIORITY: case SO_ACCEPTCONN: break;
+    case SO_RCVLOWAT: number = (int)socket->receive_low; break;
+    case SO_SNDLOWAT: number = 1; break;
+    case SO_PRIORITY: number = socket->priority; break;
+    case SO_MARK: number = socket->mark; break;
+    case SO_COOKIE: memcpy(out, &socket->serial, *size = sizeof socket->serial); return 0;
+    case SO_ACCEPTCONN: break;
     default:
         if (name < 0 || name > 31 || !(PLAIN >> name & 1)) return -ENOPROTOOPT;
         number = socket->plain_options >> name & 1;

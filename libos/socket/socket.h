@@ -13,12 +13,12 @@
 
 enum { AF_UNSPEC = 0, AF_UNIX = 1, AF_PACKET = 17, SOCK_STREAM = 1, SOCK_DGRAM = 2, SOCK_RAW = 3, SOCK_SEQPACKET = 5 };
 enum { MSG_OOB = 1, MSG_PEEK = 2, MSG_CTRUNC = 8, MSG_TRUNC = 0x20, MSG_DONTWAIT = 0x40, MSG_EOR = 0x80, MSG_WAITALL = 0x100,
-       MSG_NOSIGNAL = 0x4000, MSG_MORE = 0x8000, MSG_WAITFORONE = 0x10000, MSG_CMSG_CLOEXEC = 0x40000000 };
+       MSG_NOSIGNAL = 0x4000, MSG_MORE = 0x8000, MSG_WAITFORONE = 0x10000, MSG_FASTOPEN = 0x20000000, MSG_CMSG_CLOEXEC = 0x40000000 };
 enum { SIOCATMARK = 0x8905 };
 enum { SOL_SOCKET = 1, SCM_RIGHTS = 1, SCM_CREDENTIALS = 2 };
 enum { SO_DEBUG = 1, SO_REUSEADDR, SO_TYPE, SO_ERROR, SO_DONTROUTE, SO_BROADCAST, SO_SNDBUF, SO_RCVBUF, SO_KEEPALIVE, SO_OOBINLINE, SO_PRIORITY = 12,
        SO_LINGER, SO_REUSEPORT = 15, SO_PASSCRED, SO_PEERCRED, SO_RCVLOWAT, SO_SNDLOWAT, SO_RCVTIMEO, SO_SNDTIMEO, SO_ACCEPTCONN = 30, SO_SNDBUFFORCE = 32,
-       SO_RCVBUFFORCE = 33, SO_PROTOCOL = 38, SO_DOMAIN = 39 };
+       SO_RCVBUFFORCE = 33, SO_MARK = 36, SO_PROTOCOL = 38, SO_DOMAIN = 39, SO_COOKIE = 57 };
 #define ADDRESS_MOST 128
 struct address { uint32_t length; union { uint16_t family; uint8_t bytes[ADDRESS_MOST]; }; }; /* a sockaddr; length 0: none */
 
@@ -43,6 +43,8 @@ struct socket {
     int error;               /* SO_ERROR, -errno */
     uint32_t plain_options;  /* bits by SO_*: kept, without effect */
     int linger[2];
+    uint32_t receive_low;    /* SO_RCVLOWAT: bytes; the family's */
+    int priority, mark;      /* kept, without effect: there are no rules that ask for them */
 };
 struct socket_ops {
     int (*bind)(struct socket *, const struct address *);

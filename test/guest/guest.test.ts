@@ -48,6 +48,11 @@ for (const variant of ['musl', 'glibc', 'pie']) {
   });
 }
 
+t.test('options that bound a connection', async (t) => {
+  const file = resolve('build/guest/musl/inet_limits');
+  await compareRuns(t, 'inet_limits', '', () => run(file, []), () => run(hull, ['run', '-m', '64', file]));
+});
+
 t.test('linked: a call is a function, and signals come all the same', async (t) => {
   for (const name of ['signals', 'memory', 'alarms', 'limits', 'inet']) {
     await compareRuns(t, name, '', () => run(resolve(`build/guest/musl/${name}`), []), () => run(hull, ['run', '-m', '32', resolve(`build/guest/linked/${name}`)]));

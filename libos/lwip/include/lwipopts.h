@@ -74,10 +74,13 @@
 extern uint32_t lwip_port_window;
 struct tcp_pcb;
 uint32_t lwip_port_window_of(const struct tcp_pcb *); /* TCP_WND of one connection; NULL: of none */
-#define LWIP_TCP_PCB_NUM_EXT_ARGS 3
+uint8_t lwip_port_retries_of(struct tcp_pcb *, uint8_t usual); /* how often a segment is sent again before the connection ends: asked at each tick */
+#define LWIP_TCP_PCB_NUM_EXT_ARGS 5
 #define LWIP_PORT_WINDOW_SLOT 0 /* the extension argument that holds it; 0: lwip_port_window */
 #define LWIP_PORT_RECOVERY_SLOT 1 /* of the socket family's loss recovery, and the next */
 #define LWIP_PORT_AGAIN_SLOT 2
+#define LWIP_PORT_PATIENCE_SLOT 3 /* in ticks of TCP_SLOW_INTERVAL (TCP_USER_TIMEOUT) | requests for a connection that are repeated (TCP_SYNCNT) << 24; each 0: as usual */
+#define LWIP_PORT_SILENCE_SLOT 4  /* the tick since which nothing was acknowledged, while something is repeated */
 #define LWIP_DISABLE_TCP_SANITY_CHECKS 1 /* they are for the preprocessor */
 #define TCP_MSS 32768
 #define TCP_WND lwip_port_window_of(pcb) /* lwIP asks where a `pcb` is known, and nowhere else */
@@ -99,8 +102,9 @@ uint32_t lwip_port_window_of(const struct tcp_pcb *); /* TCP_WND of one connecti
 #define LWIP_TCP_TIMESTAMPS 0 /* lwIP would send them and use them for nothing */
 #define TCP_TMR_INTERVAL 40   /* delayed acknowledgments wait for one interval at most, retransmission counts in two */
 #define TCP_MSL 30000
-#define TCP_SYNMAXRTX 6
-#define TCP_MAXRTX 12
+#define TCP_SYN_RETRIES 6
+#define TCP_SYNMAXRTX lwip_port_retries_of(pcb, TCP_SYN_RETRIES)
+#define TCP_MAXRTX lwip_port_retries_of(pcb, 12)
 #define LWIP_HOOK_TCP_ISN lwip_port_tcp_isn
 
 /* Checksums: computed here; a network device that offers to do it says so by its flags. */
