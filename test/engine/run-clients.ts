@@ -77,7 +77,7 @@ function hijack(path: string, input: Buffer): Promise<{ stdout: Buffer; stderr: 
 
 async function exec(name: string, args: readonly string[], input: Buffer, wanted: { stdout: Buffer; stderr: string; code: number }): Promise<void> {
   const made = await ask('POST', `/containers/${name}/exec`, { Cmd: args, AttachStdin: true, AttachStdout: true, AttachStderr: true });
-  if (made.status !== 201) return refuse(name, 'exec create', made.status, made.body);
+  if (made.status !== 201) return void refuse(name, 'exec create', made.status, made.body);
   const id = JSON.parse(made.body).Id as string;
   const said = await hijack(`/exec/${id}/start`, input);
   const state = JSON.parse((await ask('GET', `/exec/${id}/json`)).body) as { ExitCode: number | null; message?: string };
@@ -88,8 +88,8 @@ async function exec(name: string, args: readonly string[], input: Buffer, wanted
 }
 
 function refuse(name: string, what: string, status: number, body: string): void {
-  if (name === MOVED && status === 409 && REFUSED.test(body)) return count(`${name} ${what}, refused`);
-  problems.push(`${name}: ${what}: ${status} ${body.slice(0, 300)}`);
+  if (name === MOVED && status === 409 && REFUSED.test(body)) count(`${name} ${what}, refused`);
+  else problems.push(`${name}: ${what}: ${status} ${body.slice(0, 300)}`);
 }
 
 const verbs: Record<string, (name: string, mark: string) => Promise<void>> = {
