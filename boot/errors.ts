@@ -10,6 +10,8 @@ export type BootErrorCode =
   | 'accelerator-unusable' // the accelerator that was asked for does not run guests here
   | 'image-invalid' // the image names no channel, or has no image note
   | 'memory-small' // less memory was asked for than the image needs to start
+  | 'xl-missing' // Xen's toolstack is not where it was looked for
+  | 'xl-failed' // Xen's toolstack refused, or Xen does not run this machine
   | 'scratch-failed' // no room for the boot module
   | 'address-invalid'; // a network address or a guest's path is not one
 

@@ -93,6 +93,7 @@ export const RUN_OPTIONS: readonly OptionSpec[] = [
   { name: 'tty', short: 't', summary: 'Give the program this terminal' },
   { name: 'user', short: 'u', value: 'uid[:gid]', summary: 'User and group of the program; names are those of the image' },
   { name: 'verbose', summary: 'Say what is done, and show what the machine says outside of its channel' },
+  { name: 'vmm', value: 'string', choices: ['qemu', 'xen'], summary: 'What runs the machine: QEMU (default), or Xen by its xl, on a dom0' },
   { name: 'volume', short: 'v', value: '[source:]target[:ro]', many: true, complete: 'file', summary: 'Host directory (a path) or volume (a name) at a path of the machine' },
   { name: 'writable', value: 'file', complete: 'file', summary: 'With a root file system: keep what is written to it in this file (ext4, made when it is missing)' },
   { name: 'workdir', short: 'w', value: 'string', summary: 'Working directory of the program (default /)' },
@@ -159,7 +160,7 @@ export const COMMANDS: readonly CommandSpec[] = [
     usage: 'hull export [OPTIONS] CONTAINER | hull export --format FORMAT [OPTIONS] IMAGE|PROGRAM [ARG...]',
     summary: "Write a container's files to a tar archive, or an image to a file that starts without hull",
     notes: [
-      'raw and qcow2 are disks and iso is a CD that a PC BIOS boots: qemu-system-x86_64 -drive file=FILE,format=raw,if=virtio -nographic. elf is a kernel with everything in it: -kernel FILE. xl is a new folder with all that a domain of Xen needs: cd FOLDER && xl create xl.cfg. tar has the files of the image.',
+      'raw and qcow2 are disks and iso is a CD that a PC BIOS boots: qemu-system-x86_64 -drive file=FILE,format=raw,if=virtio -nographic. elf is a kernel with everything in it: -kernel FILE. xl is a new folder with all that a domain of Xen needs: cd FOLDER && xl create xl.cfg; it has a network card when the image names ports (EXPOSE). tar has the files of the image.',
       'Such a machine talks on its first serial port, under Xen on its console, and switches itself off when its program ends. What it writes to its root file system is gone then.',
     ],
     options: [

@@ -54,7 +54,9 @@ function readLogging(parsed: ParsedOptions, command: string): InstanceSpec['logg
 
 export async function makeInstanceSpec(parsed: ParsedOptions, command: string, context: CommandContext): Promise<InstanceSpec> {
   const { env } = context;
-  const typed = await applyImage(readRunRequest(parsed, command), context);
+  const asked = readRunRequest(parsed, command);
+  if (asked.vmm === 'xen') throw new UsageError('--vmm xen is for foreground runs: a domain is followed by who started it', command);
+  const typed = await applyImage(asked, context);
   const readAll = (name: string) => parsed.values.get(name) ?? [];
   const { image } = typed;
   const program = typed.rootfs === undefined && image === undefined ? resolve(typed.program) : typed.program;

@@ -98,6 +98,7 @@ export function readRunRequest(parsed: ParsedOptions, command: string): RunReque
       memory: memory === undefined ? DEFAULT_MEMORY : parseMemory(memory, command),
       isMemoryGiven: memory !== undefined,
       cpus: 1,
+      vmm: readValue(parsed, 'vmm') as 'qemu' | 'xen' | undefined,
       machine: (readValue(parsed, 'machine') ?? 'microvm') as MachineKind,
       isMachineGiven: readValue(parsed, 'machine') !== undefined,
       accelerator: (readValue(parsed, 'accel') ?? 'auto') as Accelerator | 'auto',

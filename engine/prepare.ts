@@ -92,6 +92,8 @@ export interface RunRequest {
   /** Somebody asked for it: an image's label does not hold. */
   readonly isMemoryGiven?: boolean | undefined;
   readonly cpus: number;
+  /** What runs the machine; QEMU where nothing is said. */
+  readonly vmm?: 'qemu' | 'xen' | undefined;
   readonly machine: MachineKind;
   /** Somebody asked for it: an image's label does not hold. */
   readonly isMachineGiven?: boolean | undefined;

@@ -5,9 +5,13 @@
  *
  * Main path: prepareMachine -> startMachine -> records to stdout, stderr -> wait -> exit code.
  */
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import {
   createInputPump,
   createOutputQueue,
+  FEATURE,
   isTerminal,
   type LentTerminal,
   lendTerminal,
@@ -20,7 +24,7 @@ import { applyImage } from './apply-image.ts';
 import { EngineError, EXIT } from './errors.ts';
 import { catchInterrupts, type Interrupts } from './interrupts.ts';
 import { createLogLines, type LogLines } from './log-lines.ts';
-import { type PreparedMachine, prepareMachine, type RunHost, type RunRequest } from './prepare.ts';
+import { type PreparedMachine, prepareMachine, readNoteOf, type RunHost, type RunRequest } from './prepare.ts';
 import type { Tracer } from './trace/index.ts';
 
 const SIGTERM = 15;
@@ -33,6 +37,7 @@ const LEAVE_MS = 2000;
 export async function runProgram(request: RunRequest, host: RunHost): Promise<number> {
   const interrupts = catchInterrupts();
   try {
+    if (request.vmm === 'xen') return await runDomain(request, host, interrupts);
     const applied = await Promise.race([applyImage(request, host), interrupts.aborted]);
     if (interrupts.abortedBy !== undefined) return EXIT.SIGNAL + interrupts.abortedBy;
     return await runWith(applied as RunRequest, host, interrupts);
@@ -75,6 +80,32 @@ async function runWith(request: RunRequest, host: RunHost, interrupts: Interrupt
     });
   } finally {
     await machine.release();
+  }
+}
+
+/** Under Xen: a folder for xl, which is gone with the domain. */
+async function runDomain(request: RunRequest, host: RunHost, interrupts: Interrupts): Promise<number> {
+  const { mounts, network, tty, trace, writable, gdb } = request;
+  const refused = Object.entries({ 'a mount': mounts.length > 0, '--publish': network.publish.length > 0, '--network': network.network !== undefined, '--tty': tty, '--trace': trace !== undefined, '--writable': writable !== undefined, '--gdb': gdb !== undefined });
+  for (const [what, isAsked] of refused) {
+    if (isAsked) throw new EngineError('option-invalid', `Cannot run "${request.program}" under Xen with ${what}: nothing there does that, expected --vmm qemu`);
+  }
+  const [{ exportImage }, { createDomain, makeDomainName, startDomain }] = await Promise.all([import('./export/index.ts'), import('../boot/xen/index.ts')]);
+  const folder = mkdtempSync(join(tmpdir(), 'hull-xen-'));
+  try {
+    const name = makeDomainName(`${request.name ?? 'hull'}-${process.pid}`);
+    const output = join(folder, name);
+    await exportImage({ format: 'xl', output, run: request, isFramed: true }, host);
+    const domain = { xl: 'xl', env: host.env, folder: output, name, takesSignals: (readNoteOf(join(output, 'kernel')).features & FEATURE.SIGNALS) !== 0 };
+    await createDomain(domain);
+    return await attendMachine(request, interrupts, {
+      say: () => {},
+      loadSymbolizer: async () => (await import('./toolchain/index.ts')).loadSymbolizer(join(output, 'kernel'), undefined),
+      tracer: undefined,
+      start: (events) => startDomain(domain, events),
+    });
+  } finally {
+    rmSync(folder, { recursive: true, force: true });
   }
 }
 

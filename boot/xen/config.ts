@@ -6,6 +6,10 @@ export interface DomainConfig {
   readonly kernel: string;
   /** The boot module. */
   readonly ramdisk: string;
+  /** The image of the root file system, where it is not in the boot module: it is the disk xvda. */
+  readonly root?: string | undefined;
+  /** It has a network card, on the bridge that Xen's hosts have. */
+  readonly hasCard: boolean;
   /** MiB. */
   readonly memory: number;
 }
@@ -17,7 +21,7 @@ export function makeDomainName(name: string): string {
 }
 
 /** A domain is one run of its program: when that ends it is gone, unless xl was asked to start it anew. */
-export function formatDomainConfig({ name, kernel, ramdisk, memory }: DomainConfig): string {
+export function formatDomainConfig({ name, kernel, ramdisk, root, hasCard, memory }: DomainConfig): string {
   return [
     'type = "pvh"',
     `name = "${name}"`,
@@ -25,6 +29,8 @@ export function formatDomainConfig({ name, kernel, ramdisk, memory }: DomainConf
     `ramdisk = "${ramdisk}"`,
     `memory = ${memory}`,
     'vcpus = 1',
+    ...(root === undefined ? [] : [`disk = [ "format=raw, vdev=xvda, access=ro, target=${root}" ]`]),
+    ...(hasCard ? ['vif = [ "bridge=xenbr0" ]'] : []), // an empty one is what xl 4.17 dies of, now and then
     'on_poweroff = "destroy"',
     'on_reboot = "restart"',
     'on_crash = "destroy"',

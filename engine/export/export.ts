@@ -9,14 +9,14 @@ import { closeSync, readFileSync, statSync } from 'node:fs';
 import { basename, dirname } from 'node:path';
 import { embedModule, placeOnCd, placeOnDisk, type RootFile, writeAt, writeCd, writeQcow2, writeRawDisk, writeRoot } from '../../boot/bios/index.ts';
 import { type BootModule, encodeBootModule, FEATURE, FLAG } from '../../boot/index.ts';
-import { applyImage } from '../apply-image.ts';
+import { applyImage, listExposed } from '../apply-image.ts';
 import { EngineError } from '../errors.ts';
 import { findKernel, findRootKernel } from '../images/index.ts';
 import { findKernelCache, loadLinker, makeModule, openRequestRoot, readComponentLabels, readNoteOf, type RunHost, type RunRequest } from '../prepare.ts';
 import { openProgram } from '../program.ts';
 import { findStatePaths, openScratch, produceAtomically } from '../state/index.ts';
 import { archiveImage } from './archive.ts';
-import { writeDomainFolder } from './xl.ts';
+import { isRootInModule, writeDomainFolder } from './xl.ts';
 
 export const EXPORT_FORMATS = ['elf', 'raw', 'qcow2', 'iso', 'xl', 'tar'] as const;
 export type ExportFormat = (typeof EXPORT_FORMATS)[number];
@@ -26,14 +26,41 @@ type FileFormat = Exclude<MachineFormat, 'xl'>;
 export interface ExportRequest {
   readonly format: MachineFormat;
   readonly output: string;
+  /** Format xl: somebody reads records on its console. */
+  readonly isFramed?: boolean | undefined;
   /** What is run: the program, its image, environment and so on. */
   readonly run: RunRequest;
 }
 
+interface MachineNeeds {
+  readonly components: readonly string[];
+  /** Further ones, where the program can use a network. */
+  readonly network: readonly string[];
+  readonly feature: number;
+  readonly device: string;
+  readonly driver: string;
+  /** The root file system is behind the boot module, where it is; else it is a disk of its own. */
+  isRootInModule(size: number): boolean;
+}
+
 /** A plain machine has a 16550, and what is typed there is the program's input; bits for the seed where it has a device for them. */
-const PLAIN = { components: ['uart-16550', 'uart-input', 'virtio-rng'], feature: FEATURE.UART, device: 'a serial port', driver: 'uart-16550' } as const;
-/** A domain of Xen has its console, and what xl asks of it. */
-const DOMAIN = { components: ['xen-console', 'xen-input', 'xen-control'], feature: FEATURE.XEN_CONSOLE, device: "Xen's console", driver: 'xen-console' } as const;
+const PLAIN: MachineNeeds = {
+  components: ['uart-16550', 'uart-input', 'virtio-rng'],
+  network: [],
+  feature: FEATURE.UART,
+  device: 'a serial port',
+  driver: 'uart-16550',
+  isRootInModule: () => true,
+};
+/** A domain of Xen has its console, what xl asks of it, the time, and disks and cards that dom0 serves. */
+const DOMAIN: MachineNeeds = {
+  components: ['xen-console', 'xen-input', 'xen-control', 'xen-clock'],
+  network: ['xen-net'],
+  feature: FEATURE.XEN_CONSOLE,
+  device: "Xen's console",
+  driver: 'xen-console',
+  isRootInModule,
+};
 
 interface Parts {
   readonly kernel: Buffer;
@@ -42,19 +69,25 @@ interface Parts {
   makeModule(place: Pick<BootModule, 'disk' | 'power'>): Buffer;
 }
 
-async function findParts(request: RunRequest, host: RunHost, machine: typeof PLAIN | typeof DOMAIN): Promise<Parts> {
+async function findParts(request: RunRequest, host: RunHost, machine: MachineNeeds, isFramed = false): Promise<Parts> {
   const paths = findStatePaths(host.env);
   const root = await openRequestRoot(request, host, paths, []);
   const file = root === undefined ? openProgram(request.program) : undefined;
   const cache = findKernelCache(paths, host);
-  const add = [...machine.components, ...(request.readOnly === true ? ['mounts'] : []), ...readComponentLabels(request.image?.labels)];
-  const image =
+  const isOnDisk = root !== undefined && !machine.isRootInModule(statSync(root.image).size);
+  const basic = [...machine.components, ...(isOnDisk ? ['xen-blk'] : []), ...(request.readOnly === true ? ['mounts'] : []), ...readComponentLabels(request.image?.labels)];
+  const findImage = async (add: readonly string[]) =>
     root !== undefined
-      ? await findRootKernel(cache, root.kernel, add, () => loadLinker(host))
+      ? findRootKernel(cache, root.kernel, add, () => loadLinker(host))
       : file?.kind === 'executable'
-        ? await findKernel(cache, file, add, () => loadLinker(host))
+        ? findKernel(cache, file, add, () => loadLinker(host))
         : (file?.path as string);
-  const { features } = readNoteOf(image);
+  let image = await findImage(basic);
+  let { features } = readNoteOf(image);
+  if ((features & FEATURE.NETWORK) !== 0 && machine.network.length > 0) {
+    image = await findImage([...basic, ...machine.network]);
+    features = readNoteOf(image).features;
+  }
   const isAlone = (features & FEATURE.BINARY) === 0; // a linked program out of an image is all there is of it
   if ((features & machine.feature) === 0) {
     throw new EngineError('option-invalid', `Cannot export "${request.program}": it has no driver for ${machine.device}, expected an image made by hull cc --hull-add or hull build --add with ${machine.driver}`);
@@ -67,10 +100,10 @@ async function findParts(request: RunRequest, host: RunHost, machine: typeof PLA
     makeModule: (place) =>
       encodeBootModule({
         ...plain,
-        // Nobody reads records there, and no device takes an exit status.
-        flags: plain.flags & ~(FLAG.FRAMED | FLAG.DEBUG_EXIT),
+        // Mostly nobody reads records there, and no device takes an exit status.
+        flags: (plain.flags & ~(FLAG.FRAMED | FLAG.DEBUG_EXIT)) | (isFramed ? FLAG.FRAMED : 0),
         exec: isAlone ? undefined : root?.program,
-        rootfs: size,
+        rootfs: size === undefined || isOnDisk ? undefined : size,
         ...place,
       }),
   };
@@ -111,10 +144,11 @@ function writeQcow(fd: number, parts: Parts, host: RunHost, folder: string): voi
 
 const WRITERS: Record<FileFormat, (fd: number, parts: Parts, host: RunHost, folder: string) => void> = { elf: writeElf, raw: writeRaw, qcow2: writeQcow, iso: writeIso };
 
-export async function exportImage({ format, output, run }: ExportRequest, host: RunHost): Promise<void> {
-  const parts = await findParts(await applyImage(run, host), host, format === 'xl' ? DOMAIN : PLAIN);
+export async function exportImage({ format, output, run, isFramed }: ExportRequest, host: RunHost): Promise<void> {
+  const applied = await applyImage(run, host);
+  const parts = await findParts(applied, host, format === 'xl' ? DOMAIN : PLAIN, isFramed);
   if (format === 'xl') {
-    writeDomainFolder(output, { kernel: parts.kernel, module: parts.makeModule({}), root: parts.root, memory: run.memory, name: basename(output) });
+    writeDomainFolder(output, { kernel: parts.kernel, module: parts.makeModule({}), root: parts.root, hasCard: listExposed(applied).length > 0, memory: applied.memory, name: basename(output) });
     return;
   }
   produceAtomically(output, (fd) => WRITERS[format](fd, parts, host, dirname(output)), 0o644, 'room for the image');

@@ -2,10 +2,12 @@
  * COPY and ADD of a stage. Owns: the way from the instruction to a layer: sources, who owns what, cache key, plan, layer. Rules: the key has the digests of
  * what is copied, its names and modes, never its times; sources are read again only when no record is found.
  */
-import { type Expansion, expandWord, findNearest, type Instruction, listFlags, makeInstructionError, readFlag, splitArguments, type Word } from '../dockerfile/index.ts';
+import { type Expansion, expandWord, findNearest, type Flag, type Instruction, listFlags, makeInstructionError, readFlag, splitArguments, type Word } from '../dockerfile/index.ts';
 import { expandFlag, expandPart } from './config.ts';
 import { digestContent, fetchContents, readText } from './contents.ts';
+import { parseIgnore } from './context.ts';
 import { CopyProblem, type CopyRequest, planCopy, type Planned, toEntries } from './copy.ts';
+import { BuildError } from './error.ts';
 import { parseMode } from './modes.ts';
 import { makeKey } from './records.ts';
 import { fetchRepository, isGit } from './git.ts';
@@ -71,7 +73,9 @@ export async function planAdd(instruction: Instruction, session: Session, state:
   if (chmod !== undefined && mode === undefined) {
     throw makeInstructionError(instruction, `"--chmod=${chmodText}", expected an octal mode such as 0755 or one by letters such as u=rwX,go=rX`, chmod);
   }
-  const excluded = listFlags(instruction, 'exclude').map((flag) => expandFlag(instruction, flag, expansion));
+  const excludes = listFlags(instruction, 'exclude');
+  const excluded = excludes.map((flag) => expandFlag(instruction, flag, expansion));
+  for (const [i, flag] of excludes.entries()) await atPart(instruction, flag, () => parseIgnore([excluded[i] as string]));
   const keepParents = isOn(instruction, 'parents', expansion);
 
   const heredocNames = instruction.heredocs.length;
@@ -82,7 +86,7 @@ export async function planAdd(instruction: Instruction, session: Session, state:
   for (const word of words) {
     const text = expandPart(instruction, word, expansion);
     if (isAdd && isGit(text)) {
-      found.push(await addRepository(instruction, session, text, expansion));
+      found.push(await addRepository(instruction, session, { text, word, target: targetText, expansion }));
       continue;
     }
     if (isAdd && isUrl(text)) {
@@ -178,13 +182,16 @@ async function findFlagOwner(instruction: Instruction, session: Session, state: 
   if (flag === undefined) return undefined;
   const text = expandFlag(instruction, flag, expansion);
   const isByNumber = /^\d+(:\d+)?$/.test(text);
-  const root = isByNumber ? undefined : await state.readTree();
+  return findOwnerIn(isByNumber ? undefined : await state.readTree(), text, session, (message) => makeInstructionError(instruction, `"--chown=${text}": ${message}`, flag));
+}
+
+/** USER[:GROUP] -> numbers, by the accounts of a root file system, or of none. `fail`: a user or group that is not there as an error at its place. */
+export async function findOwnerIn(root: Node | undefined, text: string, session: Session, fail: (message: string) => Error): Promise<Owner> {
   const read = async (path: string) => (root === undefined ? '' : readText(findNode(root, path).node, session.cache));
   try {
     return findOwner(text, { passwd: await read('etc/passwd'), group: await read('etc/group') });
   } catch (error) {
-    if (error instanceof UnknownUser) throw makeInstructionError(instruction, `"--chown=${text}": ${error.message}`, flag);
-    throw error;
+    throw error instanceof UnknownUser ? fail(error.message) : error;
   }
 }
 
@@ -195,8 +202,18 @@ interface Remote {
   readonly expansion: Expansion;
 }
 
+/** What fetches a source or reads a pattern knows nothing of the Dockerfile: its errors get their place here. */
+async function atPart<T>(instruction: Instruction, part: Word | Flag, action: () => T | Promise<T>): Promise<T> {
+  try {
+    return await action();
+  } catch (error) {
+    if (!(error instanceof BuildError)) throw error;
+    throw new BuildError(error.code, makeInstructionError(instruction, error.message, part).message, { cause: error });
+  }
+}
+
 async function addRemote(instruction: Instruction, session: Session, { text, word, target, expansion }: Remote): Promise<Selected> {
-  const { node, name } = await download(text, session.work.newPath('download'), session.host.fetchUrl);
+  const { node, name } = await atPart(instruction, word, () => download(text, session.work.newPath('download'), session.host.fetchUrl));
   const flag = readFlag(instruction, 'checksum');
   if (flag !== undefined) {
     const wanted = expandFlag(instruction, flag, expansion);
@@ -208,8 +225,8 @@ async function addRemote(instruction: Instruction, session: Session, { text, wor
 }
 
 /** What is in a repository is copied, as of a directory. */
-async function addRepository(instruction: Instruction, session: Session, text: string, expansion: Expansion): Promise<Selected> {
-  const { root, commit } = await fetchRepository(text, session.work.newPath('git'), isOn(instruction, 'keep-git-dir', expansion));
+async function addRepository(instruction: Instruction, session: Session, { text, word, expansion }: Remote): Promise<Selected> {
+  const { root, commit } = await atPart(instruction, word, () => fetchRepository(text, session.work.newPath('git'), isOn(instruction, 'keep-git-dir', expansion)));
   const flag = readFlag(instruction, 'checksum');
   if (flag !== undefined) {
     const wanted = expandFlag(instruction, flag, expansion);

@@ -7,7 +7,7 @@
  */
 import { type Instruction, makeInstructionError, parseForeignTrigger, readFlag, type Stage } from '../dockerfile/index.ts';
 import { type HistoryEntry, parsePlatform, type Platform } from '../store/index.ts';
-import { planAdd, type FileChange } from './add.ts';
+import { type FileChange, findOwnerIn, planAdd } from './add.ts';
 import { applyToConfig, expandFlag, expandPart, type StageConfig } from './config.ts';
 import { addDirectory, CopyProblem, type Planned, toEntries } from './copy.ts';
 import { planRun } from './execute.ts';
@@ -37,7 +37,6 @@ async function buildStage(session: Session, stage: Stage, baseName: string): Pro
   const platform = readPlatform(session, stage.from) ?? settings.platform;
   const base = await findBase(session, stage, baseName, platform);
   const state = openStage(base, platform, session.cache);
-  const declared = new Map<string, string | undefined>();
   const triggers = (state.config.OnBuild ?? []).map((text) => parseForeignTrigger(baseName, text));
   state.config.OnBuild = [];
   const all = [...triggers, ...stage.instructions];
@@ -46,7 +45,7 @@ async function buildStage(session: Session, stage: Stage, baseName: string): Pro
   for (const instruction of all) {
     const place = `${shown.indexOf(instruction) + 1}/${shown.length}`;
     const title = `[${[label, place].filter((part) => part !== '').join(' ')}] ${instruction.keyword} ${describe(instruction)}`;
-    await applyInstruction(session, state, declared, instruction, title);
+    await applyInstruction(session, state, instruction, title);
   }
   return state;
 }
@@ -79,7 +78,8 @@ async function findBase(session: Session, stage: Stage, name: string, platform: 
   }
 }
 
-async function applyInstruction(session: Session, state: StageState, declared: Map<string, string | undefined>, instruction: Instruction, title: string): Promise<void> {
+async function applyInstruction(session: Session, state: StageState, instruction: Instruction, title: string): Promise<void> {
+  const { declared } = state;
   const expansion = makeExpansion(state.config, declared, instruction.escape);
   const entry = (created: string, more: Partial<HistoryEntry>): HistoryEntry => ({ created, created_by: describeHistory(instruction, state.config, declared), ...more });
   if (instruction.keyword === 'ARG') {
@@ -95,7 +95,7 @@ async function applyInstruction(session: Session, state: StageState, declared: M
     return;
   }
   try {
-    const change = await planChange(session, state, declared, instruction, start);
+    const change = await planChange(session, state, instruction, start);
     const known = session.settings.noCache ? undefined : findRecord(session.cache, change.key);
     start();
     const record = known ?? (await makeRecord(session, change));
@@ -118,9 +118,9 @@ function findTime(session: Session, state: StageState, instruction: Instruction)
   return created;
 }
 
-function planChange(session: Session, state: StageState, declared: ReadonlyMap<string, string | undefined>, instruction: Instruction, start: () => Step): Promise<FileChange> {
-  const expansion = makeExpansion(state.config, declared, instruction.escape);
-  if (instruction.keyword === 'RUN') return planRun(instruction, session, state, expansion, declared, start);
+function planChange(session: Session, state: StageState, instruction: Instruction, start: () => Step): Promise<FileChange> {
+  const expansion = makeExpansion(state.config, state.declared, instruction.escape);
+  if (instruction.keyword === 'RUN') return planRun(instruction, session, state, expansion, start);
   if (instruction.keyword === 'WORKDIR') return planWorkdir(instruction, session, state);
   return planAdd(instruction, session, state, expansion);
 }
@@ -132,17 +132,19 @@ async function makeRecord(session: Session, change: FileChange): Promise<BuildRe
   return record;
 }
 
-/** WORKDIR makes its directory where there is none. */
+/** WORKDIR makes its directory where there is none; it is USER's, as the directories above that are made with it. */
 async function planWorkdir(instruction: Instruction, session: Session, state: StageState): Promise<FileChange> {
   const path = state.config.WorkingDir as string;
+  const user = state.config.User ?? '';
   return {
-    key: makeKey(['workdir', state.chainId(), path, session.settings.epoch ?? null]),
+    key: makeKey(['workdir', state.chainId(), path, user, session.settings.epoch ?? null]),
     async make() {
       const root = await state.readTree();
       if (findNode(root, path).node?.children !== undefined) return undefined;
       const planned: Planned = new Map();
+      const owner = user === '' ? undefined : await findOwnerIn(root, user, session, (message) => makeInstructionError(instruction, `USER ${user}: ${message}`, instruction.rest));
       try {
-        addDirectory(planned, root, findNode(root, path).path, { base: root, owner: undefined, mtimeNs: session.settings.mtimeNs });
+        addDirectory(planned, root, findNode(root, path).path, { base: root, owner, mtimeNs: session.settings.mtimeNs });
       } catch (error) {
         if (error instanceof CopyProblem) throw makeInstructionError(instruction, error.message, instruction.rest);
         throw error;

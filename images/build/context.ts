@@ -37,10 +37,25 @@ export interface Ignored {
   hasAll(path: string): boolean;
 }
 
-/** What patterns leave out, as .dockerignore and --exclude have them. */
+/** Letters that mean something in expressions and nothing in patterns; an escaped letter is itself. What is in brackets stays. */
+const escapeLetters = (pattern: string): string => pattern.replace(/\[[^\]]*\]|\\\w|\\.|[+(){}|^]/g, (part) => (/^[+(){}|^]/.test(part) ? `\\${part}` : /^\\\w/.test(part) ? part.slice(1) : part));
+
+/** One matcher; a small and a capital letter are two. BuildError for what is no pattern. */
+function compile(patterns: readonly string[]): Ignore {
+  const matcher = dockerignore({ ignorecase: false }).add(patterns.map(escapeLetters));
+  try {
+    matcher.ignores('any'); // now it makes its expressions
+  } catch (cause) {
+    if (patterns.length > 1) for (const pattern of patterns) compile([pattern]);
+    throw new BuildError('context-invalid', `Cannot leave out "${patterns[0]}": it is no pattern, expected such as *.log, **/cache or [a-z]*`, { cause });
+  }
+  return matcher;
+}
+
+/** What patterns leave out, as .dockerignore and --exclude have them. BuildError. */
 export function parseIgnore(patterns: readonly string[]): Ignored {
   const lines = patterns.map((line) => line.trim()).filter((line) => line !== '' && !line.startsWith('#'));
-  const matcher: Ignore = dockerignore().add(lines);
+  const matcher = compile(lines);
   const hasExceptions = lines.some((line) => line.startsWith('!'));
   const has = (path: string) => matcher.ignores(path);
   return { has, hasAll: (path) => !hasExceptions && has(path) };

@@ -77,7 +77,7 @@ async function digestTree(node: Node): Promise<string> {
   return hash.digest('hex');
 }
 
-export async function planRun(instruction: Instruction, session: Session, state: StageState, expansion: Expansion, declared: ReadonlyMap<string, string | undefined>, step: () => Step): Promise<FileChange> {
+export async function planRun(instruction: Instruction, session: Session, state: StageState, expansion: Expansion, step: () => Step): Promise<FileChange> {
   const { argv, script } = readCommand(instruction, state);
   const network = readFlag(instruction, 'network');
   const networkText = network === undefined ? session.settings.network : expandFlag(instruction, network, expansion);
@@ -87,7 +87,7 @@ export async function planRun(instruction: Instruction, session: Session, state:
   const security = readFlag(instruction, 'security');
   if (security !== undefined && expandFlag(instruction, security, expansion) !== 'sandbox') throw makeInstructionError(instruction, '"--security" other than sandbox is not granted here, expected --security=sandbox', security);
   const mounts = await Promise.all(readMounts(instruction, state, expansion).map((mount) => findBound(instruction, session, mount)));
-  const args = new Map([...declared].flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const])));
+  const args = new Map([...state.declared].flatMap(([name, value]) => (value === undefined ? [] : [[name, value] as const])));
   const env = new Map([...args, ...state.config.Env]);
   const described = await Promise.all(
     mounts.map(async ({ mount, target, node }) => [mount.type, target, mount.id ?? null, mount.env ?? null, mount.mode ?? null, mount.uid, mount.gid, mount.isReadOnly, node === undefined || mount.type === 'cache' ? null : await digestTree(node)]),

@@ -111,7 +111,7 @@ export async function runInSandbox(run: SandboxRun): Promise<SandboxResult> {
     ...run.locks.flatMap((path) => ['flock', '--no-fork', path]),
     'bwrap',
     ...['--bind', 'merged', '/', '--proc', '/proc', '--dev', '/dev', '--ro-bind', '/sys', '/sys', '--ro-bind', run.become, BECOME],
-    ...mounts.flatMap((mount) => toArguments(mount, FIRST_DATA_FD + data.indexOf(mount))),
+    ...mounts.flatMap((mount) => [...makeParents(mount.target), ...toArguments(mount, FIRST_DATA_FD + data.indexOf(mount))]),
     ...['--unshare-pid', '--unshare-ipc', '--unshare-uts', '--hostname', 'buildkitsandbox', '--die-with-parent', '--new-session'],
     ...(run.network === 'none' ? ['--unshare-net'] : []),
     ...(kind === 'single-id' ? [] : ['--cap-drop', 'ALL', ...CAPABILITIES.flatMap((name) => ['--cap-add', `CAP_${name}`])]),
@@ -143,6 +143,12 @@ export async function runInSandbox(run: SandboxRun): Promise<SandboxResult> {
     throw new BuildError('sandbox-missing', `Cannot execute RUN: overlayfs is refused here (${said.trim().split('\n').at(-1)}), expected a kernel that lets ${kind === 'root' ? 'root' : 'user namespaces'} mount it, and HULL_ROOT on a file system that can be its upper one (ext4, xfs, btrfs, tmpfs)`);
   }
   return { status, upper: join(run.folder, 'upper'), stubs: listStubs(run.root, targets) };
+}
+
+/** The directories above a mount, made before it where they are not: those that bubblewrap makes by itself are closed to all but root, and stay when RUN puts a file there. */
+function makeParents(target: string): string[] {
+  const parts = splitPath(target).slice(0, -1);
+  return parts.flatMap((_, i) => ['--perms', '0755', '--dir', `/${parts.slice(0, i + 1).join('/')}`]);
 }
 
 function toArguments(mount: SandboxMount, fd: number): string[] {

@@ -29,6 +29,16 @@ export class BrokenLink extends Error {
 
 export const hasPattern = (text: string): boolean => /[*?[\\]/.test(text);
 
+const escapeLetter = (letter: string): string => letter.replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
+
+/** What stands between the brackets of a pattern; a range from a later to an earlier letter has none in it. */
+function toClass(body: string): string {
+  const isNegated = /^[!^]/.test(body);
+  const ranges = [...body.slice(isNegated ? 1 : 0).matchAll(/(\\.|[^\\])(?:-(\\.|[^\\]))?/gsu)].map(([, first = '', last = first]) => [first.at(-1) as string, last.at(-1) as string] as const);
+  const members = ranges.filter(([first, last]) => first <= last).map(([first, last]) => [first, last].map((letter) => (letter === '-' ? '\\-' : escapeLetter(letter))).join('-')).join('');
+  return members === '' ? (isNegated ? '[^/]' : '(?!)') : `[${isNegated ? '^' : ''}${members}]`;
+}
+
 /** One path component's pattern. */
 function toExpression(pattern: string): RegExp {
   let text = '^';
@@ -40,11 +50,10 @@ function toExpression(pattern: string): RegExp {
       const end = pattern.indexOf(']', at + 2);
       if (end < 0) text += '\\[';
       else {
-        const body = pattern.slice(at + 1, end).replace(/\\(?!.)/g, '').replace(/^[!^]/, '^');
-        text += `[${body.replace(/\[/g, '\\[')}]`;
+        text += toClass(pattern.slice(at + 1, end));
         at = end;
       }
-    } else text += (letter === '\\' && at + 1 < pattern.length ? (pattern[++at] as string) : letter).replace(/[\\^$.*+?()[\]{}|/]/g, '\\$&');
+    } else text += escapeLetter(letter === '\\' && at + 1 < pattern.length ? (pattern[++at] as string) : letter);
   }
   return new RegExp(`${text}$`, 'u');
 }

@@ -19,11 +19,14 @@ export interface StageResult extends Filesystem {
   readonly config: StageConfig;
   readonly history: readonly HistoryEntry[];
   readonly platform: Platform;
+  /** ARG in it: a stage that starts from this one has them, too (docs.docker.com, "Build variables", Scoping). */
+  readonly declared: ReadonlyMap<string, string | undefined>;
 }
 
 export interface StageState extends StageResult {
   readonly layers: string[];
   readonly history: HistoryEntry[];
+  readonly declared: Map<string, string | undefined>;
   addLayer(diffId: string): Promise<void>;
   /** Names the layers below, whatever made them (OCI config.md, "Layer ChainID"). */
   chainId(): string;
@@ -44,6 +47,7 @@ export function openStage(base: StageResult | undefined, platform: Platform, cac
     layers,
     history: [...(base?.history ?? [])],
     platform: base?.platform ?? platform,
+    declared: new Map(base?.declared),
     async readTree() {
       tree ??= base !== undefined && layers.length === base.layers.length ? cloneTree(await base.readTree()) : await readTree(layers, cache);
       return tree;
@@ -73,6 +77,7 @@ export function openImage(whole: Image, cache: LayerCache): StageResult {
     // History tells of every layer or of none (config.md).
     history: [...(config.history ?? []), ...layers.slice(known).map(() => ({ created_by: 'unknown' }))],
     platform: { os: config.os, architecture: config.architecture, ...(config.variant === undefined ? {} : { variant: config.variant }) },
+    declared: new Map(),
     readTree() {
       tree ??= readTree(layers, cache);
       return tree;

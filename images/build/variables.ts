@@ -1,6 +1,6 @@
 /**
  * Build arguments. Owns: which ARG has which value where ("Dockerfile reference", ARG, "Scope", "Predefined ARGs", "Automatic platform ARGs"). Rules: an
- * ARG before the first FROM is for FROM lines, and for stages that declare it again; a stage's ARG holds from its line on; ENV of the same name
+ * ARG before the first FROM is for FROM lines, and for stages that declare it again; a stage's ARG holds from its line on, and in stages that start from it; ENV of the same name
  * wins; proxies need no ARG and change no cache key.
  */
 import type { Expansion, Instruction } from '../dockerfile/index.ts';
@@ -46,7 +46,7 @@ export function declareArgument(instruction: Instruction, all: Arguments, declar
       throw makeInstructionError(instruction, `ARG "${name.text}" is no name of a variable, expected letters, digits and "_"`, name);
     }
     const own = value === undefined ? undefined : expandPart(instruction, value, expansion);
-    declared.set(name.text, all.given.get(name.text) ?? own ?? all.globals.get(name.text));
+    declared.set(name.text, all.given.get(name.text) ?? own ?? all.globals.get(name.text) ?? declared.get(name.text));
     all.used.add(name.text);
   }
 }

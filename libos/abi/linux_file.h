@@ -156,6 +156,7 @@ struct linux_pollfd { int32_t fd; int16_t events, revents; };
 #define TIOCOUTQ 0x5411
 #define TIOCGWINSZ 0x5413
 #define TIOCSWINSZ 0x5414
+#define FIGETBSZ 2
 #define FIONREAD 0x541b
 #define FIONBIO 0x5421
 #define TIOCNOTTY 0x5422

@@ -164,7 +164,7 @@ SYSCALL_DEFINE(execve, const char *path, const uintptr_t *argv, const uintptr_t 
 /* Relative to a directory's descriptor, or the descriptor's own file: by the path that it was opened with. */
 SYSCALL_DEFINE(execveat, int directory, const char *path, const uintptr_t *argv, const uintptr_t *environment, int flags) {
     int error;
-    struct file *file = file_lookup(directory);
+    struct file *file = file_lookup_any(directory);
     if (flags & ~(AT_EMPTY_PATH | AT_SYMLINK_NOFOLLOW)) return -EINVAL;
     char *copy = copy_path(path, &error);
     if (!copy) return error;

@@ -372,7 +372,18 @@ int ext4_orphans_open(struct ext4 *fs) {
     return 0;
 }
 
+/*
+ * A time beyond what 34 bits of seconds from 1901 hold (32 in small inodes; kernel.org, ext4, "Inode Timestamps") becomes the last or first of these, as on
+ * Linux, instead of another time after the next mount.
+ */
+static void limit_time(const struct ext4 *fs, struct linux_timespec *time) {
+    const int64_t first = INT32_MIN, last = fs->inode_size > 128 ? 0x37fffffff : INT32_MAX;
+    if (time->seconds < first || time->seconds >= last) *time = (struct linux_timespec){ time->seconds < first ? first : last, 0 };
+}
+
 int ext4_changed(struct inode *inode) {
+    limit_time(ext4_of(inode), &inode->atime);
+    limit_time(ext4_of(inode), &inode->mtime);
     struct ext4 *fs = ext4_of(inode);
     int error = ext4_begin(fs);
     if (error) return error;

@@ -89,7 +89,6 @@ SYSCALL_DEFINE(flock, int descriptor, int operation) {
     if (!file) return -EBADF;
     int kind = operation & ~LOCK_NB;
     if (kind != LOCK_SH && kind != LOCK_EX && kind != LOCK_UN) return -EINVAL;
-    if (file->flags & O_PATH) return -EBADF;
     struct inode *inode = file_inode ? file_inode(file) : NULL;
     if (!inode) return 0; /* a pipe, a device: nobody else has the same one to lock */
     struct file_lock wanted = {.owner = file, .end = LOCK_END, .pid = current_process()->pid, .kind = LOCK_WHOLE,
@@ -157,7 +156,6 @@ long locks_fcntl(struct file *file, unsigned command, unsigned long argument) {
     struct linux_flock lock;
     struct inode *inode = file_inode ? file_inode(file) : NULL;
     bool of_file = command >= F_OFD_GETLK, asks = command == F_GETLK || command == F_OFD_GETLK;
-    if (file->flags & O_PATH) return -EBADF;
     if (user_copy_in(&lock, (const void *)argument, sizeof lock)) return -EFAULT;
     if (lock.type < 0 || lock.type > F_UNLCK || (asks && lock.type == F_UNLCK)) return -EINVAL;
     if (of_file && lock.pid) return -EINVAL;

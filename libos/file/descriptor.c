@@ -20,19 +20,19 @@ static long duplicate_to(struct file *file, uint32_t target, bool close_on_exec)
 }
 
 SYSCALL_DEFINE(dup, int descriptor) {
-    struct file *file = file_lookup(descriptor);
+    struct file *file = file_lookup_any(descriptor);
     return file ? duplicate(file, 0, false) : -EBADF;
 }
 
 SYSCALL_DEFINE(dup2, int descriptor, int target) {
-    struct file *file = file_lookup(descriptor);
+    struct file *file = file_lookup_any(descriptor);
     if (!file) return -EBADF;
     return descriptor == target ? target : duplicate_to(file, (uint32_t)target, false);
 }
 
 SYSCALL_DEFINE(dup3, int descriptor, int target, int flags) {
     if (flags & ~O_CLOEXEC || descriptor == target) return -EINVAL;
-    struct file *file = file_lookup(descriptor);
+    struct file *file = file_lookup_any(descriptor);
     return file ? duplicate_to(file, (uint32_t)target, flags != 0) : -EBADF;
 }
 
@@ -112,7 +112,7 @@ static long get_owner_ex(const struct file *file, struct f_owner_ex *program) {
 
 #define CHANGEABLE (O_APPEND | O_NONBLOCK | O_ASYNC | O_DIRECT | O_NOATIME)
 SYSCALL_DEFINE(fcntl, int descriptor, unsigned command, unsigned long argument) {
-    struct file *file = file_lookup(descriptor);
+    struct file *file = file_lookup_any(descriptor);
     if (!file) return -EBADF;
     uint8_t *mark = &table_marks(current_process()->files)[descriptor];
     switch (command) {
@@ -121,6 +121,9 @@ SYSCALL_DEFINE(fcntl, int descriptor, unsigned command, unsigned long argument) 
     case F_GETFD: return *mark;
     case F_SETFD: *mark = argument & FD_CLOEXEC; return 0;
     case F_GETFL: return file->flags & ~(uint32_t)O_CLOEXEC;
+    }
+    if (file->flags & O_PATH) return -EBADF;
+    switch (command) {
     case F_SETFL: file->flags = (file->flags & ~(uint32_t)CHANGEABLE) | (argument & CHANGEABLE); return 0;
     case F_SETOWN: return file_set_owner(file, (int)argument);
     case F_GETOWN: return file_owner_number(file);

@@ -36,7 +36,7 @@ void file_put(struct file *file) {
 }
 
 SYSCALL_DEFINE(close, int descriptor) {
-    if (!file_lookup(descriptor)) return -EBADF;
+    if (!file_lookup_any(descriptor)) return -EBADF;
     file_put(file_table_set(current_process()->files, (uint32_t)descriptor, NULL, false));
     return 0;
 }
@@ -71,7 +71,7 @@ SYSCALL_DEFINE(lseek, int descriptor, int64_t offset, int whence) {
 
 SYSCALL_DEFINE(fstat, int descriptor, struct linux_stat *out) {
     HULL_NEEDS(input_component); /* knows what descriptors 0 to 2 are */
-    struct file *file = file_lookup(descriptor);
+    struct file *file = file_lookup_any(descriptor);
     if (!file) return -EBADF;
     struct linux_stat stat = { .nlink = 1, .blksize = 4096 };
     int error = file->ops->stat ? file->ops->stat(file, &stat) : 0;

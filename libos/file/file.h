@@ -65,7 +65,8 @@ int file_owner_number(const struct file *);      /* as F_GETOWN */
 void file_transferred(bool written, long result) __attribute__((weak));
 void file_get(struct file *);
 void file_put(struct file *);
-struct file *file_lookup(int descriptor); /* borrowed from the current process's table; NULL: bad descriptor */
+struct file *file_lookup(int descriptor); /* borrowed from the current process's table; NULL: bad descriptor, or one that only names a place (O_PATH) */
+struct file *file_lookup_any(int descriptor); /* likewise, for what also takes O_PATH (open(2)) */
 struct file *file_lookup_in(const struct file_table *, int descriptor, bool *close_on_exec); /* likewise from any table; close_on_exec may be NULL */
 int file_install(struct file *, int least, int cloexec); /* takes the reference; descriptor, or -EMFILE, -ENOMEM (the reference stays the caller's) */
 int file_room(void); /* before what can not be taken back: 0, or -EMFILE when file_install would find no descriptor */

@@ -15,9 +15,14 @@ struct file_table first_file_table = {
     .first = { &console_files[0], &console_files[1], &console_files[2] },
 };
 
-struct file *file_lookup(int descriptor) {
+struct file *file_lookup_any(int descriptor) {
     struct file_table *table = current_process()->files;
     return (uint32_t)descriptor < table->size ? table_files(table)[descriptor] : NULL;
+}
+
+struct file *file_lookup(int descriptor) {
+    struct file *file = file_lookup_any(descriptor);
+    return file && file->flags & O_PATH ? NULL : file;
 }
 
 struct file *file_lookup_in(const struct file_table *table, int descriptor, bool *close_on_exec) {

@@ -4,7 +4,7 @@
 #include "lwip/priv/tcp_priv.h"
 #include "hooks.h"
 
-enum { BACKLOG_MOST = 4096, HALF_OPEN_MOST = 255, TIME_WAIT_MOST = 1024 };
+enum { HALF_OPEN_MOST = 255, TIME_WAIT_MOST = 1024 };
 static struct listener *listeners;
 
 static void detach(struct inet_socket *it) {
@@ -418,7 +418,7 @@ static void stop_listening(struct inet_socket *it) {
 int inet_listen(struct socket *socket, int backlog) {
     struct inet_socket *it = inet_of(socket);
     if (it->state != INET_NEW && it->state != INET_LISTENING) return -EINVAL;
-    it->queue_most = backlog < 0 || backlog > BACKLOG_MOST ? BACKLOG_MOST : (uint32_t)backlog;
+    it->queue_most = backlog < 0 || backlog > INET_BACKLOG_MOST ? INET_BACKLOG_MOST : (uint32_t)backlog;
     if (it->state == INET_LISTENING) return 0;
     int error = inet_take_port(it);
     if (!error) error = share_listener(it);

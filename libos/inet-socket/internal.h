@@ -79,6 +79,9 @@ struct inet_socket {
     int keep_idle, keep_interval, keep_count, defer_accept, linger2, max_segment, user_timeout, synchronisations; /* defer_accept: seconds; -1: this one is kept back */
     uint32_t notsent_low;               /* TCP_NOTSENT_LOWAT; 0: none */
 };
+/* Linux's defaults, which /proc/sys/net shows (ip(7), tcp(7)). PORT_FREE: the first that anybody may bind. */
+enum { INET_BACKLOG_MOST = 4096, INET_PORT_FIRST = 32768, INET_PORT_LAST = 60999, INET_PORT_FREE = 1024, INET_TTL = 64, INET_KEEP_IDLE = 7200, INET_KEEP_INTERVAL = 75,
+       INET_KEEP_COUNT = 9 };
 enum {
     INET_V6ONLY = 1, INET_NODELAY = 2, INET_CORK = 4, INET_QUICKACK = 8, INET_PKTINFO = 16, INET_RECVTTL = 32, INET_RECVTOS = 64, INET_PKTINFO6 = 128,
     INET_RECVHOPLIMIT = 256, INET_RECVTCLASS = 512, INET_RECVERR = 1024, INET_RECVERR6 = 2048, INET_FREEBIND = 4096, INET_MULTICAST_LOOP_OFF = 8192,

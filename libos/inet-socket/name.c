@@ -8,7 +8,7 @@
 
 struct sockaddr_in { uint16_t family, port; uint32_t address; uint8_t zero[8]; };
 struct sockaddr_in6 { uint16_t family, port; uint32_t flow; uint8_t address[16]; uint32_t scope; };
-enum { IN6_LEAST = 24, PORT_FIRST = 32768, PORT_LAST = 60999, PRIVILEGED = 1024 };
+enum { IN6_LEAST = 24 };
 struct inet_socket *inet_ports[INET_PORT_BUCKETS];
 
 int inet_address_in(const struct inet_socket *it, const struct address *address, ip_addr_t *ip, uint16_t *port) {
@@ -111,10 +111,10 @@ static bool conflicts(const struct inet_socket *it, const ip_addr_t *ip, uint16_
 }
 
 static int take(struct inet_socket *it, const ip_addr_t *ip) {
-    uint32_t count = PORT_LAST - PORT_FIRST + 1, start;
+    uint32_t count = INET_PORT_LAST - INET_PORT_FIRST + 1, start;
     entropy_fill(&start, sizeof start);
     for (uint32_t i = 0; i < count; i++) {
-        uint16_t port = (uint16_t)(PORT_FIRST + (start + i) % count);
+        uint16_t port = (uint16_t)(INET_PORT_FIRST + (start + i) % count);
         bool used = false;
         for (const struct inet_socket *other = inet_ports[port % INET_PORT_BUCKETS]; other && !used; other = other->next)
             used = other->local_port == port && other->socket.protocol == it->socket.protocol;
@@ -139,7 +139,7 @@ int inet_bind(struct socket *socket, const struct address *address) {
     if (inet_is6(it) && it->flags & INET_V6ONLY && !IP_IS_V6(&ip)) return -EINVAL;
     bool multicast = ip_addr_ismulticast(&ip), broadcast = !IP_IS_V6(&ip) && ip4_addr_get_u32(ip_2_ip4(&ip)) == 0xffffffff;
     if (multicast || broadcast ? inet_is_stream(it) : !ip_addr_isany(&ip) && !inet_is_own(&ip) && !(it->flags & (INET_FREEBIND | INET_TRANSPARENT))) return -EADDRNOTAVAIL;
-    if (port && port < PRIVILEGED && current_process()->credentials.euid) return -EACCES;
+    if (port && port < INET_PORT_FREE && current_process()->credentials.euid) return -EACCES;
     if (it->port_bound || it->state != INET_NEW || (inet_is_stream(it) ? it->local_port : it->address_bound)) return -EINVAL;
     if (socket->type == SOCK_RAW) port = 0;
     inet_leave_port(it);

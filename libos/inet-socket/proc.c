@@ -1,6 +1,6 @@
 /*
  * /proc/net of sockets: tcp, tcp6, udp, udp6, udplite, udplite6, sockstat, sockstat6, snmp, in the formats of Linux (its networking/proc_net_tcp.rst; RFC 1213 names the counters), in the component
- * proc-net: without the family's sockets there are none. Listed are sockets with a local port, and connections that outlive theirs or have none yet. Addresses of kernel objects are 0, as Linux shows them to programs.
+ * proc-net: without the family's sockets there are none. Listed are sockets with a local port, and connections that outlive theirs or have none yet. Addresses of kernel objects are 0, as Linux shows them to programs. And /proc/sys/net.
  */
 #include "inet-socket/internal.h"
 #include "lwip/priv/tcp_priv.h"
@@ -164,6 +164,25 @@ static void show_snmp(struct proc_text *out) {
     proc_print(out, "Udp: InDatagrams NoPorts InErrors OutDatagrams RcvbufErrors SndbufErrors InCsumErrors IgnoredMulti MemErrors\n");
     proc_print(out, "Udp: %u %u %u %u 0 0 0 0 0\n", c->udpindatagrams, c->udpnoports, c->udpinerrors, c->udpoutdatagrams);
 }
+
+/* argument: the number itself. */
+static void show_setting(struct proc_text *out) { proc_print(out, "%lu\n", (unsigned long)(uintptr_t)out->file->argument); }
+static void show_ports(struct proc_text *out) { proc_print(out, "%d\t%d\n", INET_PORT_FIRST, INET_PORT_LAST); }
+
+/* What cannot be changed, as it is: readers size themselves by it. */
+#define SETTING(name, number) { .path = "sys/net/" name, .mode = PROC_READ, .show = show_setting, .argument = (const void *)(uintptr_t)(number) }
+static const struct proc_file settings[] = {
+    SETTING("core/somaxconn", INET_BACKLOG_MOST), SETTING("core/rmem_default", SOCKET_ROOM_MOST), SETTING("core/rmem_max", SOCKET_ROOM_MOST),
+    SETTING("core/wmem_default", SOCKET_ROOM_MOST), SETTING("core/wmem_max", SOCKET_ROOM_MOST),
+    SETTING("ipv4/ip_default_ttl", INET_TTL), SETTING("ipv4/ip_forward", 0), SETTING("ipv4/ip_nonlocal_bind", 0), SETTING("ipv4/ip_unprivileged_port_start", INET_PORT_FREE),
+    { .path = "sys/net/ipv4/ip_local_port_range", .mode = PROC_READ, .show = show_ports },
+    SETTING("ipv4/tcp_keepalive_time", INET_KEEP_IDLE), SETTING("ipv4/tcp_keepalive_intvl", INET_KEEP_INTERVAL), SETTING("ipv4/tcp_keepalive_probes", INET_KEEP_COUNT),
+    SETTING("ipv4/tcp_fastopen", 0), SETTING("ipv4/tcp_syncookies", 1),
+    { .path = "sys/net/ipv4/tcp_available_congestion_control", .mode = PROC_READ, .show = proc_show_text, .argument = "reno\n" },
+    { .path = "sys/net/ipv4/tcp_congestion_control", .mode = PROC_READ, .show = proc_show_text, .argument = "reno\n" },
+    SETTING("ipv6/bindv6only", 0), SETTING("ipv6/conf/all/disable_ipv6", 0), SETTING("ipv6/conf/default/disable_ipv6", 0),
+};
+HULL_PROC_FILES(PROC_SYSTEM, settings);
 
 static const struct proc_file net_files[] = {
     { .path = "net/tcp", .mode = PROC_READ, .show = show_tcp }, { .path = "net/tcp6", .mode = PROC_READ, .show = show_tcp, .argument = "6" },

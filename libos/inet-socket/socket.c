@@ -3,18 +3,18 @@
 #include "channel/channel.h"
 #include "init/init.h"
 
-enum { TTL = 64, STREAM_ROOM_MOST = 1 << 20, STREAM_ROOM_LEAST = 64 << 10, KEEP_IDLE = 7200, KEEP_INTERVAL = 75, KEEP_COUNT = 9 };
+enum { STREAM_ROOM_MOST = 1 << 20, STREAM_ROOM_LEAST = 64 << 10 };
 
 void inet_socket_start(struct inet_socket *it, const struct socket_ops *ops, int family, int type, int protocol) {
     socket_start(&it->socket, ops, family, type, protocol);
     ip_addr_set_any_val(family == AF_INET6, it->local);
     ip_addr_set_any_val(family == AF_INET6, it->remote);
-    it->ttl = it->hop_limit = TTL;
+    it->ttl = it->hop_limit = INET_TTL;
     it->multicast_ttl = 1;
     it->mtu_discover = it->mtu_discover6 = 1;
-    it->keep_idle = KEEP_IDLE;
-    it->keep_interval = KEEP_INTERVAL;
-    it->keep_count = KEEP_COUNT;
+    it->keep_idle = INET_KEEP_IDLE;
+    it->keep_interval = INET_KEEP_INTERVAL;
+    it->keep_count = INET_KEEP_COUNT;
     it->datagrams_end = &it->datagrams;
     if (type == SOCK_STREAM) {
         uint64_t room = memory_total() / 64;

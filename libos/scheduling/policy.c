@@ -12,8 +12,10 @@ struct attributes {
     int32_t nice;
     uint32_t priority;
     uint64_t runtime, deadline, period;
+    uint32_t clamp_least, clamp_most; /* there are no utilization clamps: 0 */
 };
-_Static_assert(sizeof(struct attributes) == 48, "SCHED_ATTR_SIZE_VER0");
+enum { ATTRIBUTES_LEAST = 48 }; /* SCHED_ATTR_SIZE_VER0 */
+_Static_assert(sizeof(struct attributes) == 56, "SCHED_ATTR_SIZE_VER1");
 
 uint64_t limit_realtime(const struct process *process); /* by `system` */
 
@@ -84,14 +86,15 @@ static long read_attributes(struct attributes *to, const uint8_t *from) {
     uint32_t size, own = sizeof *to;
     if (user_copy_in(&size, from, sizeof size)) return -EFAULT;
     if (!size) size = own;
-    bool bad = size < own || size > 4096;
+    bool bad = size < ATTRIBUTES_LEAST || size > 4096;
     for (uint32_t at = own; !bad && at < size; at++) {
         uint8_t byte;
         if (user_copy_in(&byte, from + at, 1)) return -EFAULT;
         bad = byte;
     }
     if (bad) return user_copy_out((uint8_t *)from, &own, sizeof own) ? -EFAULT : -E2BIG;
-    return user_copy_in(to, from, own);
+    *to = (struct attributes){0};
+    return user_copy_in(to, from, size < own ? size : own) ? -EFAULT : 0;
 }
 
 SYSCALL_DEFINE(sched_setattr, int pid, const uint8_t *from, unsigned flags) {
@@ -110,13 +113,13 @@ SYSCALL_DEFINE(sched_setattr, int pid, const uint8_t *from, unsigned flags) {
 }
 
 SYSCALL_DEFINE(sched_getattr, int pid, void *to, unsigned size, unsigned flags) {
-    if (!to || pid < 0 || size < sizeof(struct attributes) || size > 4096 || flags) return -EINVAL;
+    if (!to || pid < 0 || size < ATTRIBUTES_LEAST || size > 4096 || flags) return -EINVAL;
     const struct thread *thread = scheduling_find(pid);
     if (!thread) return -ESRCH;
     const struct scheduling *s = &thread->scheduling;
-    struct attributes a = {.size = sizeof a, .policy = s->policy, .flags = s->reset_on_fork ? RESET_ON_FORK : 0, .priority = s->realtime};
+    struct attributes a = {.size = size < sizeof a ? size : sizeof a, .policy = s->policy, .flags = s->reset_on_fork ? RESET_ON_FORK : 0, .priority = s->realtime};
     if (!s->realtime) a.nice = s->nice;
-    return user_copy_out(to, &a, sizeof a);
+    return user_copy_out(to, &a, a.size);
 }
 
 SYSCALL_DEFINE(sched_get_priority_max, int policy) { return !known(policy) ? -EINVAL : realtime(policy) ? REALTIME_MOST : 0; }

@@ -4,7 +4,7 @@
 #include "task/task.h"
 
 #define PLAIN (1u << SO_DEBUG | 1u << SO_REUSEADDR | 1u << SO_DONTROUTE | 1u << SO_BROADCAST | 1u << SO_KEEPALIVE | 1u << SO_OOBINLINE | 1u << SO_REUSEPORT)
-enum { VALUE_MOST = 64, RESULT_MOST = 256, ROOM_MOST = 212992, SEND_LEAST = 4608, RECEIVE_LEAST = 2304, PRIORITY_MOST = 6 };
+enum { VALUE_MOST = 64, RESULT_MOST = 256, SEND_LEAST = 4608, RECEIVE_LEAST = 2304, PRIORITY_MOST = 6 };
 struct timeval { int64_t seconds, microseconds; };
 
 static int set_timeout(uint64_t *out, const void *value, uint32_t size) {
@@ -17,7 +17,7 @@ static int set_timeout(uint64_t *out, const void *value, uint32_t size) {
 }
 
 static uint32_t room_of(int wanted, uint32_t least) {
-    uint32_t room = (wanted < 0 || wanted > ROOM_MOST ? ROOM_MOST : (uint32_t)wanted) * 2; /* twice, for bookkeeping (socket(7)) */
+    uint32_t room = (wanted < 0 || wanted > SOCKET_ROOM_MOST ? SOCKET_ROOM_MOST : (uint32_t)wanted) * 2; /* twice, for bookkeeping (socket(7)) */
     return room < least ? least : room;
 }
 

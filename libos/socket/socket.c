@@ -94,7 +94,7 @@ struct file *socket_file(struct socket *socket, unsigned flags) {
 
 void socket_start(struct socket *socket, const struct socket_ops *operations, int family, int type, int protocol) {
     static uint64_t serial = 1;
-    *socket = (struct socket){.ops = operations, .family = family, .type = type, .protocol = protocol, .serial = serial++, .send_room = 212992, .receive_room = 212992,
+    *socket = (struct socket){.ops = operations, .family = family, .type = type, .protocol = protocol, .serial = serial++, .send_room = SOCKET_ROOM_MOST, .receive_room = SOCKET_ROOM_MOST,
                               .receive_low = 1};
 }
 

@@ -93,7 +93,7 @@ SYSCALL_DEFINE(splice, int in, int64_t *in_offset, int out, int64_t *out_offset,
     if (!size) return 0;
     if (flags & ~(unsigned)SPLICE_F_ALL) return -EINVAL;
     struct transfer t = {.in = file_lookup(in), .out = file_lookup(out), .size = size < MOST ? size : MOST};
-    if (!t.in || !t.out || (t.in->flags & O_ACCMODE) == O_WRONLY || (t.out->flags & O_ACCMODE) == O_RDONLY || (t.in->flags | t.out->flags) & O_PATH) return -EBADF;
+    if (!t.in || !t.out || (t.in->flags & O_ACCMODE) == O_WRONLY || (t.out->flags & O_ACCMODE) == O_RDONLY) return -EBADF;
     struct pipe *source = pipe_of_file(t.in), *target = pipe_of_file(t.out);
     t.may_wait = !(flags & SPLICE_F_NONBLOCK) && !(source && t.in->flags & O_NONBLOCK) && !(target && t.out->flags & O_NONBLOCK);
     long result = offset_in(t.in, source, in_offset, &t.in_at);

@@ -20,7 +20,7 @@ int rights_take(struct file_pack **out, const uint8_t *numbers, size_t count) {
     for (size_t i = 0; i < count; i++) {
         int number;
         memcpy(&number, numbers + i * sizeof number, sizeof number);
-        struct file *file = file_lookup(number);
+        struct file *file = file_lookup_any(number);
         if (!file) return -EBADF;
         file_get(file);
         pack->files[pack->count++] = file;

@@ -17,10 +17,13 @@ static long with_path(int directory, const char *program_path, int flags, action
     return result;
 }
 
-static long with_descriptor(int descriptor, action act, void *argument) {
-    struct file *file = file_lookup(descriptor);
+static long with_file(struct file *file, action act, void *argument) {
     const struct path *place = file ? file_place(file) : NULL;
     return !file ? -EBADF : place ? act(*place, argument) : -EINVAL;
+}
+
+static long with_descriptor(int descriptor, action act, void *argument) {
+    return with_file(file_lookup(descriptor), act, argument);
 }
 
 static bool empty_path(const char *program_path, int flags) {
@@ -61,7 +64,7 @@ static long stat_path(struct path path, void *argument) {
 
 static long stat_at(int directory, const char *program_path, int flags, struct linux_stat *out, struct linux_statx *more) {
     if (empty_path(program_path, flags) && directory != AT_FDCWD) {
-        struct file *file = file_lookup(directory);
+        struct file *file = file_lookup_any(directory);
         if (!file) return -EBADF;
         if (more && file_open_of(file)) fill_more(file_open_of(file)->path, more);
         return file_stat(file, out);
@@ -99,7 +102,7 @@ static uint32_t minor_of(uint64_t device) { return (uint32_t)(device & 0xff); }
 
 SYSCALL_DEFINE(statx, int directory, const char *path, int flags, unsigned mask, struct linux_statx *out) {
     struct linux_stat s;
-    if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE) || mask & 1u << 31) return -EINVAL;
+    if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_NO_AUTOMOUNT | AT_EMPTY_PATH | AT_STATX_SYNC_TYPE) || (flags & AT_STATX_SYNC_TYPE) == AT_STATX_SYNC_TYPE || mask & 1u << 31) return -EINVAL;
     struct linux_statx more = { 0 };
     long error = stat_at(directory, path, flags, &s, &more);
     if (error) return error;
@@ -136,7 +139,7 @@ static long access_path(struct path path, void *argument) {
 SYSCALL_DEFINE(faccessat2, int directory, const char *path, unsigned mode, int flags) {
     if (mode & ~7u || flags & ~(AT_EACCESS | AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) return -EINVAL;
     struct access_request request = { mode, flags & AT_EACCESS };
-    if (empty_path(path, flags) && directory != AT_FDCWD) return with_descriptor(directory, access_path, &request);
+    if (empty_path(path, flags) && directory != AT_FDCWD) return with_file(file_lookup_any(directory), access_path, &request);
     return with_path(directory, path, flags, access_path, &request);
 }
 
@@ -173,6 +176,12 @@ SYSCALL_DEFINE(fchmodat, int directory, const char *path, uint32_t mode) {
     return with_path(directory, path, 0, mode_path, &mode);
 }
 
+SYSCALL_DEFINE(fchmodat2, int directory, const char *path, uint32_t mode, int flags) {
+    if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) return -EINVAL;
+    if (empty_path(path, flags) && directory != AT_FDCWD) return with_file(file_lookup_any(directory), mode_path, &mode);
+    return with_path(directory, path, flags, mode_path, &mode);
+}
+
 SYSCALL_DEFINE(chmod, const char *path, uint32_t mode) {
     return with_path(AT_FDCWD, path, 0, mode_path, &mode);
 }
@@ -200,7 +209,7 @@ static long owner_path(struct path path, void *argument) {
 SYSCALL_DEFINE(fchownat, int directory, const char *path, uint32_t uid, uint32_t gid, int flags) {
     struct owner owner = { uid, gid };
     if (flags & ~(AT_SYMLINK_NOFOLLOW | AT_EMPTY_PATH)) return -EINVAL;
-    if (empty_path(path, flags) && directory != AT_FDCWD) return with_descriptor(directory, owner_path, &owner);
+    if (empty_path(path, flags) && directory != AT_FDCWD) return with_file(file_lookup_any(directory), owner_path, &owner);
     return with_path(directory, path, flags, owner_path, &owner);
 }
 
@@ -240,7 +249,9 @@ static long set_times(int directory, const char *path, struct times *request, in
         int64_t ns = request->times[i].nanoseconds;
         if ((ns < 0 || ns > 999999999) && ns != UTIME_NOW && ns != UTIME_OMIT) return -EINVAL;
     }
-    if (!path || (empty_path(path, flags) && directory != AT_FDCWD)) return with_descriptor(directory, times_path, request);
+    if (!request->now && request->times[0].nanoseconds == UTIME_OMIT && request->times[1].nanoseconds == UTIME_OMIT) return 0; /* whatever the path is */
+    if (!path) return with_descriptor(directory, times_path, request);
+    if (empty_path(path, flags) && directory != AT_FDCWD) return with_file(file_lookup_any(directory), times_path, request);
     return with_path(directory, path, flags, times_path, request);
 }
 
@@ -315,6 +326,6 @@ SYSCALL_DEFINE(statfs, const char *path, struct linux_statfs *out) {
 
 SYSCALL_DEFINE(fstatfs, int descriptor, struct linux_statfs *out) {
     struct linux_statfs result;
-    long error = with_descriptor(descriptor, statfs_path, &result);
+    long error = with_file(file_lookup_any(descriptor), statfs_path, &result);
     return error ? error : user_copy_out(out, &result, sizeof result);
 }

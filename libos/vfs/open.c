@@ -142,9 +142,9 @@ static int regular_get_page(struct file *file, uint64_t index, int how, uint64_t
 }
 
 static long regular_ioctl(struct file *file, unsigned long request, unsigned long argument) {
-    if (request != FIONREAD) return -ENOTTY;
+    if (request != FIONREAD && request != FIGETBSZ) return -ENOTTY;
     int64_t left = file_open_of(file)->inode->size - file->position;
-    int number = left < 0 ? 0 : left > 0x7fffffff ? 0x7fffffff : (int)left;
+    int number = request == FIGETBSZ ? PAGE_SIZE : left < 0 ? 0 : left > 0x7fffffff ? 0x7fffffff : (int)left;
     return user_copy_out((void *)argument, &number, sizeof number);
 }
 
@@ -178,12 +178,7 @@ static const struct file_ops directory_ops = {
     .kind = "directory", .fcntl = directory_fcntl, .read = directory_read, .seek = directory_seek, .stat = any_stat, .close = any_close,
 };
 
-static long path_transfer(struct file *file, const struct iovec *vector, int count, int64_t position) {
-    (void)file, (void)vector, (void)count, (void)position;
-    return -EBADF;
-}
-
-static const struct file_ops path_ops = { .kind = "path", .read = path_transfer, .write = path_transfer, .stat = any_stat, .close = any_close };
+static const struct file_ops path_ops = { .kind = "path", .stat = any_stat, .close = any_close }; /* what else there is does not find it: file_lookup */
 
 struct open_file *file_open_of(struct file *file) {
     const struct file_ops *ops = file->ops;
@@ -255,7 +250,7 @@ int open_path(struct path path, uint32_t flags, struct file **out) {
     if (open) {
         open->path = path;
         open->inode = inode; /* the dentry holds it */
-        *out = file_create(ops, (flags & ~(uint32_t)(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC)) | O_LARGEFILE, open);
+        *out = file_create(ops, (flags & ~(uint32_t)(O_CREAT | O_EXCL | O_NOCTTY | O_TRUNC | O_CLOEXEC)) | (flags & O_PATH ? 0 : O_LARGEFILE), open);
         if (*out) {
             if (ops != &path_ops) notify(path.dentry, IN_OPEN);
             if (ops != &path_ops && flags & O_TRUNC) notify(path.dentry, IN_MODIFY);
@@ -330,7 +325,7 @@ static int open_creating(struct path start, const char *text, uint32_t flags, ui
         return error ? error : -EEXIST;
     }
     if (limits && limits->resolve & (RESOLVE_NO_SYMLINKS | RESOLVE_NO_MAGICLINKS) && is_symlink(found->inode) &&
-        (limits->resolve & RESOLVE_NO_SYMLINKS || found->inode->ops->jump || found->inode->ops->target)) {
+        !(flags & O_PATH && flags & O_NOFOLLOW) && (limits->resolve & RESOLVE_NO_SYMLINKS || found->inode->ops->jump || found->inode->ops->target)) {
         dentry_put(found);
         path_put(parent);
         return -ELOOP;

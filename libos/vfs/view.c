@@ -100,7 +100,7 @@ SYSCALL_DEFINE(chroot, const char *path) {
 }
 
 SYSCALL_DEFINE(fchdir, int descriptor) {
-    struct file *file = file_lookup(descriptor);
+    struct file *file = file_lookup_any(descriptor);
     if (!file) return -EBADF;
     struct open_file *open = file_open_of(file);
     if (!open) return -ENOTDIR;

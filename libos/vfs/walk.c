@@ -76,21 +76,21 @@ static int step(struct walk *walk, struct name name, bool follows, unsigned flag
     struct dentry *next;
     error = dentry_lookup(walk->at.dentry, name, &next);
     if (error) return error;
-    bool magic = follows && (next->inode->ops->jump || next->inode->ops->target);
-    if (magic && forbids(walk, RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | SCOPED)) {
+    struct path to;
+    bool magic = follows && next->inode->ops->target, jumps = follows && next->inode->ops->jump;
+    if (jumps) error = next->inode->ops->jump(next->inode, &to);
+    if (jumps && error == -ENXIO) jumps = false; /* a link with a text, such as /proc/self */
+    if ((magic || jumps) && forbids(walk, RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS | SCOPED)) {
+        if (jumps && !error) path_put(to);
         dentry_put(next);
         return forbids(walk, RESOLVE_NO_MAGICLINKS | RESOLVE_NO_SYMLINKS) ? -ELOOP : -EXDEV;
     }
-    if (follows && next->inode->ops->jump) {
-        struct path to;
-        error = next->inode->ops->jump(next->inode, &to);
-        if (error != -ENXIO) {
-            dentry_put(next);
-            if (error) return error;
-            path_put(walk->at);
-            walk->at = to;
-            return forbids(walk, RESOLVE_NO_XDEV) && to.mount != mount ? -EXDEV : 0;
-        }
+    if (jumps) {
+        dentry_put(next);
+        if (error) return error;
+        path_put(walk->at);
+        walk->at = to;
+        return forbids(walk, RESOLVE_NO_XDEV) && to.mount != mount ? -EXDEV : 0;
     }
     if (follows && is_symlink(next->inode) && !next->inode->ops->target) {
         if (!forbids(walk, RESOLVE_NO_SYMLINKS)) return follow(walk, next, flags);
@@ -157,7 +157,7 @@ int walk_at(int directory, const char *text, unsigned flags, struct path *out, s
     if (!view()) return -ENOENT;
     if (*text == '/' || directory == AT_FDCWD) return walk_from(view()->cwd, text, flags, out, last);
     if (!*text && !(flags & WALK_EMPTY)) return -ENOENT;
-    struct file *file = file_lookup(directory);
+    struct file *file = file_lookup_any(directory);
     if (!file) return -EBADF;
     struct open_file *open = file_open_of(file);
     if (!open || (*text && !is_directory(open->inode))) return -ENOTDIR;

@@ -180,7 +180,7 @@ static long by_path(const char *program_path, unsigned flags, xattr_action act, 
 
 static long by_descriptor(int descriptor, xattr_action act, struct request *request, long otherwise) {
     struct file *file = file_lookup(descriptor);
-    if (!file || file->flags & O_PATH) return -EBADF;
+    if (!file) return -EBADF;
     struct open_file *open = file_open_of(file);
     return open ? act(open->path, request) : otherwise;
 }

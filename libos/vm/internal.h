@@ -30,7 +30,8 @@ int vfs_punch(struct file *, int64_t start, int64_t length) __attribute__((weak)
 int shared_memory_punch(struct file *, uint64_t first, uint64_t end) __attribute__((weak));
 
 enum { MAP_SHARED = 1, MAP_PRIVATE = 2, MAP_SHARED_VALIDATE = 3, MAP_TYPE = 15, MAP_FIXED = 0x10, MAP_ANONYMOUS = 0x20,
-       MAP_GROWSDOWN = 0x100, MAP_LOCKED = 0x2000, MAP_NORESERVE = 0x4000, MAP_POPULATE = 0x8000, MAP_FIXED_NOREPLACE = 0x100000 };
+       MAP_GROWSDOWN = 0x100, MAP_LOCKED = 0x2000, MAP_NORESERVE = 0x4000, MAP_POPULATE = 0x8000, MAP_FIXED_NOREPLACE = 0x100000,
+       MAP_VALIDATED = 0x7c07f9f3 /* all that MAP_SHARED_VALIDATE takes (mmap(2)): not MAP_SYNC */ };
 
 static inline struct address_space *current_space(void) { return current_process()->space; }
 static inline uintptr_t page_up(uintptr_t n) { return (n + PAGE_SIZE - 1) & ~(PAGE_SIZE - 1); }

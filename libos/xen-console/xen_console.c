@@ -13,35 +13,18 @@
 
 struct xen_console_page *xen_console_page;
 uint32_t xen_console_event;
+static struct xen_bytes out;
 static uint8_t page[PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
 
-static uint32_t waiting(void) { return xen_console_page->out_produced - __atomic_load_n(&xen_console_page->out_consumed, __ATOMIC_ACQUIRE); }
-static bool has_room(void) { return waiting() < sizeof xen_console_page->out; }
-static bool is_empty(void) { return !waiting(); }
-
-static void put_bytes(const uint8_t *bytes, size_t size) {
-    struct xen_console_page *console = xen_console_page;
-    uint32_t produced = console->out_produced;
-    while (size) {
-        if (!has_room()) {
-            xen_event_send(xen_console_event);
-            xen_event_wait(xen_console_event, has_room);
-        }
-        console->out[produced++ % sizeof console->out] = *bytes++;
-        size--;
-        __atomic_store_n(&console->out_produced, produced, __ATOMIC_RELEASE);
-    }
-}
-
 static void send(const void *head, size_t head_size, const void *body, size_t body_size) {
-    put_bytes(head, head_size);
-    put_bytes(body, body_size);
-    xen_event_send(xen_console_event);
+    xen_bytes_put(&out, head, head_size);
+    xen_bytes_put(&out, body, body_size);
+    xen_event_send(out.port);
 }
 
 void xen_console_drain(void) {
-    if (xen_console_page)
-        xen_event_wait(xen_console_event, is_empty);
+    if (out.bytes)
+        xen_bytes_drain(&out);
 }
 
 static const struct channel_transport console = {send, xen_console_start_input};
@@ -52,6 +35,7 @@ static void xen_console_start(void) {
         return;
     xen_console_event = (uint32_t)xen_parameter(XEN_PARAMETER_CONSOLE_EVENT);
     xen_console_page = xen_map_frame(page, frame);
+    out = (struct xen_bytes){xen_console_page->out, sizeof xen_console_page->out, xen_console_event, &xen_console_page->out_consumed, &xen_console_page->out_produced};
     channel_attach(&console);
 }
 HULL_INIT(2, xen_console_start); /* after the 16550, which is not there under Xen */

@@ -8,8 +8,7 @@
 #include "xen/xen.h"
 
 enum { EVTCHNOP_ALLOC_UNBOUND = 6, EVTCHNOP_UNMASK = 9 };
-enum { HVMOP_SET_PARAM = 0, HVMOP_SET_EVTCHN_UPCALL_VECTOR = 23 };
-#define PARAMETER_CALLBACK 0
+enum { HVMOP_SET_EVTCHN_UPCALL_VECTOR = 23 };
 #define CALLBACK_BY_VECTOR (2ull << 56)
 #define PORTS_MOST 16
 
@@ -42,10 +41,9 @@ static int start(void) {
     if (error)
         return error;
     const struct { uint32_t cpu; uint8_t vector, pad[3]; } way = {0, (uint8_t)vector, {0}};
-    const struct { uint16_t domain, pad; uint32_t index; uint64_t value; } callback = {XEN_SELF, 0, PARAMETER_CALLBACK, CALLBACK_BY_VECTOR | vector};
     error = (int)xen_hypercall(XEN_HVM_OP, HVMOP_SET_EVTCHN_UPCALL_VECTOR, &way, 0);
     if (!error)
-        error = (int)xen_hypercall(XEN_HVM_OP, HVMOP_SET_PARAM, &callback, 0);
+        error = xen_set_parameter(XEN_PARAMETER_CALLBACK, CALLBACK_BY_VECTOR | vector);
     if (!error)
         info = xen_shared_info();
     return error;

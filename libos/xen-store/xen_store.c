@@ -19,53 +19,25 @@ struct store_page {
 struct message { uint32_t type, id, transaction, size; };
 
 static uint8_t page[PAGE_SIZE] __attribute__((aligned(PAGE_SIZE)));
-static struct store_page *store;
-static uint32_t event;
+static struct xen_bytes requests, answers;
 static bool busy;    /* a request is out: who made it takes what comes */
 static bool noted;   /* a watch has an event that its watcher does not know of */
 static struct xen_store_watch *watches;
 
 static bool open_store(void) {
-    if (!store && xen_present()) {
-        uint64_t frame = xen_parameter(XEN_PARAMETER_STORE_FRAME);
-        event = (uint32_t)xen_parameter(XEN_PARAMETER_STORE_EVENT);
-        if (frame)
-            store = xen_map_frame(page, frame);
+    uint64_t frame;
+    if (!requests.bytes && xen_present() && (frame = xen_parameter(XEN_PARAMETER_STORE_FRAME))) {
+        uint32_t port = (uint32_t)xen_parameter(XEN_PARAMETER_STORE_EVENT);
+        struct store_page *store = xen_map_frame(page, frame);
+        requests = (struct xen_bytes){store->requests, RING, port, &store->request_consumed, &store->request_produced};
+        answers = (struct xen_bytes){store->answers, RING, port, &store->answer_consumed, &store->answer_produced};
     }
-    return store;
+    return requests.bytes;
 }
 
-static bool has_room(void) { return store->request_produced - __atomic_load_n(&store->request_consumed, __ATOMIC_ACQUIRE) < RING; }
-static bool has_message(void) { return __atomic_load_n(&store->answer_produced, __ATOMIC_ACQUIRE) != store->answer_consumed; }
-
-static void put(const void *from, size_t size) {
-    const uint8_t *bytes = from;
-    uint32_t produced = store->request_produced;
-    while (size) {
-        if (!has_room()) {
-            xen_event_send(event);
-            xen_event_wait(event, has_room);
-        }
-        store->requests[produced++ % RING] = *bytes++;
-        size--;
-        __atomic_store_n(&store->request_produced, produced, __ATOMIC_RELEASE);
-    }
-}
-
-/* The next bytes of the answer; those beyond `room` are dropped. */
 static void get(void *to, size_t room, size_t size) {
-    uint8_t *bytes = to;
-    uint32_t consumed = store->answer_consumed;
-    for (size_t done = 0; done < size;) {
-        if (!has_message())
-            xen_event_wait(event, has_message);
-        uint8_t byte = store->answers[consumed++ % RING];
-        if (done < room)
-            bytes[done] = byte;
-        done++;
-        __atomic_store_n(&store->answer_consumed, consumed, __ATOMIC_RELEASE);
-    }
-    xen_event_send(event);
+    xen_bytes_get(&answers, to, room, size);
+    xen_event_send(answers.port);
 }
 
 static void run_watches(struct deferred *deferred);
@@ -90,7 +62,7 @@ static void run_watches(struct deferred *deferred) {
     char nothing[1];
     if (busy)
         return;
-    while (has_message())
+    while (xen_bytes_any(&answers))
         take_message(&head, nothing, 0);
     if (!noted)
         return;
@@ -114,14 +86,14 @@ static int ask(uint32_t type, const char *path, const char *rest, size_t rest_si
     size_t path_size = strlen(path) + 1;
     struct message head = {type, 0, 0, (uint32_t)(path_size + rest_size)};
     busy = true;
-    put(&head, sizeof head);
-    put(path, path_size);
-    put(rest, rest_size);
-    xen_event_send(event);
+    xen_bytes_put(&requests, &head, sizeof head);
+    xen_bytes_put(&requests, path, path_size);
+    xen_bytes_put(&requests, rest, rest_size);
+    xen_event_send(requests.port);
     while (!take_message(&head, room ? answer : text, room ? room : sizeof text - 1))
         ;
     busy = false;
-    if (has_message() || noted)
+    if (xen_bytes_any(&answers) || noted)
         deferred_raise(&changed);
     if (head.type != XS_ERROR)
         return (int)head.size;
@@ -163,7 +135,7 @@ int xen_store_watch(struct xen_store_watch *watch) {
     if (!open_store())
         return -ENODEV;
     if (!watches)
-        error = xen_event_listen(event, interrupt, NULL);
+        error = xen_event_listen(answers.port, interrupt, NULL);
     watch->next = watches;
     watches = watch;
     if (!error)

@@ -4,7 +4,7 @@
 #include "memory/memory.h"
 #include "xen/xen.h"
 
-#define HVMOP_GET_PARAM 1
+enum { HVMOP_SET_PARAM = 0, HVMOP_GET_PARAM = 1 };
 #define XENMEM_ADD_TO_PHYSMAP 7
 enum { SCHEDOP_SHUTDOWN = 2, SCHEDOP_POLL = 3 };
 enum { SHUTDOWN_POWER_OFF = 0, SHUTDOWN_REBOOT = 1 };
@@ -15,9 +15,16 @@ enum { SHUTDOWN_POWER_OFF = 0, SHUTDOWN_REBOOT = 1 };
 
 bool xen_end_restarts;
 
+struct parameter { uint16_t domain, pad; uint32_t index; uint64_t value; };
+
 uint64_t xen_parameter(uint32_t index) {
-    struct { uint16_t domain, pad; uint32_t index; uint64_t value; } parameter = {XEN_SELF, 0, index, 0};
+    struct parameter parameter = {XEN_SELF, 0, index, 0};
     return xen_hypercall(XEN_HVM_OP, HVMOP_GET_PARAM, &parameter, 0) ? 0 : parameter.value;
+}
+
+int xen_set_parameter(uint32_t index, uint64_t value) {
+    const struct parameter parameter = {XEN_SELF, 0, index, value};
+    return (int)xen_hypercall(XEN_HVM_OP, HVMOP_SET_PARAM, &parameter, 0);
 }
 
 int xen_place_frame(void *page, unsigned space, uint64_t index) {
@@ -40,11 +47,11 @@ struct xen_shared_info *xen_shared_info(void) {
     return info;
 }
 
-void xen_event_wait(uint32_t port, bool (*is_ready)(void)) {
+void xen_event_wait(uint32_t port, bool (*is_ready)(const void *), const void *argument) {
     uint64_t *word = &xen_shared_info()->pending[port / 64];
     const struct { const uint32_t *ports; uint32_t count; uint64_t timeout; } poll = {&port, 1, 0};
     unsigned long flags = arch_irq_save(); /* nobody else takes the event */
-    while (__atomic_fetch_and(word, ~(1ull << port % 64), __ATOMIC_SEQ_CST), !is_ready())
+    while (__atomic_fetch_and(word, ~(1ull << port % 64), __ATOMIC_SEQ_CST), !is_ready(argument))
         xen_hypercall(XEN_SCHED_OP, SCHEDOP_POLL, &poll, 0);
     if (xen_event_taken)
         xen_event_taken(port);

@@ -101,7 +101,7 @@ t.test('what it says about the network is laid out as the header has it', async 
     '::': '00'.repeat(16), '::1': `${'00'.repeat(15)}01`, '1::': `0001${'00'.repeat(14)}`, '::ffff:1.2.3.4': `${'00'.repeat(10)}ffff01020304`,
     '1:2:3:4:5:6:7:8': '00010002000300040005000600070008', '64:ff9b::1.2.3.4': `0064ff9b${'00'.repeat(8)}01020304`,
   })) t.equal(abi.parseIpv6(text).toString('hex'), hex, text);
-  for (const wrong of ['', '1', '::1%lo', '1::2::3', '10.0.2.15']) t.throws(() => abi.parseIpv6(wrong), { code: 'address-invalid' });
+  for (const wrong of ['', '1', '::1%lo', 'fe80::1%1', '1::2::3', ':::', '12345::', '1:2:3:4:5:6:7', '1:2:3:4:5:6:7:8:9', '::1.2.3.256', '::1\0', ' ::1', '10.0.2.15']) t.throws(() => abi.parseIpv6(wrong), { code: 'address-invalid' });
   for (const wrong of ['', '10.0.2', '10.0.2.256', '::1']) t.throws(() => abi.parseIpv4(wrong), { code: 'address-invalid' });
   for (const wrong of ['', '52:54:00:12:34', '52:54:00:12:34:5g']) t.throws(() => abi.parseMac(wrong), { code: 'address-invalid' });
   t.throws(() => abi.encodeInterfaces([{ mac: '02:00:00:00:00:01', ipv4: { address: '10.0.0.1', prefix: 33 } }]), { code: 'address-invalid' });

@@ -85,6 +85,7 @@ t.test('the machine', { skip }, async (t) => {
       'stat -f -c "%T %t" / /proc /sys /dev/shm /sys/fs/cgroup': [/^overlayfs 794c7630\nproc 9fa0\nsysfs 62656572\ntmpfs 1021994\ncgroup2fs 63677270$/m],
       'echo new > /proc/sys/kernel/hostname; uname -n; cat /proc/sys/kernel/hostname': [/^new\nnew$/m],
       'echo 7 > /proc/sys/vm/swappiness; echo $?': [/^1$/m],
+      'cd /proc/sys/net; cat core/somaxconn ipv4/ip_local_port_range; sysctl net.ipv4.tcp_keepalive_time net.core.rmem_max': [/^4096\n32768\t60999\nnet.ipv4.tcp_keepalive_time = 7200\nnet.core.rmem_max = 212992$/m],
       'echo 3 > /proc/sys/vm/drop_caches; echo $?': [/^0$/m],
     },
     ['-m', '64m'],

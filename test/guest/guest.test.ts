@@ -15,7 +15,7 @@ if (mounts.length === 0) console.error('guest.test: mounts is not run: only root
 for (const variant of ['musl', 'glibc', 'pie']) {
   const program = (name: string) => resolve(`build/guest/${variant}/${name}`);
   t.test(variant, async (t) => {
-    for (const name of ['memory', 'advice', 'signals', 'floating', 'registers', 'alarms', 'limits', 'events', 'sockets', 'inet', 'interfaces', 'vdso', 'proc', 'pty', ...mounts]) {
+    for (const name of ['memory', 'advice', 'signals', 'floating', 'registers', 'alarms', 'limits', 'events', 'sockets', 'inet', 'interfaces', 'vdso', 'proc', 'places', 'pty', ...mounts]) {
       const file = program(name);
       await compareRuns(t, name, '', () => run(file, []), () => run(hull, ['run', '-m', '32', file]));
     }

@@ -1,0 +1,137 @@
+/**
+ * A domain of Xen as a machine: made, started, followed and ended through xl. Owns: xl's processes. The channel is the domain's console, by `xl console`, whose input and output are pipes; it begins
+ * before the domain runs, so that nothing is missed. Rule: the domain is gone when its end is told.
+ */
+import { execFile, spawn } from 'node:child_process';
+import { promisify } from 'node:util';
+import { createRecordDecoder, decodeWaitStatus, encodeRecord, encodeResize, encodeSignal, RECORD } from '../abi/index.ts';
+import { BootError } from '../errors.ts';
+import type { Machine, MachineEnd, MachineEvents } from '../qemu/index.ts';
+
+const run = promisify(execFile);
+
+export interface DomainSpec {
+  /** The program xl. */
+  readonly xl: string;
+  readonly env: NodeJS.ProcessEnv;
+  /** With xl.cfg and what it names. */
+  readonly folder: string;
+  /** As xl.cfg has it. */
+  readonly name: string;
+  readonly takesSignals: boolean;
+}
+
+async function runXl({ xl, env, folder }: DomainSpec, ...args: string[]): Promise<void> {
+  try {
+    await run(xl, args, { env, cwd: folder });
+  } catch (cause) {
+    const { code, stderr = '', message } = cause as NodeJS.ErrnoException & { stderr?: string };
+    if (code === 'ENOENT') throw new BootError('xl-missing', `Cannot run "${xl}": there is no such program, expected Xen's toolstack, on a machine that Xen runs`, { cause });
+    const line = stderr.split('\n').find((each) => each.trim() !== '') ?? message;
+    throw new BootError('xl-failed', `Cannot run "xl ${args[0]}": ${line.trim()}, expected a machine that Xen runs (dom0), and root`, { cause });
+  }
+}
+
+/** It is there, and waits to be started. */
+export async function createDomain(spec: DomainSpec): Promise<void> {
+  await runXl(spec, 'create', '-q', '-p', 'xl.cfg');
+}
+
+export function startDomain(spec: DomainSpec, events: MachineEvents): Machine {
+  const console = spawn(spec.xl, ['console', spec.name], { env: spec.env, stdio: ['pipe', 'pipe', 'ignore'] });
+  let isReady = false;
+  let status: number | undefined;
+  let panicked = false;
+  let killedByUs = false;
+  let startError: Error | undefined;
+  const held: Buffer[] = [];
+
+  const destroy = () => runXl(spec, 'destroy', spec.name).catch(() => {}); // it may have ended by itself
+  const kill = () => {
+    killedByUs = true;
+    void destroy();
+  };
+  const decoder = createRecordDecoder({
+    record(type, payload, time) {
+      switch (type) {
+        case RECORD.STDOUT:
+          return events.output('stdout', payload, time);
+        case RECORD.STDERR:
+          return events.output('stderr', payload, time);
+        case RECORD.LOG:
+          return events.log(payload.toString('utf8'));
+        case RECORD.PANIC:
+          panicked = true;
+          return events.panic(payload.toString('utf8'));
+        case RECORD.EXIT:
+          status ??= payload.readUInt32LE(0);
+          return;
+        case RECORD.CREDIT:
+          return events.credit(payload.readUInt32LE(0));
+        case RECORD.READY:
+          isReady = true;
+          for (const bytes of held.splice(0)) console.stdin.write(bytes);
+          return events.ready();
+      }
+    },
+    raw: events.raw,
+  });
+  console.stdout.on('data', (chunk: Buffer) => decoder.push(chunk));
+  console.stdin.on('error', () => {}); // told by the console's end
+  const closed = new Promise<void>((resolve) => {
+    console.on('error', (error) => {
+      startError = error;
+      resolve();
+    });
+    console.on('close', () => resolve());
+  });
+  runXl(spec, 'unpause', spec.name).catch((error: Error) => {
+    startError = error;
+    console.kill();
+  });
+
+  const ended = closed.then(async (): Promise<MachineEnd> => {
+    decoder.end();
+    await destroy();
+    if (startError !== undefined) throw startError;
+    if (status !== undefined) {
+      const result = decodeWaitStatus(status);
+      return 'code' in result ? { kind: 'exited', code: result.code } : { kind: 'signaled', signal: result.signal };
+    }
+    if (killedByUs) return { kind: 'killed', signal: 9, byUs: true };
+    return { kind: 'failed', reason: panicked ? 'the libOS panicked' : 'the domain ended and the program reported no exit status' };
+  });
+  ended.catch(() => {});
+
+  const send = (bytes: Buffer) => {
+    if (isReady) return console.stdin.write(bytes);
+    held.push(bytes);
+    return true;
+  };
+  return {
+    pid: console.pid ?? 0,
+    get isReady() {
+      return isReady;
+    },
+    takesSignals: spec.takesSignals,
+    signal: (signal) => void send(encodeSignal(signal)),
+    resize: (rows, columns) => void send(encodeResize(rows, columns)),
+    input: (bytes) => send(encodeRecord(RECORD.STDIN, bytes)),
+    onDrain: (callback) => void console.stdin.once('drain', callback),
+    inputEnd: () => void send(encodeRecord(RECORD.STDIN_EOF)),
+    pause: () => void console.stdout.pause(),
+    resume: () => void console.stdout.resume(),
+    async stop(signal, grace) {
+      if (!spec.takesSignals || !isReady) kill();
+      else {
+        send(encodeSignal(signal));
+        const timer = setTimeout(kill, grace);
+        ended.finally(() => clearTimeout(timer)).catch(() => {});
+      }
+      return ended;
+    },
+    kill,
+    status: async () => 'running',
+    wait: () => ended,
+  };
+}
