@@ -12,6 +12,8 @@ export interface DomainConfig {
   readonly hasCard: boolean;
   /** MiB. */
   readonly memory: number;
+  /** At its end it stays, shut down, until somebody destroys it: its console goes with it, and what nobody read of that. */
+  readonly isKept: boolean;
 }
 
 /** What a name may not have becomes a dash: xl looks for domains by it, and a number would be an identifier. */
@@ -20,8 +22,8 @@ export function makeDomainName(name: string): string {
   return /^\d*$/.test(plain) ? `hull-${plain}`.replace(/-$/, '') : plain;
 }
 
-/** A domain is one run of its program: when that ends it is gone, unless xl was asked to start it anew. */
-export function formatDomainConfig({ name, kernel, ramdisk, root, hasCard, memory }: DomainConfig): string {
+/** A domain is one run of its program: when that ends it is gone, unless it is kept or xl was asked to start it anew. */
+export function formatDomainConfig({ name, kernel, ramdisk, root, hasCard, memory, isKept }: DomainConfig): string {
   return [
     'type = "pvh"',
     `name = "${name}"`,
@@ -31,9 +33,9 @@ export function formatDomainConfig({ name, kernel, ramdisk, root, hasCard, memor
     'vcpus = 1',
     ...(root === undefined ? [] : [`disk = [ "format=raw, vdev=xvda, access=ro, target=${root}" ]`]),
     ...(hasCard ? ['vif = [ "bridge=xenbr0" ]'] : []), // an empty one is what xl 4.17 dies of, now and then
-    'on_poweroff = "destroy"',
-    'on_reboot = "restart"',
-    'on_crash = "destroy"',
+    `on_poweroff = "${isKept ? 'preserve' : 'destroy'}"`,
+    `on_reboot = "${isKept ? 'preserve' : 'restart'}"`,
+    `on_crash = "${isKept ? 'preserve' : 'destroy'}"`,
     '',
   ].join('\n');
 }

@@ -1,6 +1,6 @@
 /**
  * A domain of Xen as a machine: made, started, followed and ended through xl. Owns: xl's processes. The channel is the domain's console, by `xl console`, whose input and output are pipes; it begins
- * before the domain runs, so that nothing is missed. Rule: the domain is gone when its end is told.
+ * before the domain runs. xl.cfg keeps the domain when it ends: destroyed, it takes along what its console still holds. Rule: the domain is gone when its end is told.
  */
 import { execFile, spawn } from 'node:child_process';
 import { promisify } from 'node:util';
@@ -9,6 +9,9 @@ import { BootError } from '../errors.ts';
 import type { Machine, MachineEnd, MachineEvents } from '../qemu/index.ts';
 
 const run = promisify(execFile);
+
+/** How often xl is asked whether a domain ended that says nothing. */
+const LOOK_MS = 2000;
 
 export interface DomainSpec {
   /** The program xl. */
@@ -21,9 +24,9 @@ export interface DomainSpec {
   readonly takesSignals: boolean;
 }
 
-async function runXl({ xl, env, folder }: DomainSpec, ...args: string[]): Promise<void> {
+async function runXl({ xl, env, folder }: DomainSpec, ...args: string[]): Promise<string> {
   try {
-    await run(xl, args, { env, cwd: folder });
+    return (await run(xl, args, { env, cwd: folder })).stdout;
   } catch (cause) {
     const { code, stderr = '', message } = cause as NodeJS.ErrnoException & { stderr?: string };
     if (code === 'ENOENT') throw new BootError('xl-missing', `Cannot run "${xl}": there is no such program, expected Xen's toolstack, on a machine that Xen runs`, { cause });
@@ -37,16 +40,26 @@ export async function createDomain(spec: DomainSpec): Promise<void> {
   await runXl(spec, 'create', '-q', '-p', 'xl.cfg');
 }
 
+/** It is shut down or crashed, or gone: the columns Name, ID, Mem, VCPUs, State (r, b, p, s, c, d, or - for each) and Time(s) of xl(1). */
+async function isOver(spec: DomainSpec): Promise<boolean> {
+  const listed = await runXl(spec, 'list', spec.name).catch(() => '');
+  const state = listed.trim().split('\n').at(-1)?.trim().split(/\s+/).at(-2) ?? '';
+  return !/^[rbp-]{6}$/.test(state);
+}
+
 export function startDomain(spec: DomainSpec, events: MachineEvents): Machine {
   const console = spawn(spec.xl, ['console', spec.name], { env: spec.env, stdio: ['pipe', 'pipe', 'ignore'] });
   let isReady = false;
   let status: number | undefined;
   let panicked = false;
   let killedByUs = false;
+  let isPaused = false;
+  let isHeard = false; // since xl was asked last
   let startError: Error | undefined;
   const held: Buffer[] = [];
 
-  const destroy = () => runXl(spec, 'destroy', spec.name).catch(() => {}); // it may have ended by itself
+  let destroyed: Promise<unknown> | undefined;
+  const destroy = () => (destroyed ??= runXl(spec, 'destroy', spec.name).catch(() => {})); // somebody else may have done it
   const kill = () => {
     killedByUs = true;
     void destroy();
@@ -65,7 +78,7 @@ export function startDomain(spec: DomainSpec, events: MachineEvents): Machine {
           return events.panic(payload.toString('utf8'));
         case RECORD.EXIT:
           status ??= payload.readUInt32LE(0);
-          return;
+          return void destroy(); // it is the last that a domain says
         case RECORD.CREDIT:
           return events.credit(payload.readUInt32LE(0));
         case RECORD.READY:
@@ -76,7 +89,16 @@ export function startDomain(spec: DomainSpec, events: MachineEvents): Machine {
     },
     raw: events.raw,
   });
-  console.stdout.on('data', (chunk: Buffer) => decoder.push(chunk));
+  console.stdout.on('data', (chunk: Buffer) => {
+    isHeard = true;
+    decoder.push(chunk);
+  });
+  /** An end without an exit status: nothing was said since the last look, and then the domain is over. */
+  const look = setInterval(async () => {
+    const isSilent = !isHeard && !isPaused;
+    isHeard = false;
+    if (isSilent && (await isOver(spec)) && !isHeard && !isPaused) await destroy();
+  }, LOOK_MS);
   console.stdin.on('error', () => {}); // told by the console's end
   const closed = new Promise<void>((resolve) => {
     console.on('error', (error) => {
@@ -91,6 +113,7 @@ export function startDomain(spec: DomainSpec, events: MachineEvents): Machine {
   });
 
   const ended = closed.then(async (): Promise<MachineEnd> => {
+    clearInterval(look);
     decoder.end();
     await destroy();
     if (startError !== undefined) throw startError;
@@ -119,8 +142,15 @@ export function startDomain(spec: DomainSpec, events: MachineEvents): Machine {
     input: (bytes) => send(encodeRecord(RECORD.STDIN, bytes)),
     onDrain: (callback) => void console.stdin.once('drain', callback),
     inputEnd: () => void send(encodeRecord(RECORD.STDIN_EOF)),
-    pause: () => void console.stdout.pause(),
-    resume: () => void console.stdout.resume(),
+    pause() {
+      isPaused = true;
+      console.stdout.pause();
+    },
+    resume() {
+      isPaused = false;
+      isHeard = true; // what waits comes first
+      console.stdout.resume();
+    },
     async stop(signal, grace) {
       if (!spec.takesSignals || !isReady) kill();
       else {

@@ -26,7 +26,7 @@ type FileFormat = Exclude<MachineFormat, 'xl'>;
 export interface ExportRequest {
   readonly format: MachineFormat;
   readonly output: string;
-  /** Format xl: somebody reads records on its console. */
+  /** Format xl: somebody reads records on its console, and destroys the domain at its end. */
   readonly isFramed?: boolean | undefined;
   /** What is run: the program, its image, environment and so on. */
   readonly run: RunRequest;
@@ -148,7 +148,7 @@ export async function exportImage({ format, output, run, isFramed }: ExportReque
   const applied = await applyImage(run, host);
   const parts = await findParts(applied, host, format === 'xl' ? DOMAIN : PLAIN, isFramed);
   if (format === 'xl') {
-    writeDomainFolder(output, { kernel: parts.kernel, module: parts.makeModule({}), root: parts.root, hasCard: listExposed(applied).length > 0, memory: applied.memory, name: basename(output) });
+    writeDomainFolder(output, { kernel: parts.kernel, module: parts.makeModule({}), root: parts.root, hasCard: listExposed(applied).length > 0, memory: applied.memory, name: basename(output), isKept: isFramed === true });
     return;
   }
   produceAtomically(output, (fd) => WRITERS[format](fd, parts, host, dirname(output)), 0o644, 'room for the image');

@@ -24,9 +24,10 @@ export interface DomainParts {
   readonly hasCard: boolean;
   /** Bytes for the program; a root file system in the module comes on top. */
   readonly memory: number;
+  readonly isKept: boolean;
 }
 
-export function writeDomainFolder(folder: string, { name, kernel, module, root, hasCard, memory }: DomainParts): void {
+export function writeDomainFolder(folder: string, { name, kernel, module, root, hasCard, memory, isKept }: DomainParts): void {
   if (existsSync(folder)) throw new EngineError('option-invalid', `Cannot export to "${folder}": it is there already, expected a path for a new folder`);
   const fresh = `${folder}.tmp-${process.pid}`;
   try {
@@ -48,7 +49,7 @@ export function writeDomainFolder(folder: string, { name, kernel, module, root, 
       }
     }
     const size = Math.ceil((memory + (inModule ? root.size : 0)) / MEBIBYTE);
-    const config = { name: makeDomainName(name), kernel: 'kernel', ramdisk: 'module', root: files.length > 1 ? 'root' : undefined, hasCard, memory: size };
+    const config = { name: makeDomainName(name), kernel: 'kernel', ramdisk: 'module', root: files.length > 1 ? 'root' : undefined, hasCard, memory: size, isKept };
     writeFileSync(join(fresh, 'xl.cfg'), formatDomainConfig(config));
     renameSync(fresh, folder);
   } catch (cause) {

@@ -154,6 +154,7 @@ static void forget_connection(struct inet_socket *it) {
     it->state = INET_NEW;
     it->shut = 0;
     it->peer_closed = it->begun = false;
+    it->urgent = URGENT_NONE;
     it->window_debt = 0;
     it->remote_port = 0;
     if (!it->port_bound) inet_leave_port(it);
@@ -288,6 +289,7 @@ int lwip_port_tcp_in(struct tcp_pcb *pcb, struct tcp_hdr *header, const u8_t *fu
     if (pcb->state == TIME_WAIT && TCPH_FLAGS(header) & TCP_SYN) return begin_anew(pcb, header, further_options, p);
     if (pcb->state != LISTEN) {
         if (inet_window_closed(pcb, header, further_options, p)) return 1;
+        if (pcb->state >= ESTABLISHED && TCPH_FLAGS(header) & TCP_URG) inet_urgent_told(pcb, header);
         if (pcb->state >= ESTABLISHED) inet_recover(pcb, header, further_options);
         return 0;
     }
@@ -512,14 +514,16 @@ void inet_close_stream(struct socket *socket) {
 
 unsigned inet_poll_stream(struct socket *socket, struct poll_wait *wait) {
     struct inet_socket *it = inet_of(socket);
-    poll_wait_add_for(wait, &it->readers, POLLIN | POLLRDNORM | POLLRDHUP | POLLHUP | POLLERR);
+    poll_wait_add_for(wait, &it->readers, POLLIN | POLLRDNORM | POLLPRI | POLLRDHUP | POLLHUP | POLLERR);
     poll_wait_add_for(wait, &it->writers, POLLOUT | POLLWRNORM | POLLHUP | POLLERR);
     if (it->state == INET_LISTENING) return it->queue_first ? POLLIN | POLLRDNORM : 0;
     unsigned events = socket->error ? POLLERR : 0;
     if (it->state == INET_NEW || it->state == INET_CLOSED || it->shut == (SHUT_RECEIVE | SHUT_SEND)) events |= POLLHUP;
     if (it->shut & SHUT_RECEIVE) events |= POLLIN | POLLRDNORM | POLLRDHUP;
     if (it->state == INET_CONNECTING && it->pcb) return events;
-    if (it->unread && it->unread >= inet_stream_low(it)) events |= POLLIN | POLLRDNORM;
+    bool skips = !inet_urgent_distance(it) && !inet_plain(it, SO_OOBINLINE); /* the next byte is not for a read */
+    if (inet_urgent_there(it)) events |= POLLPRI;
+    if (it->unread && it->unread >= inet_stream_low(it) + skips) events |= POLLIN | POLLRDNORM;
     if (it->shut & SHUT_SEND || inet_stream_writable(it)) events |= POLLOUT | POLLWRNORM;
     else it->no_room = true;
     return events;

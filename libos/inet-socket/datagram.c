@@ -152,8 +152,8 @@ int inet_read_control(const struct message *message, struct inet_destination *ou
             out->ttl = number;
         } else if ((header.level == IPPROTO_IP && header.type == IP_TOS) || (header.level == IPPROTO_IPV6 && header.type == IPV6_TCLASS)) {
             out->tos = size >= sizeof number ? number : size ? *data : 0;
-        } else if (header.level == IPPROTO_IP || header.level == IPPROTO_IPV6) {
-            return -EINVAL;
+        } else if (header.level == IPPROTO_IP || header.level == IPPROTO_IPV6 || header.level == IPPROTO_UDP) {
+            return -EINVAL; /* UDP_SEGMENT among them: there is none */
         }
         at += (header.length + 7) & ~7ul;
     }
@@ -174,48 +174,99 @@ int inet_take_error(struct inet_socket *it) {
     return error;
 }
 
-long inet_send_datagram(struct socket *socket, struct message *message) {
-    struct inet_socket *it = inet_of(socket);
-    int error = autobind(it);
-    struct inet_destination way = {.to = it->remote, .source = it->local, .port = it->remote_port, .ttl = -1, .tos = -1};
-    if (error) return error;
-    if (message->size > (inet_is6(it) ? SIZE_MOST6 : SIZE_MOST)) return -EMSGSIZE;
-    if (message->flags & MSG_OOB && !inet_is6(it)) return -EOPNOTSUPP;
+/* Takes p over. 0 or -errno. */
+static int transmit(struct inet_socket *it, struct pbuf *p, const struct inet_destination *way, struct netif *netif) {
+    bool six = IP_IS_V6_VAL(way->to);
+    struct udp_pcb *pcb = it->udp;
+    pcb->ttl = way->ttl > 0 ? (u8_t)way->ttl : six ? it->hop_limit : it->ttl;
+    pcb->mcast_ttl = way->ttl >= 0 ? (u8_t)way->ttl : it->multicast_ttl;
+    pcb->tos = way->tos >= 0 ? (u8_t)way->tos : six ? it->traffic_class : it->tos;
+    if (it->flags & INET_MULTICAST_LOOP_OFF) udp_clear_flags(pcb, UDP_FLAGS_MULTICAST_LOOP);
+    else udp_set_flags(pcb, UDP_FLAGS_MULTICAST_LOOP);
+    if (it->flags & INET_NO_CHECK) udp_set_flags(pcb, UDP_FLAGS_NOCHKSUM);
+    else udp_clear_flags(pcb, UDP_FLAGS_NOCHKSUM);
+    err_t result = udp_sendto_if_src(pcb, p, &way->to, way->port, netif, &way->source);
+    pbuf_free(p);
+    inet_settle();
+    /* What a full queue drops is dropped as on a wire; the rest is the program's to know. */
+    return result == ERR_OK || result == ERR_MEM ? 0 : inet_error(result);
+}
+
+/* Where the datagram goes, by the socket and the message. 0 or -errno. */
+static int find_destination(struct inet_socket *it, const struct message *message, struct inet_destination *way, struct netif **netif) {
+    int error;
+    *way = (struct inet_destination){.to = it->remote, .source = it->local, .port = it->remote_port, .ttl = -1, .tos = -1};
     if (message->address.length) {
         bool four = inet_is6(it) && message->address.family == AF_INET;
         struct inet_socket as4 = {.socket.family = AF_INET};
-        if ((error = inet_address_in(four ? &as4 : it, &message->address, &way.to, &way.port))) return error;
-        if (!way.port) return -EINVAL;
+        if ((error = inet_address_in(four ? &as4 : it, &message->address, &way->to, &way->port))) return error;
+        if (!way->port) return -EINVAL;
     } else if (!it->remote_port) {
         return -EDESTADDRREQ;
     }
     if (it->shut & SHUT_SEND) return -EPIPE;
     if ((error = inet_take_error(it))) return error;
-    if ((error = inet_read_control(message, &way))) return error;
-    struct netif *netif;
-    if ((error = inet_find_way(it, &way.to, &way.source, way.interface, &netif))) return error;
-    bool six = IP_IS_V6_VAL(way.to);
-    if (message->size > (six ? SIZE_MOST6 : SIZE_MOST)) return -EMSGSIZE;
-    if (it->mtu_discover >= 2 && !six && message->size + 28 > netif->mtu) return -EMSGSIZE;
-    struct pbuf *p = pbuf_alloc(PBUF_TRANSPORT, (u16_t)message->size, PBUF_RAM);
-    if (!p) return -ENOBUFS;
-    if (inet_copy_in(message, p->payload)) {
+    if ((error = inet_read_control(message, way))) return error;
+    return inet_find_way(it, &way->to, &way->source, way->interface, netif);
+}
+
+/* A datagram that is not whole (MSG_MORE, UDP_CORK; udp(7)): where it goes is said with its first piece. */
+struct unfinished { struct pbuf *data; struct inet_destination way; struct netif *netif; };
+
+static struct pbuf *take_unfinished(struct inet_socket *it, struct inet_destination *way, struct netif **netif) {
+    struct unfinished *unfinished = it->unfinished;
+    struct pbuf *p = unfinished->data;
+    *way = unfinished->way;
+    *netif = unfinished->netif;
+    it->unfinished = NULL;
+    kfree(unfinished);
+    return p;
+}
+
+static int keep_unfinished(struct inet_socket *it, struct pbuf *p, const struct inet_destination *way, struct netif *netif) {
+    struct unfinished *unfinished = it->unfinished ? NULL : kmalloc(sizeof *unfinished); /* another thread's, meanwhile, stays */
+    if (!unfinished) {
         pbuf_free(p);
-        return -EFAULT;
+        return -ENOBUFS;
     }
-    struct udp_pcb *pcb = it->udp;
-    pcb->ttl = way.ttl > 0 ? (u8_t)way.ttl : six ? it->hop_limit : it->ttl;
-    pcb->mcast_ttl = way.ttl >= 0 ? (u8_t)way.ttl : it->multicast_ttl;
-    pcb->tos = way.tos >= 0 ? (u8_t)way.tos : six ? it->traffic_class : it->tos;
-    if (it->flags & INET_MULTICAST_LOOP_OFF) udp_clear_flags(pcb, UDP_FLAGS_MULTICAST_LOOP);
-    else udp_set_flags(pcb, UDP_FLAGS_MULTICAST_LOOP);
-    if (it->flags & INET_NO_CHECK) udp_set_flags(pcb, UDP_FLAGS_NOCHKSUM);
-    else udp_clear_flags(pcb, UDP_FLAGS_NOCHKSUM);
-    err_t result = udp_sendto_if_src(pcb, p, &way.to, way.port, netif, &way.source);
-    pbuf_free(p);
-    inet_settle();
-    /* What a full queue drops is dropped as on a wire; the rest is the program's to know. */
-    return result == ERR_OK || result == ERR_MEM ? (long)message->size : inet_error(result);
+    *unfinished = (struct unfinished){p, *way, netif};
+    it->unfinished = unfinished;
+    return 0;
+}
+
+int inet_finish_datagram(struct inet_socket *it) {
+    struct inet_destination way;
+    struct netif *netif;
+    if (!it->unfinished || !it->udp) return 0;
+    struct pbuf *p = take_unfinished(it, &way, &netif);
+    return transmit(it, p, &way, netif);
+}
+
+long inet_send_datagram(struct socket *socket, struct message *message) {
+    struct inet_socket *it = inet_of(socket);
+    struct inet_destination way;
+    struct netif *netif;
+    struct pbuf *held = NULL;
+    int error = autobind(it);
+    if (error) return error;
+    if (message->size > (inet_is6(it) ? SIZE_MOST6 : SIZE_MOST)) return -EMSGSIZE;
+    if (message->flags & MSG_OOB && !inet_is6(it)) return -EOPNOTSUPP;
+    if (it->unfinished) held = take_unfinished(it, &way, &netif);
+    else if ((error = find_destination(it, message, &way, &netif))) return error;
+    bool six = IP_IS_V6_VAL(way.to);
+    size_t before = held ? held->len : 0, size = before + message->size;
+    struct pbuf *p = NULL;
+    if (size > (six ? SIZE_MOST6 : SIZE_MOST) || (it->mtu_discover >= 2 && !six && size + 28 > netif->mtu)) error = -EMSGSIZE;
+    else if (!(p = pbuf_alloc(PBUF_TRANSPORT, (u16_t)size, PBUF_RAM))) error = -ENOBUFS;
+    else if (inet_copy_in(message, (uint8_t *)p->payload + before)) error = -EFAULT;
+    if (held && !error) memcpy(p->payload, held->payload, before);
+    if (held) pbuf_free(held); /* with an error, what was held goes, too */
+    if (error) {
+        if (p) pbuf_free(p);
+        return error;
+    }
+    error = message->flags & MSG_MORE || it->flags & INET_CORK ? keep_unfinished(it, p, &way, netif) : transmit(it, p, &way, netif);
+    return error ? error : (long)message->size;
 }
 
 static bool has_datagram(void *argument) {
@@ -304,6 +355,8 @@ int inet_shutdown_datagram(struct socket *socket, int how) {
 void inet_close_datagram(struct socket *socket) {
     struct inet_socket *it = inet_of(socket);
     if (it->udp) udp_remove(it->udp);
+    if (it->unfinished) pbuf_free(it->unfinished->data);
+    kfree(it->unfinished);
     while (it->datagrams) {
         struct datagram *first = it->datagrams;
         drop_first(it);

@@ -62,10 +62,13 @@ struct inet_socket {
     bool is_local, connect_untold;      /* the peer is on this machine; a connect that did not wait has not been repeated */
     bool begun, peer_closed, no_room;   /* first data went out; the peer sent its FIN; somebody found no room to send */
     uint64_t bytes_in, bytes_out;
+    uint64_t urgent_at;                 /* where in what comes the urgent byte stands, as bytes_in counts */
+    enum inet_urgent { URGENT_NONE, URGENT_TOLD, URGENT_READ } urgent; /* TOLD: the byte may not be there yet; READ: by MSG_OOB */
     /* Datagrams */
     struct udp_pcb *udp;
     struct raw_pcb *raw;
     struct datagram *datagrams, **datagrams_end;
+    struct unfinished *unfinished;      /* to be sent; NULL: none */
     uint16_t send_coverage, receive_coverage; /* UDP-Lite's checksum */
     uint32_t queued;                    /* charges */
     uint32_t dropped;
@@ -134,6 +137,13 @@ struct tcp_hdr;
 int inet_window_closed(struct tcp_pcb *, struct tcp_hdr *, const u8_t *further_options, struct pbuf *);
 int inet_tcp_again(struct tcp_hdr *, struct pbuf *); /* the segment goes through lwIP once more, as it came: 1; 0: not possible */
 
+/* urgent.c: the urgent byte (MSG_OOB; RFC 9293, 3.8.5, as BSD and Linux read it: the pointer is one behind it). */
+void inet_urgent_told(struct tcp_pcb *, const struct tcp_hdr *); /* a segment says where it is */
+bool inet_urgent_there(const struct inet_socket *);              /* it has come and nobody has read it: POLLPRI */
+size_t inet_urgent_distance(const struct inet_socket *);         /* unread bytes before it; 0: it is next; SIZE_MAX: there is none */
+void inet_urgent_passed(struct inet_socket *);                   /* something was read: it may lie behind now */
+long inet_receive_urgent(struct inet_socket *, struct message *);
+
 /* recovery.c */
 void inet_recovery_begin(struct tcp_pcb *); /* a connection that nothing was sent on */
 void inet_recover(struct tcp_pcb *, const struct tcp_hdr *, const u8_t *further_options); /* an acknowledgment came; lwIP sees it next */
@@ -157,6 +167,7 @@ void inet_append(struct inet_socket *, struct pbuf *);   /* received data */
 int inet_connect_datagram(struct socket *, const struct address *, bool wait);
 long inet_send_datagram(struct socket *, struct message *);
 long inet_receive_datagram(struct socket *, struct message *);
+int inet_finish_datagram(struct inet_socket *); /* what MSG_MORE and UDP_CORK held back is sent: 0 or -errno */
 int inet_shutdown_datagram(struct socket *, int how);
 void inet_close_datagram(struct socket *);
 unsigned inet_poll_datagram(struct socket *, struct poll_wait *);

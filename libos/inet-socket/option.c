@@ -13,6 +13,7 @@ enum { IPV6_UNICAST_HOPS = 16, IPV6_MULTICAST_IF, IPV6_MULTICAST_HOPS, IPV6_MULT
        IPV6_FREEBIND = 78 };
 enum { TCP_NODELAY = 1, TCP_MAXSEG, TCP_CORK, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT, TCP_SYNCNT, TCP_LINGER2, TCP_DEFER_ACCEPT, TCP_WINDOW_CLAMP, TCP_INFO,
        TCP_QUICKACK, TCP_CONGESTION, TCP_USER_TIMEOUT = 18, TCP_FASTOPEN = 23, TCP_NOTSENT_LOWAT = 25, TCP_FASTOPEN_CONNECT = 30 };
+enum { UDP_CORK = 1 };
 enum { UDPLITE_SEND_CSCOV = 10, UDPLITE_RECV_CSCOV = 11, MSS_LEAST = 88, MSS_MOST = 32767 };
 
 struct flag_option { int level, name; uint32_t flag; bool inverted; };
@@ -258,6 +259,10 @@ int inet_set_option(struct socket *socket, int level, int name, const void *valu
     case IPPROTO_IP: return set_ip(it, name, number, value, size);
     case IPPROTO_IPV6: return set_ip6(it, name, number, value, size);
     case IPPROTO_UDPLITE: return set_lite(it, name, number);
+    case IPPROTO_UDP:
+        if (socket->type != SOCK_DGRAM || socket->protocol != IPPROTO_UDP || name != UDP_CORK) return -ENOPROTOOPT;
+        it->flags = number ? it->flags | INET_CORK : it->flags & ~(uint32_t)INET_CORK;
+        return number ? 0 : inet_finish_datagram(it);
     case IPPROTO_TCP: {
         int result = set_tcp(it, name, number, value, size);
         inet_settle();
@@ -401,6 +406,7 @@ int inet_get_option(struct socket *socket, int level, int name, void *out, uint3
     else if (level == IPPROTO_IP) result = get_ip(it, name, &number, out, size);
     else if (level == IPPROTO_IPV6) result = get_ip6(it, name, &number);
     else if (level == IPPROTO_TCP) result = get_tcp(it, name, &number, out, size);
+    else if (level == IPPROTO_UDP && it->socket.protocol == level && socket->type == SOCK_DGRAM && name == UDP_CORK) number = (it->flags & INET_CORK) != 0, result = 0;
     else if (level == IPPROTO_UDPLITE && it->socket.protocol == level && name == UDPLITE_SEND_CSCOV) number = it->send_coverage, result = 0;
     else if (level == IPPROTO_UDPLITE && it->socket.protocol == level && name == UDPLITE_RECV_CSCOV) number = it->receive_coverage, result = 0;
     if (result < 0) return result;

@@ -33,8 +33,8 @@ uint32_t inet_stream_low(const struct inet_socket *it) {
     return it->shut & SHUT_RECEIVE ? 1 : it->socket.receive_low < most ? it->socket.receive_low : most;
 }
 
-/* One segment to lwIP: as its tcp_write would queue it, but with the data where it is. Takes p over. */
-static int enqueue(struct inet_socket *it, struct pbuf *p, bool push) {
+/* One segment to lwIP: as its tcp_write would queue it, but with the data where it is. Takes p over. flags: of TCP_PSH and TCP_URG (its last byte is urgent). */
+static int enqueue(struct inet_socket *it, struct pbuf *p, unsigned flags) {
     struct tcp_pcb *pcb = it->pcb;
     struct tcp_seg *seg = memp_malloc(MEMP_TCP_SEG), **link = &pcb->unsent;
     if (!seg || pcb->snd_queuelen >= TCP_SND_QUEUELEN) {
@@ -52,8 +52,8 @@ static int enqueue(struct inet_socket *it, struct pbuf *p, bool push) {
     seg->tcphdr->src = lwip_htons(pcb->local_port);
     seg->tcphdr->dest = lwip_htons(pcb->remote_port);
     seg->tcphdr->seqno = lwip_htonl(pcb->snd_lbb);
-    seg->tcphdr->urgp = 0;
-    TCPH_HDRLEN_FLAGS_SET(seg->tcphdr, TCP_HLEN / 4, push ? TCP_PSH : 0);
+    seg->tcphdr->urgp = flags & TCP_URG ? lwip_htons(length) : 0;
+    TCPH_HDRLEN_FLAGS_SET(seg->tcphdr, TCP_HLEN / 4, flags);
     while (*link) link = &(*link)->next;
     *link = seg;
     pcb->snd_lbb += length;
@@ -70,7 +70,7 @@ void inet_push(struct inet_socket *it) {
         if (p) pbuf_free(p);
         return;
     }
-    if (p && enqueue(it, p, true)) { /* out of memory with data accepted: the stream has a hole, so it ends */
+    if (p && enqueue(it, p, TCP_PSH)) { /* out of memory with data accepted: the stream has a hole, so it ends */
         tcp_abort(it->pcb);
         return;
     }
@@ -143,12 +143,13 @@ static bool holds_back(const struct inet_socket *it, bool more) {
 }
 
 /* The next piece of at most `left` bytes: behind what is held back, or a segment of its own. Bytes or -errno. */
-static long send_piece(struct inet_socket *it, struct cursor *cursor, size_t left, bool more) {
+static long send_piece(struct inet_socket *it, struct cursor *cursor, size_t left, unsigned flags) {
     size_t mss = segment_size(it), held = it->corked ? it->corked->len : 0, room = it->corked ? it->corked_room : 0;
     struct pbuf *p = it->corked;
+    bool more = flags & MSG_MORE, urgent = flags & MSG_OOB;
     size_t piece = left < mss - (held < mss ? held : mss) ? left : mss - (held < mss ? held : mss);
     if (p && piece > room - held) piece = room - held;
-    bool partial = held + piece < mss && piece == left, hold = partial && holds_back(it, more);
+    bool partial = held + piece < mss && piece == left, hold = partial && !urgent && holds_back(it, more);
     it->corked = NULL; /* it is not sent while bytes are added */
     timer_remove(&it->cork_timer);
     if (!p) {
@@ -180,7 +181,7 @@ static long send_piece(struct inet_socket *it, struct cursor *cursor, size_t lef
         }
         return piece ? (long)piece : -EFAULT;
     }
-    int error = enqueue(it, p, piece == left);
+    int error = enqueue(it, p, (piece == left ? TCP_PSH : 0) | (piece == left && urgent ? TCP_URG : 0));
     return error ? error : piece ? (long)piece : -EFAULT;
 }
 
@@ -189,12 +190,12 @@ long inet_send_stream(struct socket *socket, struct message *message) {
     struct cursor cursor = {message->vector, message->count, 0};
     size_t done = 0, unpushed = 0;
     long error = 0;
-    if (message->flags & (MSG_OOB | MSG_FASTOPEN)) return -EOPNOTSUPP;
+    if (message->flags & MSG_FASTOPEN) return -EOPNOTSUPP;
     if (it->state == INET_CONNECTING && it->pcb && message->flags & MSG_DONTWAIT) run_deferred();
     if (!message->size) return it->socket.error || it->shut & SHUT_SEND || it->state != INET_CONNECTED ? wait_for_room(it, message->flags) : 0;
     while (done < message->size) {
         if ((error = wait_for_room(it, message->flags))) break;
-        long piece = send_piece(it, &cursor, message->size - done, message->flags & MSG_MORE);
+        long piece = send_piece(it, &cursor, message->size - done, message->flags);
         if (piece < 0) {
             error = piece;
             break;
@@ -328,8 +329,8 @@ static long take_some(struct inet_socket *it, const struct message *message, siz
     return (long)taken;
 }
 
-/* MSG_PEEK. 0: another thread read meanwhile. */
-static long look(struct inet_socket *it, const struct message *message, size_t size) {
+/* MSG_PEEK, from `skip` on. 0: another thread read meanwhile. */
+static long look(struct inet_socket *it, const struct message *message, size_t skip, size_t size) {
     struct pbuf *first = it->first;
     const struct pbuf *p = first;
     const void *begin = first->payload;
@@ -337,8 +338,8 @@ static long look(struct inet_socket *it, const struct message *message, size_t s
     long error = 0;
     bool same = true;
     pbuf_ref(first);
-    for (size_t at = 0, offset = 0, piece; at < size && same && !error; at += piece, offset += piece) {
-        for (; offset == p->len; offset = 0) p = p->next;
+    for (size_t at = 0, offset = skip, piece; at < size && same && !error; at += piece, offset += piece) {
+        for (; offset >= p->len; p = p->next) offset -= p->len;
         piece = p->len - offset < sizeof bytes ? p->len - offset : sizeof bytes;
         if (piece > size - at) piece = size - at;
         memcpy(bytes, (const uint8_t *)p->payload + offset, piece);
@@ -359,7 +360,7 @@ static bool can_peek(void *argument) {
 long inet_receive_stream(struct socket *socket, struct message *message) {
     struct inet_socket *it = inet_of(socket);
     size_t done = 0;
-    if (message->flags & MSG_OOB) return -EINVAL;
+    if (message->flags & MSG_OOB) return inet_receive_urgent(it, message);
     if (message->flags & 0x2000) return -EAGAIN; /* MSG_ERRQUEUE: nothing is ever put there */
     if ((it->state == INET_LISTENING || it->state == INET_NEW) && !socket->error) return -ENOTCONN;
     if (!message->size) {
@@ -375,21 +376,40 @@ long inet_receive_stream(struct socket *socket, struct message *message) {
             if (!done && state < 0) return state;
             break;
         }
-        size_t wanted = message->size - done;
+        size_t wanted = message->size - done, distance = inet_urgent_distance(it), skip = 0;
+        if (!distance && done) break;
+        if (!distance && !inet_plain(it, SO_OOBINLINE)) { /* it is left out */
+            if (!(message->flags & MSG_PEEK)) {
+                take_some(it, &(struct message){.flags = MSG_TRUNC}, 1, 0);
+                inet_urgent_passed(it);
+                inet_window_give_back(it, 1);
+                continue;
+            }
+            skip = 1;
+        } else if (distance && distance < wanted) {
+            wanted = distance;
+        }
         if (message->flags & MSG_PEEK) {
             if (message->flags & MSG_WAITALL && it->unread < wanted && !(it->shut & SHUT_RECEIVE) && !(message->flags & MSG_DONTWAIT)) {
                 struct peek peek = {it, wanted};
                 int error = socket_wait(&it->readers, can_peek, &peek, socket->receive_timeout);
                 if (error && error != -EAGAIN) return error;
             }
-            size_t size = it->unread < wanted ? it->unread : wanted;
-            long seen = message->flags & MSG_TRUNC || !size ? (long)size : look(it, message, size);
+            if (it->unread == skip) { /* nothing behind the urgent byte */
+                struct peek peek = {it, skip + 1};
+                int error = message->flags & MSG_DONTWAIT ? -EAGAIN : socket_wait(&it->readers, can_peek, &peek, socket->receive_timeout);
+                if (error) return it->shut & SHUT_RECEIVE ? 0 : error;
+                if (it->unread <= skip) return 0;
+            }
+            size_t size = it->unread - skip < wanted ? it->unread - skip : wanted;
+            long seen = message->flags & MSG_TRUNC || !size ? (long)size : look(it, message, skip, size);
             if (!seen && size) continue;
             return seen;
         }
         long taken = take_some(it, message, wanted, done);
         if (taken < 0) return done ? (long)done : taken;
         done += (size_t)taken;
+        inet_urgent_passed(it);
         inet_window_give_back(it, (size_t)taken);
     }
     return (long)done;

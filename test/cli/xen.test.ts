@@ -29,9 +29,11 @@ const hull = async (args: string[], env: NodeJS.ProcessEnv = {}) =>
 const XL = `#!/bin/sh
 echo "$*" >> $FOLDER/calls
 case $1 in
-create) [ -z "$XL_FAILS" ] || { echo "xencall: error: Could not obtain handle on privileged command interface" >&2; exit 1; }; cp xl.cfg kernel module $FOLDER/ ;;
-console) until [ -e $FOLDER/unpaused ]; do sleep 0.1; done; cat $FOLDER/records ;;
+create) [ -z "$XL_FAILS" ] || { echo "xencall: error: Could not obtain handle on privileged command interface" >&2; exit 1; }; rm -f $FOLDER/unpaused $FOLDER/destroyed; cp xl.cfg kernel module $FOLDER/ ;;
+console) until [ -e $FOLDER/unpaused ]; do sleep 0.1; done; cat $FOLDER/records; until [ -e $FOLDER/destroyed ]; do sleep 0.1; done ;;
 unpause) touch $FOLDER/unpaused ;;
+list) printf 'Name ID Mem VCPUs State Time(s)\\n%s 1 64 1 %s 0.3\\n' "$2" "$XL_STATE" ;;
+destroy) touch $FOLDER/destroyed ;;
 esac
 `;
 
@@ -62,11 +64,11 @@ t.test('a domain', async (t) => {
   const calls = readFileSync(join(folder, 'calls'), 'utf8').trim().split('\n');
   t.same(calls[0], 'create -q -p xl.cfg');
   t.same(calls.slice(1, 3).sort(), [`console ${name}`, `unpause ${name}`]);
-  t.same(calls.slice(3), [`destroy ${name}`], 'gone, however it ended');
+  t.same(calls.slice(3).filter((call) => call !== `list ${name}`), [`destroy ${name}`], 'gone, however it ended');
   t.same(readFileSync(join(folder, 'kernel')), readFileSync(join(folder, 'hello')), 'the kernel is the file that QEMU boots');
 
   writeFileSync(join(folder, 'records'), '');
-  const silent = await hull(['run', '--vmm', 'xen', './hello'], { PATH: path });
+  const silent = await hull(['run', '--vmm', 'xen', './hello'], { PATH: path, XL_STATE: '---sc-' });
   t.equal(silent.exitCode, 125);
   t.match(silent.stderr, /the domain ended and the program reported no exit status/);
 

@@ -48,9 +48,11 @@ for (const variant of ['musl', 'glibc', 'pie']) {
   });
 }
 
-t.test('options that bound a connection', async (t) => {
-  const file = resolve('build/guest/musl/inet_limits');
-  await compareRuns(t, 'inet_limits', '', () => run(file, []), () => run(hull, ['run', '-m', '64', file]));
+t.test('options that bound a connection, and urgent data', async (t) => {
+  for (const name of ['inet_limits', 'inet_urgent']) {
+    const file = resolve(`build/guest/musl/${name}`);
+    await compareRuns(t, name, '', () => run(file, []), () => run(hull, ['run', '-m', '64', file]));
+  }
 });
 
 t.test('linked: a call is a function, and signals come all the same', async (t) => {

@@ -15,7 +15,7 @@
 #include <time.h>
 #include <unistd.h>
 
-enum { NO_CHECK = 11, MARK = 36, RXQ_OVFL = 40, COOKIE = 57, MEMINFO = 55, BIND_NO_PORT = 24, NOTSENT_LOWAT = 25, OUTQ_NOT_SENT = 0x894b, FASTOPEN = 0x20000000, PATIENCE = 60000 };
+enum { NO_CHECK = 11, MARK = 36, RXQ_OVFL = 40, COOKIE = 57, MEMINFO = 55, BIND_NO_PORT = 24, NOTSENT_LOWAT = 25, OUTQ_NOT_SENT = 0x894b, CORK = 1, FASTOPEN = 0x20000000, PATIENCE = 60000 };
 #define SHOW(expression) do { errno = 0; long value_ = (long)(expression); printf("%s = %ld %s\n", #expression, value_, value_ < 0 ? strerror(errno) : ""); } while (0)
 static char buffer[1 << 16];
 static struct sockaddr_in loopback(int port) {
@@ -204,6 +204,45 @@ static void test_ahead(void) {
     close(b);
 }
 
+/* Datagrams of more than one piece. */
+static void test_pieces(void) {
+    struct sockaddr_in a = loopback(0), other;
+    int to = socket(AF_INET, SOCK_DGRAM, 0), third = socket(AF_INET, SOCK_DGRAM, 0), fd = socket(AF_INET, SOCK_DGRAM, 0);
+    bind(to, (void *)&a, sizeof a);
+    bind(third, (void *)&a, sizeof a);
+    a = loopback(port_of(to));
+    other = loopback(port_of(third));
+    SHOW(sendto(fd, "ab", 2, MSG_MORE, (void *)&a, sizeof a));
+    SHOW(ready(to, POLLIN, 100));
+    SHOW(sendto(fd, "cd", 2, MSG_MORE, (void *)&other, sizeof other)); /* where it goes was said */
+    SHOW(sendto(fd, "", 0, 0, (void *)&a, sizeof a));
+    SHOW(ready(to, POLLIN, PATIENCE));
+    memset(buffer, 0, 8);
+    SHOW(recv(to, buffer, 8, MSG_DONTWAIT));
+    printf("%s\n", buffer);
+    SHOW(ready(third, POLLIN, 100));
+    SHOW(set(fd, IPPROTO_UDP, CORK, 1));
+    SHOW(get(fd, IPPROTO_UDP, CORK));
+    SHOW(sendto(fd, "12", 2, 0, (void *)&a, sizeof a));
+    SHOW(sendto(fd, "345", 3, 0, (void *)&a, sizeof a));
+    SHOW(ready(to, POLLIN, 100));
+    SHOW(set(fd, IPPROTO_UDP, CORK, 0));
+    SHOW(ready(to, POLLIN, PATIENCE));
+    memset(buffer, 0, 8);
+    SHOW(recv(to, buffer, 8, MSG_DONTWAIT));
+    printf("%s\n", buffer);
+    SHOW(sendto(fd, buffer, 40000, MSG_MORE, (void *)&a, sizeof a));
+    SHOW(sendto(fd, buffer, 40000, 0, (void *)&a, sizeof a)); /* too much: all of it goes */
+    SHOW(sendto(fd, "x", 1, 0, (void *)&a, sizeof a));
+    SHOW(ready(to, POLLIN, PATIENCE));
+    SHOW(recv(to, buffer, sizeof buffer, MSG_DONTWAIT));
+    SHOW(sendto(fd, "lost", 4, MSG_MORE, (void *)&a, sizeof a));
+    close(fd);
+    SHOW(ready(to, POLLIN, 100));
+    close(to);
+    close(third);
+}
+
 int main(void) {
     setvbuf(stdout, NULL, _IOLBF, 0);
     test_kept();
@@ -215,5 +254,6 @@ int main(void) {
     test_deferred();
     test_low();
     test_ahead();
+    test_pieces();
     return 0;
 }

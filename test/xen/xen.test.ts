@@ -115,6 +115,8 @@ timeout 30 wget -S -O - http://${GUEST_ADDRESS}/nothing 2>&1 | grep "HTTP/1.1" |
 timeout 60 xl shutdown -w nginx > /dev/null; echo "nginx: $?"
 soon grep -q waiting $(log stopped); soon grep -q waiting $(log destroyed)
 xl shutdown -w stopped > /dev/null; echo "shutdown: $?"
+xenstore-write /local/domain/$(xl domid destroyed)/control/shutdown suspend # as xl save does
+soon grep -q supported $(log destroyed); xl domid destroyed > /dev/null; echo "suspend: $?"
 xl destroy destroyed; echo "destroy: $?"
 ended() { ! xl domid $1; }
 for name in plain framed files python; do soon ended $name; done
@@ -156,6 +158,7 @@ t.test('domains of Xen', { skip: 'reason' in guests ? guests.reason : false }, a
   t.equal(find(/^shutdown: (.*)$/m), '0', 'xl shutdown');
   t.equal(`${logOf('stopped')}`, 'waiting\nasked to end\n', 'is SIGTERM, and the program ends as it likes');
   t.equal(find(/^destroy: (.*)$/m), '0', 'xl destroy');
-  t.equal(`${logOf('destroyed')}`, 'waiting\n');
+  t.match(`${logOf('destroyed')}`, /^waiting\n.*xen-control: "suspend" is not supported\n$/);
+  t.equal(find(/^suspend: (.*)$/m), '0', 'who was asked to suspend says so, and goes on');
   t.equal(find(/^domains: (.*)\.$/m), 'Domain-0', 'nothing is left');
 });
