@@ -213,26 +213,22 @@ async function atPart<T>(instruction: Instruction, part: Word | Flag, action: ()
 }
 
 async function addRemote(instruction: Instruction, session: Session, { text, word, target, expansion }: Remote): Promise<Selected> {
-  const { node, name } = await atPart(instruction, word, () => download(text, session.work.newPath('download'), session.host.fetchUrl));
   const flag = readFlag(instruction, 'checksum');
-  if (flag !== undefined) {
-    const wanted = expandFlag(instruction, flag, expansion);
-    if (!/^sha256:[0-9a-f]{64}$/.test(wanted)) throw makeInstructionError(instruction, `"--checksum=${wanted}", expected sha256: and 64 hexadecimal digits`, flag);
-    if (wanted !== `sha256:${node.digest}`) throw makeInstructionError(instruction, `"${text}" has the digest sha256:${node.digest}, expected ${wanted}`, flag);
-  }
+  const wanted = flag === undefined ? undefined : expandFlag(instruction, flag, expansion);
+  if (wanted !== undefined && !/^sha256:[0-9a-f]{64}$/.test(wanted)) throw makeInstructionError(instruction, `"--checksum=${wanted}", expected sha256: and 64 hexadecimal digits`, flag);
+  const { node, name } = await atPart(instruction, word, () => download(text, session.work.newPath('download'), session.host.fetchUrl));
+  if (wanted !== undefined && wanted !== `sha256:${node.digest}`) throw makeInstructionError(instruction, `"${text}" has the digest sha256:${node.digest}, expected ${wanted}`, flag);
   if (name === '' && target.endsWith('/')) throw makeInstructionError(instruction, `"${text}" has no file name and the target is a directory, expected a target with the file's name`, word);
   return { path: name, name, node, kept: name };
 }
 
 /** What is in a repository is copied, as of a directory. */
 async function addRepository(instruction: Instruction, session: Session, { text, word, expansion }: Remote): Promise<Selected> {
-  const { root, commit } = await atPart(instruction, word, () => fetchRepository(text, session.work.newPath('git'), isOn(instruction, 'keep-git-dir', expansion)));
   const flag = readFlag(instruction, 'checksum');
-  if (flag !== undefined) {
-    const wanted = expandFlag(instruction, flag, expansion);
-    if (!/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(wanted)) throw makeInstructionError(instruction, `"--checksum=${wanted}" of a git repository, expected a whole commit hash`, flag);
-    if (wanted !== commit) throw makeInstructionError(instruction, `"${text}" is at the commit ${commit}, expected ${wanted}`, flag);
-  }
+  const wanted = flag === undefined ? undefined : expandFlag(instruction, flag, expansion);
+  if (wanted !== undefined && !/^([0-9a-f]{40}|[0-9a-f]{64})$/.test(wanted)) throw makeInstructionError(instruction, `"--checksum=${wanted}" of a git repository, expected a whole commit hash`, flag);
+  const { root, commit } = await atPart(instruction, word, () => fetchRepository(text, session.work.newPath('git'), isOn(instruction, 'keep-git-dir', expansion)));
+  if (wanted !== undefined && wanted !== commit) throw makeInstructionError(instruction, `"${text}" is at the commit ${commit}, expected ${wanted}`, flag);
   return { path: '', name: '', node: root, kept: '' };
 }
 
