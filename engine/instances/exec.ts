@@ -126,8 +126,8 @@ async function tryPort(instance: Instance, name: string, module: Buffer, request
   const socket = await openPort(instance, name);
   if (socket === undefined) return undefined;
   let code: number | undefined;
-  let answer: (error: number | undefined) => void = () => {};
-  const started = new Promise<number | undefined>((resolve) => {
+  let answer: (error: number | 'gone' | 'late') => void = () => {};
+  const started = new Promise<number | 'gone' | 'late'>((resolve) => {
     answer = resolve;
   });
   let pending = 0;
@@ -152,8 +152,8 @@ async function tryPort(instance: Instance, name: string, module: Buffer, request
       socket.end();
     }
   });
-  const timer = setTimeout(() => answer(undefined), ANSWER_MS);
-  void input.gone.then(() => answer(undefined));
+  const timer = setTimeout(() => answer('late'), ANSWER_MS);
+  void input.gone.then(() => answer('gone'));
   socket.write(encodeRecord(RECORD.EXEC, module));
   const error = await started;
   clearTimeout(timer);
@@ -170,6 +170,7 @@ async function tryPort(instance: Instance, name: string, module: Buffer, request
   }
   socket.destroy();
   if (error === constants.errno.EBUSY) return undefined;
-  if (error === undefined) throw new EngineError('instance-conflict', `Cannot start a process in container ${instance.config.name}: its machine does not answer, expected it to`);
+  if (error === 'gone') throw refuseNotRunning(instance);
+  if (error === 'late') throw new EngineError('instance-conflict', `Cannot start a process in container ${instance.config.name}: its machine does not answer, expected it to`);
   throw refuse(instance, error, request);
 }
