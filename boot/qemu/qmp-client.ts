@@ -10,9 +10,23 @@ import { openQmp, type Qmp } from './qmp.ts';
 /** The socket's name in the machine's folder. */
 export const QMP_SOCKET = 'qmp';
 const MOST_PATH = 100;
+/** For a place in the socket's queue, which has room for one or two: another client's conversation is over in milliseconds. */
+const PATIENCE_MS = 10_000;
+const LOOK_MS = 10;
 
-/** Connects to the socket `name` in `folder`, however long the folder's path is. */
-export function connectIn(folder: string, name: string): Promise<Socket> {
+/** Connects to the socket `name` in `folder`, however long the folder's path is; waits while its queue is full. */
+export async function connectIn(folder: string, name: string): Promise<Socket> {
+  for (const before = Date.now(); ; await new Promise((resolve) => setTimeout(resolve, LOOK_MS))) {
+    try {
+      return await connectOnce(folder, name);
+    } catch (error) {
+      // connect(2) on a UNIX socket that does not block
+      if ((error as NodeJS.ErrnoException).code !== 'EAGAIN' || Date.now() - before >= PATIENCE_MS) throw error;
+    }
+  }
+}
+
+function connectOnce(folder: string, name: string): Promise<Socket> {
   return new Promise((resolve, reject) => {
     const path = join(folder, name);
     const isLong = Buffer.byteLength(path) > MOST_PATH && process.platform === 'linux';

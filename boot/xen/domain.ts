@@ -1,8 +1,10 @@
 /**
- * A domain of Xen as a machine: made, started, followed and ended through xl. Owns: xl's processes. The channel is the domain's console, by `xl console`, whose input and output are pipes; it begins
- * before the domain runs. xl.cfg keeps the domain when it ends: destroyed, it takes along what its console still holds. Rule: the domain is gone when its end is told.
+ * A domain of Xen as a machine: made, started, followed and ended through xl. Owns: xl's processes. The channel is the domain's console: its output by `xl console`, its input by the terminal that
+ * xenconsoled has for it (xenstore-paths(7): console/tty), since `xl console` takes none from a pipe. xl.cfg keeps the domain when it ends: destroyed, it takes along what its console still holds. Rule: the domain is gone when its end is told.
  */
 import { execFile, spawn } from 'node:child_process';
+import { constants, type WriteStream } from 'node:fs';
+import { open } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { createRecordDecoder, decodeWaitStatus, encodeRecord, encodeResize, encodeSignal, RECORD } from '../abi/index.ts';
 import { BootError } from '../errors.ts';
@@ -22,6 +24,13 @@ export interface DomainSpec {
   /** As xl.cfg has it. */
   readonly name: string;
   readonly takesSignals: boolean;
+}
+
+/** What is written there is the domain's input. */
+async function openInput(spec: DomainSpec): Promise<WriteStream> {
+  const id = (await runXl(spec, 'domid', spec.name)).trim();
+  const { stdout } = await run('xenstore-read', [`/local/domain/${id}/console/tty`], { env: spec.env });
+  return (await open(stdout.trim(), constants.O_WRONLY | constants.O_NOCTTY)).createWriteStream();
 }
 
 async function runXl({ xl, env, folder }: DomainSpec, ...args: string[]): Promise<string> {
@@ -48,7 +57,7 @@ async function isOver(spec: DomainSpec): Promise<boolean> {
 }
 
 export function startDomain(spec: DomainSpec, events: MachineEvents): Machine {
-  const console = spawn(spec.xl, ['console', spec.name], { env: spec.env, stdio: ['pipe', 'pipe', 'ignore'] });
+  const console = spawn(spec.xl, ['console', spec.name], { env: spec.env, stdio: ['ignore', 'pipe', 'ignore'] });
   let isReady = false;
   let status: number | undefined;
   let panicked = false;
@@ -56,13 +65,24 @@ export function startDomain(spec: DomainSpec, events: MachineEvents): Machine {
   let isPaused = false;
   let isHeard = false; // since xl was asked last
   let startError: Error | undefined;
-  const held: Buffer[] = [];
+  let held: Buffer[] = [];
+  let input: WriteStream | undefined;
 
   let destroyed: Promise<unknown> | undefined;
   const destroy = () => (destroyed ??= runXl(spec, 'destroy', spec.name).catch(() => {})); // somebody else may have done it
   const kill = () => {
     killedByUs = true;
     void destroy();
+  };
+  const fail = (error: Error) => {
+    startError ??= error;
+    void destroy();
+  };
+  const connect = (opened: WriteStream) => {
+    input = opened;
+    input.on('error', () => {}); // told by the console's end
+    for (const bytes of held) input.write(bytes);
+    held = [];
   };
   const decoder = createRecordDecoder({
     record(type, payload, time) {
@@ -83,7 +103,7 @@ export function startDomain(spec: DomainSpec, events: MachineEvents): Machine {
           return events.credit(payload.readUInt32LE(0));
         case RECORD.READY:
           isReady = true;
-          for (const bytes of held.splice(0)) console.stdin.write(bytes);
+          openInput(spec).then(connect, fail);
           return events.ready();
       }
     },
@@ -99,7 +119,6 @@ export function startDomain(spec: DomainSpec, events: MachineEvents): Machine {
     isHeard = false;
     if (isSilent && (await isOver(spec)) && !isHeard && !isPaused) await destroy();
   }, LOOK_MS);
-  console.stdin.on('error', () => {}); // told by the console's end
   const closed = new Promise<void>((resolve) => {
     console.on('error', (error) => {
       startError = error;
@@ -114,6 +133,7 @@ export function startDomain(spec: DomainSpec, events: MachineEvents): Machine {
 
   const ended = closed.then(async (): Promise<MachineEnd> => {
     clearInterval(look);
+    input?.destroy();
     decoder.end();
     await destroy();
     if (startError !== undefined) throw startError;
@@ -127,9 +147,9 @@ export function startDomain(spec: DomainSpec, events: MachineEvents): Machine {
   ended.catch(() => {});
 
   const send = (bytes: Buffer) => {
-    if (isReady) return console.stdin.write(bytes);
+    if (input !== undefined) return input.write(bytes);
     held.push(bytes);
-    return true;
+    return true; // the guest's credit is the bound
   };
   return {
     pid: console.pid ?? 0,
@@ -140,7 +160,7 @@ export function startDomain(spec: DomainSpec, events: MachineEvents): Machine {
     signal: (signal) => void send(encodeSignal(signal)),
     resize: (rows, columns) => void send(encodeResize(rows, columns)),
     input: (bytes) => send(encodeRecord(RECORD.STDIN, bytes)),
-    onDrain: (callback) => void console.stdin.once('drain', callback),
+    onDrain: (callback) => void input?.once('drain', callback), // asked for after a write that said so
     inputEnd: () => void send(encodeRecord(RECORD.STDIN_EOF)),
     pause() {
       isPaused = true;

@@ -87,8 +87,8 @@ export async function execInInstance(instance: Instance, request: ExecRequest, e
   const socket = await takeAnyPort(instance);
   let code: number | undefined;
   let isLeaving = false;
-  let answer: (error: number | undefined) => void = () => {};
-  const started = new Promise<number | undefined>((resolve) => {
+  let answer: (error: number | 'gone' | 'late') => void = () => {};
+  const started = new Promise<number | 'gone' | 'late'>((resolve) => {
     answer = resolve;
   });
   let pending = 0;
@@ -113,8 +113,8 @@ export async function execInInstance(instance: Instance, request: ExecRequest, e
       socket.end();
     }
   });
-  const timer = setTimeout(() => answer(undefined), ANSWER_MS);
-  void input.gone.then(() => answer(undefined));
+  const timer = setTimeout(() => answer('late'), ANSWER_MS);
+  void input.gone.then(() => answer('gone'));
   socket.write(encodeRecord(RECORD.EXEC, module));
   const error = await started;
   clearTimeout(timer);
@@ -135,6 +135,7 @@ export async function execInInstance(instance: Instance, request: ExecRequest, e
     };
   }
   socket.destroy();
-  if (error === undefined) throw new EngineError('instance-conflict', `Cannot start a process in container ${instance.config.name}: its machine does not answer, expected it to`);
+  if (error === 'gone') throw refuseNotRunning(instance);
+  if (error === 'late') throw new EngineError('instance-conflict', `Cannot start a process in container ${instance.config.name}: its machine does not answer, expected it to`);
   throw refuse(instance, error, request);
 }

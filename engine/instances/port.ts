@@ -47,7 +47,7 @@ export function greet(socket: Socket, patience: number): Promise<boolean> {
   });
 }
 
-async function converse(instance: Pick<Instance, 'id' | 'folder'>, name: string): Promise<Socket> {
+async function converse(instance: Instance, name: string): Promise<Socket> {
   for (const patience of PATIENCE_MS) {
     let socket: Socket;
     try {
@@ -59,12 +59,13 @@ async function converse(instance: Pick<Instance, 'id' | 'folder'>, name: string)
     socket.on('error', destroy);
     if (await greet(socket, patience)) return socket;
     socket.destroy();
+    if (!isSameProcess(instance.state.pid, instance.state.identity)) throw refuseNotRunning(instance);
   }
   throw new EngineError('instance-conflict', `Cannot reach container ${instance.id}: its machine does not answer, expected it to`);
 }
 
 /** A conversation on the port `name`, until its socket is closed. undefined: another client has it. */
-export async function openPort(instance: Pick<Instance, 'id' | 'folder'>, name: string): Promise<Socket | undefined> {
+async function openPort(instance: Instance, name: string): Promise<Socket | undefined> {
   const lock = tryLock(join(instance.folder, `port-${name}`));
   if (lock === undefined) return undefined;
   try {

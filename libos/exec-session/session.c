@@ -115,10 +115,11 @@ static long stream_read(struct file *file, const struct iovec *vector, int count
     }
     for (int i = 0; i < count && s->head != s->tail; i++)
         for (size_t at = 0; at < vector[i].length && s->head != s->tail;) {
-            uint32_t from = s->head % INPUT_ROOM, piece = INPUT_ROOM - from;
-            if (piece > s->tail - s->head) piece = s->tail - s->head;
+            uint32_t head = s->head, from = head % INPUT_ROOM, piece = INPUT_ROOM - from;
+            if (piece > s->tail - head) piece = s->tail - head;
             if (piece > vector[i].length - at) piece = (uint32_t)(vector[i].length - at);
             if (user_copy_out((uint8_t *)vector[i].base + at, s->input + from, piece)) return done ? done : -EFAULT;
+            if (s->head != head) continue; /* a page of the program was waited for, and another reader has these bytes */
             s->head += piece;
             at += piece;
             done += piece;
@@ -132,36 +133,25 @@ static bool writable(void *argument) {
     return !s->port || (s->told_start && control_place(s->port));
 }
 
-/* Brings the pages of a piece in: a copy of it does not wait then, so nobody else writes to the port's place meanwhile. */
-static int touch(const uint8_t *bytes, size_t size) {
-    uint8_t byte;
-    return user_copy_in(&byte, bytes, 1) || user_copy_in(&byte, bytes + size - 1, 1) ? -EFAULT : 0;
-}
-
+/* The copy may wait for a page of the program, and the port's own place may be another's meanwhile: hence a piece that is the caller's. */
 static long stream_write(struct file *file, const struct iovec *vector, int count, int64_t position, uint8_t type) {
     struct session *s = file->data;
-    long done = 0;
+    long done = 0, error = 0;
+    uint8_t *own = kmalloc(CONTROL_PIECE);
     (void)position;
-    for (int i = 0; i < count; i++)
-        for (size_t at = 0; at < vector[i].length;) {
+    if (!own) return -ENOMEM;
+    for (int i = 0; i < count && !error; i++)
+        for (size_t at = 0; at < vector[i].length && !error;) {
             size_t piece = vector[i].length - at < CONTROL_PIECE ? vector[i].length - at : CONTROL_PIECE;
-            const uint8_t *from = (const uint8_t *)vector[i].base + at;
-            do {
-                if (!writable(s)) {
-                    if (file->flags & O_NONBLOCK) return done ? done : -EAGAIN;
-                    int error = wait_until(&s->changes, writable, s, 0, true);
-                    if (error) return done ? done : error;
-                }
-                if (touch(from, piece)) return done ? done : -EFAULT;
-            } while (!writable(s));
-            if (s->port) {
-                if (user_copy_in(control_place(s->port), from, piece)) return done ? done : -EFAULT;
-                control_send_placed(s->port, type, piece);
-            }
+            if (user_copy_in(own, (const uint8_t *)vector[i].base + at, piece)) error = -EFAULT;
+            else if (!writable(s)) error = file->flags & O_NONBLOCK ? -EAGAIN : wait_until(&s->changes, writable, s, 0, true);
+            if (error) break;
+            if (s->port && !control_send(s->port, type, own, piece)) continue;
             at += piece;
             done += (long)piece;
         }
-    return done;
+    kfree(own);
+    return done ? done : error;
 }
 static long out_write(struct file *file, const struct iovec *vector, int count, int64_t position) { return stream_write(file, vector, count, position, HULL_RECORD_STDOUT); }
 static long error_write(struct file *file, const struct iovec *vector, int count, int64_t position) { return stream_write(file, vector, count, position, HULL_RECORD_STDERR); }

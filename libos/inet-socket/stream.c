@@ -309,9 +309,10 @@ static long take_some(struct inet_socket *it, const struct message *message, siz
         struct pbuf *p = it->first;
         size_t piece = p->len < most - taken ? p->len : most - taken;
         if (!(message->flags & MSG_TRUNC)) {
+            const void *begin = p->payload;
             pbuf_ref(p);
             long error = inet_copy_out(message, p, 0, piece, at + taken);
-            bool same = it->first == p;
+            bool same = it->first == p && p->payload == begin;
             pbuf_free(p);
             if (error) return taken ? (long)taken : error;
             if (!same) break; /* another thread read meanwhile */
@@ -326,6 +327,28 @@ static long take_some(struct inet_socket *it, const struct message *message, siz
         }
     }
     return (long)taken;
+}
+
+/* MSG_PEEK, from `skip` on. 0: another thread read meanwhile. */
+static long look(struct inet_socket *it, const struct message *message, size_t skip, size_t size) {
+    struct pbuf *first = it->first;
+    const struct pbuf *p = first;
+    const void *begin = first->payload;
+    uint8_t bytes[512];
+    long error = 0;
+    bool same = true;
+    pbuf_ref(first);
+    for (size_t at = 0, offset = skip, piece; at < size && same && !error; at += piece, offset += piece) {
+        for (; offset >= p->len; p = p->next) offset -= p->len;
+        piece = p->len - offset < sizeof bytes ? p->len - offset : sizeof bytes;
+        if (piece > size - at) piece = size - at;
+        memcpy(bytes, (const uint8_t *)p->payload + offset, piece);
+        struct pbuf view = {.payload = bytes, .len = (u16_t)piece};
+        error = inet_copy_out(message, &view, 0, piece, at);
+        same = it->first == first && first->payload == begin;
+    }
+    pbuf_free(first);
+    return error ? error : same ? (long)size : 0;
 }
 
 struct peek { struct inet_socket *it; size_t wanted; };
@@ -379,8 +402,9 @@ long inet_receive_stream(struct socket *socket, struct message *message) {
                 if (it->unread <= skip) return 0;
             }
             size_t size = it->unread - skip < wanted ? it->unread - skip : wanted;
-            if (!(message->flags & MSG_TRUNC) && inet_copy_out(message, it->first, skip, size, 0)) return -EFAULT;
-            return (long)size;
+            long seen = message->flags & MSG_TRUNC || !size ? (long)size : look(it, message, skip, size);
+            if (!seen && size) continue;
+            return seen;
         }
         long taken = take_some(it, message, wanted, done);
         if (taken < 0) return done ? (long)done : taken;

@@ -96,10 +96,11 @@ static long stream_read(struct file *file, const struct iovec *vector, int count
         size_t left = vector[i].length;
         uint8_t *to = vector[i].base;
         while (left && tail != head) {
-            uint32_t at = head % window, piece = window - at;
-            if (piece > tail - head) piece = tail - head;
+            uint32_t first = head, at = first % window, piece = window - at;
+            if (piece > tail - first) piece = tail - first;
             if (piece > left) piece = (uint32_t)left;
             if (user_copy_out(to, ring + at, piece)) return done ? done : -EFAULT;
+            if (head != first) continue; /* the copy slept, and another reader has these bytes */
             head += piece;
             to += piece;
             left -= piece;

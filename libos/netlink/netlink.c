@@ -133,23 +133,28 @@ static long receive(struct socket *socket, struct message *message) {
         socket->error = 0;
         return error;
     }
+    if (message->flags & MSG_PEEK) { /* a copy: the first may be gone once a copy to the program has slept */
+        if (!(packet = kmalloc(sizeof *packet + it->first->size))) return -ENOBUFS;
+        memcpy(packet, it->first, sizeof *packet + it->first->size);
+    } else {
+        if (!(it->first = packet->next)) it->last = &it->first;
+        it->queued -= packet->size;
+    }
     size_t taken = 0;
-    for (int i = 0; i < message->count && taken < packet->size; i++) {
+    long error = 0;
+    for (int i = 0; i < message->count && taken < packet->size && !error; i++) {
         size_t piece = message->vector[i].length < packet->size - taken ? message->vector[i].length : packet->size - taken;
-        if (user_copy_out(message->vector[i].base, packet->bytes + taken, piece)) return -EFAULT;
+        if (user_copy_out(message->vector[i].base, packet->bytes + taken, piece)) error = -EFAULT;
         taken += piece;
     }
     size_t size = packet->size;
+    kfree(packet);
+    if (error) return error;
     struct sockaddr_nl from = {.family = AF_NETLINK};
     message->address.length = sizeof from;
     memcpy(message->address.bytes, &from, sizeof from);
     if (it->wants_info) message_put_control(message, SOL_NETLINK, NETLINK_PKTINFO, &(uint32_t){0}, sizeof(uint32_t));
     if (taken < size) message->out_flags |= MSG_TRUNC;
-    if (!(message->flags & MSG_PEEK) && it->first == packet) {
-        if (!(it->first = packet->next)) it->last = &it->first;
-        it->queued -= packet->size;
-        kfree(packet);
-    }
     return message->flags & MSG_TRUNC ? (long)size : (long)taken;
 }
 

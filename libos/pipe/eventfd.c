@@ -28,10 +28,9 @@ static long event_read(struct file *file, const struct iovec *vector, int count,
         if (error) return error;
     }
     uint64_t value = event->semaphore ? 1 : event->counter;
-    if (user_copy_out(vector[0].base, &value, sizeof value)) return -EFAULT;
-    event->counter -= value;
+    event->counter -= value; /* before the copy, which may sleep: another reader must not take it, too */
     wait_queue_wake(&event->queue, -1);
-    return sizeof value;
+    return user_copy_out(vector[0].base, &value, sizeof value) ? -EFAULT : (long)sizeof value;
 }
 
 static long event_write(struct file *file, const struct iovec *vector, int count, int64_t position) {

@@ -71,6 +71,8 @@ static long slave_write(struct file *file, const struct iovec *vector, int count
     for (int i = 0; i < count; i++)
         for (size_t at = 0; at < vector[i].length;) {
             uint8_t in[256], out[512];
+            size_t piece = vector[i].length - at < sizeof in ? vector[i].length - at : sizeof in;
+            if (user_copy_in(in, (const uint8_t *)vector[i].base + at, piece)) return done ? done : -EFAULT; /* may sleep: room is looked for behind it */
             if (!has_room(pty)) {
                 if (file->flags & O_NONBLOCK) return done ? done : -EAGAIN;
                 pty_changed(pty);
@@ -78,9 +80,7 @@ static long slave_write(struct file *file, const struct iovec *vector, int count
                 if (error) return done ? done : error;
             }
             if (!pty->master) return done ? done : -EIO;
-            size_t piece = vector[i].length - at < sizeof in ? vector[i].length - at : sizeof in;
             if (piece > output_room(pty) / 2) piece = output_room(pty) / 2;
-            if (user_copy_in(in, (const uint8_t *)vector[i].base + at, piece)) return done ? done : -EFAULT;
             put_output(pty, out, line_output(&pty->line, in, piece, out));
             at += piece;
             done += (long)piece;
@@ -175,10 +175,11 @@ static long master_read(struct file *file, const struct iovec *vector, int count
             first = false;
         }
         while (left && pty->head != pty->tail) {
-            uint32_t at = pty->head % PTY_ROOM, piece = PTY_ROOM - at;
-            if (piece > pty->tail - pty->head) piece = pty->tail - pty->head;
+            uint32_t head = pty->head, at = head % PTY_ROOM, piece = PTY_ROOM - at;
+            if (piece > pty->tail - head) piece = pty->tail - head;
             if (piece > left) piece = (uint32_t)left;
             if (user_copy_out(to, pty->output + at, piece)) return done ? done : -EFAULT;
+            if (pty->head != head) continue; /* the copy slept, and another reader has these bytes */
             pty->head += piece;
             to += piece;
             left -= piece;
@@ -202,14 +203,15 @@ static long master_write(struct file *file, const struct iovec *vector, int coun
     for (int i = 0; i < count; i++)
         for (size_t at = 0; at < vector[i].length;) {
             uint8_t bytes[256];
+            size_t piece = vector[i].length - at < sizeof bytes ? vector[i].length - at : sizeof bytes;
+            if (user_copy_in(bytes, (const uint8_t *)vector[i].base + at, piece)) return done ? done : -EFAULT; /* may sleep */
             if (!takes_keys(pty)) {
                 if (file->flags & O_NONBLOCK) return done ? done : -EAGAIN;
                 int error = wait_until(&pty->changes, takes_keys, pty, 0, true);
                 if (error) return done ? done : error;
             }
-            size_t piece = vector[i].length - at < sizeof bytes ? vector[i].length - at : sizeof bytes, room = line_room(&pty->line);
+            size_t room = line_room(&pty->line);
             if (room > 1 && piece > room - 1) piece = room - 1;
-            if (user_copy_in(bytes, (const uint8_t *)vector[i].base + at, piece)) return done ? done : -EFAULT;
             line_receive(&pty->line, bytes, piece);
             at += piece;
             done += (long)piece;

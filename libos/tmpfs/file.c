@@ -50,8 +50,10 @@ static long file_read(struct inode *inode, void *program, size_t size, int64_t p
         uint64_t physical = content_find(inode->data, (uint64_t)position >> PAGE_SHIFT);
         if (!physical && piece > sizeof zeros) piece = sizeof zeros;
         if (piece > left) piece = left;
-        if (user_copy_out(to, physical ? (uint8_t *)phys_to_virt(physical) + offset : zeros, piece))
-            return left == size ? -EFAULT : (long)(size - left);
+        if (physical) page_get(physical); /* the copy may sleep, and the file be cut */
+        int error = user_copy_out(to, physical ? (uint8_t *)phys_to_virt(physical) + offset : zeros, piece);
+        if (physical) page_put(physical);
+        if (error) return left == size ? -EFAULT : (long)(size - left);
         to += piece;
         left -= piece;
         position += (int64_t)piece;
@@ -69,7 +71,10 @@ static long file_write(struct inode *inode, const void *program, size_t size, in
         uint64_t physical;
         if (piece > size - (size_t)done) piece = size - (size_t)done;
         error = page_at(inode, (uint64_t)position >> PAGE_SHIFT, &physical);
-        if (!error) error = user_copy_in((uint8_t *)phys_to_virt(physical) + offset, from + done, piece);
+        if (error) break;
+        page_get(physical);
+        error = user_copy_in((uint8_t *)phys_to_virt(physical) + offset, from + done, piece);
+        page_put(physical);
         if (error) break;
         done += (long)piece;
         position += (int64_t)piece;

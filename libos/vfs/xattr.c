@@ -87,8 +87,14 @@ static long get(struct path path, struct request *r) {
     struct extended *found = holder ? *find(holder, &r->name) : NULL;
     if (!found) return -ENODATA;
     if (r->size && r->size < found->size) return -ERANGE;
-    if (r->size && user_copy_out(r->value, found->bytes + found->name_size, found->size)) return -EFAULT;
-    return (long)found->size;
+    if (!r->size) return (long)found->size;
+    size_t size = found->size;
+    uint8_t *copy = kmalloc(size + 1); /* the copy to the program may sleep, and the value be another */
+    if (!copy) return -ENOMEM;
+    memcpy(copy, found->bytes + found->name_size, size);
+    error = user_copy_out(r->value, copy, size) ? -EFAULT : (long)size;
+    kfree(copy);
+    return error;
 }
 
 static long set(struct path path, struct request *r) {
@@ -140,17 +146,24 @@ static long take_away(struct path path, struct request *r) {
     return 0;
 }
 
+static bool is_listed(const struct extended *at) { return is_root() || memcmp(at->bytes, "trusted.", 8); }
+
 static long list(struct path path, struct request *r) {
     struct inode *inode = path.dentry->inode, *holder = NULL;
     long used = 0, error = inode->ops->attribute_holder ? inode->ops->attribute_holder(inode, false, &holder) : 0;
     if (error && error != -EOPNOTSUPP) return error;
-    for (const struct extended *at = holder && !error ? holder->xattrs : NULL; at; at = at->next) {
-        if (!is_root() && !memcmp(at->bytes, "trusted.", 8)) continue;
-        if (r->size && (size_t)used + at->name_size > r->size) return -ERANGE;
-        if (r->size && user_copy_out((char *)r->value + used, at->bytes, at->name_size)) return -EFAULT;
-        used += at->name_size;
-    }
-    return used;
+    const struct extended *first = holder && !error ? holder->xattrs : NULL;
+    for (const struct extended *at = first; at; at = at->next)
+        if (is_listed(at)) used += at->name_size;
+    if (!r->size || !used) return used;
+    if ((size_t)used > r->size) return -ERANGE;
+    uint8_t *names = kmalloc((size_t)used), *to = names;
+    if (!names) return -ENOMEM;
+    for (const struct extended *at = first; at; at = at->next)
+        if (is_listed(at)) to = (uint8_t *)memcpy(to, at->bytes, at->name_size) + at->name_size;
+    error = user_copy_out(r->value, names, (size_t)used) ? -EFAULT : used;
+    kfree(names);
+    return error;
 }
 
 static long by_path(const char *program_path, unsigned flags, xattr_action act, struct request *request) {

@@ -16,22 +16,23 @@ const bin = join(folder, 'bin');
 const temporary = join(folder, 'tmp');
 for (const path of [bin, temporary]) mkdirSync(path);
 
-const hull = async (args: string[], env: NodeJS.ProcessEnv = {}) =>
+const hull = async (args: string[], env: NodeJS.ProcessEnv = {}, input = '') =>
   execa(join(findCheckout(), 'dist/hull'), args, {
-    env: { ...process.env, NODE_EXTRA_CA_CERTS: '', NODE_OPTIONS: '', HULL_ROOT: join(folder, 'state'), TMPDIR: temporary, FOLDER: folder, ...env },
+    env: { ...process.env, NODE_EXTRA_CA_CERTS: '', NODE_OPTIONS: '', HULL_ROOT: join(folder, 'state'), TMPDIR: temporary, FOLDER: folder, XL_STATE: 'r-----', ...env },
     extendEnv: false,
     reject: false,
     cwd: folder,
-    input: '',
+    input,
     timeout: 60_000,
   });
 
 const XL = `#!/bin/sh
 echo "$*" >> $FOLDER/calls
 case $1 in
-create) [ -z "$XL_FAILS" ] || { echo "xencall: error: Could not obtain handle on privileged command interface" >&2; exit 1; }; rm -f $FOLDER/unpaused $FOLDER/destroyed; cp xl.cfg kernel module $FOLDER/ ;;
-console) until [ -e $FOLDER/unpaused ]; do sleep 0.1; done; cat $FOLDER/records; until [ -e $FOLDER/destroyed ]; do sleep 0.1; done ;;
+create) [ -z "$XL_FAILS" ] || { echo "xencall: error: Could not obtain handle on privileged command interface" >&2; exit 1; }; rm -f $FOLDER/unpaused $FOLDER/destroyed; : > $FOLDER/tty; cp xl.cfg kernel module $FOLDER/ ;;
+console) until [ -e $FOLDER/unpaused ]; do sleep 0.1; done; cat $FOLDER/records; [ -z "$XL_ASKS" ] || { until [ -s $FOLDER/tty ]; do sleep 0.1; done; cat $FOLDER/end; }; until [ -e $FOLDER/destroyed ]; do sleep 0.1; done ;;
 unpause) touch $FOLDER/unpaused ;;
+domid) echo 1 ;;
 list) printf 'Name ID Mem VCPUs State Time(s)\\n%s 1 64 1 %s 0.3\\n' "$2" "$XL_STATE" ;;
 destroy) touch $FOLDER/destroyed ;;
 esac
@@ -66,6 +67,15 @@ t.test('a domain', async (t) => {
   t.same(calls.slice(1, 3).sort(), [`console ${name}`, `unpause ${name}`]);
   t.same(calls.slice(3).filter((call) => call !== `list ${name}`), [`destroy ${name}`], 'gone, however it ended');
   t.same(readFileSync(join(folder, 'kernel')), readFileSync(join(folder, 'hello')), 'the kernel is the file that QEMU boots');
+
+  const credit = Buffer.alloc(4);
+  credit.writeUInt32LE(4096);
+  writeFileSync(join(folder, 'records'), Buffer.concat([encodeRecord(RECORD.READY, Buffer.of(4, 0, 0, 0, 0, 0, 0, 0)), encodeRecord(RECORD.CREDIT, credit)]));
+  writeFileSync(join(folder, 'end'), encodeRecord(RECORD.EXIT, status));
+  writeFileSync(join(bin, 'xenstore-read'), '#!/bin/sh\n[ $1 = /local/domain/1/console/tty ] && echo $FOLDER/tty\n');
+  chmodSync(join(bin, 'xenstore-read'), 0o755);
+  t.equal((await hull(['run', '--vmm', 'xen', './hello'], { PATH: path, XL_ASKS: '1' }, 'what is typed\n')).exitCode, 7);
+  t.ok(readFileSync(join(folder, 'tty')).includes(encodeRecord(RECORD.STDIN, Buffer.from('what is typed\n'))), 'input goes to the terminal of the console');
 
   writeFileSync(join(folder, 'records'), '');
   const silent = await hull(['run', '--vmm', 'xen', './hello'], { PATH: path, XL_STATE: '---sc-' });

@@ -89,6 +89,13 @@ export const SUITES: readonly Suite[] = [
     limit: 3000,
     project: [...words('images tsconfig.json node_modules/typescript node_modules/@types/node node_modules/undici-types'), ...findImportedPackages('images')],
   },
+  {
+    name: 'more',
+    packages: words(`base-files base-passwd dash bash coreutils findutils grep sed gawk procps netbase libc-bin hostname gcc libc6-dev emacs-nox sbcl ocaml-nox swi-prolog-nox chicken-bin
+       nasm imagemagick ffmpeg gnuplot-nox ghostscript mariadb-server`),
+    files: words('more.sh'),
+    memory: '1g',
+  },
   { name: 'npm', packages: words(`${NODE} npm`), files: words('npm.sh'), memory: '1g', limit: 1800 },
 ];
 

@@ -23,6 +23,7 @@ struct signal_frame { uint64_t return_address; struct ucontext ucontext; uint8_t
 struct software_bytes { uint32_t magic, extended_size; uint64_t features; uint32_t size, padding[7]; };
 
 static uint8_t area[AREA_MOST] __attribute__((aligned(64))); /* the FPU state on its way; one CPU, interrupts off */
+static uint32_t area_uses; /* a copy that waited for a page of the program, while others used the area, is made anew: the page is there then */
 static uint32_t area_size;
 static uint64_t area_features; /* XCR0; 0 where the CPU has no XSAVE */
 
@@ -41,7 +42,6 @@ static void measure(void) {
 }
 
 static void save_fpu(void) {
-    measure();
     if (area_features) {
         __builtin_memset(area + HEADER, 0, HEADER_SIZE);
         __asm__ volatile("xsave64 %0" : "+m"(area) : "a"((uint32_t)area_features), "d"((uint32_t)(area_features >> 32)) : "memory");
@@ -63,7 +63,11 @@ static bool restore_fpu(uintptr_t from) {
     } else {
         if (user_copy_in(&told, (void *)(from + SOFTWARE), sizeof told)) return false;
         bool extended = area_features && told.magic == MAGIC1 && told.size == area_size;
-        if (user_copy_in(area, (void *)from, extended ? area_size : LEGACY)) return false;
+        uint32_t use;
+        do {
+            use = ++area_uses;
+            if (user_copy_in(area, (void *)from, extended ? area_size : LEGACY)) return false;
+        } while (use != area_uses);
         uint64_t *header = (uint64_t *)(area + HEADER);
         if (!extended) {
             __builtin_memset(header, 0, HEADER_SIZE);
@@ -85,7 +89,8 @@ uintptr_t arch_signal_sp(const struct trap_frame *frame) { return frame->rsp; }
 
 bool arch_signal_frame(struct trap_frame *frame, const struct signal_action *action, const struct signal_info *info,
                        const struct signal_stack *stack, bool switch_stack, uint64_t mask, const uintptr_t *fault_address) {
-    save_fpu();
+    uint32_t use, end = MAGIC2;
+    measure();
     uintptr_t sp = switch_stack ? stack->base + stack->size : frame->rsp - RED_ZONE;
     uintptr_t lowest = stack->base;
     uintptr_t fpu = (sp - area_size - 4) & ~63ul;
@@ -102,8 +107,12 @@ bool arch_signal_frame(struct trap_frame *frame, const struct signal_action *act
         0x33, 0, 0, 0x2b, /* the selectors of a Linux program */
         fault_address ? frame->error : 0, fault_address ? frame->vector : 0, mask, fault_address ? *fault_address : 0, fpu, {0}};
     __builtin_memcpy(out.info, info, sizeof *info);
-    uint32_t end = MAGIC2;
-    if (user_copy_out((void *)fpu, area, area_size) || (area_features && user_copy_out((void *)(fpu + area_size), &end, 4)) ||
+    do {
+        use = ++area_uses;
+        save_fpu();
+        if (user_copy_out((void *)fpu, area, area_size)) return false;
+    } while (use != area_uses);
+    if ((area_features && user_copy_out((void *)(fpu + area_size), &end, 4)) ||
         user_copy_out((void *)sp, &out, sizeof out))
         return false;
     frame->rdi = (uint64_t)info->number;
