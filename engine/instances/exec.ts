@@ -8,7 +8,7 @@ import { EngineError, EXIT } from '../errors.ts';
 import { carryInput, type InstanceInput } from './attach.ts';
 import { isRunning } from './observe.ts';
 import type { OutputStream } from './output.ts';
-import { greet, refuseNotRunning, takeAnyPort } from './port.ts';
+import { explainSilence, greet, refuseNotRunning, takeAnyPort } from './port.ts';
 import type { Instance } from './types.ts';
 
 const ANSWER_MS = 30_000;
@@ -87,8 +87,8 @@ export async function execInInstance(instance: Instance, request: ExecRequest, e
   const socket = await takeAnyPort(instance);
   let code: number | undefined;
   let isLeaving = false;
-  let answer: (error: number | 'gone' | 'late') => void = () => {};
-  const started = new Promise<number | 'gone' | 'late'>((resolve) => {
+  let answer: (error: number | undefined) => void = () => {};
+  const started = new Promise<number | undefined>((resolve) => {
     answer = resolve;
   });
   let pending = 0;
@@ -113,8 +113,8 @@ export async function execInInstance(instance: Instance, request: ExecRequest, e
       socket.end();
     }
   });
-  const timer = setTimeout(() => answer('late'), ANSWER_MS);
-  void input.gone.then(() => answer('gone'));
+  const timer = setTimeout(() => answer(undefined), ANSWER_MS);
+  void input.gone.then(() => answer(undefined));
   socket.write(encodeRecord(RECORD.EXEC, module));
   const error = await started;
   clearTimeout(timer);
@@ -135,7 +135,6 @@ export async function execInInstance(instance: Instance, request: ExecRequest, e
     };
   }
   socket.destroy();
-  if (error === 'gone') throw refuseNotRunning(instance);
-  if (error === 'late') throw new EngineError('instance-conflict', `Cannot start a process in container ${instance.config.name}: its machine does not answer, expected it to`);
+  if (error === undefined) throw await explainSilence(instance, `Cannot start a process in container ${instance.config.name}`);
   throw refuse(instance, error, request);
 }

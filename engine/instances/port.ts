@@ -24,6 +24,15 @@ export function refuseNotRunning(instance: Pick<Instance, 'id'>): EngineError {
   return new EngineError('instance-conflict', `container ${instance.id} is not running`);
 }
 
+const GOING_MS = 1000;
+/** Why a machine said nothing: it ends, which takes it a moment after its sockets, or it does not answer. */
+export async function explainSilence(instance: Instance, what: string): Promise<EngineError> {
+  for (const until = Date.now() + GOING_MS; isSameProcess(instance.state.pid, instance.state.identity); await new Promise((resolve) => setTimeout(resolve, BUSY_MS))) {
+    if (Date.now() > until) return new EngineError('instance-conflict', `${what}: its machine does not answer, expected it to`);
+  }
+  return refuseNotRunning(instance);
+}
+
 /** Whether the guest answered in time; false also when the socket was closed. */
 export function greet(socket: Socket, patience: number): Promise<boolean> {
   const number = randomInt(0x10000, 2 ** 32);
@@ -61,7 +70,7 @@ async function converse(instance: Instance, name: string): Promise<Socket> {
     socket.destroy();
     if (!isSameProcess(instance.state.pid, instance.state.identity)) throw refuseNotRunning(instance);
   }
-  throw new EngineError('instance-conflict', `Cannot reach container ${instance.id}: its machine does not answer, expected it to`);
+  throw await explainSilence(instance, `Cannot reach container ${instance.id}`);
 }
 
 /** A conversation on the port `name`, until its socket is closed. undefined: another client has it. */
