@@ -17,8 +17,9 @@ import type { Instance } from './types.ts';
 export const SIGNAL_PORT = DETACHED.control[0];
 export const INPUT_PORT = DETACHED.control[1];
 const FURTHER_PORTS = DETACHED.control.slice(2);
-const PATIENCE_MS = [500, 2000, 8000, 20_000];
+const PATIENCE_MS = [500, 2000, 8000, 20_000, 30_000];
 const BUSY_MS = 50;
+const BEGINNING_MS = 10_000;
 
 export function refuseNotRunning(instance: Pick<Instance, 'id'>): EngineError {
   return new EngineError('instance-conflict', `container ${instance.id} is not running`);
@@ -56,14 +57,20 @@ export function greet(socket: Socket, patience: number): Promise<boolean> {
   });
 }
 
+/** Its socket. A machine that is noted as running may have none for a moment yet. */
+async function connectPort(instance: Instance, name: string): Promise<Socket> {
+  for (const until = Date.now() + BEGINNING_MS; ; await new Promise((resolve) => setTimeout(resolve, BUSY_MS))) {
+    try {
+      return await connectIn(instance.folder, name);
+    } catch (error) {
+      if (Date.now() > until || !isSameProcess(instance.state.pid, instance.state.identity)) throw Object.assign(refuseNotRunning(instance), { cause: error });
+    }
+  }
+}
+
 async function converse(instance: Instance, name: string): Promise<Socket> {
   for (const patience of PATIENCE_MS) {
-    let socket: Socket;
-    try {
-      socket = await connectIn(instance.folder, name);
-    } catch (error) {
-      throw Object.assign(refuseNotRunning(instance), { cause: error });
-    }
+    const socket = await connectPort(instance, name);
     const destroy = () => socket.destroy();
     socket.on('error', destroy);
     if (await greet(socket, patience)) return socket;

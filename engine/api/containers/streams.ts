@@ -102,7 +102,8 @@ async function bringUp(exchange: Exchange, instance: Instance, left: AbortSignal
     try {
       return await openInput(running);
     } catch (error) {
-      if (!['ENOENT', 'ECONNREFUSED'].includes((error as NodeJS.ErrnoException).code ?? '')) throw error;
+      const { code } = ((error as Error).cause ?? error) as NodeJS.ErrnoException;
+      if (!['ENOENT', 'ECONNREFUSED'].includes(code ?? '')) throw error;
       await new Promise((resolve) => setTimeout(resolve, POLL_MS));
     }
   }
