@@ -116,14 +116,22 @@ function isToGo({ config, state }: Instance): boolean {
   return state.restarter === undefined || !isSameProcess(state.restarter.pid, state.restarter.identity);
 }
 
+/** Removes it if it is to go and its end is noted. It is not as long as somebody has its lock: a start still looks at a machine that ended at once. */
+async function discardEnded(paths: StatePaths, now: Instance): Promise<boolean> {
+  if (!isToGo(now)) return false;
+  const noted = loadInstance(paths.instances, now.id);
+  if (noted !== undefined && !isToGo(noted)) return false;
+  await discardInstance(paths, now);
+  return true;
+}
+
 /** The instance that an id, a prefix or a name means, as it is now. */
 export async function findInstance(paths: StatePaths, text: string): Promise<Instance> {
   const instance = loadInstance(paths.instances, findId(paths.instances, text));
   if (instance === undefined) throw noSuchInstance(text);
   const now = refresh(paths, instance);
-  if (!isToGo(now)) return now;
-  await discardInstance(paths, now);
-  throw noSuchInstance(text);
+  if (await discardEnded(paths, now)) throw noSuchInstance(text);
+  return now;
 }
 
 /** All of them, the youngest first. */
@@ -133,8 +141,7 @@ export async function listInstances(paths: StatePaths): Promise<Instance[]> {
     const instance = loadInstance(paths.instances, id); // one may be removed meanwhile
     if (instance === undefined) continue;
     const now = refresh(paths, instance);
-    if (isToGo(now)) await discardInstance(paths, now);
-    else found.push(now);
+    if (!(await discardEnded(paths, now))) found.push(now);
   }
   return found.sort((a, b) => (a.config.created < b.config.created ? 1 : -1));
 }

@@ -207,7 +207,7 @@ async function atPart<T>(instruction: Instruction, part: Word | Flag, action: ()
   try {
     return await action();
   } catch (error) {
-    if (!(error instanceof BuildError)) throw error;
+    if (!(error instanceof BuildError) || error.code === 'cache-unwritable') throw error; // a full disk is no fault of a line
     throw new BuildError(error.code, makeInstructionError(instruction, error.message, part).message, { cause: error });
   }
 }

@@ -5,6 +5,7 @@ import { appendFileSync, copyFileSync, existsSync, mkdirSync, readdirSync, readF
 import { join } from 'node:path';
 import { execa } from 'execa';
 import t from 'tap';
+import { isSameProcess, tryLock } from '../../engine/state/index.ts';
 import { lookUntil, waitUntil } from '../wait.ts';
 import { makeInstancesRoot } from './instances-root.ts';
 
@@ -265,6 +266,22 @@ t.test('half a record that nobody noted does not take the next run’s lines', a
   }
   t.match(await ok('logs', 'half'), /^out 1\nout 2\nlast(?:cut)?out 1\nout 2\nlastout 1\nout 2\nlast$/);
   await ok('rm', 'half');
+});
+
+t.test('what is to go stays as long as somebody is at it', async (t) => {
+  const id = await ok('run', '-d', '--rm', '--name', 'brief', program, 'stay');
+  const own = join(root, 'instances', id);
+  // As a start that has not seen its machine yet, which has ended.
+  const release = tryLock(join(own, 'lock'));
+  t.ok(release !== undefined);
+  const { pid, identity } = JSON.parse(readFileSync(join(own, 'state.json'), 'utf8')) as { pid: number; identity: string };
+  process.kill(pid, 'SIGKILL');
+  await waitUntil('its machine is gone', () => !isSameProcess(pid, identity));
+  t.equal(await ok('ps', '-a', '--format', '{{.Names}}'), 'brief');
+  t.ok(existsSync(join(own, 'state.json')));
+  release?.();
+  t.equal(await ok('ps', '-a', '--format', '{{.Names}}'), '');
+  t.notOk(existsSync(own));
 });
 
 t.test('a machine that is killed, and a command that is', async (t) => {
