@@ -41,7 +41,7 @@ trap 'echo DEBUG' DEBUG; true; trap - DEBUG
 f() { trap 'echo RETURN' RETURN; return 2; }; f; echo $?
 trap 'echo usr2' USR2; kill -USR2 $BASHPID; sleep 1 & sp=$!; (sleep 0.2; kill -USR2 $$) & wait $sp; echo $?; wait
 { bash -c 'kill -9 $$'; echo $?; bash -c 'ulimit -t 1; while :; do :; done'; echo $?; bash -c 'ulimit -f 1; yes > big'; echo $?; } 2>&1 | sed 's/^[^ ]* line [0-9]*: *[0-9]* //;s/^bash: line [0-9]*: *[0-9]* //'; stat -c %s big
-set -m; sleep 30 & p=$!; kill -STOP $p; sleep 0.3; jobs | grep -c Stopped; kill -CONT $p; kill $p; wait $p 2>/dev/null; echo $?; set +m
+set -m; sleep 30 & p=$!; kill -STOP $p; until jobs | grep -q Stopped; do sleep 0.1; done; jobs | grep -c Stopped; kill -CONT $p; until jobs -r | grep -q sleep; do sleep 0.1; done; kill $p; wait $p 2>/dev/null; echo $?; set +m
 disown -a; (sleep 0.3; echo orphan) & disown; sleep 0.6
 trap 'echo bye; trap - EXIT; exit 3' EXIT; exit 1
 #: read, timeouts, here-strings
