@@ -47,6 +47,31 @@ void hull_linked_start(long *stack, const unsigned long *random) {
 }
 `;
 
+/** Interrupts: three sleeps, and a loop in which timers interrupt program and libOS. Status 0: the clock went on by what was slept. */
+const SLEEPER = `
+struct timespec { long seconds, nanoseconds; };
+long sys_nanosleep(const struct timespec *, struct timespec *);
+long sys_clock_gettime(int, struct timespec *);
+_Noreturn long sys_exit_group(int);
+static long now(void) {
+  struct timespec t;
+  sys_clock_gettime(1, &t);
+  return t.seconds * 1000000000 + t.nanoseconds;
+}
+void hull_linked_start(long *stack, const unsigned long *random) {
+  long start = now(), last = start;
+  struct timespec time = {0, 30000000};
+  for (int i = 0; i < 3; i++) sys_nanosleep(&time, 0);
+  if (now() - start < 90000000) sys_exit_group(1);
+  for (int i = 0; i < 20000; i++) {
+    long next = now();
+    if (next < last) sys_exit_group(2);
+    last = next;
+  }
+  sys_exit_group(0);
+}
+`;
+
 interface Run {
   lines: string[];
   status: number | undefined;
@@ -57,25 +82,29 @@ const has = (program: string) => spawnSync(program, ['--version']).status === 0;
 const reason = !has(QEMU) ? `no ${QEMU} here (Debian: qemu-system-arm)` : false;
 
 t.test('a linked program on AArch64', { skip: reason }, async (t) => {
-  writeFileSync(join(root, 'program.c'), PROGRAM);
-  const flags = ['--target=aarch64-linux-musl', '-Os', '-fPIE', '-fvisibility=hidden', '-ffreestanding', '-fno-stack-protector', '-w'];
-  execFileSync('clang', [...flags, '-c', 'program.c', '-o', 'program.o'], { cwd: root });
-  const inputs = [{ name: 'program.o', bytes: readFileSync(join(root, 'program.o')) }];
-  const { image, manifest } = linkProgram({ libos: 'dist/libos/aarch64', machine: 'aarch64', inputs, strip: true });
-  t.equal(manifest.machine, 'aarch64');
+  const link = (source: string) => {
+    writeFileSync(join(root, 'program.c'), source);
+    const flags = ['--target=aarch64-linux-musl', '-Os', '-fPIE', '-fvisibility=hidden', '-ffreestanding', '-fno-stack-protector', '-w'];
+    execFileSync('clang', [...flags, '-c', 'program.c', '-o', 'program.o'], { cwd: root });
+    const inputs = [{ name: 'program.o', bytes: readFileSync(join(root, 'program.o')) }];
+    const { image, manifest } = linkProgram({ libos: 'dist/libos/aarch64', machine: 'aarch64', inputs, strip: true });
+    t.equal(manifest.machine, 'aarch64');
+    const loads = readElf(image).programHeaders.filter(({ type }) => type === PT_LOAD);
+    for (const { flags } of loads) t.not(flags & 3, 3, 'no segment is writable and executable');
+    const start = Math.min(...loads.map(({ offset }) => offset));
+    const kernel = Buffer.from(image.subarray(start, Math.max(...loads.map(({ offset, fileSize }) => offset + fileSize))));
+    t.equal(kernel.toString('latin1', 56, 60), 'ARM\x64', 'the header of the Linux Image protocol');
+    return { image, kernel };
+  };
+  const { image, kernel } = link(PROGRAM);
   t.ok(image.length < 10 * 1024, `${image.length} bytes`);
-  const loads = readElf(image).programHeaders.filter(({ type }) => type === PT_LOAD);
-  for (const { flags } of loads) t.not(flags & 3, 3, 'no segment is writable and executable');
-  const start = Math.min(...loads.map(({ offset }) => offset));
-  const kernel = Buffer.from(image.subarray(start, Math.max(...loads.map(({ offset, fileSize }) => offset + fileSize))));
-  t.equal(kernel.toString('latin1', 56, 60), 'ARM\x64', 'the header of the Linux Image protocol');
   writeFileSync(join(root, 'kernel'), kernel);
 
-  const run = (what: string, flagBits = 0, cpu = 'cortex-a57', memory = '8M'): Run => {
+  const run = (what: string, flagBits = 0, cpu = 'cortex-a57', memory = '8M', kind = 'virt'): Run => {
     const entropy = Buffer.from(Array.from({ length: 32 }, () => Math.floor(Math.random() * 256)));
     const module = encodeBootModule({ argv: ['program', 'Hello', what], env: [], flags: FLAG.FRAMED | flagBits, entropy, realtime: 1n });
     writeFileSync(join(root, 'module'), module);
-    const machine = ['-M', 'virt', '-accel', 'tcg', '-cpu', cpu, '-m', memory, '-nodefaults', '-no-reboot', '-display', 'none', '-serial', 'stdio'];
+    const machine = ['-M', kind, '-accel', 'tcg', '-cpu', cpu, '-m', memory, '-nodefaults', '-no-reboot', '-display', 'none', '-serial', 'stdio'];
     const qemu = spawnSync(QEMU, [...machine, '-kernel', 'kernel', '-initrd', 'module'], { cwd: root, timeout: 120_000 });
     t.equal(qemu.status, 0, `QEMU ends by itself (${what}): ${qemu.stderr}`);
     const result: Run = { lines: [], status: undefined, fault: undefined };
@@ -109,4 +138,7 @@ t.test('a linked program on AArch64', { skip: reason }, async (t) => {
   const trap = run('s');
   t.strictSame([trap.fault?.signal, trap.status], [5, 5], 'a breakpoint, and the wait status that follows');
   t.equal(run('p').status, 14 << 8, 'a call with an address that is not mapped: EFAULT');
+
+  writeFileSync(join(root, 'kernel'), link(SLEEPER).kernel);
+  for (const version of [2, 3]) t.equal(run('-', 0, 'cortex-a57', '8M', `virt,gic-version=${version}`).status, 0, `sleeping, with GICv${version}`);
 });

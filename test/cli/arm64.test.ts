@@ -96,14 +96,12 @@ t.test('a C program for linux/arm64', { skip: reason }, (t) => {
   t.match(hull('run', '--platform', 'linux/amd64', 'program'), { status: 125, stderr: /Cannot run "program" on "linux\/amd64": it is for linux\/arm64/ });
   t.match(hull('run', '-d', 'program'), { status: 126, stderr: /detached: it is for AArch64/ });
 
-  writeFileSync(join(root, 'Dockerfile'), 'FROM scratch\nCOPY program other /\nENV NAME=image\nENTRYPOINT ["/program"]\n');
-  writeFileSync(join(root, 'other'), '#!/program\n', { mode: 0o755 });
+  writeFileSync(join(root, 'Dockerfile'), 'FROM scratch\nCOPY program /\nENV NAME=image\nENTRYPOINT ["/program"]\n');
   const built = hull('build', '--platform', 'linux/arm64', '-t', 'small', '.');
   t.equal(built.status, 0, built.stderr);
   const image = hull('run', '--platform', 'linux/arm64', 'small', 'rest', 'an');
   t.match(image, { status: 7, stdout: '3 an image\n\n42 0\n', stderr: 'hull: using TCG: the image is for linux/arm64\nto stderr\n' });
   t.match(hull('run', '--platform', 'linux/amd64', 'small'), { status: 125, stderr: /the image that is here is for linux\/arm64/ });
-  t.match(hull('run', '--entrypoint', '/other', 'small'), { status: 125, stderr: /its program "\/other" is for linux\/arm64, for which hull has no system calls yet/ });
 
   const kvm = hull('run', '--accel', 'kvm', 'program');
   t.match([kvm.status, kvm.stderr], [125, /Cannot use accelerator "kvm": the image is for AArch64/]);

@@ -50,7 +50,7 @@ static inline uint64_t virt_to_phys(const void *address) {
 }
 
 extern arch_root arch_boot_root; /* the page tables made at boot: the lower half's */
-extern uint32_t arch_work;
+extern uint32_t arch_work; /* nonzero: the way out to the program has something to do (deferred work, a signal) */
 /* Whether an emulator that translates code runs this machine: nothing tells. */
 static inline bool arch_translates_code(void) { return false; }
 
@@ -59,6 +59,13 @@ _Noreturn void arch_enter_linked(long *stack, const uint64_t *random);
 
 /* Copies with fault recovery: bytes NOT copied (0: all). Used by user_copy_in and user_copy_out. */
 size_t arch_copy_faultable(void *to, const void *from, size_t size);
+
+/* Before the program runs on, interrupts off: runs what waits for the way out to it. */
+void arch_work_run(struct trap_frame *frame);
+/* Delivers pending signals by changing the frame. */
+void signal_deliver(struct trap_frame *frame);
+/* Turns a fault of the program into a signal that the frame then runs; false when the program has no handler. */
+bool signal_raise_fault(struct trap_frame *frame, int signo, int code, uintptr_t address);
 
 /* In the component vm: a fault of the program's half; access: arch_fault_access. False: vm_fault_reason says why (vm/vm.h). */
 bool vm_fault(struct trap_frame *frame, uintptr_t address, unsigned access);

@@ -13,7 +13,7 @@
 
 #pragma GCC visibility push(hidden)
 uintptr_t arch_slide, arch_image_offset;
-uint64_t boot_module_phys, boot_module_size, boot_command_line_phys, arch_uart_phys;
+uint64_t boot_module_phys, boot_module_size, boot_command_line_phys, arch_uart_phys, arch_tree_phys;
 uintptr_t arch_boot(const void *tree);
 uint64_t boot_random64(void);
 extern uintptr_t linked_stack_top __attribute__((weak)); /* in linked images without page allocator: made here */
@@ -142,6 +142,7 @@ static void unmap_guard(unsigned page) { *page_entry(arch_image_offset + (uintpt
 uintptr_t arch_boot(const void *tree) {
     uintptr_t loaded = (uintptr_t)hull_image_start - (uintptr_t)linked_start;
     read_tree(tree);
+    arch_tree_phys = (uintptr_t)tree;
     uintptr_t slide = 0;
     if (!(boot_flags() & HULL_FLAG_FIXED))
         slide = boot_random64() % ((IMAGE_WINDOW_SIZE - (uintptr_t)(hull_image_end - hull_image_start)) / PAGE_SIZE - 1) * PAGE_SIZE;

@@ -1,6 +1,9 @@
 /* device_tree.h. */
 #include "device_tree.h"
+#include "internal.h"
 #include "lib/string.h"
+
+const void *arch_device_tree(void) { return phys_to_virt(arch_tree_phys); }
 
 enum { NODE = 1, NODE_END = 2, PROPERTY = 3, NOTHING = 4 };
 struct header { uint32_t magic, size, structure, strings; };

@@ -18,6 +18,11 @@ struct devicetree_property {
 /* property: zeroed before the first call. */
 bool devicetree_next(const void *tree, struct devicetree_property *property);
 uint32_t devicetree_size(const void *tree); /* bytes; 0: no tree */
+/* The tree that the machine was entered with. */
+const void *arch_device_tree(void);
+/* The INTID, as arch_irq_register takes it, of an entry of "interrupts" with three cells, as GICs have it (Linux, Documentation/devicetree/bindings/interrupt-controller/arm,gic-v3.yaml):
+ * kind (0: SPI, 1: PPI), number, flags. */
+static inline unsigned devicetree_interrupt(const uint32_t *cells) { return __builtin_bswap32(cells[1]) + (cells[0] ? 16 : 32); }
 /* A number of one or two cells, by the value's size. */
 uint64_t devicetree_number(const uint32_t *cells, unsigned count);
 #endif

@@ -158,8 +158,8 @@ arch_trap_return:
     ldp x0, x1, [sp]
     add sp, sp, #FRAME_SIZE
     eret
-    .org hull_image_entry + 0x280           /* interrupt */
-    b arch_trap_entry
+    .org hull_image_entry + 0x280           /* interrupt: a syndrome of 0, which no exception has (ESR_EL1.IL is 1 where EC is 0) */
+    msr esr_el1, xzr
 /*
  * Trap entry and return. All registers go to a struct trap_frame on SP_EL0's stack; arch_trap_place() says where it is handled, and may have moved it to
  * the interrupted stack; arch_trap() handles it. Then everything is restored from the frame, by way of SP_EL0's stack again. What fits lies between the vectors.

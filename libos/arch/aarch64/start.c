@@ -4,6 +4,7 @@
 
 #pragma GCC visibility push(hidden)
 uint32_t arch_work;
+struct arch_cpu arch_cpu;
 uintptr_t __stack_chk_guard;
 _Noreturn void arch_main(void);
 _Noreturn void init_main(void);
@@ -33,6 +34,9 @@ void arch_main(void) {
     for (unsigned i = 1; i < 4; i++)
         arch_boot_tables[TABLE_DIRECT * 512 + i] |= PTE_READ_ONLY | PTE_NO_EXEC;
     __asm__ volatile("dsb ishst\n\ttlbi vmalle1\n\tdsb ish\n\tisb" ::: "memory");
+    arch_cpu.stack_bottom = (uintptr_t)arch_stacks + STACK_KERNEL * 4096;
+    arch_cpu.stack_top = arch_cpu.stack_bottom + STACK_KERNEL_PAGES * 4096;
+    arch_cpu.call_frame = arch_cpu.stack_top - sizeof(struct trap_frame);
     init_main();
 }
 

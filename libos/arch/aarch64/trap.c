@@ -8,9 +8,12 @@
 #include "lib/string.h"
 
 #pragma weak arch_page_fault
+#pragma weak arch_work_run
+#pragma weak signal_raise_fault
 #pragma GCC visibility push(hidden)
 struct trap_frame *arch_trap_place(struct trap_frame *frame);
 void arch_trap(struct trap_frame *frame);
+void arch_irq(bool libos) __attribute__((weak)); /* interrupt.c, when something registers interrupts */
 extern char arch_copy_faults[], arch_copy_faults_end[]; /* copy.S */
 #pragma GCC visibility pop
 
@@ -20,10 +23,12 @@ bool arch_in_libos(uintptr_t pc) {
     return pc - (uintptr_t)hull_libos_text_start < (uintptr_t)(hull_libos_text_end - hull_libos_text_start);
 }
 
-/* A fault's work may fault again, so it moves to the kernel stack: below the interrupted code's own frames when that ran there, else to its top. What
- * stays: an overflow of the kernel stack itself. */
+/* A fault's work may sleep or fault again, so it moves to the kernel stack: below the interrupted code's own frames when that ran there, else to its top. What
+ * stays: interrupts of the libOS (top halves are short), and an overflow of the kernel stack itself. */
 struct trap_frame *arch_trap_place(struct trap_frame *frame) {
-    uintptr_t bottom = (uintptr_t)arch_stacks + STACK_KERNEL * 4096, sp = bottom + STACK_KERNEL_PAGES * 4096;
+    if (arch_irq && !frame->syndrome && arch_in_libos(frame->pc))
+        return frame;
+    uintptr_t bottom = arch_cpu.stack_bottom, sp = arch_cpu.stack_top;
     if (frame->sp - (bottom - 4096) < sp - (bottom - 4096)) { /* with the guard page below */
         sp = frame->sp;
         if (sp < bottom + 2048)
@@ -50,7 +55,7 @@ static unsigned signal_of(const struct trap_frame *frame) {
     }
 }
 
-void arch_trap(struct trap_frame *frame) {
+static void fault(struct trap_frame *frame) {
     int signal = arch_page_fault ? arch_page_fault(frame) : -1;
     if (!signal)
         return;
@@ -66,13 +71,22 @@ void arch_trap(struct trap_frame *frame) {
     report.kind = (signal > 0 ? (unsigned)signal : signal_of(frame)) | (arch_in_libos(frame->pc) ? FAULT_IN_LIBOS : 0);
     report.frame = *frame;
     size_t absent = sizeof(report.stack);
-    uintptr_t sp = frame->sp & ~7ul, place = (uintptr_t)frame - (uintptr_t)arch_stacks;
+    uintptr_t sp = frame->sp & ~7ul;
     /* Not from the exceptions' own stack: the fault of such a read would begin there anew. */
-    if (place >= STACK_KERNEL * 4096)
+    if ((uintptr_t)frame - arch_cpu.stack_bottom < arch_cpu.stack_top - arch_cpu.stack_bottom)
         for (int pages = 0; pages < 2 && absent == sizeof(report.stack); pages++, sp = (sp | 4095) + 1)
             absent = arch_copy_faultable(report.stack, (void *)sp, absent);
     channel_write(HULL_RECORD_FAULT, &report, sizeof(report) - absent);
     if (report.kind & FAULT_IN_LIBOS)
         arch_power_off();
     machine_exit((uint32_t)report.kind);
+}
+
+void arch_trap(struct trap_frame *frame) {
+    if (arch_irq && !frame->syndrome)
+        arch_irq(arch_in_libos(frame->pc));
+    else
+        fault(frame);
+    if (arch_work_run && !arch_in_libos(frame->pc))
+        arch_work_run(frame);
 }
