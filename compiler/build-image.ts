@@ -158,12 +158,13 @@ export function linkProgram(request: LinkProgramRequest): BuiltImage {
     );
     return finish(result, undefined, selection, timings);
   };
-  const drivers = request.drivers ?? chosenDrivers(request.add ?? []);
+  const has = (name: string) => components.some(({ manifest }) => manifest.name === name);
+  const drivers = (request.drivers ?? chosenDrivers(request.add ?? []))?.filter((name) => request.drivers !== undefined || has(name));
   const small = build(drivers);
   if (drivers !== undefined || (request.leaveOut ?? []).some((name) => fastDrivers.includes(name))) return small;
   // Where there is no virtio console yet, the serial port carries the output of large programs, too.
-  if (!components.some(({ manifest }) => manifest.name === 'virtio-console')) return small;
-  return small.manifest.components.some(({ name }) => largeProgramSigns.includes(name)) ? build(fastDrivers) : small;
+  if (!has('virtio-console')) return small;
+  return small.manifest.components.some(({ name }) => largeProgramSigns.includes(name)) ? build(fastDrivers.filter(has)) : small;
 }
 
 /**
@@ -171,13 +172,14 @@ export function linkProgram(request: LinkProgramRequest): BuiltImage {
  * that has a heap or reads its input is not one whose image is counted in kilobytes: it gets the fast one, unless a driver was asked for.
  */
 const fastDrivers = ['virtio-console', 'virtio-mmio', 'virtio-pci'];
-const smallDrivers = ['uart-16550'];
+/** Of which a libOS has one. */
+const smallDrivers = ['uart-16550', 'uart-pl011'];
 const largeProgramSigns = ['vm', 'input'];
 
 /** The drivers that an option names: a driver that is asked for takes the place of the kind's own. */
 function chosenDrivers(add: readonly string[]): readonly string[] | undefined {
   if (add.includes('virtio-console')) return fastDrivers;
-  return add.includes('uart-16550') ? smallDrivers : undefined;
+  return smallDrivers.some((name) => add.includes(name)) ? smallDrivers : undefined;
 }
 
 function select(

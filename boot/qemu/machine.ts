@@ -102,8 +102,7 @@ const EXIT_GRACE_MS = 3000;
 export function startMachine(spec: MachineSpec, events: MachineEvents): Machine {
   checkSpec(spec);
   const both = FEATURE.VIRTIO_CONSOLE | FEATURE.UART;
-  // The kernel's descriptor is in the place of the second line's: AArch64 has no virtio console yet.
-  const hasEarly = spec.machine !== 'virt' && (spec.note.features & both) === both;
+  const hasEarly = (spec.note.features & both) === both;
   const moduleFd = writeUnlinkedFile(spec.module, spec.env);
   const kernelFd = spec.machine === 'virt' ? writeUnlinkedFile(readLinuxImage(spec.image), spec.env) : undefined;
   let child: ChildProcess;
@@ -113,7 +112,7 @@ export function startMachine(spec: MachineSpec, events: MachineEvents): Machine 
       accelerator: spec.accelerator,
       memory: spec.memory,
       cpus: spec.cpus ?? 1,
-      image: kernelFd === undefined ? spec.image : '/proc/self/fd/6',
+      image: kernelFd === undefined ? spec.image : `/proc/self/fd/${hasEarly ? 7 : 6}`,
       features: spec.note.features,
       fds: { channel: 3, qmp: 4, module: 5, early: hasEarly ? 6 : undefined },
       log: spec.log,
@@ -136,7 +135,7 @@ export function startMachine(spec: MachineSpec, events: MachineEvents): Machine 
     if (kernelFd !== undefined) closeSync(kernelFd);
     closeSync(moduleFd);
   }
-  return watchMachine(spec, child, events);
+  return watchMachine(spec, child, events, hasEarly);
 }
 
 export function checkSpec(spec: MachineSpec): void {
@@ -157,9 +156,9 @@ export function formatBytes(bytes: number): string {
   return bytes >= 1024 ? `${Math.ceil(bytes / 1024)} KiB` : `${bytes} bytes`;
 }
 
-function watchMachine(spec: MachineSpec, child: ChildProcess, events: MachineEvents): Machine {
+function watchMachine(spec: MachineSpec, child: ChildProcess, events: MachineEvents, hasEarly: boolean): Machine {
   const channel = child.stdio[3] as Duplex;
-  const early = spec.machine === 'virt' ? undefined : ((child.stdio as readonly unknown[])[6] as Duplex | undefined);
+  const early = hasEarly ? ((child.stdio as readonly unknown[])[6] as Duplex) : undefined;
   const inputs = early === undefined ? [channel] : [channel, early];
   const writer = createChannelWriter(channel);
   const qmp = openQmp(child.stdio[4] as Duplex);
