@@ -314,7 +314,8 @@ async function check({ store, value }: Call): Promise<number> {
   if (value('format') === 'json') await writeOut(`${JSON.stringify(report)}\n`);
   else {
     await writeOut(report.problems.map(({ severity, text }) => `${severity}: ${text}\n`).join(''));
-    await writeOut(`${report.images} images, ${report.blobs} blobs, ${formatBytesShort(report.bytes)}: ${errors.length === 0 ? 'nothing wrong' : `${errors.length} errors`}\n`);
+    const count = (number: number, name: string) => `${number} ${name}${number === 1 ? '' : 's'}`;
+    await writeOut(`${count(report.images, 'image')}, ${count(report.blobs, 'blob')}, ${formatBytesShort(report.bytes)}: ${errors.length === 0 ? 'nothing wrong' : count(errors.length, 'error')}\n`);
   }
   return errors.length === 0 ? 0 : 1;
 }

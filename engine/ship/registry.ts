@@ -54,12 +54,13 @@ interface Access {
   readonly credentials?: Credentials | undefined;
 }
 
-/** HTTP as this host reaches others: its proxies, its certificates, its patience. Whoever opens it closes it. `isInsecure`: hosts whose certificates are not looked at. */
-export function openHttp(paths: StatePaths, host: RegistryHost, isInsecure: (name: string) => boolean = () => false): HttpClient {
+/** HTTP as this host reaches others: its proxies, its certificates, its patience. Whoever opens it closes it. `isInsecure`: of registries, those whose certificates are not looked at. */
+export function openHttp(paths: StatePaths, host: RegistryHost, isInsecure?: (name: string) => boolean): HttpClient {
   const stall = readStall(host.env);
   return createHttpClient({
     ...(stall === undefined ? {} : { stall }),
-    isInsecure,
+    isInsecure: isInsecure ?? (() => false),
+    peer: isInsecure === undefined ? 'server' : 'registry',
     certificates: readSettings(paths.root).certificates,
     userAgent: `hull/${readVersion(host.dist)}`,
     env: host.env,
