@@ -23,7 +23,8 @@ static uint32_t new_gid(const struct inode *directory) {
     return p9_out_gid(p9_session(directory), directory->mode & S_ISGID ? directory->gid : current_process()->credentials.egid);
 }
 
-static int make_file(struct inode *directory, const char *name, size_t length, uint32_t mode, struct inode **out) {
+/* *out: a fid that is opened for reading and writing. */
+static int make_opened(struct inode *directory, const char *name, size_t length, uint32_t mode, uint32_t *out) {
     struct p9_session *session = p9_session(directory);
     uint32_t fid;
     int error = p9_walk(session, p9_node(directory)->fid, NULL, 0, &fid, NULL);
@@ -39,7 +40,17 @@ static int make_file(struct inode *directory, const char *name, size_t length, u
     } else {
         error = -ENOMEM;
     }
-    if (!error) error = own(directory, name, length, out);
+    if (error) p9_clunk(session, fid);
+    else *out = fid;
+    return error;
+}
+
+static int make_file(struct inode *directory, const char *name, size_t length, uint32_t mode, struct inode **out) {
+    struct p9_session *session = p9_session(directory);
+    uint32_t fid;
+    int error = make_opened(directory, name, length, mode, &fid);
+    if (error) return error;
+    error = own(directory, name, length, out);
     struct p9_node *node = error ? NULL : p9_node(*out);
     if (node && node->writer == P9_NO_FID) { /* opened already, whatever its mode says */
         node->writer = fid;
@@ -47,6 +58,33 @@ static int make_file(struct inode *directory, const char *name, size_t length, u
     } else {
         p9_clunk(session, fid);
     }
+    return error;
+}
+
+static int remove_name(struct inode *directory, const char *name, size_t length, uint32_t flags) {
+    struct p9_call *call = p9_begin(p9_session(directory), P9_TUNLINKAT);
+    if (!call) return -ENOMEM;
+    p9_put32(&call->out, p9_node(directory)->fid);
+    p9_put_text(&call->out, name, length);
+    p9_put32(&call->out, flags);
+    return p9_finish(call);
+}
+
+/* An empty file stands for what the server refused to make (QEMU since CVE-2023-2861 was mended: ENXIO); `refused` where it keeps no such attribute either. */
+static int make_stand_in(struct inode *directory, const char *name, size_t length, uint32_t mode, uint64_t rdev, int refused, struct inode **out) {
+    struct p9_session *session = p9_session(directory);
+    struct p9_stand_in stands_for = { .rdev = rdev, .kind = mode & S_IFMT };
+    uint32_t opened, fid;
+    int error = make_opened(directory, name, length, mode, &opened);
+    if (error) return error;
+    p9_clunk(session, opened);
+    error = p9_walk(session, p9_node(directory)->fid, name, length, &fid, NULL);
+    if (!error) {
+        error = p9_write_attribute(session, fid, P9_STAND_IN, &stands_for, sizeof stands_for, 0) ? refused : 0;
+        p9_clunk(session, fid);
+    }
+    if (!error) return own(directory, name, length, out);
+    remove_name(directory, name, length, 0);
     return error;
 }
 
@@ -64,6 +102,7 @@ static int create(struct inode *directory, const char *name, size_t length, uint
     }
     p9_put32(&call->out, new_gid(directory));
     int error = p9_finish(call);
+    if (error == -ENXIO && kind != S_IFDIR) return make_stand_in(directory, name, length, mode, rdev, error, out);
     return error ? error : own(directory, name, length, out);
 }
 
@@ -99,12 +138,7 @@ static void forget(struct inode *directory, struct inode *victim) {
 
 #define UNLINK_DIRECTORY 0x200
 static int unlink(struct inode *directory, const char *name, size_t length, struct inode *victim) {
-    struct p9_call *call = p9_begin(p9_session(directory), P9_TUNLINKAT);
-    if (!call) return -ENOMEM;
-    p9_put32(&call->out, p9_node(directory)->fid);
-    p9_put_text(&call->out, name, length);
-    p9_put32(&call->out, (victim->mode & S_IFMT) == S_IFDIR ? UNLINK_DIRECTORY : 0);
-    int error = p9_finish(call);
+    int error = remove_name(directory, name, length, (victim->mode & S_IFMT) == S_IFDIR ? UNLINK_DIRECTORY : 0);
     if (!error) forget(directory, victim);
     return error;
 }
@@ -130,7 +164,7 @@ static int rename(struct inode *from, const char *name, size_t length, struct in
 
 #define DIRECTORY_DATA 8192u
 /* One reply's entries to the sink. 1: go on behind *position; 0: the end, or the sink is full. */
-static int pass_on(const uint8_t *data, uint32_t size, int64_t *position, struct dirent_sink *sink) {
+static int pass_on(struct p9_session *session, const uint8_t *data, uint32_t size, int64_t *position, struct dirent_sink *sink) {
     struct p9_message in = { (uint8_t *)data, 0, size, false };
     while (in.at < size) {
         struct p9_qid qid = p9_get_qid(&in);
@@ -143,7 +177,8 @@ static int pass_on(const uint8_t *data, uint32_t size, int64_t *position, struct
         for (unsigned i = 0; i < length; i++)
             if (!name[i] || name[i] == '/') return -EIO;
         if (!length || length > NAME_MAX || next < 0) return -EIO;
-        if (!sink->add(sink, name, length, qid.path, (uint32_t)type << 12, next)) return 0; /* a DT_* is the mode's kind */
+        uint32_t kind = p9_kind(session, qid.path);
+        if (!sink->add(sink, name, length, qid.path, kind ? kind : (uint32_t)type << 12, next)) return 0; /* a DT_* is the mode's kind */
         *position = next;
     }
     return size != 0;
@@ -171,7 +206,7 @@ static int iterate(struct inode *inode, int64_t position, struct dirent_sink *si
         if (call->in.bad || size > room || size > call->claimed - 11) error = -EIO;
         p9_end(call);
         int64_t before = position;
-        int result = error ? error : pass_on(data, size, &position, sink);
+        int result = error ? error : pass_on(session, data, size, &position, sink);
         if (result < 0) error = result;
         more = result > 0;
         if (more && position == before) error = -EIO; /* a server that gives the same names for ever */

@@ -22,11 +22,12 @@ uint32_t p9_out_gid(const struct p9_session *session, uint32_t gid) {
 static void take_attributes(struct inode *inode, const struct p9_attributes *from) {
     const struct p9_options *options = &p9_session(inode)->options;
     bool own = options->flags & P9_OWN;
-    inode->mode = from->mode;
+    const struct p9_stand_in *stands_for = &p9_node(inode)->stands_for;
+    inode->mode = stands_for->kind ? stands_for->kind | (from->mode & 07777) : from->mode;
     inode->uid = own && from->uid == options->uid ? 0 : from->uid;
     inode->gid = own && from->gid == options->gid ? 0 : from->gid;
     inode->nlink = from->nlink > 0xffffffff ? 0xffffffff : (uint32_t)from->nlink;
-    inode->rdev = from->rdev;
+    inode->rdev = stands_for->kind ? stands_for->rdev : from->rdev;
     inode->size = (int64_t)from->size;
     inode->atime = from->atime;
     inode->mtime = from->mtime;
@@ -44,10 +45,33 @@ static const struct inode_ops *ops_of(uint32_t mode) {
     }
 }
 
+/* Whether the server's file is of the kind that it had; one that stands for something else is empty. */
+static bool same_kind(const struct p9_node *node, const struct p9_attributes *attributes) {
+    return !((node->known.mode ^ attributes->mode) & S_IFMT) && !(node->stands_for.kind && attributes->size);
+}
+
 static struct inode *find_known(struct p9_session *session, const struct p9_attributes *attributes) {
     for (struct inode *at = *bucket_of(session, attributes->qid.path); at; at = p9_node(at)->next)
-        if (p9_node(at)->qid_path == attributes->qid.path && !p9_node(at)->orphan && !((at->mode ^ attributes->mode) & S_IFMT)) return at;
+        if (p9_node(at)->qid_path == attributes->qid.path && !p9_node(at)->orphan && same_kind(p9_node(at), attributes)) return at;
     return NULL;
+}
+
+/* kind 0 where it stands for nothing, or the server cannot say. */
+static struct p9_stand_in read_stand_in(struct p9_session *session, uint32_t fid) {
+    struct p9_stand_in found = { 0 };
+    uint8_t *value;
+    long size = p9_read_attribute(session, fid, P9_STAND_IN, &value);
+    if (size < 0) return found;
+    if (size == sizeof found) memcpy(&found, value, sizeof found);
+    kfree(value);
+    bool known = found.kind == S_IFIFO || found.kind == S_IFSOCK || found.kind == S_IFCHR || found.kind == S_IFBLK;
+    return known ? found : (struct p9_stand_in){ 0 };
+}
+
+uint32_t p9_kind(struct p9_session *session, uint64_t qid_path) {
+    for (struct inode *at = *bucket_of(session, qid_path); at; at = p9_node(at)->next)
+        if (p9_node(at)->qid_path == qid_path && p9_node(at)->stands_for.kind) return at->mode & S_IFMT;
+    return 0;
 }
 
 int p9_inode(struct superblock *super, uint32_t fid, struct inode **out) {
@@ -55,6 +79,11 @@ int p9_inode(struct superblock *super, uint32_t fid, struct inode **out) {
     struct p9_attributes attributes;
     int error = p9_getattr(session, fid, &attributes);
     struct inode *inode = error ? NULL : find_known(session, &attributes);
+    struct p9_stand_in stands_for = { 0 };
+    if (!error && !inode && (attributes.mode & S_IFMT) == S_IFREG && !attributes.size) {
+        stands_for = read_stand_in(session, fid);
+        inode = find_known(session, &attributes); /* another thread may have made it by now */
+    }
     if (inode) { /* the newer fid is the better one: the older may have a name that is gone */
         struct p9_node *node = p9_node(inode);
         uint32_t old = node->fid;
@@ -65,13 +94,13 @@ int p9_inode(struct superblock *super, uint32_t fid, struct inode **out) {
         return 0;
     }
     struct p9_node *node = error ? NULL : kzalloc(sizeof *node);
-    if (node) inode = inode_create(ops_of(attributes.mode), super, attributes.mode);
+    if (node) inode = inode_create(ops_of(stands_for.kind ? stands_for.kind : attributes.mode), super, attributes.mode);
     if (!inode) {
         kfree(node);
         p9_clunk(session, fid);
         return error ? error : -ENOMEM;
     }
-    *node = (struct p9_node){ .inode = inode, .qid_path = attributes.qid.path, .fid = fid, .reader = P9_NO_FID, .writer = P9_NO_FID };
+    *node = (struct p9_node){ .inode = inode, .qid_path = attributes.qid.path, .fid = fid, .reader = P9_NO_FID, .writer = P9_NO_FID, .stands_for = stands_for };
     inode->data = node;
     inode->ino = attributes.qid.path;
     inode->btime = attributes.ctime;
@@ -91,7 +120,7 @@ int p9_refresh(struct inode *inode) {
     if (node->orphan || session->options.flags & P9_EXCLUSIVE) return 0;
     int error = p9_getattr(session, node->fid, &attributes);
     if (error) return error == -ENOENT ? -ESTALE : error;
-    if (attributes.qid.path != node->qid_path || (attributes.mode ^ inode->mode) & S_IFMT) return -ESTALE;
+    if (attributes.qid.path != node->qid_path || !same_kind(node, &attributes)) return -ESTALE;
     take_attributes(inode, &attributes);
     return 0;
 }
@@ -103,7 +132,7 @@ int p9_set(struct inode *inode, uint32_t valid) {
     struct p9_message *out = &call->out;
     p9_put32(out, p9_node(inode)->fid);
     p9_put32(out, valid);
-    p9_put32(out, inode->mode); /* with its kind: a server that keeps modes beside its files takes it as it comes */
+    p9_put32(out, (p9_node(inode)->known.mode & S_IFMT) | (inode->mode & 07777)); /* with its kind: a server that keeps modes beside its files takes it as it comes */
     p9_put32(out, p9_out_uid(session, inode->uid));
     p9_put32(out, p9_out_gid(session, inode->gid));
     p9_put64(out, (uint64_t)inode->size);

@@ -64,6 +64,10 @@ void p9_clunk(struct p9_session *, uint32_t fid); /* also gives the number back 
 struct p9_attributes { struct p9_qid qid; uint32_t mode, uid, gid; uint64_t nlink, rdev, size, blocks; struct linux_timespec atime, mtime, ctime; };
 int p9_getattr(struct p9_session *, uint32_t fid, struct p9_attributes *out);
 
+/* What an empty regular file of the server is to the guest, where the server refuses to make FIFOs, sockets and devices: the value of its P9_STAND_IN. kind: S_IF*, 0: a file is what it is. */
+struct p9_stand_in { uint64_t rdev; uint32_t kind, reserved; };
+#define P9_STAND_IN "user.hull.node"
+
 /* data of an inode. */
 struct p9_node {
     struct inode *inode, *next; /* next: in the session's bucket */
@@ -76,6 +80,7 @@ struct p9_node {
     bool writing_back;          /* one at a time: who comes next finds all of it at the server */
     struct wait_queue written_back;
     uint64_t blocks;
+    struct p9_stand_in stands_for;
     struct p9_attributes known; /* the server's attributes as last heard */
     struct content pages;       /* of mapped files */
     struct content marks;       /* 512 to a page: what a page's content hashed to when the server last had it; 0: it was not lent for writing */
@@ -86,6 +91,7 @@ extern const struct inode_ops p9_directory_ops, p9_file_ops, p9_link_ops, p9_nod
 
 /* The inode for what `fid` names (takes the fid): one that is known already, or a new one. */
 int p9_inode(struct superblock *, uint32_t fid, struct inode **out);
+uint32_t p9_kind(struct p9_session *, uint64_t qid_path); /* S_IF* of a file that stands for it, where the guest knows it; else 0 */
 int p9_refresh(struct inode *);
 int p9_changed(struct inode *);
 int p9_set(struct inode *, uint32_t valid); /* sends the inode's own attributes that `valid` names */
@@ -106,7 +112,9 @@ long p9_write_data(struct inode *, const void *data, uint32_t size, int64_t posi
 /* The same of an opened fid. */
 long p9_read_fid(struct p9_session *, uint32_t fid, void *data, uint32_t size, int64_t position);
 long p9_write_fid(struct p9_session *, uint32_t fid, const void *data, uint32_t size, int64_t position);
-long p9_get_attribute(struct inode *, const char *name, uint8_t **out); /* as inode_ops.get_attribute, set_attribute */
+long p9_read_attribute(struct p9_session *, uint32_t fid, const char *name, uint8_t **out); /* as inode_ops.get_attribute, set_attribute */
+int p9_write_attribute(struct p9_session *, uint32_t fid, const char *name, const void *value, size_t size, int flags);
+long p9_get_attribute(struct inode *, const char *name, uint8_t **out); /* the same of an inode */
 int p9_set_attribute(struct inode *, const char *name, const void *value, size_t size, int flags);
 int p9_get_page(struct inode *, uint64_t index, int how, uint64_t *physical);
 int p9_sync_inode(struct inode *, bool data_only); /* an open file or directory: also on the server's disk; another: only to the server */

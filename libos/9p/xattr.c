@@ -9,12 +9,11 @@ enum { ATTRIBUTE_MOST = 65536 }; /* of a value, and of all names (XATTR_SIZE_MAX
 static unsigned pages_for(uint32_t size) { return (size + PAGE_SIZE - 1) / PAGE_SIZE; }
 
 /* A fid from which the value, or for an empty name the names, can be read; its size or -errno. */
-static long begin_reading(struct inode *inode, const char *name, uint32_t *fid) {
-    struct p9_session *session = p9_session(inode);
+static long begin_reading(struct p9_session *session, uint32_t file, const char *name, uint32_t *fid) {
     struct p9_call *call = p9_begin(session, P9_TXATTRWALK);
     if (!call) return -ENOMEM;
     *fid = p9_fid_take(session);
-    p9_put32(&call->out, p9_node(inode)->fid);
+    p9_put32(&call->out, file);
     p9_put32(&call->out, *fid);
     p9_put_text(&call->out, name, strlen(name));
     int error = p9_send(call, NULL, 0, false);
@@ -30,23 +29,25 @@ static long begin_reading(struct inode *inode, const char *name, uint32_t *fid) 
     return bad ? -EIO : -E2BIG;
 }
 
-long p9_get_attribute(struct inode *inode, const char *name, uint8_t **out) {
+long p9_read_attribute(struct p9_session *session, uint32_t file, const char *name, uint8_t **out) {
     uint32_t fid;
-    long size = begin_reading(inode, name, &fid);
+    long size = begin_reading(session, file, name, &fid);
     if (size < 0) return size;
     unsigned pages = pages_for((uint32_t)size + 1);
     uint8_t *buffer = pages_alloc(pages), *value = kmalloc((size_t)size + 1);
-    long got = buffer && value ? p9_read_fid(p9_session(inode), fid, buffer, (uint32_t)size, 0) : -ENOMEM;
+    long got = buffer && value ? p9_read_fid(session, fid, buffer, (uint32_t)size, 0) : -ENOMEM;
     if (got >= 0 && got != size) got = -EIO;
     if (got > 0) memcpy(value, buffer, (size_t)got);
     if (got >= 0) value[got] = 0;
     if (got > 0 && !*name && value[got - 1]) got = -EIO; /* the last name has no end */
-    p9_clunk(p9_session(inode), fid);
+    p9_clunk(session, fid);
     if (buffer) pages_free(buffer, pages);
     if (got < 0) kfree(value);
     else *out = value;
     return got;
 }
+
+long p9_get_attribute(struct inode *inode, const char *name, uint8_t **out) { return p9_read_attribute(p9_session(inode), p9_node(inode)->fid, name, out); }
 
 /* What the clunk answers is what became of it; the fid is gone either way. */
 static int clunk_and_ask(struct p9_session *session, uint32_t fid) {
@@ -58,15 +59,14 @@ static int clunk_and_ask(struct p9_session *session, uint32_t fid) {
     return error;
 }
 
-int p9_set_attribute(struct inode *inode, const char *name, const void *value, size_t size, int flags) {
-    struct p9_session *session = p9_session(inode);
+int p9_write_attribute(struct p9_session *session, uint32_t file, const char *name, const void *value, size_t size, int flags) {
     uint32_t fid;
     if (value && !size) return -EOPNOTSUPP;
     unsigned pages = pages_for((uint32_t)size);
     uint8_t *buffer = size ? pages_alloc(pages) : NULL;
     if (size && !buffer) return -ENOMEM;
     if (size) memcpy(buffer, value, size);
-    int error = p9_walk(session, p9_node(inode)->fid, NULL, 0, &fid, NULL);
+    int error = p9_walk(session, file, NULL, 0, &fid, NULL);
     if (!error) {
         struct p9_call *call = p9_begin(session, P9_TXATTRCREATE);
         error = call ? 0 : -ENOMEM;
@@ -84,4 +84,8 @@ int p9_set_attribute(struct inode *inode, const char *name, const void *value, s
     }
     if (buffer) pages_free(buffer, pages);
     return error;
+}
+
+int p9_set_attribute(struct inode *inode, const char *name, const void *value, size_t size, int flags) {
+    return p9_write_attribute(p9_session(inode), p9_node(inode)->fid, name, value, size, flags);
 }

@@ -191,6 +191,9 @@ static int serve_readdir(uint32_t fid) {
     return 0;
 }
 
+/* As QEMU, which makes no FIFOs, sockets and devices in a directory that it shares as it is. */
+static bool refuses_nodes, refuses_attributes;
+
 static int serve_make(uint8_t type, struct node *directory, uint32_t fid) {
     char name[300], text[300];
     uint32_t mode = 0;
@@ -200,6 +203,7 @@ static int serve_make(uint8_t type, struct node *directory, uint32_t fid) {
     if (type == P9_TMKDIR) mode = S_IFDIR | p9_get32(&request);
     if (type == P9_TMKNOD) mode = p9_get32(&request);
     if (*place_of(directory, name)) return EEXIST;
+    if (type == P9_TMKNOD && refuses_nodes) return ENXIO;
     struct node *made = add(directory, name, mode, NULL);
     directory->time = ++clock_now;
     if (type == P9_TSYMLINK) {
@@ -365,7 +369,7 @@ static int serve(uint8_t type) {
     case P9_TGETATTR: return serve_getattr(node);
     case P9_TSETATTR: return serve_setattr(node);
     case P9_TXATTRWALK: return serve_attribute_walk(node);
-    case P9_TXATTRCREATE: return serve_attribute_create(node, of);
+    case P9_TXATTRCREATE: return refuses_attributes ? EOPNOTSUPP : serve_attribute_create(node, of);
     case P9_TLOPEN: of->opened = node; put_qid(node); p9_put32(&reply, 0); return 0;
     case P9_TLCREATE: case P9_TMKDIR: case P9_TMKNOD: case P9_TSYMLINK: return serve_make(type, node, fid);
     case P9_TREADLINK: p9_put_text(&reply, (char *)node->data, node->size); return 0;
@@ -479,6 +483,39 @@ static void nameless(void) {
     EQUAL(sys_pread64((int)descriptor, bytes, 64, 0), 9);
     CHECK(!memcmp(bytes, "0123\0\0\0\0x", 9));
     EQUAL(sys_close((int)descriptor), 0);
+}
+
+/* FIFOs and devices that the server refuses to make are empty files there, which say what they stand for. */
+static void stand_ins(void) {
+    long sys_chmod(const char *, uint32_t);
+    struct linux_stat stat;
+    refuses_nodes = true;
+    EQUAL(vfs_make_device("/9/pipe", S_IFIFO | 0640, 0), 0);
+    EQUAL(vfs_make_device("/9/null", S_IFCHR | 0600, 0x103), 0);
+    EQUAL(vfs_make_device("/9/pipe", S_IFIFO | 0640, 0), -EEXIST);
+    EQUAL((*place_of(&top, "pipe"))->node->mode, S_IFREG | 0640);
+    for (int again = 0; again < 2; again++) {
+        EQUAL(sys_lstat("/9/pipe", &stat), 0);
+        EQUAL(stat.mode, S_IFIFO | 0640);
+        EQUAL(sys_lstat("/9/null", &stat), 0);
+        EQUAL(stat.mode, S_IFCHR | 0600);
+        EQUAL(stat.rdev, 0x103);
+        vfs_forget_idle(); /* the server knows it, too */
+    }
+    EQUAL(sys_chmod("/9/pipe", 0600), 0);
+    EQUAL((*place_of(&top, "pipe"))->node->mode, S_IFREG | 0600);
+    EQUAL(sys_lstat("/9/pipe", &stat), 0);
+    EQUAL(stat.mode, S_IFIFO | 0600);
+    struct node *changed = (*place_of(&top, "pipe"))->node; /* the host writes to it: it is a file like any other then */
+    changed->size = 1;
+    EQUAL(sys_lstat("/9/pipe", &stat), 0);
+    EQUAL(stat.mode, S_IFREG | 0600);
+    EQUAL(sys_unlink("/9/pipe"), 0);
+    EQUAL(sys_unlink("/9/null"), 0);
+    refuses_attributes = true;
+    EQUAL(vfs_make_device("/9/pipe", S_IFIFO | 0640, 0), -ENXIO);
+    CHECK(!*place_of(&top, "pipe"));
+    refuses_nodes = refuses_attributes = false;
 }
 
 /* Extended attributes are the server's. */
@@ -685,6 +722,7 @@ int main(void) {
     without_exchange = true;
     nameless();
     attributes();
+    stand_ins();
     behind_our_back();
     durable();
     met_by_close(super);
