@@ -20,6 +20,8 @@ const SHOWN = 14;
 export interface Profile {
   readonly instructions: number;
   readonly blocks: number;
+  /** Different ones: QEMU translates each once. */
+  readonly translated: number;
   /** Of the program itself. */
   readonly own: number;
   /** Most first. */
@@ -35,12 +37,13 @@ function findNames(qemu: number): SymbolMap {
 
 function readCounts(path: string, names: SymbolMap, requests: number): Profile {
   const functions = new Map<string, number>();
-  let [all, blocks, own] = [0, 0, 0];
+  let [all, blocks, own, translated] = [0, 0, 0, 0];
   for (const line of readFileSync(path, 'utf8').split('\n').filter((each) => each !== '')) {
     const [at, count, runs] = line.split(' ') as [string, string, string];
     const address = BigInt(`0x${at}`);
     all += Number(count);
     blocks += Number(runs);
+    translated++;
     if (address < PROGRAM_END) {
       own += Number(count);
       continue;
@@ -49,11 +52,11 @@ function readCounts(path: string, names: SymbolMap, requests: number): Profile {
     functions.set(name, (functions.get(name) ?? 0) + Number(count));
   }
   const sorted = [...functions].map(([name, count]) => ({ name, instructions: count / requests })).sort((a, b) => b.instructions - a.instructions);
-  return { instructions: all / requests, blocks: blocks / requests, own: own / requests, functions: sorted };
+  return { instructions: all / requests, blocks: blocks / requests, translated, own: own / requests, functions: sorted };
 }
 
-/** The first load of the server, over the user network. */
-export async function profile(server: Server, context: { readonly root: string; readonly dir: string }, seconds: number): Promise<Profile> {
+/** Of the server's first load, over the user network, for one request; without `seconds` of the way from the machine's start to the first answer. */
+export async function profile(server: Server, context: { readonly root: string; readonly dir: string }, seconds?: number): Promise<Profile> {
   const at = (name: string) => join(context.dir, name);
   const [control, out] = [at('profile-control'), at('profile-out')];
   if (!existsSync(at('profile.so'))) {
@@ -67,11 +70,14 @@ export async function profile(server: Server, context: { readonly root: string; 
   const guest = startHull(server, 'user', context, ['--qemu', at('profile-qemu'), '--gdb', 'none']);
   try {
     const qemu = await waitForAnswer(server, guest, 'user');
-    const load = server.loads[0] as Server['loads'][number];
-    writeFileSync(control, 'r');
-    const begun = performance.now();
-    const { rate } = await load.run({ ...context, ...addressOn('user', server), seconds });
-    const requests = (rate * (performance.now() - begun)) / 1000;
+    let requests = 1;
+    if (seconds !== undefined) {
+      const load = server.loads[0] as Server['loads'][number];
+      writeFileSync(control, 'r');
+      const begun = performance.now();
+      const { rate } = await load.run({ ...context, ...addressOn('user', server), seconds });
+      requests = (rate * (performance.now() - begun)) / 1000;
+    }
     writeFileSync(control, 'd');
     for (const limit = performance.now() + DUMP_DEADLINE; !existsSync(out); await sleep(20)) {
       if (performance.now() > limit) throw new Error(`Cannot profile "${server.name}": QEMU's plugin wrote nothing within ${DUMP_DEADLINE} ms`);
@@ -82,7 +88,8 @@ export async function profile(server: Server, context: { readonly root: string; 
   }
 }
 
-export function describeProfile(name: string, { instructions, blocks, own, functions }: Profile): string {
-  const shown = functions.slice(0, SHOWN).map((each) => `${each.name} ${each.instructions.toFixed(0)}`);
-  return `${name}: ${instructions.toFixed(0)} instructions for each in ${blocks.toFixed(0)} blocks of code; the program's own ${own.toFixed(0)}; libOS: ${shown.join(', ')}\n`;
+/** `each`: what the counts are for. */
+export function describeProfile(name: string, each: string, { instructions, blocks, translated, own, functions }: Profile): string {
+  const shown = functions.slice(0, SHOWN).map((one) => `${one.name} ${one.instructions.toFixed(0)}`);
+  return `${name}: ${instructions.toFixed(0)} instructions for ${each} in ${blocks.toFixed(0)} blocks of code, ${translated} different ones; the program's own ${own.toFixed(0)}; libOS: ${shown.join(', ')}\n`;
 }

@@ -143,7 +143,10 @@ async function measureAll({ networks, isProfiled, hasLinux, names, deadline }: O
     }
     const missed = measured.filter((each) => each.server === server).flatMap(listMisses);
     misses.push(...missed);
-    if (isProfiled && missed.length > 0 && !isLate(`${server.name}, its profile`)) misses.push(describeProfile(`  ${server.name}, ${server.loads[0]?.name}`, await profile(server, { root, dir }, SECONDS)).trimEnd());
+    if (isProfiled && missed.length > 0 && !isLate(`${server.name}, its profile`)) {
+      misses.push(describeProfile(`  ${server.name}, ${server.loads[0]?.name}`, 'each', await profile(server, { root, dir }, SECONDS)).trimEnd());
+      if (missed.some((line) => line.includes('first answer'))) misses.push(describeProfile(`  ${server.name}, start`, 'the way to the first answer', await profile(server, { root, dir })).trimEnd());
+    }
   }
   process.stdout.write(`Medians of ${RUNS} machines of each kind in turns, ${SECONDS} s a load, ${MACHINE.machine}, ${MACHINE.memory} MiB; Linux ${kernel.version}\n${describeMachine(MACHINE.accelerator)}\n`);
   process.stdout.write('Of two columns the first is Linux\'s. guest: CPU time of the vCPU\'s thread for one; QEMU: of its others. memory: what the guest touched. bytes: given to the VMM, without hull\'s disk.\n');
