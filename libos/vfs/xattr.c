@@ -119,6 +119,19 @@ static long changed(struct path path) {
     return 0;
 }
 
+/* The file system could not keep it: `old` (NULL: none) is there again instead of `made`. The list may be another one by now, since that took time: what replaced `made` stays, and frees it. */
+static void put_back(struct inode *holder, struct extended *made, struct extended *old) {
+    struct extended **link = &holder->xattrs;
+    while (*link && *link != made) link = &(*link)->next;
+    if (!*link) {
+        kfree(old);
+        return;
+    }
+    if (old) old->next = made->next;
+    *link = old ? old : made->next;
+    kfree(made);
+}
+
 static long set(struct path path, struct request *r) {
     struct inode *inode = path.dentry->inode, *holder;
     if (r->flags & ~(XATTR_CREATE | XATTR_REPLACE)) return -EINVAL;
@@ -147,8 +160,7 @@ static long set(struct path path, struct request *r) {
     made->next = old ? old->next : NULL;
     *link = made;
     if (holder->ops->attributes_changed && (error = holder->ops->attributes_changed(holder))) {
-        *link = old ? old : made->next;
-        kfree(made);
+        put_back(holder, made, old);
         return error;
     }
     kfree(old);
@@ -168,7 +180,13 @@ static long take_away(struct path path, struct request *r) {
     if (!old) return -ENODATA;
     *link = old->next;
     if (holder->ops->attributes_changed && (error = holder->ops->attributes_changed(holder))) {
-        *link = old;
+        link = find(holder, &r->name); /* it may have been set again meanwhile */
+        if (*link) {
+            kfree(old);
+        } else {
+            old->next = NULL;
+            *link = old;
+        }
         return error;
     }
     kfree(old);

@@ -338,6 +338,42 @@ static void storm(void) {
     }
 }
 
+/* A file system that cannot keep an attribute says so late: another thread may have changed the list by then. */
+static unsigned keepings;
+static int keeps_late(struct inode *inode) {
+    long sys_setxattr(const char *, const char *, const void *, size_t, int);
+    (void)inode;
+    if (keepings++) return 0;
+    EQUAL(sys_setxattr("/named", "user.a", "other", 5, 0), 0);
+    return -ENOSPC;
+}
+
+static void attributes(struct superblock *super) {
+    long sys_setxattr(const char *, const char *, const void *, size_t, int), sys_getxattr(const char *, const char *, void *, size_t), sys_removexattr(const char *, const char *);
+    static struct inode_ops ops;
+    struct inode *inode;
+    char value[16];
+    int descriptor = (int)sys_open("/named", O_CREAT | O_WRONLY, 0644);
+    EQUAL(super->root->ops->lookup(super->root, "named", 5, &inode), 0);
+    ops = *inode->ops;
+    ops.attributes_changed = keeps_late;
+    inode->ops = &ops;
+    EQUAL(sys_setxattr("/named", "user.a", "mine", 4, 0), -ENOSPC);
+    EQUAL(sys_getxattr("/named", "user.a", value, sizeof value), 5);
+    CHECK(!memcmp(value, "other", 5));
+    keepings = 0;
+    EQUAL(sys_setxattr("/named", "user.a", "mine", 4, 0), -ENOSPC);
+    EQUAL(sys_getxattr("/named", "user.a", value, sizeof value), 5);
+    keepings = 0;
+    EQUAL(sys_removexattr("/named", "user.a"), -ENOSPC);
+    EQUAL(sys_getxattr("/named", "user.a", value, sizeof value), 5);
+    EQUAL(sys_removexattr("/named", "user.a"), 0);
+    EQUAL(sys_getxattr("/named", "user.a", value, sizeof value), -ENODATA);
+    inode_put(inode);
+    sys_close(descriptor);
+    EQUAL(sys_unlink("/named"), 0);
+}
+
 int main(void) {
     struct superblock *root = tmpfs_create(0755, 20);
     EQUAL(vfs_mount(root, "/", true, 0), 0);
@@ -347,6 +383,7 @@ int main(void) {
     content();
     listing();
     permissions();
+    attributes(root);
     storm();
     return report("files");
 }
