@@ -159,6 +159,9 @@ arch_trap_return:
     add sp, sp, #FRAME_SIZE
     eret
     .org hull_image_entry + 0x280           /* interrupt: a syndrome of 0, which no exception has (ESR_EL1.IL is 1 where EC is 0) */
+    .globl arch_interrupt_entry, arch_trap_entry
+    .hidden arch_interrupt_entry, arch_trap_entry
+arch_interrupt_entry:
     msr esr_el1, xzr
 /*
  * Trap entry and return. All registers go to a struct trap_frame on SP_EL0's stack; arch_trap_place() says where it is handled, and may have moved it to
@@ -204,6 +207,9 @@ arch_trap_entry:
 1:  mov x19, x0
     bl arch_trap
     mov x0, x19
+    .globl arch_trap_leave
+    .hidden arch_trap_leave
+arch_trap_leave:                            /* x0: the frame */
     msr spsel, #0                           /* interrupts are off: nothing else is on that stack, but for a frame that stayed */
     mov x1, sp
     cmp x0, x1
@@ -217,6 +223,13 @@ arch_trap_entry:
     b arch_trap_return
     .org hull_image_entry + 0x380           /* system error */
     b arch_trap_entry
+
+    .section .text.arch_return_to_program, "ax", @progbits
+    .globl arch_return_to_program
+    .hidden arch_return_to_program
+arch_return_to_program:                     /* in: x0 frame */
+    msr daifset, #2
+    b arch_trap_leave
 
     .section .bss.arch_stacks, "aw", @nobits
     .balign 4096
