@@ -57,7 +57,7 @@ async function buildProgram(path: string, parsed: ParsedOptions, context: Comman
   if (output === undefined || output === '') throw new UsageError('required flag "output" not set, expected -o IMAGE', 'hull build');
   // The compiler is large: a Dockerfile does without.
   const { buildProgramImage } = await import('../engine/toolchain/index.ts');
-  buildProgramImage(path, output, `${context.dist}/libos/x86_64`, {
+  buildProgramImage(path, output, `${context.dist}/libos`, {
     add: parsed.values.get('add') ?? [],
     leaveOut: parsed.values.get('omit') ?? [],
     strip: parsed.switches.get('strip') ?? false,

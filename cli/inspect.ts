@@ -14,7 +14,7 @@ async function inspectFile(program: string, parsed: ParsedOptions, context: Comm
     throw new EngineError('option-invalid', `invalid argument "${format}" for "--format" of the file "${program}": expected text or json`);
   }
   const { inspectProgram } = await import('../engine/toolchain/index.ts');
-  const request = { program, rootfs: readValue(parsed, 'rootfs'), libos: `${context.dist}/libos/x86_64`, env: context.env };
+  const request = { program, rootfs: readValue(parsed, 'rootfs'), libos: `${context.dist}/libos`, env: context.env };
   await writeOut(inspectProgram(request, parsed.switches.get('json') === true || format === 'json'));
   return 0;
 }

@@ -12,7 +12,7 @@ import { callPlaces, recordAnalysis, recordClosure } from './record-analysis.ts'
 import { type Component, type Selection, selectComponents } from './select/index.ts';
 
 export type ImageOptions = {
-  /** Directory of the compiled libOS: components.json and archives. */
+  /** Directory of the compiled libOS of the program's instruction set: components.json and archives. */
   libos: string;
   /** Components to add and to leave out. */
   add?: readonly string[];
@@ -56,27 +56,31 @@ export type BuiltImage = {
 /** Makes an image for an unmodified static executable. */
 export function buildImage(request: BuildImageRequest): BuiltImage {
   const timings: Record<string, number> = {};
-  // After this: a static x86-64 executable whose headers can be believed.
+  // After this: a static executable whose headers can be believed.
   const executable = measure(timings, 'read', () => describeExecutable(request.program, request.path));
+  const { machine } = executable;
   const components = measure(timings, 'components', () => loadComponents(request.libos));
   // After this: every call that the program can make is known, or it is known that some are not.
   const analysis = measure(timings, 'analyze', () => analyzeExecutable(executable));
   const calls = analysis.mayMakeAnyCall ? 'all' : callPlaces(analysis);
   // After this: roots, candidates and reasons; nothing that is required is left out.
-  const selection = measure(timings, 'select', () => select(request, 'binary', components, calls, analysis));
+  const selection = measure(timings, 'select', () => select({ ...request, machine }, 'binary', components, calls, analysis));
   const result = measure(timings, 'link', () =>
     link({
       inputs: [],
+      machine,
       ...linkOptions(request, selection, components),
       program: { bytes: replaceHalts(request.program, analysis.halts), path: request.path },
       syscalls: selection.calls,
-      analysis: recordAnalysis(analysis, selection, components),
+      analysis: recordAnalysis(analysis, selection, components, machine),
     }),
   );
   return finish(result, analysis, selection, timings);
 }
 
 export type RootImageRequest = ImageOptions & {
+  /** Default: x86_64. */
+  machine?: Machine;
   /** What the program can call, by number, with the place; without it, anything. */
   calls?: ReadonlyMap<number, string> | undefined;
   /** What was found out about the program, for the image's manifest. */
@@ -97,9 +101,9 @@ export function buildRootImage(request: RootImageRequest): BuiltImage {
       ? selection.calls
       : components.filter(({ manifest }) => isCandidate.has(manifest.name)).flatMap(({ manifest }) => Object.keys(manifest.syscalls));
   const { closure } = request;
-  const analysis = closure && recordClosure(closure, selection, components);
+  const analysis = closure && recordClosure(closure, selection, components, request.machine);
   const result = measure(timings, 'link', () =>
-    link({ inputs: [], ...linkOptions(request, selection, components), syscalls, ...(analysis && { analysis }) }),
+    link({ inputs: [], ...(request.machine && { machine: request.machine }), ...linkOptions(request, selection, components), syscalls, ...(analysis && { analysis }) }),
   );
   return finish(result, undefined, selection, timings);
 }
@@ -154,12 +158,13 @@ export function linkProgram(request: LinkProgramRequest): BuiltImage {
     );
     return finish(result, undefined, selection, timings);
   };
-  const drivers = request.drivers ?? chosenDrivers(request.add ?? []);
+  const has = (name: string) => components.some(({ manifest }) => manifest.name === name);
+  const drivers = (request.drivers ?? chosenDrivers(request.add ?? []))?.filter((name) => request.drivers !== undefined || has(name));
   const small = build(drivers);
   if (drivers !== undefined || (request.leaveOut ?? []).some((name) => fastDrivers.includes(name))) return small;
   // Where there is no virtio console yet, the serial port carries the output of large programs, too.
-  if (!components.some(({ manifest }) => manifest.name === 'virtio-console')) return small;
-  return small.manifest.components.some(({ name }) => largeProgramSigns.includes(name)) ? build(fastDrivers) : small;
+  if (!has('virtio-console')) return small;
+  return small.manifest.components.some(({ name }) => largeProgramSigns.includes(name)) ? build(fastDrivers.filter(has)) : small;
 }
 
 /**
@@ -167,17 +172,18 @@ export function linkProgram(request: LinkProgramRequest): BuiltImage {
  * that has a heap or reads its input is not one whose image is counted in kilobytes: it gets the fast one, unless a driver was asked for.
  */
 const fastDrivers = ['virtio-console', 'virtio-mmio', 'virtio-pci'];
-const smallDrivers = ['uart-16550'];
+/** Of which a libOS has one. */
+const smallDrivers = ['uart-16550', 'uart-pl011'];
 const largeProgramSigns = ['vm', 'input'];
 
 /** The drivers that an option names: a driver that is asked for takes the place of the kind's own. */
 function chosenDrivers(add: readonly string[]): readonly string[] | undefined {
   if (add.includes('virtio-console')) return fastDrivers;
-  return add.includes('uart-16550') ? smallDrivers : undefined;
+  return smallDrivers.some((name) => add.includes(name)) ? smallDrivers : undefined;
 }
 
 function select(
-  options: ImageOptions,
+  options: ImageOptions & { readonly machine?: Machine },
   kind: 'binary' | 'linked',
   components: LoadedComponent[],
   calls: ReadonlyMap<number, string> | 'all',
@@ -185,6 +191,7 @@ function select(
 ): Selection {
   return selectComponents({
     kind,
+    ...(options.machine && { machine: options.machine }),
     components: components.map(({ manifest }): Component => manifest),
     calls,
     ...(known?.openedPaths && { openedPaths: known.openedPaths }),

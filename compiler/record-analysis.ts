@@ -5,7 +5,7 @@
 import type { Analysis, Closure } from './analyze/index.ts';
 import type { LoadedComponent } from './components.ts';
 import type { AnalysisRecord } from './inspect/index.ts';
-import { explainComponent, type Selection, syscallName } from './select/index.ts';
+import { type CallMachine, explainComponent, type Selection, syscallName, syscallNumberOn } from './select/index.ts';
 
 const nameOf = (address: number, name: string | undefined) => name ?? `0x${address.toString(16)}`;
 
@@ -20,7 +20,7 @@ export function callPlaces(analysis: Analysis): Map<number, string> {
 
 const mostPlaces = 3;
 
-export function recordAnalysis(analysis: Analysis, selection: Selection, components: readonly LoadedComponent[]): AnalysisRecord {
+export function recordAnalysis(analysis: Analysis, selection: Selection, components: readonly LoadedComponent[], machine: CallMachine): AnalysisRecord {
   const calls = [...analysis.known]
     .sort(([a], [b]) => a - b)
     .map(([number, sites]) => ({
@@ -29,7 +29,7 @@ export function recordAnalysis(analysis: Analysis, selection: Selection, compone
       places: [...new Set(sites.map((site) => nameOf(site.origin, site.originFunction ?? site.function)))].slice(0, mostPlaces),
     }));
   return {
-    ...recordCalls(calls, selection, components),
+    ...recordCalls(calls, selection, components, machine),
     unknown: analysis.unknown.map((site) => ({ place: nameOf(site.address, site.function), reasons: site.reasons })),
     doubts: [],
     objects: [],
@@ -40,22 +40,22 @@ export function recordAnalysis(analysis: Analysis, selection: Selection, compone
 }
 
 /** The same for a program of a root file system, with its libraries. */
-export function recordClosure(closure: Closure, selection: Selection, components: readonly LoadedComponent[]): AnalysisRecord {
+export function recordClosure(closure: Closure, selection: Selection, components: readonly LoadedComponent[], machine: CallMachine = 'x86_64'): AnalysisRecord {
   const calls = [...closure.calls].sort(([a], [b]) => a - b).map(([number, place]) => ({ number, sites: 1, places: [place] }));
   return {
-    ...recordCalls(calls, selection, components),
+    ...recordCalls(calls, selection, components, machine),
     unknown: [],
     doubts: closure.doubts,
     objects: closure.objects,
     mayGenerateCode: [],
-    mayExecute: closure.calls.has(59) || closure.calls.has(322),
+    mayExecute: ['execve', 'execveat'].some((name) => closure.calls.has(syscallNumberOn(machine, name) as number)),
     legacyGates: [],
   };
 }
 
 type FoundCall = { number: number; sites: number; places: string[] };
 
-function recordCalls(found: readonly FoundCall[], selection: Selection, components: readonly LoadedComponent[]) {
+function recordCalls(found: readonly FoundCall[], selection: Selection, components: readonly LoadedComponent[], machine: CallMachine) {
   const levels = new Map<string, string>();
   const owners = new Map<string, string>();
   for (const { manifest } of components) {
@@ -66,7 +66,7 @@ function recordCalls(found: readonly FoundCall[], selection: Selection, componen
     }
   }
   const calls = found.map((call) => {
-    const name = syscallName(call.number) ?? `call ${call.number}`;
+    const name = syscallName(call.number, machine) ?? `call ${call.number}`;
     return { ...call, name, support: levels.get(name) ?? 'not' };
   });
   const why: Record<string, string> = {};

@@ -25,7 +25,7 @@ import { EngineError } from './errors.ts';
 import { findKernel, findRootKernel, type KernelCache, type RootProgramKernel } from './images/index.ts';
 import type { NetworkRequest, PlannedPort } from './networks/index.ts';
 import type { Symbolizer } from './log-lines.ts';
-import { openProgram, type ProgramFile } from './program.ts';
+import { findProgramIsa, openProgram, type ProgramFile } from './program.ts';
 import { findStatePaths, readKnown, saveKnown, type StatePaths, sweepTemporaries } from './state/index.ts';
 import type { Tracer } from './trace/index.ts';
 import { type MountPlan, type MountRequest, openWritable, planMounts, type VolumeUser } from './volumes/index.ts';
@@ -197,7 +197,7 @@ async function prepareWithMounts(request: RunRequest, host: RunHost, options: Pr
   }
   const upper = request.writable === undefined ? undefined : openWritable(request.writable);
   const allDisks = upper === undefined ? storage.disks : [upper, ...storage.disks];
-  const isa = file?.kind === 'image' ? file.note.isa : isaOf(request.image?.platform);
+  const isa = file?.kind === 'image' ? file.note.isa : file === undefined ? root?.kernel.isa : file.isa;
   if (request.image === undefined && request.platform !== undefined) checkPlatform(request.program, request.platform, isa);
   const qemu = findQemu(request.qemu, host.env, isa);
 
@@ -352,6 +352,7 @@ async function openImage(request: RunRequest, image: NonNullable<RunRequest['ima
   const program = known ?? (await open()).program;
   if (known === undefined) saveKnown(paths.known, question, program);
   const kernel: RootProgramKernel = {
+    isa: isaOf(image.platform),
     identity: identifyRootProgram(disk, program, environment, mounted),
     findReady: async (add) => (await open()).findReady(add),
     findCalls: async () => (await open()).findCalls(),
@@ -367,12 +368,14 @@ export function identifyRootProgram(disk: string, program: string, environment: 
 const namesOf = (environment: readonly string[]): string[] => environment.map((entry) => entry.split('=', 1)[0] as string).sort();
 
 async function openRoot(request: RunRequest, folder: string, host: RunHost, paths: StatePaths, below: readonly string[]): Promise<Root> {
-  const { findInRoot, findRootImage } = await import('./roots/index.ts');
+  const { findInRoot, findRootImage, readHeadInRoot } = await import('./roots/index.ts');
   const environment = makeEnvironment(request.env, '', request.tty, host.env);
   const path = environment.find((entry) => entry.startsWith('PATH='));
   const program = findInRoot(folder, request.program, path?.slice(5) ?? DEFAULT_PATH, request.workdir ?? '/', below);
   const image = await findRootImage(paths, folder, host.dist);
+  const isa = findProgramIsa((name) => readHeadInRoot(folder, name, 256), program);
   const kernel: RootProgramKernel = {
+    isa: isa === undefined ? isaOf(request.platform && normalizePlatform(request.platform)) : isa === 'aarch64' ? isa : undefined,
     identity: identifyRootProgram(image, program, environment, below),
     findReady: async () => undefined,
     async findCalls() {
@@ -384,7 +387,7 @@ async function openRoot(request: RunRequest, folder: string, host: RunHost, path
   return { image, program, kernel };
 }
 
-export const findKernelCache = (paths: StatePaths, host: RunHost): KernelCache => ({ folder: paths.kernels, known: paths.known, identity: `${host.dist}/identity`, sources: [`${host.dist}/libos/x86_64`, `${host.dist}/lib`] });
+export const findKernelCache = (paths: StatePaths, host: RunHost): KernelCache => ({ folder: paths.kernels, known: paths.known, identity: `${host.dist}/identity`, sources: [`${host.dist}/libos/x86_64`, `${host.dist}/libos/aarch64`, `${host.dist}/lib`] });
 
 export function readNoteOf(image: string): ImageNote {
   const fd = openSync(image, 'r');
@@ -400,10 +403,12 @@ export function readNoteOf(image: string): ImageNote {
 const platformOf = (isa: ImageNote['isa']): string => (isa === 'aarch64' ? 'linux/arm64' : 'linux/amd64');
 const isaOf = (platform: string | undefined): ImageNote['isa'] => (platform === 'linux/arm64' ? 'aarch64' : undefined);
 
+/** "arm64", "linux/aarch64", "linux/arm64/v8": "linux/arm64". */
+const normalizePlatform = (text: string): string => text.toLowerCase().replace('aarch64', 'arm64').replace('x86_64', 'amd64').replace('arm64/v8', 'arm64').replace(/^(?!linux\/)/, 'linux/');
+
 /** A program is for one platform; --platform can only be that. */
 function checkPlatform(program: string, platform: string, isa: ImageNote['isa']): void {
-  const named = platform.toLowerCase().replace('aarch64', 'arm64').replace('x86_64', 'amd64').replace('arm64/v8', 'arm64').replace(/^(?!linux\/)/, 'linux/');
-  if (named !== platformOf(isa)) throw new EngineError('option-invalid', `Cannot run "${program}" on "${platform}": it is for ${platformOf(isa)}, expected that platform or no --platform`);
+  if (normalizePlatform(platform) !== platformOf(isa)) throw new EngineError('option-invalid', `Cannot run "${program}" on "${platform}": it is for ${platformOf(isa)}, expected that platform or no --platform`);
 }
 
 function refuseTrace(program: string, note: ImageNote): EngineError {
@@ -416,7 +421,7 @@ function refuseTrace(program: string, note: ImageNote): EngineError {
 
 export async function loadLinker(host: RunHost) {
   const { createImageLinker } = await import('./toolchain/index.ts');
-  return createImageLinker(`${host.dist}/libos/x86_64`);
+  return createImageLinker(`${host.dist}/libos`);
 }
 
 /** The environment as Docker makes it: defaults, then what was asked for; a bare NAME takes its value from here, or is left out. */

@@ -10,10 +10,13 @@ import { describeSystemError, EngineError } from './errors.ts';
 
 export type ProgramFile =
   | { readonly kind: 'image'; readonly path: string; readonly note: ImageNote }
-  | { readonly kind: 'executable'; readonly path: string; readonly stat: BigIntStats };
+  | { readonly kind: 'executable'; readonly path: string; readonly stat: BigIntStats; readonly isa: 'aarch64' | undefined };
 
 const MACHINES: Record<number, string> = { 3: 'i386', 8: 'MIPS', 21: 'PowerPC64', 22: 's390', 40: 'Arm', 62: 'x86-64', 183: 'AArch64', 243: 'RISC-V' };
-const EXPECTED = 'expected a static x86-64 Linux executable or an image made by hull';
+const EXPECTED = 'expected a static Linux executable for x86-64 or AArch64, or an image made by hull';
+const EM_X86_64 = 62;
+const EM_AARCH64 = 183;
+const MOST_SCRIPTS = 4;
 
 function refuse(path: string, what: string, cause?: unknown): EngineError {
   return new EngineError('program-invalid', `Cannot run "${path}": ${what}, ${EXPECTED}`, { cause });
@@ -28,7 +31,7 @@ function findHeaderFault(head: Buffer, isExecutable: boolean): string | undefine
   if (head[4] !== 2) return 'a 32-bit ELF file';
   if (head[5] !== 1) return 'a big-endian ELF file';
   const machine = head.readUInt16LE(18);
-  if (machine !== 62) return `an ELF file for ${MACHINES[machine] ?? `machine ${machine}`}`;
+  if (machine !== EM_X86_64 && machine !== EM_AARCH64) return `an ELF file for ${MACHINES[machine] ?? `machine ${machine}`}`;
   const type = head.readUInt16LE(16);
   if (type === 1) return 'an object file that is not linked yet';
   if (type === 4) return 'a core dump';
@@ -40,6 +43,17 @@ function findHeaderFault(head: Buffer, isExecutable: boolean): string | undefine
 export function isProgramPath(name: string): boolean {
   if (/^\.{0,2}\//.test(name) || (name.includes('/') && existsSync(name))) return true;
   return statSync(name, { throwIfNoEntry: false })?.isFile() === true;
+}
+
+/** The instruction set of a program of a root file system, or of the interpreter of a script; undefined: nobody knows yet. `head`: a file's first 256 bytes. */
+export function findProgramIsa(head: (path: string) => Buffer | undefined, program: string): 'x86_64' | 'aarch64' | undefined {
+  let bytes = head(program);
+  for (let depth = 0; depth < MOST_SCRIPTS && bytes?.toString('latin1', 0, 2) === '#!'; depth++) {
+    const interpreter = (bytes.toString('latin1', 2).split('\n', 1)[0] as string).trim().split(/[ \t]/, 1)[0] as string;
+    bytes = interpreter.startsWith('/') ? head(interpreter) : undefined;
+  }
+  const isElf = bytes !== undefined && bytes.length >= 20 && bytes.readUInt32BE(0) === 0x7f454c46;
+  return isElf ? (bytes?.readUInt16LE(18) === EM_AARCH64 ? 'aarch64' : 'x86_64') : undefined;
 }
 
 export function openProgram(name: string): ProgramFile {
@@ -67,7 +81,7 @@ export function openProgram(name: string): ProgramFile {
     const head = Buffer.alloc(64);
     const fault = findHeaderFault(head.subarray(0, readSync(fd, head, 0, 64, 0)), (stat.mode & 0o111n) !== 0n);
     if (fault !== undefined) throw refuse(name, fault);
-    return { kind: 'executable', path: resolve(name), stat };
+    return { kind: 'executable', path: resolve(name), stat, isa: head.readUInt16LE(18) === EM_AARCH64 ? 'aarch64' : undefined };
   } finally {
     closeSync(fd);
   }

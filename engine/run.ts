@@ -96,11 +96,12 @@ async function runDomain(request: RunRequest, host: RunHost, interrupts: Interru
     const name = makeDomainName(`${request.name ?? 'hull'}-${process.pid}`);
     const output = join(folder, name);
     await exportImage({ format: 'xl', output, run: request, isFramed: true }, host);
-    const domain = { xl: 'xl', env: host.env, folder: output, name, takesSignals: (readNoteOf(join(output, 'kernel')).features & FEATURE.SIGNALS) !== 0 };
+    const image = join(output, 'kernel');
+    const domain = { xl: 'xl', env: host.env, image, folder: output, name, takesSignals: (readNoteOf(image).features & FEATURE.SIGNALS) !== 0 };
     await createDomain(domain);
     return await attendMachine(request, interrupts, {
       say: () => {},
-      loadSymbolizer: async () => (await import('./toolchain/index.ts')).loadSymbolizer(join(output, 'kernel'), undefined),
+      loadSymbolizer: async () => (await import('./toolchain/index.ts')).loadSymbolizer(image, undefined),
       tracer: undefined,
       start: (events) => startDomain(domain, events),
     });

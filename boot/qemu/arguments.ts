@@ -5,6 +5,7 @@
  * microvm: virtio-mmio, no ACPI, no legacy timers or interrupt controllers: what the libOS does not use costs time at start.
  * KVM needs nothing more there: with pit=off and pic=off microvm asks for a split irqchip by itself, and `-cpu host` gives the
  * guest the host's features; arch-capabilities is left out because setting its MSR fails in nested guests.
+ * virt, of AArch64: virtio-mmio as well; it has room for 32 devices.
  * q35: virtio-pci, for drivers and for hosts where microvm is not built in; QEMU's qboot firmware enters PVH in half of SeaBIOS' time.
  */
 import { FEATURE } from '../abi/index.ts';
@@ -89,6 +90,9 @@ const MICROVM = 'microvm,acpi=off,pit=off,pic=off,rtc=off,x-option-roms=off';
 const Q35 = 'q35,usb=off,sata=off,smbus=off,vmport=off';
 const MACHINES: Record<MachineKind, string> = { microvm: MICROVM, q35: Q35, virt: 'virt' };
 
+/** Whether its virtio devices are behind memory-mapped registers, and not on PCI. */
+const isMmio = (machine: MachineKind): boolean => machine !== 'q35';
+
 /** QEMU reads a comma as the end of a value; a doubled one is a comma. */
 function escapeValue(value: string): string {
   return value.replaceAll(',', ',,');
@@ -111,31 +115,31 @@ export function makeQemuArguments(spec: QemuSpec): string[] {
   if (module !== undefined) args.push('-initrd', `/proc/self/fd/${module}`);
   if (spec.machine !== 'virt') args.push('-device', 'isa-debug-exit,iobase=0xf4,iosize=0x4');
 
-  if (spec.machine === 'microvm') args.push('-global', 'virtio-mmio.force-legacy=false');
+  if (isMmio(spec.machine)) args.push('-global', 'virtio-mmio.force-legacy=false');
   if (spec.disk !== undefined) {
     args.push('-drive', `if=none,id=root,format=raw,readonly=on,file=${escapeValue(spec.disk)}`);
-    args.push('-device', spec.machine === 'microvm' ? 'virtio-blk-device,drive=root' : 'virtio-blk-pci,disable-legacy=on,drive=root');
+    args.push('-device', isMmio(spec.machine) ? 'virtio-blk-device,drive=root' : 'virtio-blk-pci,disable-legacy=on,drive=root');
   }
 
   for (const [i, volume] of (spec.volumes ?? []).entries()) {
     // No io_uring or native AIO: they need kernel features that are not everywhere; a flush is an fdatasync of the file.
     args.push('-drive', `if=none,id=volume${i},format=raw,cache=writeback,discard=unmap,file=${escapeValue(volume.path)}${volume.readOnly ? ',readonly=on' : ''}`);
-    const device = spec.machine === 'microvm' ? 'virtio-blk-device' : 'virtio-blk-pci,disable-legacy=on';
+    const device = isMmio(spec.machine) ? 'virtio-blk-device' : 'virtio-blk-pci,disable-legacy=on';
     args.push('-device', `${device},drive=volume${i},serial=${volume.name}`);
   }
   for (const [i, share] of (spec.shares ?? []).entries()) {
     const readOnly = share.readOnly ? ',readonly=on' : '';
     args.push('-fsdev', `local,id=share${i},path=${escapeValue(share.path)},security_model=${share.security},multidevs=remap${readOnly}`);
-    const device = spec.machine === 'microvm' ? 'virtio-9p-device' : 'virtio-9p-pci,disable-legacy=on';
+    const device = isMmio(spec.machine) ? 'virtio-9p-device' : 'virtio-9p-pci,disable-legacy=on';
     args.push('-device', `${device},fsdev=share${i},mount_tag=${share.tag}`);
   }
   // It costs a device's start; a machine of a few MiB has nothing to give back.
   if ((spec.features & FEATURE.BALLOON) !== 0 && spec.memory >= LEAST_BALLOON_MEMORY) {
-    const device = spec.machine === 'microvm' ? 'virtio-balloon-device' : 'virtio-balloon-pci,disable-legacy=on';
+    const device = isMmio(spec.machine) ? 'virtio-balloon-device' : 'virtio-balloon-pci,disable-legacy=on';
     args.push('-device', `${device},free-page-reporting=on`);
   }
   for (const card of spec.cards ?? []) {
-    const device = spec.machine === 'microvm' ? 'virtio-net-device' : 'virtio-net-pci,disable-legacy=on,romfile=';
+    const device = isMmio(spec.machine) ? 'virtio-net-device' : 'virtio-net-pci,disable-legacy=on,romfile=';
     if (card.presence !== undefined) args.push('-chardev', `socket,id=presence-${card.id},server=off,path=${escapeValue(card.presence)}`);
     args.push('-netdev', card.netdev, '-device', `${device},netdev=${card.id},mac=${card.mac}`);
   }
@@ -169,7 +173,7 @@ function makeAttachedChannel(spec: QemuSpec, fds: QemuFds): string[] {
 }
 
 function makeSerial(spec: QemuSpec, ports: number): string {
-  return `${spec.machine === 'microvm' ? 'virtio-serial-device' : 'virtio-serial-pci,disable-legacy=on'},max_ports=${ports}`;
+  return `${isMmio(spec.machine) ? 'virtio-serial-device' : 'virtio-serial-pci,disable-legacy=on'},max_ports=${ports}`;
 }
 
 function makeDetachedChannel(spec: QemuSpec, files: DetachedFiles): string[] {

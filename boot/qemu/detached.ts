@@ -9,6 +9,7 @@ import { BootError } from '../errors.ts';
 import { makeQemuArguments } from './arguments.ts';
 import { findQboot } from './find.ts';
 import { wrapLaunch } from './launch.ts';
+import { readLinuxImage } from './linux-image.ts';
 import { checkSpec, explainError, type MachineSpec } from './machine.ts';
 import { connectQmp, QMP_SOCKET } from './qmp-client.ts';
 import { writeUnlinkedFile } from './scratch.ts';
@@ -18,6 +19,7 @@ export const DETACHED = { output: 'output', qmp: QMP_SOCKET, errors: 'qemu.log',
 /** How long QEMU may take until it answers. */
 const START_MS = 60_000;
 const MODULE_FD = 3;
+const KERNEL_FD = 4;
 
 export interface DetachedStart {
   readonly pid: number;
@@ -40,14 +42,15 @@ export function removeSockets(folder: string): void {
 
 export function startDetached(spec: MachineSpec, folder: string): DetachedStart {
   checkSpec(spec);
-  if (spec.machine === 'virt') throw new BootError('image-invalid', `Cannot boot "${spec.image}" detached: it is for AArch64, which has no control channel yet, expected hull run without -d`);
   removeSockets(folder);
   const errors = join(folder, DETACHED.errors);
   const module = writeUnlinkedFile(spec.module, spec.env);
+  const kernel = spec.machine === 'virt' ? writeUnlinkedFile(readLinuxImage(spec.image), spec.env) : undefined;
   const log = openSync(errors, 'w', 0o600);
   closeSync(openSync(join(folder, DETACHED.output), 'a', 0o600));
   const args = makeQemuArguments({
     ...spec,
+    image: kernel === undefined ? spec.image : `/proc/self/fd/${KERNEL_FD}`,
     cpus: spec.cpus ?? 1,
     features: spec.note.features,
     files: { output: DETACHED.output, qmp: DETACHED.qmp, control: DETACHED.control, module: MODULE_FD },
@@ -56,7 +59,7 @@ export function startDetached(spec: MachineSpec, folder: string): DetachedStart 
   let exit: { code: number | null; signal: NodeJS.Signals | null } | undefined;
   try {
     const launch = wrapLaunch(spec.dist, spec.qemu.path, args, spec.env, { memory: spec.memory, isDetached: true });
-    const child = spawn(launch.program, launch.args, { cwd: folder, detached: true, stdio: ['ignore', 'ignore', log, module], env: spec.env });
+    const child = spawn(launch.program, launch.args, { cwd: folder, detached: true, stdio: ['ignore', 'ignore', log, module, ...(kernel === undefined ? [] : [kernel])], env: spec.env });
     const failed = new Promise<never>((_, reject) => {
       child.on('error', (error) => reject(new BootError('qemu-failed', `Cannot start "${spec.qemu.path}": ${error.message}, expected an executable QEMU`, { cause: error })));
     });
@@ -68,6 +71,7 @@ export function startDetached(spec: MachineSpec, folder: string): DetachedStart 
     return { pid: child.pid ?? 0, running: Promise.race([failed, waitForMachine(spec, folder, () => exit)]) };
   } finally {
     closeSync(module);
+    if (kernel !== undefined) closeSync(kernel);
     closeSync(log);
   }
 }

@@ -4,6 +4,7 @@ export { makeQemuArguments } from './arguments.ts';
 export { findProgram, findQboot, findQemu, type Qemu, readQemuVersion } from './find.ts';
 export { DETACHED, type DetachedStart, removeSockets, startDetached } from './detached.ts';
 export { connectIn, connectQmp, type QmpClient } from './qmp-client.ts';
+export { createListener } from './heard.ts';
 export { wrapLaunch } from './launch.ts';
 export { readLinuxImage } from './linux-image.ts';
 export { explainError, formatBytes, type Machine, type MachineEnd, type MachineEvents, type MachineSpec, startMachine } from './machine.ts';

@@ -16,15 +16,14 @@ import {
   encodeResize,
   encodeSignal,
   FEATURE,
-  formatDeferred,
   type ImageNote,
-  openImageMemory,
   RECORD,
 } from '../abi/index.ts';
 import { BootError } from '../errors.ts';
 import { createChannelWriter } from './channel-writer.ts';
 import { type Accelerator, type Card, type MachineKind, makeQemuArguments, type Share, type VolumeDisk } from './arguments.ts';
 import { findQboot, type Qemu } from './find.ts';
+import { createListener } from './heard.ts';
 import { readLinuxImage } from './linux-image.ts';
 import { wrapLaunch } from './launch.ts';
 import { openQmp } from './qmp.ts';
@@ -103,8 +102,7 @@ const EXIT_GRACE_MS = 3000;
 export function startMachine(spec: MachineSpec, events: MachineEvents): Machine {
   checkSpec(spec);
   const both = FEATURE.VIRTIO_CONSOLE | FEATURE.UART;
-  // The kernel's descriptor is in the place of the second line's: AArch64 has no virtio console yet.
-  const hasEarly = spec.machine !== 'virt' && (spec.note.features & both) === both;
+  const hasEarly = (spec.note.features & both) === both;
   const moduleFd = writeUnlinkedFile(spec.module, spec.env);
   const kernelFd = spec.machine === 'virt' ? writeUnlinkedFile(readLinuxImage(spec.image), spec.env) : undefined;
   let child: ChildProcess;
@@ -114,7 +112,7 @@ export function startMachine(spec: MachineSpec, events: MachineEvents): Machine 
       accelerator: spec.accelerator,
       memory: spec.memory,
       cpus: spec.cpus ?? 1,
-      image: kernelFd === undefined ? spec.image : '/proc/self/fd/6',
+      image: kernelFd === undefined ? spec.image : `/proc/self/fd/${hasEarly ? 7 : 6}`,
       features: spec.note.features,
       fds: { channel: 3, qmp: 4, module: 5, early: hasEarly ? 6 : undefined },
       log: spec.log,
@@ -137,7 +135,7 @@ export function startMachine(spec: MachineSpec, events: MachineEvents): Machine 
     if (kernelFd !== undefined) closeSync(kernelFd);
     closeSync(moduleFd);
   }
-  return watchMachine(spec, child, events);
+  return watchMachine(spec, child, events, hasEarly);
 }
 
 export function checkSpec(spec: MachineSpec): void {
@@ -158,15 +156,12 @@ export function formatBytes(bytes: number): string {
   return bytes >= 1024 ? `${Math.ceil(bytes / 1024)} KiB` : `${bytes} bytes`;
 }
 
-function watchMachine(spec: MachineSpec, child: ChildProcess, events: MachineEvents): Machine {
+function watchMachine(spec: MachineSpec, child: ChildProcess, events: MachineEvents, hasEarly: boolean): Machine {
   const channel = child.stdio[3] as Duplex;
-  const early = spec.machine === 'virt' ? undefined : ((child.stdio as readonly unknown[])[6] as Duplex | undefined);
+  const early = hasEarly ? ((child.stdio as readonly unknown[])[6] as Duplex) : undefined;
   const inputs = early === undefined ? [channel] : [channel, early];
   const writer = createChannelWriter(channel);
   const qmp = openQmp(child.stdio[4] as Duplex);
-  let isReady = false;
-  let status: number | undefined;
-  let panicked = false;
   let killedByUs = false;
   let exitTimer: NodeJS.Timeout | undefined;
   let errorText = '';
@@ -176,46 +171,16 @@ function watchMachine(spec: MachineSpec, child: ChildProcess, events: MachineEve
     killedByUs = true;
     child.kill('SIGKILL');
   };
-  const handleRecord = (type: number, payload: Buffer, time: bigint) => {
-    switch (type) {
-      case RECORD.STDOUT:
-        return events.output('stdout', payload, time);
-      case RECORD.STDERR:
-        return events.output('stderr', payload, time);
-      case RECORD.LOG:
-        return events.log(payload.toString('utf8'));
-      case RECORD.PANIC:
-        panicked = true;
-        exitTimer ??= setTimeout(kill, EXIT_GRACE_MS);
-        return events.panic(payload.toString('utf8'));
-      case RECORD.EXIT:
-        status ??= payload.readUInt32LE(0);
-        exitTimer ??= setTimeout(kill, EXIT_GRACE_MS);
-        return;
-      case RECORD.CREDIT:
-        return events.credit(payload.readUInt32LE(0));
-      case RECORD.READY:
-        isReady = true;
-        for (const bytes of held.splice(0)) writer.write(bytes);
-        return events.ready();
-      case RECORD.CLOCK:
-        return events.clock?.(payload.readBigUInt64LE(0));
-      case RECORD.TRACE_ENTER:
-      case RECORD.TRACE_LEAVE:
-        return events.trace?.(type, payload);
-    }
-    const deferred = formatDeferred(type, payload, openImageMemory(spec.image));
-    if (deferred === undefined) return;
-    if (!deferred.isPanic) {
-      for (const line of deferred.lines) events.log(line);
-      return;
-    }
-    panicked = true;
-    exitTimer ??= setTimeout(kill, EXIT_GRACE_MS);
-    events.panic(deferred.lines.join('\n'));
-  };
+  const heard = createListener(spec.image, events, {
+    ending: () => {
+      exitTimer ??= setTimeout(kill, EXIT_GRACE_MS);
+    },
+    ready: () => {
+      for (const bytes of held.splice(0)) writer.write(bytes);
+    },
+  });
   for (const input of inputs) {
-    const decoder = createRecordDecoder({ record: handleRecord, raw: events.raw });
+    const decoder = createRecordDecoder({ record: heard.record, raw: events.raw });
     input.on('data', (chunk: Buffer) => decoder.push(chunk));
     input.on('end', () => decoder.end());
     input.on('error', () => {}); // QEMU's end is reported by its exit
@@ -238,11 +203,11 @@ function watchMachine(spec: MachineSpec, child: ChildProcess, events: MachineEve
   ended.catch(() => {});
 
   const readEnd = (code: number | null, signal: NodeJS.Signals | null): MachineEnd => {
-    if (status !== undefined) {
-      const result = decodeWaitStatus(status);
+    if (heard.status !== undefined) {
+      const result = decodeWaitStatus(heard.status);
       return 'code' in result ? { kind: 'exited', code: result.code } : { kind: 'signaled', signal: result.signal };
     }
-    if (panicked) return { kind: 'failed', reason: 'the libOS panicked' };
+    if (heard.panicked) return { kind: 'failed', reason: 'the libOS panicked' };
     if (signal !== null) return { kind: 'killed', signal: constants.signals[signal] ?? 9, byUs: killedByUs };
     const text = explainError(errorText, spec);
     if (text !== undefined) return { kind: 'failed', reason: text };
@@ -255,7 +220,7 @@ function watchMachine(spec: MachineSpec, child: ChildProcess, events: MachineEve
   };
 
   const send = (bytes: Buffer) => {
-    if (!isReady) held.push(bytes);
+    if (!heard.isReady) held.push(bytes);
     else return writer.write(bytes);
     return true;
   };
@@ -263,7 +228,7 @@ function watchMachine(spec: MachineSpec, child: ChildProcess, events: MachineEve
   return {
     pid: child.pid ?? 0,
     get isReady() {
-      return isReady;
+      return heard.isReady;
     },
     takesSignals: (spec.note.features & FEATURE.SIGNALS) !== 0,
     signal: (signal) => void send(encodeSignal(signal)),
@@ -278,7 +243,7 @@ function watchMachine(spec: MachineSpec, child: ChildProcess, events: MachineEve
       for (const input of inputs) input.resume();
     },
     async stop(signal, grace) {
-      if ((spec.note.features & FEATURE.SIGNALS) === 0 || !isReady) kill();
+      if ((spec.note.features & FEATURE.SIGNALS) === 0 || !heard.isReady) kill();
       else {
         send(encodeSignal(signal));
         const timer = setTimeout(kill, grace);

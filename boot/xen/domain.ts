@@ -8,7 +8,7 @@ import { open } from 'node:fs/promises';
 import { promisify } from 'node:util';
 import { createRecordDecoder, decodeWaitStatus, encodeRecord, encodeResize, encodeSignal, RECORD } from '../abi/index.ts';
 import { BootError } from '../errors.ts';
-import type { Machine, MachineEnd, MachineEvents } from '../qemu/index.ts';
+import { createListener, type Machine, type MachineEnd, type MachineEvents } from '../qemu/index.ts';
 
 const run = promisify(execFile);
 
@@ -19,6 +19,8 @@ export interface DomainSpec {
   /** The program xl. */
   readonly xl: string;
   readonly env: NodeJS.ProcessEnv;
+  /** The kernel, as a path. */
+  readonly image: string;
   /** With xl.cfg and what it names. */
   readonly folder: string;
   /** As xl.cfg has it. */
@@ -58,9 +60,6 @@ async function isOver(spec: DomainSpec): Promise<boolean> {
 
 export function startDomain(spec: DomainSpec, events: MachineEvents): Machine {
   const console = spawn(spec.xl, ['console', spec.name], { env: spec.env, stdio: ['ignore', 'pipe', 'ignore'] });
-  let isReady = false;
-  let status: number | undefined;
-  let panicked = false;
   let killedByUs = false;
   let isPaused = false;
   let isHeard = false; // since xl was asked last
@@ -84,31 +83,11 @@ export function startDomain(spec: DomainSpec, events: MachineEvents): Machine {
     for (const bytes of held) input.write(bytes);
     held = [];
   };
-  const decoder = createRecordDecoder({
-    record(type, payload, time) {
-      switch (type) {
-        case RECORD.STDOUT:
-          return events.output('stdout', payload, time);
-        case RECORD.STDERR:
-          return events.output('stderr', payload, time);
-        case RECORD.LOG:
-          return events.log(payload.toString('utf8'));
-        case RECORD.PANIC:
-          panicked = true;
-          return events.panic(payload.toString('utf8'));
-        case RECORD.EXIT:
-          status ??= payload.readUInt32LE(0);
-          return void destroy(); // it is the last that a domain says
-        case RECORD.CREDIT:
-          return events.credit(payload.readUInt32LE(0));
-        case RECORD.READY:
-          isReady = true;
-          openInput(spec).then(connect, fail);
-          return events.ready();
-      }
-    },
-    raw: events.raw,
+  const heard = createListener(spec.image, events, {
+    ending: () => void destroy(), // it is the last that a domain says
+    ready: () => void openInput(spec).then(connect, fail),
   });
+  const decoder = createRecordDecoder({ record: heard.record, raw: events.raw });
   console.stdout.on('data', (chunk: Buffer) => {
     isHeard = true;
     decoder.push(chunk);
@@ -137,12 +116,12 @@ export function startDomain(spec: DomainSpec, events: MachineEvents): Machine {
     decoder.end();
     await destroy();
     if (startError !== undefined) throw startError;
-    if (status !== undefined) {
-      const result = decodeWaitStatus(status);
+    if (heard.status !== undefined) {
+      const result = decodeWaitStatus(heard.status);
       return 'code' in result ? { kind: 'exited', code: result.code } : { kind: 'signaled', signal: result.signal };
     }
     if (killedByUs) return { kind: 'killed', signal: 9, byUs: true };
-    return { kind: 'failed', reason: panicked ? 'the libOS panicked' : 'the domain ended and the program reported no exit status' };
+    return { kind: 'failed', reason: heard.panicked ? 'the libOS panicked' : 'the domain ended and the program reported no exit status' };
   });
   ended.catch(() => {});
 
@@ -154,7 +133,7 @@ export function startDomain(spec: DomainSpec, events: MachineEvents): Machine {
   return {
     pid: console.pid ?? 0,
     get isReady() {
-      return isReady;
+      return heard.isReady;
     },
     takesSignals: spec.takesSignals,
     signal: (signal) => void send(encodeSignal(signal)),
@@ -172,7 +151,7 @@ export function startDomain(spec: DomainSpec, events: MachineEvents): Machine {
       console.stdout.resume();
     },
     async stop(signal, grace) {
-      if (!spec.takesSignals || !isReady) kill();
+      if (!spec.takesSignals || !heard.isReady) kill();
       else {
         send(encodeSignal(signal));
         const timer = setTimeout(kill, grace);

@@ -9,7 +9,7 @@
  * Files come in through an interface, since the tree's owner is above; summaries do, since they are worth keeping.
  */
 import { posix } from 'node:path';
-import { isElf } from '../elf/index.ts';
+import { EM_AARCH64, isElf } from '../elf/index.ts';
 import { analyzeExecutable } from './index.ts';
 import { describeExecutable } from './executable.ts';
 import type { Effect, ObjectSummary } from './summary.ts';
@@ -38,6 +38,8 @@ export type ClosureRequest = {
 };
 
 export type Closure = {
+  /** Of the program; x86-64 where there is none. */
+  machine: 'x86_64' | 'aarch64';
   /** Call number -> the function that makes it, and how the program gets there. */
   calls: Map<number, string>;
   /** Why the program may make any call; none: it makes those in `calls` only. */
@@ -66,7 +68,7 @@ type Loaded = {
 
 export function analyzeClosure(request: ClosureRequest): Closure {
   const { files } = request;
-  const closure: Closure = { calls: new Map(), doubts: [], objects: [] };
+  const closure: Closure = { machine: 'x86_64', calls: new Map(), doubts: [], objects: [] };
   let path = request.program;
   let bytes = files.read(path);
   for (let depth = 0; bytes && bytes[0] === 0x23 && bytes[1] === 0x21; depth++) {
@@ -79,6 +81,12 @@ export function analyzeClosure(request: ClosureRequest): Closure {
   }
   if (!bytes || !isElf(bytes)) {
     closure.doubts.push(`${path} is not there, or no program`);
+    return closure;
+  }
+  if (bytes.length >= 20 && (bytes[18] as number) + (bytes[19] as number) * 256 === EM_AARCH64) {
+    closure.machine = 'aarch64';
+    closure.objects.push({ path, why: 'the program' });
+    closure.doubts.push('code for AArch64 is not read');
     return closure;
   }
   for (const name of request.environment) if (loaderVariables.test(name)) closure.doubts.push(`${name} is set`);

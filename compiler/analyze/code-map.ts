@@ -10,6 +10,8 @@ import { type CodeRange, readFrameRanges } from './eh-frame.ts';
 
 /** What the analysis needs of an executable. The caller has validated it: ranges lie inside `bytes`, addresses are safe integers. */
 export type Executable = {
+  /** As the folders of compiler/arch are named. */
+  machine: 'x86_64' | 'aarch64';
   bytes: Uint8Array;
   entry: number;
   positionIndependent: boolean;

@@ -1,7 +1,7 @@
 /**
  * The edge: from the bytes of a file to an executable that the rest may trust.
  *
- * Owns: every check on a program before it is analysed or embedded. What holds after: it is a static x86-64 executable, its segments lie inside
+ * Owns: every check on a program before it is analysed or embedded. What holds after: it is a static executable for x86-64 or AArch64, its segments lie inside
  * the file, in order, apart, and below 2^47; its entry lies in one that is executable. Section headers and symbols are a help, not a
  * need: where they are broken (the kernel never reads them) they are left out.
  */
@@ -38,7 +38,6 @@ const addressLimit = 2 ** 47;
 const pageSize = 4096;
 const machines = new Map([
   [EM_386, 'for 32-bit x86'],
-  [EM_AARCH64, 'for AArch64'],
   [EM_RISCV, 'for RISC-V'],
   [40, 'for 32-bit Arm'],
 ]);
@@ -56,7 +55,7 @@ export function describeLoadable(bytes: Uint8Array, path: string): { executable:
 function describe(bytes: Uint8Array, path: string, kind: 'static' | 'loadable'): { executable: Executable; file: ElfFile } {
   const fail = (code: CompilerErrorCode, what: string, expected: string, cause?: unknown): CompilerError =>
     new CompilerError(code, `Cannot build "${path}": ${what}, expected ${expected}`, cause === undefined ? {} : { cause });
-  const wanted = 'a static x86-64 Linux executable';
+  const wanted = 'a static Linux executable for x86-64 or AArch64';
 
   if (!isElf(bytes)) throw fail('not-elf', describeOther(bytes), wanted);
   if (bytes.length < 64) throw fail('truncated', `it ends within the ELF header, after ${bytes.length} bytes`, wanted);
@@ -66,7 +65,7 @@ function describe(bytes: Uint8Array, path: string, kind: 'static' | 'loadable'):
     throw fail('wrong-class', `it is a 32-bit executable ${machines.get(machine) ?? ''}`.trimEnd(), wanted);
   }
   if (bytes[4] === 1) throw fail('wrong-class', 'it is an x32 executable', wanted);
-  if (machine !== EM_X86_64) {
+  if (machine !== EM_X86_64 && machine !== EM_AARCH64) {
     throw fail('wrong-machine', `it is ${machines.get(machine) ?? `for ELF machine ${machine}`}`, wanted);
   }
 
@@ -100,6 +99,7 @@ function describe(bytes: Uint8Array, path: string, kind: 'static' | 'loadable'):
     throw fail('malformed', `its entry 0x${file.entry.toString(16)} lies in no executable segment`, wanted);
   }
   const executable: Executable = {
+    machine: machine === EM_AARCH64 ? 'aarch64' : 'x86_64',
     bytes,
     entry: file.entry,
     positionIndependent: file.type === ET_DYN,

@@ -8,4 +8,4 @@ export {
   selectComponents,
   type Why,
 } from './select.ts';
-export { listSyscalls, syscallCount, syscallName, syscallNumber } from './syscall-names.ts';
+export { type CallMachine, listSyscalls, syscallCount, syscallName, syscallNumber, syscallNumberOn } from './syscall-names.ts';

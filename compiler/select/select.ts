@@ -8,12 +8,14 @@
  */
 import { CompilerError } from '../error.ts';
 import type { Component } from './manifests.ts';
-import { syscallName } from './syscall-names.ts';
+import { type CallMachine, syscallName } from './syscall-names.ts';
 
 export type ImageKind = 'binary' | 'linked';
 
 export type SelectRequest = {
   kind: ImageKind;
+  /** Whose numbers `calls` has; absent: x86-64. */
+  machine?: CallMachine;
   components: readonly Component[];
   /** Binary: numbers that the program can make, each with a place; "all" when any call must be expected. Linked: none, the linker sees them. */
   calls: ReadonlyMap<number, string> | 'all';
@@ -75,6 +77,13 @@ const profiles: Record<ImageKind, { always: [name: string, text: string][]; driv
 
 const serialPorts = ['uart-16550', 'uart-pl011'];
 
+/** The kind's drivers, of which the first carries the channel; where the libOS lacks that one, a serial port: which chip it is depends on the instruction set. */
+function findOwnDrivers(profile: readonly string[], usable: ReadonlyMap<string, Component>): readonly string[] {
+  if (usable.has(profile[0] as string)) return profile.filter((name) => usable.has(name));
+  const port = serialPorts.find((name) => usable.has(name));
+  return port === undefined ? profile : [port];
+}
+
 export function selectComponents(request: SelectRequest): Selection {
   const { kind } = request;
   const leaveOut = new Set(request.leaveOut ?? []);
@@ -99,8 +108,7 @@ export function selectComponents(request: SelectRequest): Selection {
     if (!why.has(name)) why.set(name, reason);
   };
   for (const [name, text] of profile.always) root(name, { kind: 'profile', text });
-  // The first serial port: which chip it is depends on the instruction set.
-  const own = profile.drivers.map((name) => (all.has(name) ? name : (serialPorts.find((port) => all.has(port)) ?? name)));
+  const own = findOwnDrivers(profile.drivers, usable);
   const drivers = request.drivers ?? own.filter((name) => !leaveOut.has(name));
   for (const name of drivers) root(name, { kind: 'profile', text: 'drives the channel' });
   for (const name of request.add ?? []) root(name, { kind: 'option' });
@@ -134,7 +142,7 @@ export function selectComponents(request: SelectRequest): Selection {
   }
   if (request.calls !== 'all') {
     for (const [number, place] of request.calls) {
-      const call = syscallName(number);
+      const call = syscallName(number, request.machine);
       if (call === undefined) continue;
       const first = [...usable.values()].find(({ syscalls }) => Object.hasOwn(syscalls, call));
       const owner = (first && usable.get(instead.get(first.name) ?? '')) ?? first;
@@ -167,7 +175,7 @@ export function selectComponents(request: SelectRequest): Selection {
   const calls =
     request.calls === 'all'
       ? ('all' as const)
-      : [...new Set([...request.calls.keys()].flatMap((number) => syscallName(number) ?? []).concat(made))].sort();
+      : [...new Set([...request.calls.keys()].flatMap((number) => syscallName(number, request.machine) ?? []).concat(made))].sort();
   return { activate: [...activate], candidates: [...candidates].sort(), excluded: [...blocked, ...[...all.keys()].filter((name) => !usable.has(name))].sort(), calls, why, missing };
 }
 
@@ -217,7 +225,7 @@ function findAnswering(request: SelectRequest, usable: Map<string, Component>, l
       continue;
     }
     for (const [number, place] of calls) {
-      const call = syscallName(number);
+      const call = syscallName(number, request.machine);
       if (call === undefined || !answers.includes(call) || found.has(name)) continue;
       found.set(name, { kind: 'call', call, place });
     }
@@ -243,7 +251,7 @@ function findOpened(request: SelectRequest, usable: Map<string, Component>, leav
     }
     if (openedPaths && !openedPaths.some((path) => opened.some((place) => path === place || path.startsWith(`${place}/`)))) continue;
     for (const [number, place] of calls) {
-      const call = syscallName(number);
+      const call = syscallName(number, request.machine);
       if (call === undefined || !withPaths.has(call) || found.has(name)) continue;
       found.set(name, { kind: 'call', call, place });
     }
@@ -265,7 +273,7 @@ function findInstead(request: SelectRequest, usable: Map<string, Component>, cho
     const replaced = findBlocked(usable, new Set([instead.component]));
     if (replaced.has(name) || [...replaced].some((item) => chosen.has(item))) continue;
     const theirs = new Set([...replaced].flatMap((item) => Object.keys(usable.get(item)?.syscalls ?? {})));
-    const needed = [...calls.keys()].flatMap((number) => syscallName(number) ?? []).filter((call) => theirs.has(call));
+    const needed = [...calls.keys()].flatMap((number) => syscallName(number, request.machine) ?? []).filter((call) => theirs.has(call));
     if (needed.length > 0 && needed.every((call) => instead.calls.includes(call))) found.set(instead.component, name);
   }
   return found;

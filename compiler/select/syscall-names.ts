@@ -3,7 +3,7 @@
  *
  * Owns: nothing but the lookup; the table itself is compiler/arch/<isa>/syscalls.ts. A test compares it with <asm/unistd_64.h>.
  */
-import { syscallNames as armNames } from '../arch/aarch64/syscalls.ts';
+import { syscallNames as armNames, syscallNumber as armNumber } from '../arch/aarch64/syscalls.ts';
 import { SYSCALL_COUNT, syscallNames, syscallNumber } from '../arch/x86_64/syscalls.ts';
 
 export { syscallNumber };
@@ -11,11 +11,17 @@ export { syscallNumber };
 /** One more than the highest number: HULL_SYSCALL_COUNT of the libOS. */
 export const syscallCount = SYSCALL_COUNT;
 
-const EM_AARCH64 = 183;
+/** Instruction sets, as the folders of compiler/arch are named. */
+export type CallMachine = 'x86_64' | 'aarch64';
 
-/** `machine`: e_machine of the image that makes the call; absent: x86-64's. */
-export function syscallName(number: number, machine?: number): string | undefined {
-  return (machine === EM_AARCH64 ? armNames : syscallNames)[number];
+/** `machine`: of the image that makes the call; absent: x86-64. */
+export function syscallName(number: number, machine?: CallMachine): string | undefined {
+  return (machine === 'aarch64' ? armNames : syscallNames)[number];
+}
+
+/** The number of a call on a machine; undefined: it has none of that name. */
+export function syscallNumberOn(machine: CallMachine, name: string): number | undefined {
+  return machine === 'aarch64' ? armNumber(name) : syscallNumber(name);
 }
 
 /** All calls, by number. */

@@ -26,8 +26,8 @@ export interface LinkedImage {
 export interface ImageLinker {
   link(program: Uint8Array, path: string, add: readonly string[]): Promise<LinkedImage>;
   /** The names of what an image for programs of a root file system has when they make these calls; undefined: everything. */
-  listForRoot(add: readonly string[], calls: RootCalls): Promise<readonly string[] | undefined>;
-  linkForRoot(add: readonly string[], calls: RootCalls): Promise<LinkedImage>;
+  listForRoot(add: readonly string[], calls: RootCalls, isa: 'aarch64' | undefined): Promise<readonly string[] | undefined>;
+  linkForRoot(add: readonly string[], calls: RootCalls, isa: 'aarch64' | undefined): Promise<LinkedImage>;
 }
 
 /** Numbers of the calls that a program can make; undefined: any. */
@@ -109,6 +109,8 @@ export interface ReadyKernel {
 
 /** `identity`: names the program and everything on which `findCalls` depends, so that a known one needs no compiler. */
 export interface RootProgramKernel {
+  /** The program's instruction set; absent: x86-64. */
+  readonly isa?: 'aarch64' | undefined;
   readonly identity: readonly string[];
   /** One that comes with the program, and has what is asked for. */
   findReady(add: readonly string[]): Promise<ReadyKernel | undefined>;
@@ -122,7 +124,8 @@ export async function findRootKernel(
   add: readonly string[],
   loadLinker: () => Promise<ImageLinker>,
 ): Promise<string> {
-  const build = ['root', readBuildIdentity(cache), ...add];
+  const { isa } = program;
+  const build = ['root', ...(isa === undefined ? [] : [isa]), readBuildIdentity(cache), ...add];
   const question = [...build, '', ...program.identity];
   const pathOf = (key: string) => join(cache.folder, `${key}.img`);
   const known = readKnown<string>(cache.known, question);
@@ -143,14 +146,14 @@ export async function findRootKernel(
   const hash = (parts: readonly string[]) => createHash('sha256').update(parts.join('\0')).digest('hex');
   const linker = await loadLinker();
   const calls = await program.findCalls();
-  const first = await linker.listForRoot(add, calls);
+  const first = await linker.listForRoot(add, calls, isa);
   // Where a host comes and goes, it may ask for further processes; they take nothing that is not there anyway.
   const takesProcesses = add.includes('control') && !add.includes('exec-session') && (first === undefined || first.includes('process'));
   const all = takesProcesses ? [...add, 'exec-session'] : add;
-  const names = takesProcesses ? await linker.listForRoot(all, calls) : first;
+  const names = takesProcesses ? await linker.listForRoot(all, calls, isa) : first;
   const key = [...build, ...(takesProcesses ? ['exec-session'] : []), ...(names === undefined ? [] : [hash(names)])].join('-');
   const path = join(cache.folder, `${key}.img`);
-  if (!markUsed(path)) keep(cache, key, await linker.linkForRoot(all, calls));
+  if (!markUsed(path)) keep(cache, key, await linker.linkForRoot(all, calls, isa));
   saveKnown(cache.known, question, key);
   return path;
 }

@@ -1,5 +1,4 @@
 /** The program of an image's root file system: where it is, and what it can call. Owns: the reading of both out of an EROFS image. */
-import { EngineError } from '../errors.ts';
 import type { RootProgramKernel } from '../images/index.ts';
 import { findProgram } from '../roots/index.ts';
 import type { StatePaths } from '../state/index.ts';
@@ -45,13 +44,9 @@ export function openImageProgram(request: ImageProgramRequest): { readonly progr
   return {
     program,
     findReady: async (add) => {
-      const isArm = request.image.platform !== undefined;
       const bytes = withFiles(disk, (files) => (files.head(program)?.toString('latin1', 0, 4) === '\x7fELF' ? files.read(program, MOST_LINKED) : undefined));
       const { asLinkedProgram, findLayerKernel } = await import('./kernel-layer.ts');
       const linked = asLinkedProgram(bytes, program);
-      if (isArm && linked === undefined) {
-        throw new EngineError('image-invalid', `Cannot run "${request.name}": its program "${program}" is for ${request.image.platform}, for which hull has no system calls yet, expected a program of hull cc --platform linux/arm64, or an image for linux/amd64`);
-      }
       return linked ?? findLayerKernel({ ...request.image, disk, program, environment: names, mounted, paths: request.paths }, add);
     },
     async findCalls() {

@@ -2,7 +2,7 @@
  * A program's path within a root directory. Owns: the search that a shell would do there: PATH, the working directory, links that never
  * lead out of the root. Rule: only says where; whether the file can run is the guest's to say, with execve's own errors.
  */
-import { lstatSync, readlinkSync, statSync } from 'node:fs';
+import { closeSync, lstatSync, openSync, readlinkSync, readSync, statSync } from 'node:fs';
 import { join } from 'node:path';
 import { EngineError } from '../errors.ts';
 
@@ -11,7 +11,10 @@ const MOST_LINKS = 40;
 export type FoundKind = 'file' | 'executable' | 'directory' | undefined;
 
 /** What is at `path` in `root`, with links followed as the guest would. */
-function look(root: string, path: string): FoundKind {
+const look = (root: string, path: string): FoundKind => follow(root, path)?.kind;
+
+/** The same with the path on this host. */
+function follow(root: string, path: string): { readonly kind: NonNullable<FoundKind>; readonly host: string } | undefined {
   const rest = path.split('/').filter((part) => part !== '');
   const at: string[] = [];
   for (let links = 0; rest.length > 0; ) {
@@ -31,11 +34,31 @@ function look(root: string, path: string): FoundKind {
       rest.unshift(...target.split('/').filter((each) => each !== ''));
       continue;
     }
-    if (rest.length === 0 && !stat.isDirectory()) return (stat.mode & 0o111) !== 0 ? 'executable' : 'file';
+    if (rest.length === 0 && !stat.isDirectory()) return { kind: (stat.mode & 0o111) !== 0 ? 'executable' : 'file', host };
     if (!stat.isDirectory()) return undefined;
     at.push(part);
   }
-  return 'directory';
+  return { kind: 'directory', host: join(root, ...at) };
+}
+
+/** The first bytes of a file in `root`: as many as there are, at most `size`; undefined: there is no such file, or it cannot be read. */
+export function readHeadInRoot(root: string, path: string, size: number): Buffer | undefined {
+  const found = follow(root, path);
+  if (found === undefined || found.kind === 'directory') return undefined;
+  let fd: number;
+  try {
+    fd = openSync(found.host, 'r');
+  } catch {
+    return undefined;
+  }
+  try {
+    const bytes = Buffer.alloc(size);
+    return bytes.subarray(0, readSync(fd, bytes, 0, size, 0));
+  } catch {
+    return undefined;
+  } finally {
+    closeSync(fd);
+  }
 }
 
 /** The absolute path in `root` of the program that `name` means there. mounted: paths at which the guest has something else than the root. */

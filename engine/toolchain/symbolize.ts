@@ -4,16 +4,18 @@
  * table; the program's from its own file, or else from the copy that the image holds.
  */
 import { existsSync, readFileSync } from 'node:fs';
-import { syscallName } from '../../compiler/select/index.ts';
+import { type CallMachine, syscallName } from '../../compiler/select/index.ts';
 import { type SymbolMap, symbolizeElf, symbolizeEmbedded, symbolizeText } from '../../compiler/symbolize/index.ts';
 import type { AddressSpace, Symbolizer } from '../log-lines.ts';
 
-/** e_machine (gABI, "ELF Header"). */
-function readMachine(image: string): number | undefined {
+const EM_AARCH64 = 183;
+
+/** By e_machine (gABI, "ELF Header"). */
+function readMachine(image: string): CallMachine {
   try {
-    return readFileSync(image).readUInt16LE(18);
+    return readFileSync(image).readUInt16LE(18) === EM_AARCH64 ? 'aarch64' : 'x86_64';
   } catch {
-    return undefined;
+    return 'x86_64';
   }
 }
 

@@ -169,7 +169,7 @@ int p9_handle(struct inode *inode, bool writes, uint32_t *fid) {
         keep(inode, &node->writer, opened);
     }
     if (!writes && node->reader == P9_NO_FID && (node->writer == P9_NO_FID || !node->writer_reads)) {
-        error = open_fid(inode, (inode->mode & S_IFMT) == S_IFDIR ? O_RDONLY | O_DIRECTORY : O_RDONLY, &opened);
+        error = open_fid(inode, (inode->mode & S_IFMT) == S_IFDIR ? O_RDONLY | P9_DIRECTORY : O_RDONLY, &opened);
         if (error) return error;
         keep(inode, &node->reader, opened);
     }

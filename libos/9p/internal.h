@@ -17,6 +17,7 @@ enum p9_type {
     P9_TATTACH = 104, P9_TWALK = 110, P9_TREAD = 116, P9_TWRITE = 118, P9_TCLUNK = 120, /* an answer is its question's number + 1 */
 };
 #define P9_NO_FID 0xffffffffu
+#define P9_DIRECTORY 0200000 /* flags of Tlopen and Tlcreate: Linux's, by x86-64's numbers; those below it are the same everywhere */
 #define P9_DATA_MOST 131072u /* bytes of one read or write */
 #define P9_MESSAGE_ROOM 6144u /* fits two names of a path's length */
 

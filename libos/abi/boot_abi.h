@@ -153,7 +153,7 @@ struct hull_record {
 #define HULL_RECORD_HELLO 39  /* on a further port: u32, a number of the host's choice above 0xffff: whoever had the port before has left it. Answered by HULL_RECORD_DONE with the number: what comes before
                                  was said to others, and is to be dropped */
 
-/* A call on files. Numbers are those of x86-64 on each ISA. A path is ended by NUL. */
+/* A call on files. Numbers, of calls and of flags, are those of x86-64 on each ISA. A path is ended by NUL. */
 struct hull_call {
     uint32_t id;           /* comes back */
     uint16_t number;       /* HULL_CALL_* */
@@ -184,5 +184,13 @@ struct hull_call {
 #define HULL_CALL_READLINKAT 267
 #define HULL_CALL_FCHMODAT 268
 #define HULL_CALL_UTIMENSAT 280
+
+/* What HULL_CALL_NEWFSTATAT gives: struct stat of x86-64, on each ISA. times: of access, change of data, change of attributes; seconds and nanoseconds of each. */
+struct hull_stat {
+    uint64_t dev, ino, nlink;
+    uint32_t mode, uid, gid, pad;
+    uint64_t rdev;
+    int64_t size, blksize, blocks, times[6], unused[3];
+};
 
 #endif

@@ -1,11 +1,12 @@
 /*
- * Linux's x86-64 (and generic 64-bit) file ABI: the numbers and structures that programs pass to file calls.
+ * Linux's generic 64-bit file ABI: the numbers and structures that programs pass to file calls. What differs by instruction set is in libos/arch/<isa>/linux_abi.h.
  * Source: the Linux user-space headers' ABI as documented in man-pages section 2 (open, fcntl, stat, statx, statfs, getdents, poll, ioctl_tty).
  * Only layouts and numbers; nothing here is ours to change.
  */
 #ifndef HULL_ABI_LINUX_FILE_H
 #define HULL_ABI_LINUX_FILE_H
 #include <stdint.h>
+#include "linux_abi.h" /* from libos/arch/<isa>/ */
 
 /* open(2) */
 #define O_ACCMODE 3
@@ -20,15 +21,15 @@
 #define O_NONBLOCK 04000
 #define O_DSYNC 010000
 #define O_ASYNC 020000
-#define O_DIRECT 040000
-#define O_LARGEFILE 0100000
-#define O_DIRECTORY 0200000
-#define O_NOFOLLOW 0400000
 #define O_NOATIME 01000000
 #define O_CLOEXEC 02000000
 #define O_SYNC 04010000
 #define O_PATH 010000000
-#define O_TMPFILE 020200000
+#define O_TMPFILE (020000000 | O_DIRECTORY)
+/* x86-64's numbers, which are those of 9P2000.L and of the host's calls, as they are here. */
+static inline uint32_t open_flags_of_host(uint32_t flags) {
+    return (flags & ~0740000u) | (flags & 040000 ? O_DIRECT : 0) | (flags & 0100000 ? O_LARGEFILE : 0) | (flags & 0200000 ? O_DIRECTORY : 0) | (flags & 0400000 ? O_NOFOLLOW : 0);
+}
 
 #define AT_FDCWD (-100)
 #define AT_SYMLINK_NOFOLLOW 0x100
@@ -85,16 +86,6 @@ struct linux_flock { int16_t type, whence; int64_t start, length; int32_t pid; }
 #define S_ISUID 04000
 #define S_ISGID 02000
 #define S_ISVTX 01000
-struct linux_timespec { int64_t seconds, nanoseconds; };
-struct linux_stat { /* x86-64 layout */
-    uint64_t dev, ino, nlink;
-    uint32_t mode, uid, gid, pad;
-    uint64_t rdev;
-    int64_t size, blksize, blocks;
-    struct linux_timespec atime, mtime, ctime;
-    int64_t unused[3];
-};
-_Static_assert(sizeof(struct linux_stat) == 144, "struct stat of the x86-64 ABI");
 struct linux_statx_timestamp { int64_t seconds; uint32_t nanoseconds; int32_t reserved; };
 struct linux_statx {
     uint32_t mask, blksize;

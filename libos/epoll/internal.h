@@ -10,7 +10,6 @@
 #define EPOLLWAKEUP (1u << 29)
 #define EPOLLONESHOT (1u << 30)
 #define EPOLLET (1u << 31)
-struct epoll_event { uint32_t events; uint64_t data; } __attribute__((packed)); /* x86-64: packed (epoll_event(3type)) */
 
 struct epoll_item;
 struct hook { struct waiter waiter; struct wait_queue *queue; struct epoll_item *item; struct hook *next; };

@@ -34,7 +34,7 @@ uint64_t ext4_flusher_pass(void) {
     uint64_t now = clock_monotonic_ns(), next = 0;
     for (struct ext4 *fs = ext4_first; fs;) {
         uint64_t when = due(fs);
-        if (when && now >= when && !fs->owner) {
+        if (when && now >= when && !fs->turn.owner) {
             if (write_old(fs, now)) return now + 5 * SOON_NS;
             fs = ext4_first; /* the list may have changed over the sleep; what was written is not due any more */
             continue;

@@ -315,7 +315,7 @@ void ext4_release(struct inode *inode) {
         node->dying_next = fs->dying;
         fs->dying = node;
     }
-    if (fs->owner) return; /* who has the lock does it at its end */
+    if (fs->turn.owner) return; /* who has the lock does it at its end */
     ext4_lock(fs);
     ext4_unlock(fs);
 }

@@ -40,9 +40,8 @@ struct journal {
 struct ext4 {
     struct superblock super;
     struct block_device *device;
-    struct thread *owner;            /* who has the lock */
-    unsigned depth;                  /* how many times more: what is done within is one transaction */
-    struct wait_queue free;
+    struct turn turn;                /* the lock */
+    unsigned depth;                  /* how many times more its owner has it: what is done within is one transaction */
     unsigned still;                  /* above 0: a tree is being changed, nothing may be taken out of it */
     uint32_t block_size, block_bits, groups, group_blocks, group_inodes, inodes, group_size, groups_in_block, inode_size, first_data, seed;
     uint64_t blocks, free_blocks, free_inodes, reserved; /* reserved: promised to pages that have no block yet */

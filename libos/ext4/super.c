@@ -11,15 +11,9 @@ static uint64_t reclaim(uint64_t wanted) {
 }
 static struct block_reclaimer reclaimer = { .reclaim = reclaim };
 
-static bool is_free(void *fs) { return !((struct ext4 *)fs)->owner; }
-
 void ext4_lock(struct ext4 *fs) {
-    if (fs->owner == current_thread()) {
-        fs->depth++;
-        return;
-    }
-    while (fs->owner) wait_until(&fs->free, is_free, fs, 0, false);
-    fs->owner = current_thread();
+    if (fs->turn.owner == current_thread()) fs->depth++;
+    else turn_take(&fs->turn);
 }
 
 void ext4_unlock(struct ext4 *fs) {
@@ -28,8 +22,7 @@ void ext4_unlock(struct ext4 *fs) {
         return;
     }
     if (fs->dying) ext4_bury(fs);
-    fs->owner = NULL;
-    if (fs->free.first) wait_queue_wake(&fs->free, 1);
+    turn_end(&fs->turn);
 }
 
 /* So much is kept back at most: of pages an eighth of the memory, of metadata a quarter of the journal. */

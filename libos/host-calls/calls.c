@@ -48,6 +48,15 @@ long sys_sync(void);
 long sys_unlinkat(int, const char *, int);
 long sys_utimensat(int, const char *, const struct linux_timespec *, int);
 
+static long stat_at(int directory, const char *path, struct hull_stat *out, int flags) {
+    struct linux_stat s;
+    long error = sys_newfstatat(directory, path, &s, flags);
+    if (error) return error;
+    *out = (struct hull_stat){.dev = s.dev, .ino = s.ino, .nlink = s.nlink, .mode = s.mode, .uid = s.uid, .gid = s.gid, .rdev = s.rdev, .size = s.size, .blksize = s.blksize, .blocks = s.blocks,
+                              .times = {s.atime.seconds, s.atime.nanoseconds, s.mtime.seconds, s.mtime.nanoseconds, s.ctime.seconds, s.ctime.nanoseconds}};
+    return 0;
+}
+
 static long perform(const struct hull_call *call, const uint64_t *a) {
     int d = (int)a[0];
     switch (call->number) {
@@ -59,11 +68,11 @@ static long perform(const struct hull_call *call, const uint64_t *a) {
     case HULL_CALL_LGETXATTR: return sys_lgetxattr((const char *)a[0], (const char *)a[1], (void *)a[2], a[3]);
     case HULL_CALL_LLISTXATTR: return sys_llistxattr((const char *)a[0], (char *)a[1], a[2]);
     case HULL_CALL_GETDENTS64: return sys_getdents64(d, (void *)a[1], (unsigned)a[2]);
-    case HULL_CALL_OPENAT: return sys_openat(d, (const char *)a[1], (int)a[2], (uint32_t)a[3]);
+    case HULL_CALL_OPENAT: return sys_openat(d, (const char *)a[1], (int)open_flags_of_host((uint32_t)a[2]), (uint32_t)a[3]);
     case HULL_CALL_MKDIRAT: return sys_mkdirat(d, (const char *)a[1], (uint32_t)a[2]);
     case HULL_CALL_MKNODAT: return vfs_make_node_at(d, (const char *)a[1], (uint32_t)a[2], a[3]);
     case HULL_CALL_FCHOWNAT: return sys_fchownat(d, (const char *)a[1], (uint32_t)a[2], (uint32_t)a[3], (int)a[4]);
-    case HULL_CALL_NEWFSTATAT: return sys_newfstatat(d, (const char *)a[1], (struct linux_stat *)a[2], (int)a[3]);
+    case HULL_CALL_NEWFSTATAT: return stat_at(d, (const char *)a[1], (struct hull_stat *)a[2], (int)a[3]);
     case HULL_CALL_UNLINKAT: return sys_unlinkat(d, (const char *)a[1], (int)a[2]);
     case HULL_CALL_LINKAT: return sys_linkat(d, (const char *)a[1], (int)a[2], (const char *)a[3], (int)a[4]);
     case HULL_CALL_SYMLINKAT: return sys_symlinkat((const char *)a[0], (int)a[1], (const char *)a[2]);

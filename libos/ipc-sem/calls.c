@@ -1,5 +1,6 @@
 /* System V semaphores: semget(2), semop(2), semctl(2). Owns the sets. A process's end takes back what SEM_UNDO asked for. */
 #include "clock/clock.h"
+#include "linux_abi.h"
 #include "ipc-sem/internal.h"
 #include "memory/memory.h"
 #include "procfs/procfs.h"
@@ -9,9 +10,8 @@
 enum { GETPID = 11, GETVAL, GETALL, GETNCNT, GETZCNT, SETVAL, SETALL, SEM_STAT, SEM_INFO, SEM_STAT_ANY };
 enum { SETS_MOST = 32000, VALUES_ON_STACK = 16 };
 struct timespec64 { int64_t seconds, nanoseconds; };
-struct linux_semid { struct linux_ipc_perm perm; int64_t otime; uint64_t unused1; int64_t ctime; uint64_t unused2, count, unused[2]; };
+struct linux_semid { struct linux_ipc_perm perm; struct linux_sem_state state; };
 struct linux_seminfo { int32_t map, sets, semaphores, undos, in_set, operations, undo_entries, undo_size, value, adjust; };
-_Static_assert(sizeof(struct linux_semid) == 104, "struct semid64_ds of the x86-64 ABI");
 
 static struct ipc_table table = {.most = SETS_MOST, .last = -1};
 
@@ -184,7 +184,7 @@ static long set_info(int command, void *out) {
 }
 
 static long set_stat(const struct sem_set *set, void *out, long result) {
-    struct linux_semid stat = {.otime = set->operated, .ctime = set->changed, .count = set->count};
+    struct linux_semid stat = {.state = {.otime = set->operated, .ctime = set->changed, .count = set->count}};
     ipc_fill(&set->object, &stat.perm);
     return user_copy_out(out, &stat, sizeof stat) ? -EFAULT : result;
 }

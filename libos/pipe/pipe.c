@@ -33,18 +33,6 @@ static bool can_write(void *argument) {
     return pipe_room(pipe) >= demand->least || !pipe->reading;
 }
 
-static bool is_free(void *argument) { return !((struct pipe *)argument)->busy; }
-
-static void lock(struct pipe *pipe) {
-    while (pipe->busy) wait_until(&pipe->turns, is_free, pipe, 0, false);
-    pipe->busy = true;
-}
-
-static void unlock(struct pipe *pipe) {
-    pipe->busy = false;
-    if (pipe->turns.first) wait_queue_wake(&pipe->turns, 1);
-}
-
 static bool cursor_at(struct cursor *cursor, uint8_t **program, size_t *size) {
     while (cursor->left && cursor->offset == cursor->vector->length) cursor->vector++, cursor->left--, cursor->offset = 0;
     if (!cursor->left) return false;
@@ -94,12 +82,12 @@ long pipe_take(struct pipe *pipe, uint32_t flags, const struct iovec *vector, in
             int error = wait_until(&pipe->readers, can_read, pipe, 0, true);
             if (error) return error;
         }
-        lock(pipe);
+        turn_take(&pipe->turn);
         if (can_read(pipe)) break; /* who had it before may have taken all */
-        unlock(pipe);
+        turn_end(&pipe->turn);
     }
     long done = empty(pipe, (struct cursor){ vector, count, 0 });
-    unlock(pipe);
+    turn_end(&pipe->turn);
     if (done > 0) wait_queue_wake(&pipe->writers, -1);
     return done;
 }
@@ -116,13 +104,13 @@ size_t pipe_look(const struct pipe *pipe, uint32_t offset, uint8_t *to, size_t s
 }
 
 void pipe_skip(struct pipe *pipe, uint32_t head, size_t size) {
-    lock(pipe);
+    turn_take(&pipe->turn);
     if (pipe->head == head) {
         pipe->head += (uint32_t)size;
         while (pipe->first && (int32_t)(pipe->head - pipe->first->end) >= 0) drop_packet(pipe);
         wait_queue_wake(&pipe->writers, -1);
     }
-    unlock(pipe);
+    turn_end(&pipe->turn);
 }
 
 /* What it holds moves into a ring of another size; positions stay. */
@@ -189,15 +177,15 @@ long pipe_give(struct pipe *pipe, uint32_t flags, const struct iovec *vector, in
     struct cursor from = { vector, count, 0 };
     size_t done = 0;
     long error = 0;
-    lock(pipe);
+    turn_take(&pipe->turn);
     while (done < total && !error) {
         size_t piece = total - done;
         if (flags & O_DIRECT) demand.least = (uint32_t)(piece = piece < PIPE_BUF ? piece : PIPE_BUF);
         if (!can_write(&demand)) {
-            unlock(pipe);
+            turn_end(&pipe->turn);
             if (done) wait_queue_wake(&pipe->readers, -1);
             error = flags & O_NONBLOCK ? -EAGAIN : wait_until(&pipe->writers, can_write, &demand, 0, true);
-            lock(pipe);
+            turn_take(&pipe->turn);
             continue;
         }
         long result = !pipe->reading ? -EPIPE : flags & O_DIRECT ? fill_packet(pipe, &from, piece) : fill(pipe, &from, piece);
@@ -205,7 +193,7 @@ long pipe_give(struct pipe *pipe, uint32_t flags, const struct iovec *vector, in
         else done += (size_t)result;
         demand.least = 1;
     }
-    unlock(pipe);
+    turn_end(&pipe->turn);
     if (done) wait_queue_wake(&pipe->readers, -1);
     if (error == -EPIPE && signal_raise) signal_raise(SIGPIPE);
     return done ? (long)done : error;
@@ -245,10 +233,10 @@ static long resize(struct pipe *pipe, unsigned long wanted) {
     uint32_t room = PAGE_SIZE;
     if (wanted > PIPE_ROOM_MOST) return -EPERM;
     while (room < wanted) room *= 2;
-    lock(pipe);
+    turn_take(&pipe->turn);
     int error = pipe->tail - pipe->head > room || pipe->packets > room / PAGE_SIZE ? -EBUSY : room < pipe->size && !move(pipe, room) ? -ENOMEM : 0;
     if (!error) pipe->room = room;
-    unlock(pipe);
+    turn_end(&pipe->turn);
     if (error) return error;
     wait_queue_wake(&pipe->writers, -1);
     return room;

@@ -10,12 +10,12 @@
 /* What one write of packet mode (pipe(2), O_DIRECT) brought: positions as `head` and `tail` have them. */
 struct pipe_packet { struct pipe_packet *next; uint32_t begin, end; };
 struct pipe {
-    struct wait_queue readers, writers, turns;
+    struct wait_queue readers, writers;
     uint8_t *ring;
     uint32_t room, size, head, tail; /* free-running; room, what it may hold, and size, what the ring has so far, are powers of two */
     struct pipe_packet *first, *last; /* oldest first; bytes between them are of ordinary writes */
     uint32_t packets;
-    bool busy; /* who copies, from or to a program that may sleep in a page fault, has ring, head, tail and packets to itself */
+    struct turn turn; /* who copies, from or to a program that may sleep in a page fault, has ring, head, tail and packets to itself */
     uint32_t reading, writing; /* open ends of each kind */
     uint64_t serial;
 };

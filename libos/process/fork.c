@@ -5,6 +5,7 @@
 #include "cpu-timers/cpu_timers.h"
 #include "file/file.h"
 #include "init/init.h"
+#include "linux_abi.h"
 #include "memory/memory.h"
 #include "process/process.h"
 #include "syscall/syscall.h"
@@ -169,8 +170,8 @@ __attribute__((used)) static long clone_frame(struct trap_frame *frame) {
     uint64_t flags = arch_frame_argument(frame, 0);
     struct clone_request request = {
         .flags = flags & 0xffffffff & ~(uint64_t)EXIT_SIGNAL, .exit_signal = (int)(flags & EXIT_SIGNAL), .stack = arch_frame_argument(frame, 1),
-        .parent_tid = (int *)arch_frame_argument(frame, 2), .child_tid = (int *)arch_frame_argument(frame, ARCH_CLONE_CHILD_TID),
-        .pidfd = (int *)arch_frame_argument(frame, 2), .tls = arch_frame_argument(frame, ARCH_CLONE_TLS)};
+        .parent_tid = (int *)arch_frame_argument(frame, 2), .child_tid = (int *)arch_frame_argument(frame, CLONE_ARGUMENT_CHILD_TID),
+        .pidfd = (int *)arch_frame_argument(frame, 2), .tls = arch_frame_argument(frame, CLONE_ARGUMENT_TLS)};
     if (request.flags & CLONE_PIDFD && request.flags & (CLONE_PARENT_SETTID | CLONE_DETACHED)) return -EINVAL;
     return clone_as(frame, &request);
 }

@@ -4,6 +4,7 @@
 #include "abi/boot_abi.h"
 #include "clock/clock.h"
 #include "init/init.h"
+#include "linux_abi.h"
 #include "memory/memory.h"
 #include "syscall/errno.h"
 #include "syscall/syscall.h"
@@ -36,7 +37,7 @@ SYSCALL_DEFINE(uname, struct utsname *out) {
     put(u.nodename, get_host_name());
     put(u.release, "6.1.0-hull");
     put(u.version, "#1 hull");
-    put(u.machine, "x86_64");
+    put(u.machine, LINUX_MACHINE);
     put(u.domainname, domain_name);
     return user_copy_out(out, &u, sizeof u);
 }

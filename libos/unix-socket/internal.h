@@ -43,8 +43,7 @@ struct unix_socket {
     struct credentials_message peer_credentials;
     uint8_t shut;
     bool dead, pass_credentials;
-    bool reading;                   /* someone takes what lies in the queue, and may sleep over it */
-    struct wait_queue turns;        /* others who would */
+    struct turn turn;               /* whose it is takes what lies in the queue, and may sleep over it */
     bool bound;                     /* the name is its own, not its listener's */
     uint32_t in_flight;             /* of its file's references, how many lie in queues */
     bool reached;

@@ -238,19 +238,6 @@ static bool can_receive(void *argument) {
     return is_readable(it) || it->socket.error || it->shut & SHUT_RECEIVE || it->dead;
 }
 
-/* One reader at a time: a copy may wait for a page of the program. */
-static bool is_free(void *argument) { return !((struct unix_socket *)argument)->reading; }
-
-static void take_turn(struct unix_socket *it) {
-    while (it->reading) wait_until(&it->turns, is_free, it, 0, false);
-    it->reading = true;
-}
-
-static void end_turn(struct unix_socket *it) {
-    it->reading = false;
-    wait_queue_wake(&it->turns, 1);
-}
-
 /* Copies out of a packet; not peeking, what was copied is gone. Bytes or -EFAULT. */
 static long copy_out(struct packet *packet, struct cursor *cursor, bool peek) {
     struct chunk *chunk = packet->chunks;
@@ -301,9 +288,9 @@ static int wait_for_data(struct unix_socket *it, struct message *message) {
     run_deferred();
     while (!can_receive(it)) {
         if (message->flags & MSG_DONTWAIT) return -EAGAIN;
-        end_turn(it);
+        turn_end(&it->turn);
         int error = socket_wait(&it->readers, can_receive, it, it->socket.receive_timeout);
-        take_turn(it);
+        turn_take(&it->turn);
         if (error) return error;
     }
     if (is_readable(it) || !it->socket.error) return 0;
@@ -431,8 +418,8 @@ long unix_receive(struct socket *socket, struct message *message) {
     bool is_stream = socket->type == SOCK_STREAM, urgent = message->flags & MSG_OOB;
     if (!is_stream && urgent) return -EOPNOTSUPP;
     if (socket->type == SOCK_SEQPACKET && it->state != UNIX_CONNECTED) return -ENOTCONN;
-    take_turn(it);
+    turn_take(&it->turn);
     long result = !is_stream ? receive_message(it, message) : urgent ? receive_urgent(it, message) : receive_stream(it, message);
-    end_turn(it);
+    turn_end(&it->turn);
     return result;
 }

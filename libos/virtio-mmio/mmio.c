@@ -1,12 +1,12 @@
 /*
- * virtio over memory-mapped registers (VIRTIO 1.2, section 4.2), modern devices (version 2). Owns finding them: the VMM names each one
- * on the command line as virtio_mmio.device=SIZE@ADDRESS:IRQ.
+ * virtio over memory-mapped registers (VIRTIO 1.2, section 4.2), modern devices (version 2). Where they are, libos/arch/<isa>/mmio_places.c finds.
  */
 #include "arch/arch.h"
 #include "channel/channel.h"
 #include "lib/string.h"
 #include "memory/memory.h"
 #include "syscall/errno.h"
+#include "virtio-mmio/places.h"
 #include "virtio/virtio.h"
 
 /* Register offsets, section 4.2.2. */
@@ -118,34 +118,5 @@ static void probe(uint64_t base, uint64_t size, unsigned gsi) {
     kfree(found);
 }
 
-/* A number in C's notation; moves the cursor behind it. */
-static uint64_t number(const char **cursor) {
-    unsigned base = 10;
-    uint64_t value = 0;
-    if ((*cursor)[0] == '0' && ((*cursor)[1] | 0x20) == 'x') {
-        base = 16;
-        *cursor += 2;
-    }
-    for (;; ++*cursor) {
-        unsigned c = (uint8_t)**cursor, letter = (c | 0x20) - 'a';
-        unsigned digit = c - '0' < 10 ? c - '0' : base == 16 && letter < 6 ? letter + 10 : 99;
-        if (digit == 99) return value;
-        value = value * base + digit;
-    }
-}
-
-static void virtio_mmio_start(void) {
-    static const char key[] = "virtio_mmio.device=";
-    for (const char *at = boot_command_line(); *at; at++) {
-        if (strncmp(at, key, sizeof key - 1) != 0) continue;
-        at += sizeof key - 1;
-        uint64_t size = number(&at);
-        if ((*at | 0x20) == 'k') at++, size <<= 10; /* Linux's notation has K */
-        if (*at++ != '@') return;
-        uint64_t base = number(&at);
-        if (*at++ != ':') return;
-        probe(base, size, (unsigned)number(&at));
-        if (!*at) return;
-    }
-}
+static void virtio_mmio_start(void) { virtio_mmio_find(probe); }
 HULL_INIT(4, virtio_mmio_start);

@@ -29,6 +29,12 @@ void wait_queue_wake(struct wait_queue *, int count); /* count < 0: all. From bo
 #define WAIT_BREAKS 2
 int wait_until(struct wait_queue *, bool (*condition)(void *), void *argument, uint64_t deadline_ns, int interruptible);
 
+/* A lock that is held over sleeps, such as a copy that waits for a page of the program: a thread at a time has its turn, the others sleep, which no
+ * signal ends. All zero: nobody's. Context: calls. Not recursive: who may come again looks at `owner` first. */
+struct turn { struct thread *owner; struct wait_queue others; };
+void turn_take(struct turn *);
+void turn_end(struct turn *);
+
 /* Deferred work (bottom halves). An entry is raised by interrupt handlers and run once at the next safe point. */
 struct deferred { void (*run)(struct deferred *); struct deferred *next; bool raised; };
 void deferred_raise(struct deferred *); /* any context */

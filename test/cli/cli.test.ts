@@ -39,7 +39,7 @@ t.test('what cannot be run', async (t) => {
     ['a truncated header', make('short', elf(() => {}).subarray(0, 40)), 126, /truncated/],
     ['a truncated program', make('cut', elf(() => {})), 126, /cut/],
     ['32 bits', make('i386', elf((head) => head.writeUInt8(1, 4))), 126, /32-bit/],
-    ['AArch64', make('arm', elf((head) => head.writeUInt16LE(183, 18))), 126, /AArch64/],
+    ['RISC-V', make('riscv', elf((head) => head.writeUInt16LE(243, 18))), 126, /RISC-V/],
     ['an object file', make('object.o', elf((head) => head.writeUInt16LE(1, 16))), 126, /object file/],
     ['no permission to execute', make('plain', readFileSync('/bin/busybox'), 0o644), 126, /permission denied/],
     ['absurd program headers', make('absurd', elf((head) => head.fill(0xff, 64, 400))), 126, /absurd/],

@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import t from 'tap';
-import { encodeRecord, RECORD } from '../../boot/index.ts';
+import { DEFERRED_ARGUMENTS, encodeRecord, RECORD } from '../../boot/index.ts';
 import { findCheckout } from '../boot/guest/build.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'hull-vmm-xen-'));
@@ -76,6 +76,19 @@ t.test('a domain', async (t) => {
   chmodSync(join(bin, 'xenstore-read'), 0o755);
   t.equal((await hull(['run', '--vmm', 'xen', './hello'], { PATH: path, XL_ASKS: '1' }, 'what is typed\n')).exitCode, 7);
   t.ok(readFileSync(join(folder, 'tty')).includes(encodeRecord(RECORD.STDIN, Buffer.from('what is typed\n'))), 'input goes to the terminal of the console');
+
+  // What an image without a formatter says: the address of a format, and its arguments.
+  const image = readFileSync(join(folder, 'hello'));
+  const at = image.indexOf('hello\0');
+  const headers = Array.from({ length: image.readUInt16LE(56) }, (_, i) => Number(image.readBigUInt64LE(32)) + i * 56);
+  const segment = headers.find((each) => image.readUInt32LE(each) === 1 && at >= Number(image.readBigUInt64LE(each + 8)) && at < Number(image.readBigUInt64LE(each + 8) + image.readBigUInt64LE(each + 32)));
+  t.type(segment, 'number') || t.bailout('the text of the program is in no segment');
+  const words = Buffer.alloc((2 + DEFERRED_ARGUMENTS) * 8);
+  words.writeBigUInt64LE(image.readBigUInt64LE((segment ?? 0) + 16) + BigInt(at) - image.readBigUInt64LE((segment ?? 0) + 8), 8);
+  writeFileSync(join(folder, 'records'), Buffer.concat([encodeRecord(RECORD.LOG_DEFERRED, words), encodeRecord(RECORD.PANIC_DEFERRED, words)]));
+  const deferred = await hull(['run', '--vmm', 'xen', './hello'], { PATH: path });
+  t.equal(deferred.stderr.match(/^hull: hello$/gm)?.length, 2, 'a line and a panic, as under QEMU');
+  t.match(deferred.stderr, /the libOS panicked/);
 
   writeFileSync(join(folder, 'records'), '');
   const silent = await hull(['run', '--vmm', 'xen', './hello'], { PATH: path, XL_STATE: '---sc-' });

@@ -257,7 +257,7 @@ t.test('the edge: one clear error for each wrong file', (t) => {
     ['half a header', good.subarray(0, 40), 'truncated', /ends within the ELF header/],
     ['half a file', good.subarray(0, headers + 20), 'truncated', /./],
     ['32-bit', change((b) => { b[4] = 1; b.writeUInt16LE(3, 18); }), 'wrong-class', /32-bit executable for 32-bit x86/],
-    ['AArch64', change((b) => b.writeUInt16LE(183, 18)), 'wrong-machine', /AArch64/],
+    ['RISC-V', change((b) => b.writeUInt16LE(243, 18)), 'wrong-machine', /RISC-V/],
     ['an object', object, 'not-executable', /an object file/],
     ['dynamic', dynamic, 'dynamic', /dynamically linked.*-static/],
     ['an absurd address', change((b) => b.writeBigUInt64LE(1n << 47n, loadAt + 16)), 'malformed', /beyond/],

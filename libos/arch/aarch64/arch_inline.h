@@ -30,8 +30,6 @@ static inline void arch_frame_set_stack(struct trap_frame *frame, uintptr_t sp) 
 #define ARCH_WITH_FRAME(function) __asm__("adrp x9, " #function "\n\tadd x9, x9, :lo12:" #function "\n\tb arch_syscall_with_frame")
 /* A system call's argument, by its place. */
 static inline uint64_t arch_frame_argument(const struct trap_frame *frame, unsigned index) { return index ? frame->x[index] : frame->address; }
-/* Of clone's arguments those whose order differs by ISA: here CONFIG_CLONE_BACKWARDS' (clone(2)). */
-enum { ARCH_CLONE_TLS = 3, ARCH_CLONE_CHILD_TID = 4 };
 /* Of a system call: its number; on the way out, its result. */
 static inline uint64_t arch_frame_call(const struct trap_frame *frame) { return frame->x[8]; }
 static inline uint64_t arch_frame_result(const struct trap_frame *frame) { return frame->x[0]; }

@@ -7,12 +7,12 @@
 #include <stdint.h>
 
 /* A field of ID_AA64ISAR0_EL1 (register 0), ISAR1 (1) or PFR0 (2), the least value that means the feature, and its bit. */
-struct arch_feature { uint8_t reg, shift, least, bit; const char *name; };
+struct arch_feature { uint8_t reg, shift, least, bit; };
 static const struct arch_feature arch_features[] = {
-    {2, 16, 0, 0, "fp"},     {2, 20, 0, 1, "asimd"},    {0, 4, 1, 3, "aes"},      {0, 4, 2, 4, "pmull"},    {0, 8, 1, 5, "sha1"},   {0, 12, 1, 6, "sha2"},
-    {0, 16, 1, 7, "crc32"},  {0, 20, 2, 8, "atomics"},  {2, 16, 1, 9, "fphp"},    {2, 20, 1, 10, "asimdhp"}, {3, 0, 0, 11, "cpuid"}, {0, 28, 1, 12, "asimdrdm"},
-    {1, 12, 1, 13, "jscvt"}, {1, 16, 1, 14, "fcma"},    {1, 20, 1, 15, "lrcpc"},  {1, 0, 1, 16, "dcpop"},   {0, 32, 1, 17, "sha3"}, {0, 36, 1, 18, "sm3"},
-    {0, 40, 1, 19, "sm4"},   {0, 44, 1, 20, "asimddp"}, {0, 12, 2, 21, "sha512"}, {0, 48, 1, 23, "asimdfhm"}, {1, 20, 2, 26, "ilrcpc"}, {0, 52, 1, 27, "flagm"},
+    {2, 16, 0, 0},     {2, 20, 0, 1},    {0, 4, 1, 3},      {0, 4, 2, 4},    {0, 8, 1, 5},   {0, 12, 1, 6},
+    {0, 16, 1, 7},  {0, 20, 2, 8},  {2, 16, 1, 9},    {2, 20, 1, 10}, {3, 0, 0, 11}, {0, 28, 1, 12},
+    {1, 12, 1, 13}, {1, 16, 1, 14},    {1, 20, 1, 15},  {1, 0, 1, 16},   {0, 32, 1, 17}, {0, 36, 1, 18},
+    {0, 40, 1, 19},   {0, 44, 1, 20}, {0, 12, 2, 21}, {0, 48, 1, 23}, {1, 20, 2, 26}, {0, 52, 1, 27},
 };
 #define ARCH_FEATURES (sizeof(arch_features) / sizeof(*arch_features))
 

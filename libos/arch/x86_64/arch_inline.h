@@ -35,8 +35,6 @@ static inline uint64_t arch_frame_argument(const struct trap_frame *frame, unsig
     const uint64_t all[6] = {frame->rdi, frame->rsi, frame->rdx, frame->r10, frame->r8, frame->r9};
     return all[index];
 }
-/* Of clone's arguments those whose order differs by ISA. */
-enum { ARCH_CLONE_CHILD_TID = 3, ARCH_CLONE_TLS = 4 };
 /* Of a system call: its number; on the way out, its result. */
 static inline uint64_t arch_frame_call(const struct trap_frame *frame) { return frame->vector; }
 static inline uint64_t arch_frame_result(const struct trap_frame *frame) { return frame->rax; }
