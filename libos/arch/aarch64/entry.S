@@ -1,6 +1,6 @@
 /*
  * Entry by the Linux Image protocol (Linux, Documentation/arch/arm64/booting.rst): MMU off, x0 = physical address of the device tree, at EL1.
- * The file in memory is packed: text, constants and data follow each other at 16-byte steps. This file moves constants and data to
+ * The file in memory is packed: text, constants, data and an embedded program follow each other at 16-byte steps. This file moves them to
  * pages of their own, zeroes bss, turns the MMU on with boot tables (the first 4 GiB, identity and at DIRECT_MAP), calls arch_boot() there,
  * and continues at the slid address that it returned, on the kernel stack.
  *
@@ -22,14 +22,22 @@ hull_image_entry:
     .quad 0x1000                            /* text offset */
     .quad hull_image_end - hull_image_entry /* image size: effective */
     .quad 0xa                               /* little-endian, 4 KiB pages, anywhere */
-    .quad 0, 0, 0
+    .quad 0                                 /* where the last segment lies in the file: boot/qemu/linux-image.ts */
+    .quad 0, 0
     .ascii "ARM\x64"
     .long 0
 1:  mrs x1, sctlr_el1
     tbnz x1, #0, arch_lost
     mov x19, x0
 
-    adrp x1, hull_data_start                /* highest first: each moves up, over nothing that is still needed */
+    adr x4, hull_image_entry
+    ldr x3, [x4, #32]
+    add x3, x3, x4
+    adrp x1, hull_program_start             /* highest first: each moves up, over nothing that is still needed. Empty where no program is embedded */
+    adrp x2, hull_program_end
+    add x2, x2, :lo12:hull_program_end
+    bl move_up
+    adrp x1, hull_data_start
     adrp x2, hull_bss_start
     add x2, x2, :lo12:hull_bss_start
     adrp x3, hull_data_packed
@@ -43,8 +51,7 @@ hull_image_entry:
     bl move_up
     adrp x1, hull_bss_start
     add x1, x1, :lo12:hull_bss_start
-    adrp x2, hull_image_end
-    add x2, x2, :lo12:hull_image_end
+    adrp x2, hull_program_start
 2:  cmp x1, x2
     b.hs 3f
     strb wzr, [x1], #1

@@ -166,7 +166,7 @@ __asm__(".pushsection .text.arch_signal_point, \"ax\", @progbits\n"
         ".globl arch_signal_point\n.hidden arch_signal_point, arch_return_to_program\n"
         "arch_signal_point:\n"
         "    mov x1, sp\n"
-        "    mrs x2, daif\n    orr x2, x2, #5\n" /* on SP_EL1 */
+        "    mrs x2, daif\n    add x2, x2, #5\n" /* on SP_EL1 */
         "    sub sp, sp, #8192\n"               /* the handler's frame comes right below the caller's stack; this works below that */
         "    sub sp, sp, #288\n"
         "    mov x0, #2\n    str x0, [sp]\n"    /* RESTART_UNNOTICED */
