@@ -3,7 +3,7 @@ import type { CommandSpec } from './commands.ts';
 import type { OptionSpec } from './options.ts';
 
 const MANY = Number.POSITIVE_INFINITY;
-const PLATFORM: OptionSpec = { name: 'platform', value: 'string', summary: 'Of an image for several platforms the one for this (default linux/amd64)' };
+const PLATFORM: OptionSpec = { name: 'platform', value: 'string', summary: 'Of an image for several platforms the one for this (default: what this host is)' };
 const ALL_PLATFORMS: OptionSpec = { name: 'all-platforms', summary: 'Every platform that the image is there for' };
 const QUIET: OptionSpec = { name: 'quiet', short: 'q', summary: 'Print as little as possible' };
 const FORMAT: OptionSpec = { name: 'format', value: 'string', summary: 'How it is written: json, or a template' };
@@ -21,7 +21,7 @@ const OUTPUT: OptionSpec = { name: 'output', short: 'o', value: 'path', complete
 const LOAD: readonly OptionSpec[] = [{ name: 'input', short: 'i', value: 'path', complete: 'file', summary: 'Where it is (default STDIN)' }, QUIET];
 const IMPORT: readonly OptionSpec[] = [
   { name: 'message', short: 'm', value: 'string', summary: "Comment in the image's history" },
-  { name: 'platform', value: 'string', summary: 'Platform of the image (default linux/amd64)' },
+  { name: 'platform', value: 'string', summary: 'Platform of the image (default: what this host is)' },
 ];
 const HISTORY: readonly OptionSpec[] = [FORMAT, { name: 'no-trunc', summary: 'Whole commands' }, QUIET];
 const PULL: readonly OptionSpec[] = [ALL_PLATFORMS, PLATFORM, QUIET];

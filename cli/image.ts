@@ -7,6 +7,7 @@ import {
   describeImage,
   fetchManifest,
   formatReference,
+  HOST_PLATFORM,
   type Image,
   importImage,
   listUsedImages,
@@ -63,7 +64,7 @@ async function pull({ parsed, context, args, paths, isOn, value }: Call): Promis
   const isQuiet = isOn('quiet');
   if (!isQuiet && reference.tag !== undefined && !name.slice(name.lastIndexOf('/')).includes(':')) await writeOut(`Using default tag: ${reference.tag}\n`);
   if (!isQuiet) await writeOut(`${reference.tag ?? reference.digest}: Pulling from ${reference.path}\n`);
-  const wanted = parsed.switches.get('all-platforms') === true ? undefined : parsePlatform(platform ?? 'linux/amd64');
+  const wanted = parsed.switches.get('all-platforms') === true ? undefined : platform === undefined ? HOST_PLATFORM : parsePlatform(platform);
   const pulled = await pullReference(name, wanted, paths, context, isQuiet ? { blob: () => {} } : progress);
   const shown = `${reference.familiar}${reference.tag === undefined ? '' : `:${reference.tag}`}${reference.digest === undefined ? '' : `@${reference.digest}`}`;
   if (!isQuiet) {
@@ -313,7 +314,8 @@ async function check({ store, value }: Call): Promise<number> {
   if (value('format') === 'json') await writeOut(`${JSON.stringify(report)}\n`);
   else {
     await writeOut(report.problems.map(({ severity, text }) => `${severity}: ${text}\n`).join(''));
-    await writeOut(`${report.images} images, ${report.blobs} blobs, ${formatBytesShort(report.bytes)}: ${errors.length === 0 ? 'nothing wrong' : `${errors.length} errors`}\n`);
+    const count = (number: number, name: string) => `${number} ${name}${number === 1 ? '' : 's'}`;
+    await writeOut(`${count(report.images, 'image')}, ${count(report.blobs, 'blob')}, ${formatBytesShort(report.bytes)}: ${errors.length === 0 ? 'nothing wrong' : count(errors.length, 'error')}\n`);
   }
   return errors.length === 0 ? 0 : 1;
 }
@@ -361,9 +363,10 @@ async function load({ store, isOn, value, command }: Call): Promise<number> {
 async function importArchive({ args, store, value }: Call): Promise<number> {
   const [path, name] = args as [string, string | undefined];
   const epoch = process.env['SOURCE_DATE_EPOCH'];
+  const platform = value('platform');
   const target = await importImage(store, readInput(path), {
     names: name === undefined ? [] : [withDefaultTag(parseReference(name))],
-    platform: parsePlatform(value('platform') ?? 'linux/amd64'),
+    platform: platform === undefined ? HOST_PLATFORM : parsePlatform(platform),
     message: value('message'),
     created: epoch === undefined || !/^\d+$/.test(epoch) ? new Date() : new Date(Number(epoch) * 1000),
   });

@@ -1,12 +1,12 @@
 /**
  * dist/hull, what a shell starts: loads the command line's bundle with the code that V8 made of it in an earlier run. Owns: where that code is, and whom it is taken from. Rules: nothing else is here, because this file is
- * compiled at each start; code is taken from a file of our own user alone, which nobody else can write; V8 refuses what another version of it made, or what is cut off, and compiles anew.
+ * compiled at each start; code is taken from a file of our own user alone, which nobody else can write; V8 refuses what another version of it made, and what is damaged is not given to it: it is compiled anew.
  */
 import { closeSync, fstatSync, openSync, readFileSync, readSync } from 'node:fs';
 import { createRequire } from 'node:module';
 import { join } from 'node:path';
 import { Script } from 'node:vm';
-import { findStatePaths } from '../engine/state/index.ts';
+import { findStatePaths, openCompiled } from '../engine/state/index.ts';
 import type { CompiledCode, StartCommandLine } from './main.ts';
 
 /** Names the bundle's bytes; the build puts it here. */
@@ -21,7 +21,7 @@ function readCode(path: string): Buffer | undefined {
       const { uid, mode, size } = fstatSync(fd);
       if (uid !== process.getuid?.() || (mode & GROUP_OR_OTHERS_WRITE) !== 0) return undefined;
       const bytes = Buffer.allocUnsafeSlow(size);
-      return bytes.subarray(0, readSync(fd, bytes, 0, size, 0));
+      return openCompiled(bytes.subarray(0, readSync(fd, bytes, 0, size, 0)));
     } finally {
       closeSync(fd);
     }

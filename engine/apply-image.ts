@@ -3,6 +3,7 @@ import { statSync } from 'node:fs';
 import { join } from 'node:path';
 import { MACHINE_KINDS } from '../boot/index.ts';
 import { EngineError } from './errors.ts';
+import { parsePublish } from './networks/index.ts';
 import type { ImageRun, ImageRunRequest } from './oci/index.ts';
 import { isProgramPath } from './program.ts';
 import type { RunHost, RunRequest } from './prepare.ts';
@@ -74,9 +75,8 @@ export function listExposed({ image, expose }: Pick<RunRequest, 'image' | 'expos
 }
 
 /** With -P: a free port of this host for each exposed one that none was named for (moby, daemon/network: ports that are bound are not bound again). */
-async function publishExposed(request: RunRequest): Promise<RunRequest> {
+function publishExposed(request: RunRequest): RunRequest {
   if (request.publishAll !== true) return request;
-  const { parsePublish } = await import('./networks/index.ts');
   const { publish } = request.network;
   const bound = new Set(publish.flatMap(parsePublish).map(({ guest, protocol }) => `${guest}/${protocol}`));
   const more = listExposed(request).flatMap(parsePublish).map(({ guest, protocol }) => `${guest}/${protocol}`).filter((port) => !bound.has(port));

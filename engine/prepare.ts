@@ -23,7 +23,7 @@ import {
 } from '../boot/index.ts';
 import { EngineError } from './errors.ts';
 import { findKernel, findRootKernel, type KernelCache, type RootProgramKernel } from './images/index.ts';
-import type { NetworkRequest, PlannedPort } from './networks/index.ts';
+import { checkNameOptions, type NetworkRequest, parseNetworkMode, parsePublish, type PlannedPort, planNetwork } from './networks/index.ts';
 import type { Symbolizer } from './log-lines.ts';
 import { findProgramIsa, openProgram, type ProgramFile } from './program.ts';
 import { findStatePaths, readKnown, saveKnown, type StatePaths, sweepTemporaries } from './state/index.ts';
@@ -169,7 +169,7 @@ export interface PreparedMachine {
 }
 
 export async function prepareMachine(request: RunRequest, host: RunHost, options: PrepareOptions): Promise<PreparedMachine> {
-  const network = isNetworkAsked(request.network) ? await readNetworkOptions(request.network) : undefined;
+  const network = isNetworkAsked(request.network) ? readNetworkOptions(request.network) : undefined;
   const paths = findStatePaths(host.env);
   const storage = planMounts(paths.volumes, request.mounts, options.volumeUser);
   try {
@@ -249,7 +249,7 @@ async function prepareWithMounts(request: RunRequest, host: RunHost, options: Pr
   const plan =
     network === undefined && !isAble
       ? undefined
-      : await (await import('./networks/index.ts')).planNetwork(network ?? (await readNetworkOptions(request.network)), {
+      : await planNetwork(network ?? readNetworkOptions(request.network), {
           isAble,
           program: request.program,
           name: request.name,
@@ -321,8 +321,7 @@ function isNetworkAsked(options: NetworkOptions): boolean {
 }
 
 /** The options as they are meant; an error when they cannot be. */
-async function readNetworkOptions(options: NetworkOptions): Promise<NetworkRequest> {
-  const { checkNameOptions, parseNetworkMode, parsePublish } = await import('./networks/index.ts');
+function readNetworkOptions(options: NetworkOptions): NetworkRequest {
   checkNameOptions(options);
   return { ...options, mode: options.network === undefined ? undefined : parseNetworkMode(options.network), publish: options.publish.flatMap(parsePublish) };
 }

@@ -32,7 +32,7 @@ import {
 } from '../../images/build/index.ts';
 import { parseDockerfile } from '../../images/dockerfile/index.ts';
 import type { HttpClient } from '../../images/registry/index.ts';
-import { DEFAULT_PLATFORM, type Descriptor, type Image, type Lease, openStore, type Platform, type Store } from '../../images/store/index.ts';
+import { type Descriptor, formatPlatform, HOST_PLATFORM, matchesPlatform, type Image, type Lease, openStore, type Platform, type Store } from '../../images/store/index.ts';
 import { describeSystemError } from '../errors.ts';
 import type { RunHost } from '../prepare.ts';
 import { findStatePaths, type StatePaths, writeAtomically } from '../state/index.ts';
@@ -73,12 +73,14 @@ export async function buildDockerfile(typed: BuildRequest, dist: string, streams
     const progress = openScreen(request, streams.stderr);
     const { context, name, text, mtimeNs } = await openSources(request, work, streams.stdin);
     const dockerfile = parseDockerfile(name, text);
-    const session: Session = {
+    const cache = openLayerCache(cacheFolder, work, store);
+    const openSession = (platform: Platform): Session => ({
       dockerfile,
       context,
       contexts: new Map([...checked.contexts].map(([each, path]) => [each, openDirectoryContext(resolve(path))])),
       settings: {
-        platform: checked.platform,
+        platform,
+        isOneOfSeveral: checked.platforms.length > 1,
         network: checked.network,
         secrets: checked.secrets,
         agents: checked.agents,
@@ -87,7 +89,7 @@ export async function buildDockerfile(typed: BuildRequest, dist: string, streams
         mtimeNs,
       },
       host: {
-        findImage: (image, platform) => findImage({ store, paths, progress, isFresh: request.pulls, host: { env: request.env, dist } }, image, platform),
+        findImage: (image, wanted) => findImage({ store, paths, progress, isFresh: request.pulls, host: { env: request.env, dist } }, image, wanted),
         async fetchUrl(url) {
           http ??= (await import('../ship/index.ts')).openHttp(paths, { env: request.env, dist });
           return http.send({ method: 'GET', url });
@@ -99,21 +101,26 @@ export async function buildDockerfile(typed: BuildRequest, dist: string, streams
           child.once('close', () => children.delete(child));
         },
       },
-      cache: openLayerCache(cacheFolder, work, store),
+      cache,
       work,
       progress,
-      arguments: openArguments(checked.buildArgs, checked.platform, DEFAULT_PLATFORM),
+      arguments: openArguments(checked.buildArgs, platform, HOST_PLATFORM),
       built: new Map(),
       images: new Map(),
-    };
-    const stage = await buildStages(session, request.target);
-    for (const line of describeUnused(session.arguments)) progress.warn(line);
+    });
+    const built: BuiltPlatform[] = [];
+    for (const platform of checked.platforms) {
+      const session = openSession(platform);
+      built.push({ session, stage: await buildStages(session, request.target) });
+    }
+    for (const line of new Set(built.flatMap(({ session }) => describeUnused(session.arguments)))) progress.warn(line);
     const outputs: readonly Output[] = checked.outputs.length === 0 ? [{ kind: 'image' }] : checked.outputs;
     let id: string | undefined;
     for (const output of outputs) {
-      if (output.kind === 'image') id = await writeImage(session, store, stage, checked, request.iidFile, { env: request.env, dist });
-      else if (output.kind === 'local') await exportFilesystem(session, stage, output.path);
-      else await writeArchive(archiveFilesystem(session, stage), output.path, streams.stdout);
+      if (output.kind === 'image') id = await writeImage(built, store, checked, request.iidFile, { env: request.env, dist });
+      else if (output.kind === 'local') await exportAll(built, output.path);
+      else if (built.length > 1) throw new BuildError('option-invalid', `Cannot write "${output.path}": one archive for ${built.length} platforms, expected type=local, or one platform`);
+      else await writeArchive(archiveFilesystem((built[0] as BuiltPlatform).session, (built[0] as BuiltPlatform).stage), output.path, streams.stdout);
     }
     evictOld(cacheFolder, Date.now(), readLimit(request.env));
     return id;
@@ -157,21 +164,39 @@ interface ImageSource {
   readonly host: { readonly env: NodeJS.ProcessEnv; readonly dist: string };
 }
 
-/** An image of the store, or brought there from its registry. */
+/** An image of the store, or brought there from its registry. One that came for another platform than this is brought for both, as an index. */
 async function findImage({ store, paths, progress, isFresh, host }: ImageSource, name: string, platform: Platform): Promise<Image> {
-  const found = store.find(name, platform);
-  if (found !== undefined && (!isFresh || found.tags.length === 0)) return found;
   if (/^(sha256:)?[0-9a-f]{64}$/.test(name)) return store.resolve(name, platform); // an ID: its error
+  const found = findFor(store, name, platform);
+  const isFitting = found !== undefined && matchesPlatform(found.config, platform);
+  if (found !== undefined && !isFitting && found.digests.length === 0) {
+    progress.warn(`"${name}" is for ${formatPlatform(found.config)}, expected ${formatPlatform(platform)}, for which this is built`);
+    return found;
+  }
+  if (isFitting && (!isFresh || found.tags.length === 0)) return found;
   const { pullReference } = await import('../ship/index.ts');
   const step = progress.start(`[internal] pull ${name}`);
+  const target = store.findTarget(name);
+  const present = found !== undefined ? [found.config as Platform] : target === undefined ? [] : store.listManifests(target).flatMap((each) => each.platform ?? []);
+  const several = [...present.filter((each) => !matchesPlatform(each, platform)), platform];
   try {
-    await pullReference(name, platform, paths, host, { blob: () => {} });
+    await pullReference(name, several.length === 1 ? platform : several, paths, host, { blob: () => {} });
     step.done('done');
   } catch (error) {
     step.done('failed');
     throw error;
   }
   return store.resolve(name, platform);
+}
+
+/** An index that is not here for the platform is none. */
+function findFor(store: Store, name: string, platform: Platform): Image | undefined {
+  try {
+    return store.find(name, platform);
+  } catch (error) {
+    if (error instanceof Error && (error as { code?: unknown }).code === 'platform-missing') return undefined;
+    throw error;
+  }
 }
 
 async function readAll(stream: AsyncIterable<Uint8Array>): Promise<Buffer> {
@@ -242,14 +267,34 @@ function isArchive(bytes: Buffer): boolean {
   return isCompressed || bytes.toString('latin1', 257, 262) === 'ustar';
 }
 
-async function writeImage(session: Session, store: Store, stage: Awaited<ReturnType<typeof buildStages>>, checked: CheckedRequest & { readonly machineLabels: ReadonlyMap<string, string> }, iidFile: string | undefined, host: RunHost): Promise<string> {
+interface BuiltPlatform {
+  readonly session: Session;
+  readonly stage: Awaited<ReturnType<typeof buildStages>>;
+}
+
+/** The files of several platforms go into a folder each: linux_arm64. */
+async function exportAll(built: readonly BuiltPlatform[], folder: string): Promise<void> {
+  for (const { session, stage } of built) await exportFilesystem(session, stage, built.length === 1 ? folder : join(folder, formatPlatform(session.settings.platform).replaceAll('/', '_')));
+}
+
+/** The image's ID; of several platforms, the digest of their index. */
+async function writeImage(built: readonly BuiltPlatform[], store: Store, checked: CheckedRequest & { readonly machineLabels: ReadonlyMap<string, string> }, iidFile: string | undefined, host: RunHost): Promise<string> {
+  const [first] = built as [BuiltPlatform];
   return store.withLease(async (lease) => {
-    const step = session.progress.start('exporting to image');
-    const plain = await storeImage(session, store, lease, stage, { labels: new Map([...checked.machineLabels, ...checked.labels]) });
-    const descriptor = await addKernel(store, lease, plain, session, host);
-    await store.tag(descriptor, checked.tags);
-    const { id } = store.resolve(descriptor.digest, session.settings.platform);
+    const step = first.session.progress.start('exporting to image');
     const show = (text: string) => step.output('stderr', Buffer.from(`${text}\n`));
+    const labels = new Map([...checked.machineLabels, ...checked.labels]);
+    const manifests: Descriptor[] = [];
+    for (const { session, stage } of built) {
+      const plain = await storeImage(session, store, lease, stage, { labels });
+      manifests.push(await addKernel(store, lease, plain, session, host));
+    }
+    const descriptor = built.length === 1 ? (manifests[0] as Descriptor) : await store.putIndex(lease, manifests);
+    await store.tag(descriptor, checked.tags);
+    if (built.length > 1) {
+      for (const [i, { session }] of built.entries()) show(`writing image ${store.selectImage(manifests[i] as Descriptor, 'the image', session.settings.platform).id} for ${formatPlatform(session.settings.platform)}`);
+    }
+    const id = built.length === 1 ? store.resolve(descriptor.digest, first.session.settings.platform).id : descriptor.digest;
     show(`writing image ${id}`);
     for (const { canonical } of checked.tags) show(`naming to ${canonical}`);
     step.done('done');

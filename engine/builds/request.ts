@@ -5,7 +5,7 @@
 import { readFileSync, statSync } from 'node:fs';
 import { resolve } from 'node:path';
 import type { RunNetwork, Secret } from '../../images/build/index.ts';
-import { parsePlatform, parseReference, type Platform, type Reference, withDefaultTag } from '../../images/store/index.ts';
+import { formatPlatform, HOST_PLATFORM, parsePlatform, parseReference, type Platform, type Reference, withDefaultTag } from '../../images/store/index.ts';
 import { describeSystemError, EngineError } from '../errors.ts';
 
 export interface BuildRequest {
@@ -25,6 +25,7 @@ export interface BuildRequest {
   readonly pulls: boolean;
   readonly progress: string;
   readonly isQuiet: boolean;
+  /** One, or several with commas between. */
   readonly platform: string | undefined;
   readonly network: string | undefined;
   readonly iidFile: string | undefined;
@@ -41,7 +42,8 @@ export interface CheckedRequest {
   readonly secrets: ReadonlyMap<string, Secret>;
   readonly agents: ReadonlyMap<string, string>;
   readonly outputs: readonly Output[];
-  readonly platform: Platform;
+  /** Each once; several make an index. */
+  readonly platforms: readonly Platform[];
   readonly network: RunNetwork;
   /** s since 1970. */
   readonly epoch: number | undefined;
@@ -107,6 +109,17 @@ function readOutput(text: string): Output {
   return { kind: type, path: dest === '-' ? '-' : resolve(dest) };
 }
 
+function readPlatforms(text: string): Platform[] {
+  const platforms = text.split(',').map((each) => {
+    if (each.trim() === '') throw refuse('platform', text, 'one of its platforms is empty', 'such as linux/amd64,linux/arm64');
+    return parsePlatform(each.trim());
+  });
+  const names = platforms.map(formatPlatform);
+  const twice = names.find((name, i) => names.indexOf(name) !== i);
+  if (twice !== undefined) throw refuse('platform', text, `${twice} is there twice`, 'each platform once');
+  return platforms;
+}
+
 export function checkRequest(request: BuildRequest): CheckedRequest {
   const { env } = request;
   const buildArgs = new Map<string, string>();
@@ -134,7 +147,7 @@ export function checkRequest(request: BuildRequest): CheckedRequest {
     secrets: new Map(request.secrets.map((text) => readSecret(text, env))),
     agents: new Map(request.ssh.map((text) => readAgent(text, env))),
     outputs: request.outputs.map(readOutput),
-    platform: parsePlatform(request.platform ?? 'linux/amd64'),
+    platforms: request.platform === undefined ? [HOST_PLATFORM] : readPlatforms(request.platform),
     network: network as RunNetwork,
     epoch: epochText === undefined || epochText === '' ? undefined : Number(epochText),
   };

@@ -4,7 +4,7 @@
  */
 import { applyChanges } from '../../images/build/index.ts';
 import { walkEntries, writeLayer } from '../../images/layers/index.ts';
-import { type ContainerConfig, DEFAULT_PLATFORM, type Image, type ImageConfig, parseReference, withDefaultTag, withoutKernelLabels } from '../../images/store/index.ts';
+import { type ContainerConfig, HOST_PLATFORM, type Image, type ImageConfig, parseReference, withDefaultTag, withoutKernelLabels } from '../../images/store/index.ts';
 import { findStatePaths } from '../state/index.ts';
 import { makeLayerEntries } from './changes.ts';
 import { withInstanceFiles } from './files.ts';
@@ -79,8 +79,8 @@ export async function commitInstance(text: string, env: NodeJS.ProcessEnv, reque
         const written: ImageConfig = {
           created,
           ...(author === undefined ? {} : { author }),
-          architecture: parent?.config.architecture ?? DEFAULT_PLATFORM.architecture,
-          os: parent?.config.os ?? DEFAULT_PLATFORM.os,
+          architecture: parent?.config.architecture ?? HOST_PLATFORM.architecture,
+          os: parent?.config.os ?? HOST_PLATFORM.os,
           config: changed,
           rootfs: { type: 'layers', diff_ids: [...below.diffIds, layer.diffId] },
           history: [...below.history, { created, created_by: command, ...(author === undefined ? {} : { author }), ...(message === undefined ? {} : { comment: message }) }],

@@ -24,7 +24,7 @@ const MOST_LINKED = 1 << 26;
 const DEFAULT_PATH = '/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin';
 
 /** The program's path, and how its kernel is found. */
-export function openImageProgram(request: ImageProgramRequest): { readonly program: string } & Pick<RootProgramKernel, 'findReady' | 'findCalls'> {
+export function openImageProgram(request: ImageProgramRequest): { readonly program: string } & Pick<RootProgramKernel, 'isa' | 'findReady' | 'findCalls'> {
   const { disk, environment, mounted } = request;
   const search = environment.find((entry) => entry.startsWith('PATH='))?.slice(5) ?? DEFAULT_PATH;
   const program = withFiles(disk, (files) =>
@@ -43,6 +43,7 @@ export function openImageProgram(request: ImageProgramRequest): { readonly progr
   const names = environment.map((entry) => entry.split('=', 1)[0] as string).sort();
   return {
     program,
+    isa: request.image.platform === 'linux/arm64' ? 'aarch64' : undefined,
     findReady: async (add) => {
       const bytes = withFiles(disk, (files) => (files.head(program)?.toString('latin1', 0, 4) === '\x7fELF' ? files.read(program, MOST_LINKED) : undefined));
       const { asLinkedProgram, findLayerKernel } = await import('./kernel-layer.ts');

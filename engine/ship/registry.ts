@@ -54,12 +54,13 @@ interface Access {
   readonly credentials?: Credentials | undefined;
 }
 
-/** HTTP as this host reaches others: its proxies, its certificates, its patience. Whoever opens it closes it. `isInsecure`: hosts whose certificates are not looked at. */
-export function openHttp(paths: StatePaths, host: RegistryHost, isInsecure: (name: string) => boolean = () => false): HttpClient {
+/** HTTP as this host reaches others: its proxies, its certificates, its patience. Whoever opens it closes it. `isInsecure`: of registries, those whose certificates are not looked at. */
+export function openHttp(paths: StatePaths, host: RegistryHost, isInsecure?: (name: string) => boolean): HttpClient {
   const stall = readStall(host.env);
   return createHttpClient({
     ...(stall === undefined ? {} : { stall }),
-    isInsecure,
+    isInsecure: isInsecure ?? (() => false),
+    peer: isInsecure === undefined ? 'server' : 'registry',
     certificates: readSettings(paths.root).certificates,
     userAgent: `hull/${readVersion(host.dist)}`,
     env: host.env,
@@ -80,8 +81,8 @@ async function withConnection<T>(domain: string, paths: StatePaths, host: Regist
 const withRegistry = <T>(reference: Reference, paths: StatePaths, host: RegistryHost, access: Access, action: (registry: Registry) => Promise<T>): Promise<T> =>
   withConnection(reference.domain, paths, host, access, (options) => action(openRegistry(reference, options)));
 
-/** `platform` undefined: every platform of an index. Credentials take the place of those that are kept. */
-export function pullReference(name: string, platform: Platform | undefined, paths: StatePaths, host: RegistryHost, events: TransferEvents, credentials?: Credentials): Promise<Pulled & { reference: Reference }> {
+/** `platform` undefined: every platform of an index; several: the index with those. Credentials take the place of those that are kept. */
+export function pullReference(name: string, platform: Platform | readonly Platform[] | undefined, paths: StatePaths, host: RegistryHost, events: TransferEvents, credentials?: Credentials): Promise<Pulled & { reference: Reference }> {
   const reference = withDefaultTag(parseReference(name));
   return withRegistry(reference, paths, host, { reads: true, credentials }, async (registry) => ({ ...(await pullImage(openImages(paths), registry, reference, platform, events)), reference }));
 }

@@ -4,4 +4,4 @@ export { isProcessAlive, openScratch, sweepTemporaries, produceAtomically, produ
 export { hashText, markUsed, readKnown, saveKnown } from './known.ts';
 export { tryLock, withLock } from './lock.ts';
 export { findProcessesIn, identifyProcess, isSameProcess, waitUntil } from './process.ts';
-export { keepCompiled } from './compiled.ts';
+export { keepCompiled, openCompiled } from './compiled.ts';

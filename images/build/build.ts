@@ -6,7 +6,7 @@
  * Rules: what is not finished lies in the work folder; nothing has a name before it is complete; instructions of a stage run one after the other.
  */
 import { type Instruction, makeInstructionError, parseForeignTrigger, readFlag, type Stage } from '../dockerfile/index.ts';
-import { type HistoryEntry, parsePlatform, type Platform } from '../store/index.ts';
+import { formatPlatform, type HistoryEntry, parsePlatform, type Platform } from '../store/index.ts';
 import { type FileChange, findOwnerIn, planAdd } from './add.ts';
 import { applyToConfig, expandFlag, expandPart, type StageConfig } from './config.ts';
 import { addDirectory, CopyProblem, type Planned, toEntries } from './copy.ts';
@@ -44,7 +44,7 @@ async function buildStage(session: Session, stage: Stage, baseName: string): Pro
   const shown = all.filter(({ keyword }) => WITH_LAYERS.includes(keyword));
   for (const instruction of all) {
     const place = `${shown.indexOf(instruction) + 1}/${shown.length}`;
-    const title = `[${[label, place].filter((part) => part !== '').join(' ')}] ${instruction.keyword} ${describe(instruction)}`;
+    const title = `[${[settings.isOneOfSeveral === true ? formatPlatform(state.platform) : '', label, place].filter((part) => part !== '').join(' ')}] ${instruction.keyword} ${describe(instruction)}`;
     await applyInstruction(session, state, instruction, title);
   }
   return state;

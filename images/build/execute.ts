@@ -16,7 +16,9 @@ import { materialize, packUpper, unpackLayer } from './overlay.ts';
 import type { Step } from './progress.ts';
 import { removeTree } from './privileges.ts';
 import { makeKey } from './records.ts';
+import { explainForeign } from './foreign.ts';
 import { checkSandbox, runInSandbox, type SandboxMount } from './sandbox.ts';
+import { formatPlatform } from '../store/index.ts';
 import type { Session } from './session.ts';
 import { findSource } from './sources.ts';
 import type { StageState } from './stage.ts';
@@ -92,7 +94,7 @@ export async function planRun(instruction: Instruction, session: Session, state:
   const described = await Promise.all(
     mounts.map(async ({ mount, target, node }) => [mount.type, target, mount.id ?? null, mount.env ?? null, mount.mode ?? null, mount.uid, mount.gid, mount.isReadOnly, node === undefined || mount.type === 'cache' ? null : await digestTree(node)]),
   );
-  const key = makeKey(['run', state.chainId(), argv, script ?? null, [...env].sort(), state.config.WorkingDir ?? '', state.config.User ?? '', networkText, described, session.settings.epoch ?? null]);
+  const key = makeKey(['run', ...(state.platform.architecture === 'amd64' ? [] : [formatPlatform(state.platform)]), state.chainId(), argv, script ?? null, [...env].sort(), state.config.WorkingDir ?? '', state.config.User ?? '', networkText, described, session.settings.epoch ?? null]);
   for (const name of PREDEFINED) {
     const value = session.arguments.given.get(name);
     if (value !== undefined && !env.has(name)) env.set(name, value);
@@ -125,6 +127,8 @@ async function execute(instruction: Instruction, session: Session, state: StageS
   } catch (error) {
     throw makeInstructionError(instruction, (error as Error).message);
   }
+  const foreign = explainForeign(state.platform);
+  if (foreign !== undefined) throw makeInstructionError(instruction, foreign);
   const root = await state.readTree();
   const user = await findUser(instruction, session, state);
   const layers: string[] = [];

@@ -46,25 +46,34 @@ function parseSource(text: string): GitSource {
 
 const fail = (text: string, why: string, expected: string, cause?: unknown) => new BuildError('download-failed', `Cannot fetch "${text}": ${why}, expected ${expected}`, { cause });
 
+/**
+ * Git starts programs that do the transfers, and none of them looks after hull. All are one process group, and one shell in it waits for the end of its standard input, which is ours: that comes however hull ends. It is a
+ * child, not git's parent, so that git's end is seen at once.
+ */
+const GROUP = 'exec 3<&0; { read -r _; kill -KILL 0; } <&3 >/dev/null 2>&1 & exec "$@" </dev/null 3<&-';
+
 /** What it prints; a BuildError with its last line where it fails. */
 function runGit(text: string, folder: string, args: readonly string[]): Promise<string> {
-  const child = spawn('git', ['-C', folder, '-c', 'core.hooksPath=/dev/null', '-c', 'advice.detachedHead=false', '-c', 'http.lowSpeedLimit=1', '-c', 'http.lowSpeedTime=60', ...args], {
+  const git = ['git', '-C', folder, '-c', 'core.hooksPath=/dev/null', '-c', 'advice.detachedHead=false', '-c', 'http.lowSpeedLimit=1', '-c', 'http.lowSpeedTime=60', ...args];
+  const child = spawn('sh', ['-c', GROUP, 'sh', ...git], {
     env: { ...process.env, GIT_TERMINAL_PROMPT: '0', GIT_ASKPASS: 'true', SSH_ASKPASS: 'true', GIT_DIR: undefined, GIT_WORK_TREE: undefined, GIT_INDEX_FILE: undefined },
-    stdio: ['ignore', 'pipe', 'pipe'],
+    stdio: ['pipe', 'pipe', 'pipe'],
+    detached: true,
   });
-  const leave = () => child.kill('SIGKILL');
-  process.on('exit', leave);
+  child.stdin.on('error', () => {}); // nobody reads it any more
   let [output, errors] = ['', ''];
   child.stdout.on('data', (chunk: Buffer) => (output += chunk.toString()));
   child.stderr.on('data', (chunk: Buffer) => (errors = `${errors}${chunk.toString()}`.slice(-4096)));
   return new Promise<string>((resolve, reject) => {
-    child.on('error', (error) => reject(fail(text, 'no program "git" in PATH', 'git (Debian: apt-get install git)', error)));
+    child.on('error', (error) => reject(fail(text, `"sh" does not start (${error.message})`, 'a shell in PATH', error)));
     child.on('close', (code) => {
+      child.stdin.end();
       if (code === 0) return resolve(output.trim());
+      if (code === 127) return reject(fail(text, 'no program "git" in PATH', 'git (Debian: apt-get install git)'));
       const lines = errors.trim().split('\n').filter((line) => /^(fatal|error|remote):/i.test(line));
       reject(fail(text, (lines.at(-1) ?? `git ${args[0]} ends with ${code}`).replace(/^(fatal|error): /i, ''), 'a repository and a branch, tag or commit that git can fetch'));
     });
-  }).finally(() => process.off('exit', leave));
+  });
 }
 
 /** `folder`: a path for the checkout, not there yet. The tree has .git only where it is kept. */

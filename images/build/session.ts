@@ -29,6 +29,8 @@ export interface BuildHost {
 
 export interface BuildSettings {
   readonly platform: Platform;
+  /** It is one of several that are built: what is shown names it. */
+  readonly isOneOfSeveral?: boolean;
   readonly network: RunNetwork;
   readonly secrets: ReadonlyMap<string, Secret>;
   /** Sockets of SSH agents on this host, by id. */

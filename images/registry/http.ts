@@ -43,7 +43,11 @@ export interface HttpOptions {
   readonly userAgent: string;
   /** Proxies and trusted authorities. */
   readonly env: NodeJS.ProcessEnv;
+  /** What is asked: "registry", which is the default, or "server". */
+  readonly peer?: Peer;
 }
+
+type Peer = 'registry' | 'server';
 
 export type HttpClient = ReturnType<typeof createHttpClient>;
 
@@ -82,7 +86,7 @@ export function createHttpClient(options: HttpOptions) {
           ...(body === undefined && method !== 'POST' && method !== 'PUT' ? {} : { 'content-length': String(length ?? 0) }),
         },
       });
-      const fail = (error: Error) => reject(explain(error, url));
+      const fail = (error: Error) => reject(explain(error, url, options.peer));
       let stalled: NodeJS.Timeout | undefined;
       let answered: IncomingMessage | undefined;
       const touch = () => {
@@ -130,7 +134,7 @@ export function createHttpClient(options: HttpOptions) {
       if (redirects >= MOST_REDIRECTS) throw new RegistryError('registry-invalid', `Cannot reach "${request.url.host}": more than ${MOST_REDIRECTS} redirects, expected an answer`);
       const next = new URL(location, url);
       if (next.protocol !== 'https:' && (next.protocol !== 'http:' || (url.protocol === 'https:' && !options.isInsecure(next.host)))) {
-        throw new RegistryError('registry-invalid', `Cannot follow "${url.host}" to "${next.protocol}//${next.host}": not protected as the registry is, expected HTTPS`);
+        throw new RegistryError('registry-invalid', `Cannot follow "${url.host}" to "${next.protocol}//${next.host}": not protected as the ${options.peer ?? 'registry'} is, expected HTTPS`);
       }
       if (next.host !== url.host || next.protocol !== url.protocol) authorization = undefined;
       url = next;
@@ -160,13 +164,13 @@ const REASONS: Record<string, string> = {
 };
 
 /** Errors of connections; those that are somebody else's pass through. */
-export function explain(error: unknown, url: URL): Error {
+export function explain(error: unknown, url: URL, peer: Peer = 'registry'): Error {
   if (error instanceof RegistryError) return error;
   const { code, message, name } = error as NodeJS.ErrnoException;
   if (name === 'StoreError' || name === 'LayerError') return error as Error;
   const isTls = /CERT|SELF_SIGNED|UNABLE_TO|ERR_TLS|ERR_SSL|EPROTO/.test(code ?? '') || /certificate|wrong version number/.test(message);
   const reason = error instanceof StallError ? error.message : isTls ? `its TLS certificate or handshake does not hold (${/SSL routines:[^:]*:([^:]+):/.exec(message)?.[1] ?? message})` : (REASONS[code ?? ''] ?? message);
-  const expected = isTls ? "a certificate that this host trusts: put the registry's CA into certs.d, or list it as insecure" : 'a registry that answers';
+  const expected = isTls ? `a certificate that this host trusts: put the ${peer}'s CA into certs.d${peer === 'registry' ? ', or list it as insecure' : ''}` : `a ${peer} that answers`;
   return new RegistryError('registry-unreachable', `Cannot reach "${url.host}": ${reason}, expected ${expected}`, { cause: error });
 }
 

@@ -57,10 +57,12 @@ async function inParallel<T>(items: readonly T[], action: (item: T) => Promise<v
   if (failure !== undefined) throw failure.error;
 }
 
+const isSeveral = (platform: Platform | readonly Platform[]): platform is readonly Platform[] => Array.isArray(platform);
+
 const uniqueByDigest = (list: readonly Descriptor[]): Descriptor[] => [...new Map(list.map((each) => [each.digest, each])).values()];
 
-/** `platform`: of an index, that one; undefined: all of them. */
-export async function pullImage(store: Store, registry: Registry, reference: Reference, platform: Platform | undefined, events: TransferEvents): Promise<Pulled> {
+/** `platform`: of an index, that one, without the index; several: the index with those; undefined: all of it. */
+export async function pullImage(store: Store, registry: Registry, reference: Reference, platform: Platform | readonly Platform[] | undefined, events: TransferEvents): Promise<Pulled> {
   const asked = reference.digest ?? reference.tag ?? 'latest';
   return store.withLease(async (lease) => {
     const top = await registry.getManifest(asked);
@@ -68,26 +70,28 @@ export async function pullImage(store: Store, registry: Registry, reference: Ref
     let target = top.descriptor;
     if (isIndexType(mediaType)) {
       const { manifests } = parseIndex(top.bytes, `${registry.name}@${digest}`);
-      if (platform === undefined) {
-        for (const each of manifests.filter((every) => isManifestType(every.mediaType))) await pullManifest(store, registry, lease, each, events);
+      const select = (wanted: Platform): Descriptor => {
+        const found = manifests.find((each) => isManifestType(each.mediaType) && matchesPlatform(each.platform, wanted));
+        if (found !== undefined) return found;
+        const have = manifests.flatMap((each) => (each.platform === undefined || each.platform.os === 'unknown' ? [] : formatPlatform(each.platform)));
+        throw new RegistryError('platform-missing', `Cannot pull "${registry.name}:${asked}": no matching manifest for ${formatPlatform(wanted)} in the manifest list entries, expected one of ${have.join(', ') || 'its platforms'}`);
+      };
+      if (platform === undefined || isSeveral(platform)) {
+        const chosen = platform === undefined ? manifests.filter((every) => isManifestType(every.mediaType)) : platform.map(select);
+        for (const each of uniqueByDigest(chosen)) await pullManifest(store, registry, lease, each, events);
         await putManifest(store, lease, top.bytes, top.descriptor);
       } else {
-        const found = manifests.find((each) => isManifestType(each.mediaType) && matchesPlatform(each.platform, platform));
-        if (found === undefined) {
-          const have = manifests.flatMap((each) => (each.platform === undefined || each.platform.os === 'unknown' ? [] : formatPlatform(each.platform)));
-          throw new RegistryError('platform-missing', `Cannot pull "${registry.name}:${asked}": no matching manifest for ${formatPlatform(platform)} in the manifest list entries, expected one of ${have.join(', ') || 'its platforms'}`);
-        }
-        await pullManifest(store, registry, lease, found, events);
-        target = found;
+        target = select(platform);
+        await pullManifest(store, registry, lease, target, events);
       }
     } else if (isManifestType(mediaType)) await pullManifest(store, registry, lease, top.descriptor, events, top.bytes);
     else throw new RegistryError('registry-invalid', `Cannot pull "${registry.name}:${asked}": it is of type "${mediaType}", expected an image`);
     const names = [...(reference.tag === undefined ? [] : [reference]), withDigest(reference, digest)];
     const found = await pullReferrers(store, registry, lease, listSubjects(store, target), events);
-    const before = reference.tag === undefined ? store.find(withDigest(reference, digest).canonical) : store.find(reference.canonical);
+    const before = store.findTarget((reference.tag === undefined ? withDigest(reference, digest) : reference).canonical);
     await store.tag(target, names);
     for (const each of found) await store.attach(each);
-    return { digest, target, isNew: before?.target.digest !== target.digest };
+    return { digest, target, isNew: before?.digest !== target.digest };
   }, isBroken);
 }
 

@@ -7,7 +7,6 @@ export { KERNEL, KERNEL_FOLDER, KERNEL_PATH, withoutKernel, withoutKernelLabels 
 export {
   computeChainId,
   type ContainerConfig,
-  DEFAULT_PLATFORM,
   type Descriptor,
   DIGEST,
   formatPlatform,
@@ -26,6 +25,7 @@ export {
   parsePlatform,
   type Platform,
   REF_NAME,
+  HOST_PLATFORM,
 } from './oci.ts';
 export { formatReference, parseReference, readRefName, type Reference, withDefaultTag, withDigest, withTag } from './reference.ts';
 export { type Image, type NewImage, openStore, type Removal, type Store } from './store.ts';

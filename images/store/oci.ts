@@ -95,7 +95,8 @@ export interface ImageConfig {
 
 export const DIGEST = /^sha256:[0-9a-f]{64}$/;
 export const REF_NAME = 'org.opencontainers.image.ref.name';
-export const DEFAULT_PLATFORM: Platform = { os: 'linux', architecture: 'amd64' };
+/** What this host's own programs are for: the default of everything that has a platform. */
+export const HOST_PLATFORM: Platform = { os: 'linux', architecture: process.arch === 'arm64' ? 'arm64' : 'amd64' };
 
 export const isIndexType = (mediaType: string): boolean => mediaType === MEDIA.OCI_INDEX || mediaType === MEDIA.DOCKER_INDEX;
 export const isManifestType = (mediaType: string): boolean => mediaType === MEDIA.OCI_MANIFEST || mediaType === MEDIA.DOCKER_MANIFEST;

@@ -14,7 +14,7 @@ import { isMakerAlive, type Lease, listNames, makeOwnName, readLeases, removeQui
 import { StoreError } from './error.ts';
 import { readLayout, writeLayout } from './layout.ts';
 import {
-  DEFAULT_PLATFORM,
+  HOST_PLATFORM,
   type Descriptor,
   DIGEST,
   formatPlatform,
@@ -150,6 +150,10 @@ export function openStore(layout: string) {
     const { os, architecture, variant } = image.config;
     return { ...(await putJson(held, manifest, MEDIA.OCI_MANIFEST)), platform: { os, architecture, ...(variant === undefined ? {} : { variant }) } };
   }
+
+  /** Writes an index of images that `putImage` wrote, one a platform. */
+  const putIndex = (held: Lease, manifests: readonly Descriptor[]): Promise<Descriptor> =>
+    putJson(held, { schemaVersion: 2, mediaType: MEDIA.OCI_INDEX, manifests }, MEDIA.OCI_INDEX);
 
   // ---- names
 
@@ -296,12 +300,15 @@ export function openStore(layout: string) {
   }
 
   /** The image of a name, digest, ID or the beginning of one; undefined: not here. */
-  function find(text: string, platform: Platform = DEFAULT_PLATFORM): Image | undefined {
+  function find(text: string, platform: Platform = HOST_PLATFORM): Image | undefined {
     const { manifests } = readLayout(layout);
     const found = findEntry(text, manifests);
     if (found === undefined) return undefined;
     return found.manifest === undefined ? selectImage(found.entry, text, platform, manifests) : readImage(found.entry, found.manifest, manifests);
   }
+
+  /** What a name, digest or ID is of, a manifest or an index, whatever it is for. */
+  const findTarget = (text: string): Descriptor | undefined => findEntry(text, readLayout(layout).manifests)?.entry;
 
   function resolve(text: string, platform?: Platform): Image {
     const image = find(text, platform);
@@ -491,11 +498,13 @@ export function openStore(layout: string) {
     withLease,
     putBlob,
     putImage,
+    putIndex,
     putJson,
     tag,
     attach,
     listReferrers,
     find,
+    findTarget,
     resolve,
     list,
     remove,
@@ -510,7 +519,7 @@ export function openStore(layout: string) {
     pathOfBlob: (digest: string) => pathOfBlob(folders, digest),
     /** The entries of index.json, as they are. */
     entries: () => readLayout(layout).manifests,
-    selectImage: (target: Descriptor, name: string, platform: Platform = DEFAULT_PLATFORM) => selectImage(target, name, platform, readLayout(layout).manifests),
+    selectImage: (target: Descriptor, name: string, platform: Platform = HOST_PLATFORM) => selectImage(target, name, platform, readLayout(layout).manifests),
     listManifests: (entry: Descriptor) => listManifests(entry),
     /** The name that an entry has; undefined: none, or one that is no reference. */
     namesOf: nameOf,

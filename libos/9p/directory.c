@@ -200,7 +200,7 @@ static long readlink(struct inode *inode, char *out, size_t room) {
 const struct inode_ops p9_directory_ops = {
     .lookup = look, .create = create, .symlink = make_symlink, .link = link, .unlink = unlink, .rename = rename, .iterate = iterate,
     .changed = p9_changed, .blocks = p9_blocks, .refresh = p9_refresh, .sync = p9_sync_inode, .opened = p9_opened, .closed = p9_closed,
-    .release = p9_release,
+    .get_attribute = p9_get_attribute, .set_attribute = p9_set_attribute, .release = p9_release,
 };
-const struct inode_ops p9_link_ops = { .readlink = readlink, .changed = p9_changed, .blocks = p9_blocks, .refresh = p9_refresh, .release = p9_release };
-const struct inode_ops p9_node_ops = { .changed = p9_changed, .blocks = p9_blocks, .refresh = p9_refresh, .release = p9_release };
+const struct inode_ops p9_link_ops = { .readlink = readlink, .changed = p9_changed, .blocks = p9_blocks, .refresh = p9_refresh, .get_attribute = p9_get_attribute, .set_attribute = p9_set_attribute, .release = p9_release };
+const struct inode_ops p9_node_ops = { .changed = p9_changed, .blocks = p9_blocks, .refresh = p9_refresh, .get_attribute = p9_get_attribute, .set_attribute = p9_set_attribute, .release = p9_release };

@@ -9,10 +9,9 @@ static uint32_t most(const struct p9_session *session) {
     return room < P9_DATA_MOST ? room : P9_DATA_MOST;
 }
 
-long p9_read_data(struct inode *inode, void *data, uint32_t size, int64_t position) {
-    struct p9_session *session = p9_session(inode);
-    uint32_t fid, done = 0;
-    int error = p9_handle(inode, false, &fid);
+long p9_read_fid(struct p9_session *session, uint32_t fid, void *data, uint32_t size, int64_t position) {
+    uint32_t done = 0;
+    int error = 0;
     while (!error && done < size) {
         uint32_t piece = size - done < most(session) ? size - done : most(session);
         struct p9_call *call = p9_begin(session, P9_TREAD);
@@ -32,10 +31,15 @@ long p9_read_data(struct inode *inode, void *data, uint32_t size, int64_t positi
     return error && !done ? error : (long)done;
 }
 
-long p9_write_data(struct inode *inode, const void *data, uint32_t size, int64_t position) {
-    struct p9_session *session = p9_session(inode);
-    uint32_t fid, done = 0;
-    int error = p9_handle(inode, true, &fid);
+long p9_read_data(struct inode *inode, void *data, uint32_t size, int64_t position) {
+    uint32_t fid;
+    int error = p9_handle(inode, false, &fid);
+    return error ? error : p9_read_fid(p9_session(inode), fid, data, size, position);
+}
+
+long p9_write_fid(struct p9_session *session, uint32_t fid, const void *data, uint32_t size, int64_t position) {
+    uint32_t done = 0;
+    int error = 0;
     while (!error && done < size) {
         uint32_t piece = size - done < most(session) ? size - done : most(session);
         struct p9_call *call = p9_begin(session, P9_TWRITE);
@@ -51,6 +55,12 @@ long p9_write_data(struct inode *inode, const void *data, uint32_t size, int64_t
         if (!error) done += got;
     }
     return error && !done ? error : (long)done;
+}
+
+long p9_write_data(struct inode *inode, const void *data, uint32_t size, int64_t position) {
+    uint32_t fid;
+    int error = p9_handle(inode, true, &fid);
+    return error ? error : p9_write_fid(p9_session(inode), fid, data, size, position);
 }
 
 /* A buffer of as many pages as `size` needs, at most P9_DATA_MOST; fewer when memory is short. */
@@ -200,5 +210,5 @@ int p9_sync_inode(struct inode *inode, bool data_only) {
 
 const struct inode_ops p9_file_ops = {
     .read = file_read, .write = file_write, .get_page = p9_get_page, .truncate = file_truncate, .sync = p9_sync_inode, .changed = p9_changed,
-    .blocks = p9_blocks, .refresh = p9_refresh, .opened = p9_opened, .closed = p9_closed, .release = p9_release,
+    .blocks = p9_blocks, .refresh = p9_refresh, .opened = p9_opened, .closed = p9_closed, .get_attribute = p9_get_attribute, .set_attribute = p9_set_attribute, .release = p9_release,
 };

@@ -13,7 +13,7 @@
 
 enum p9_type {
     P9_RLERROR = 7, P9_TSTATFS = 8, P9_TLOPEN = 12, P9_TLCREATE = 14, P9_TSYMLINK = 16, P9_TMKNOD = 18, P9_TREADLINK = 22, P9_TGETATTR = 24,
-    P9_TSETATTR = 26, P9_TREADDIR = 40, P9_TFSYNC = 50, P9_TLINK = 70, P9_TMKDIR = 72, P9_TRENAMEAT = 74, P9_TUNLINKAT = 76, P9_TVERSION = 100,
+    P9_TSETATTR = 26, P9_TXATTRWALK = 30, P9_TXATTRCREATE = 32, P9_TREADDIR = 40, P9_TFSYNC = 50, P9_TLINK = 70, P9_TMKDIR = 72, P9_TRENAMEAT = 74, P9_TUNLINKAT = 76, P9_TVERSION = 100,
     P9_TATTACH = 104, P9_TWALK = 110, P9_TREAD = 116, P9_TWRITE = 118, P9_TCLUNK = 120, /* an answer is its question's number + 1 */
 };
 #define P9_NO_FID 0xffffffffu
@@ -103,6 +103,11 @@ void p9_make_orphan(struct inode *); /* its last name goes: what needs one is fe
 /* Of libOS memory that is physically contiguous; at most P9_DATA_MOST. Bytes or -errno. */
 long p9_read_data(struct inode *, void *data, uint32_t size, int64_t position);
 long p9_write_data(struct inode *, const void *data, uint32_t size, int64_t position);
+/* The same of an opened fid. */
+long p9_read_fid(struct p9_session *, uint32_t fid, void *data, uint32_t size, int64_t position);
+long p9_write_fid(struct p9_session *, uint32_t fid, const void *data, uint32_t size, int64_t position);
+long p9_get_attribute(struct inode *, const char *name, uint8_t **out); /* as inode_ops.get_attribute, set_attribute */
+int p9_set_attribute(struct inode *, const char *name, const void *value, size_t size, int flags);
 int p9_get_page(struct inode *, uint64_t index, int how, uint64_t *physical);
 int p9_sync_inode(struct inode *, bool data_only); /* an open file or directory: also on the server's disk; another: only to the server */
 int p9_write_back(struct inode *); /* pages that the program changed through a mapping */

@@ -6,7 +6,7 @@
 #include "lwip/prot/ip4.h"
 
 enum { SIZE_MOST = 65507, SIZE_MOST6 = 65487 /* with the headers 65535: what lwIP counts to */, CHARGE = 256, IP_PKTINFO = 8, IP_TTL = 2, IP_TOS = 1, IPV6_PKTINFO = 50, IPV6_HOPLIMIT = 52, IPV6_TCLASS = 67,
-       SO_TIMESTAMP = 29, SO_TIMESTAMPNS = 35, SO_RXQ_OVFL = 40 };
+       IP_RECVERR = 11, IPV6_RECVERR = 25, UDP_SEGMENT = 103, SEGMENTS_MOST = 128, SO_TIMESTAMP = 29, SO_TIMESTAMPNS = 35, SO_RXQ_OVFL = 40 };
 struct pktinfo { int interface; uint32_t specified, address; };
 struct pktinfo6 { uint8_t address[16]; uint32_t interface; };
 struct cmsghdr { size_t length; int level, type; };
@@ -152,8 +152,10 @@ int inet_read_control(const struct message *message, struct inet_destination *ou
             out->ttl = number;
         } else if ((header.level == IPPROTO_IP && header.type == IP_TOS) || (header.level == IPPROTO_IPV6 && header.type == IPV6_TCLASS)) {
             out->tos = size >= sizeof number ? number : size ? *data : 0;
+        } else if (header.level == IPPROTO_UDP && header.type == UDP_SEGMENT && size == sizeof out->segment) {
+            memcpy(&out->segment, data, sizeof out->segment);
         } else if (header.level == IPPROTO_IP || header.level == IPPROTO_IPV6 || header.level == IPPROTO_UDP) {
-            return -EINVAL; /* UDP_SEGMENT among them: there is none */
+            return -EINVAL;
         }
         at += (header.length + 7) & ~7ul;
     }
@@ -192,10 +194,29 @@ static int transmit(struct inet_socket *it, struct pbuf *p, const struct inet_de
     return result == ERR_OK || result == ERR_MEM ? 0 : inet_error(result);
 }
 
+/* A datagram, or where UDP_SEGMENT says so one for each piece of that size and one for the rest (udp(7)). Takes p over; all of it is in one piece. 0 or -errno. */
+static int transmit_pieces(struct inet_socket *it, struct pbuf *p, const struct inet_destination *way, struct netif *netif) {
+    if (!way->segment || p->len <= way->segment) return transmit(it, p, way, netif);
+    unsigned headers = IP_IS_V6_VAL(way->to) ? 48 : 28;
+    int error = p->len > SEGMENTS_MOST * way->segment ? -EINVAL : way->segment + headers > netif->mtu ? -EMSGSIZE : 0;
+    for (size_t at = 0; at < p->len && !error; at += way->segment) {
+        u16_t size = p->len - at < way->segment ? (u16_t)(p->len - at) : way->segment;
+        struct pbuf *piece = pbuf_alloc(PBUF_TRANSPORT, size, PBUF_RAM);
+        if (!piece) {
+            error = -ENOBUFS;
+            break;
+        }
+        memcpy(piece->payload, (uint8_t *)p->payload + at, size);
+        error = transmit(it, piece, way, netif);
+    }
+    pbuf_free(p);
+    return error;
+}
+
 /* Where the datagram goes, by the socket and the message. 0 or -errno. */
 static int find_destination(struct inet_socket *it, const struct message *message, struct inet_destination *way, struct netif **netif) {
     int error;
-    *way = (struct inet_destination){.to = it->remote, .source = it->local, .port = it->remote_port, .ttl = -1, .tos = -1};
+    *way = (struct inet_destination){.to = it->remote, .source = it->local, .port = it->remote_port, .ttl = -1, .tos = -1, .segment = it->segment};
     if (message->address.length) {
         bool four = inet_is6(it) && message->address.family == AF_INET;
         struct inet_socket as4 = {.socket.family = AF_INET};
@@ -239,7 +260,7 @@ int inet_finish_datagram(struct inet_socket *it) {
     struct netif *netif;
     if (!it->unfinished || !it->udp) return 0;
     struct pbuf *p = take_unfinished(it, &way, &netif);
-    return transmit(it, p, &way, netif);
+    return transmit_pieces(it, p, &way, netif);
 }
 
 long inet_send_datagram(struct socket *socket, struct message *message) {
@@ -256,7 +277,7 @@ long inet_send_datagram(struct socket *socket, struct message *message) {
     bool six = IP_IS_V6_VAL(way.to);
     size_t before = held ? held->len : 0, size = before + message->size;
     struct pbuf *p = NULL;
-    if (size > (six ? SIZE_MOST6 : SIZE_MOST) || (it->mtu_discover >= 2 && !six && size + 28 > netif->mtu)) error = -EMSGSIZE;
+    if (size > (six ? SIZE_MOST6 : SIZE_MOST) || (it->mtu_discover >= 2 && !six && (way.segment ? way.segment : size) + 28 > netif->mtu)) error = -EMSGSIZE;
     else if (!(p = pbuf_alloc(PBUF_TRANSPORT, (u16_t)size, PBUF_RAM))) error = -ENOBUFS;
     else if (inet_copy_in(message, (uint8_t *)p->payload + before)) error = -EFAULT;
     if (held && !error) memcpy(p->payload, held->payload, before);
@@ -265,7 +286,7 @@ long inet_send_datagram(struct socket *socket, struct message *message) {
         if (p) pbuf_free(p);
         return error;
     }
-    error = message->flags & MSG_MORE || it->flags & INET_CORK ? keep_unfinished(it, p, &way, netif) : transmit(it, p, &way, netif);
+    error = message->flags & MSG_MORE || it->flags & INET_CORK ? keep_unfinished(it, p, &way, netif) : transmit_pieces(it, p, &way, netif);
     return error ? error : (long)message->size;
 }
 
@@ -310,10 +331,54 @@ static void tell(const struct inet_socket *it, struct message *message, const st
     if (it->flags & INET_RECVTCLASS && six) message_put_control(message, IPPROTO_IPV6, IPV6_TCLASS, &number, sizeof number);
 }
 
+void inet_keep_report(struct inet_socket *it, const struct icmp_report *report, const struct pbuf *whole, size_t offset) {
+    u16_t size = whole->tot_len > offset ? (u16_t)(whole->tot_len - offset) : 0;
+    if (it->queued + CHARGE + size > it->socket.receive_room) return;
+    struct icmp_report *kept = kmalloc(sizeof *kept);
+    if (!kept) return;
+    *kept = *report;
+    kept->next = NULL;
+    kept->data = size ? pbuf_alloc(PBUF_RAW, size, PBUF_RAM) : NULL;
+    if (kept->data) pbuf_copy_partial(whole, kept->data->payload, size, (u16_t)offset);
+    it->queued += CHARGE + (kept->data ? size : 0);
+    if (!it->reports) it->reports_end = &it->reports;
+    *it->reports_end = kept;
+    it->reports_end = &kept->next;
+}
+
+static struct icmp_report take_report(struct inet_socket *it) {
+    struct icmp_report *first = it->reports, copy = *first;
+    it->reports = first->next;
+    it->queued -= CHARGE + (copy.data ? copy.data->tot_len : 0);
+    kfree(first);
+    return copy;
+}
+
+/* MSG_ERRQUEUE, which never waits: what was reported, with what came back of the datagram, and where that had been sent. */
+static long receive_report(struct inet_socket *it, struct message *message) {
+    enum { ORIGIN_ICMP = 2, ORIGIN_ICMP6 = 3 };
+    if (!it->reports) return -EAGAIN;
+    struct icmp_report report = take_report(it);
+    struct address offender;
+    struct { uint32_t error; uint8_t origin, type, code, pad; uint32_t info, data; uint8_t offender[28]; } extended = {
+        .error = (uint32_t)-report.error, .origin = IP_IS_V6_VAL(report.to) ? ORIGIN_ICMP6 : ORIGIN_ICMP, .type = report.type, .code = report.code, .info = report.info};
+    size_t size = report.data ? report.data->tot_len : 0, taken = size < message->size ? size : message->size;
+    long error = taken ? inet_copy_out(message, report.data, 0, taken, 0) : 0;
+    if (report.data) pbuf_free(report.data);
+    it->socket.error = it->reports ? it->reports->error : 0;
+    if (error) return error;
+    inet_address_out(it->socket.family, &report.offender, 0, &offender);
+    memcpy(extended.offender, offender.bytes, offender.length);
+    message_put_control(message, inet_is6(it) ? IPPROTO_IPV6 : IPPROTO_IP, inet_is6(it) ? IPV6_RECVERR : IP_RECVERR, &extended, sizeof extended - sizeof extended.offender + offender.length);
+    inet_address_out(it->socket.family, &report.to, report.port, &message->address);
+    message->out_flags |= MSG_ERRQUEUE | (taken < size ? MSG_TRUNC : 0);
+    return (long)taken;
+}
+
 long inet_receive_datagram(struct socket *socket, struct message *message) {
     struct inet_socket *it = inet_of(socket);
     if (message->flags & MSG_OOB) return -EOPNOTSUPP;
-    if (message->flags & 0x2000) return -EAGAIN; /* MSG_ERRQUEUE: errors are told by SO_ERROR only */
+    if (message->flags & MSG_ERRQUEUE) return receive_report(it, message);
     for (bool looked = false; !it->datagrams; looked = true) {
         int error = inet_take_error(it);
         if (error) return error;
@@ -363,13 +428,17 @@ void inet_close_datagram(struct socket *socket) {
         pbuf_free(first->data);
         kfree(first);
     }
+    while (it->reports) {
+        struct icmp_report report = take_report(it);
+        if (report.data) pbuf_free(report.data);
+    }
     inet_free(it);
 }
 
 unsigned inet_poll_datagram(struct socket *socket, struct poll_wait *wait) {
     struct inet_socket *it = inet_of(socket);
     poll_wait_add_for(wait, &it->readers, POLLIN | POLLRDNORM | POLLRDHUP | POLLHUP | POLLERR);
-    unsigned events = socket->error ? POLLERR : 0;
+    unsigned events = socket->error || it->reports ? POLLERR : 0;
     if (it->shut & SHUT_RECEIVE) events |= POLLRDHUP | POLLIN | POLLRDNORM;
     if (it->shut == (SHUT_RECEIVE | SHUT_SEND)) events |= POLLHUP;
     if (it->datagrams) events |= POLLIN | POLLRDNORM;

@@ -34,6 +34,16 @@ struct datagram {
     uint16_t port, interface;
     uint8_t ttl, tos;
 };
+/* What ICMP reported about a datagram of the socket's (IP_RECVERR; ip(7)): `data` is what came back of it, NULL: nothing. */
+struct icmp_report {
+    struct icmp_report *next;
+    struct pbuf *data;
+    ip_addr_t to, offender;
+    uint16_t port;
+    uint8_t type, code;
+    int error;           /* -errno */
+    uint32_t info;       /* the way's MTU, or 0 */
+};
 struct membership { struct membership *next; ip_addr_t group; unsigned interface; };
 
 struct inet_socket {
@@ -68,6 +78,8 @@ struct inet_socket {
     struct udp_pcb *udp;
     struct raw_pcb *raw;
     struct datagram *datagrams, **datagrams_end;
+    struct icmp_report *reports, **reports_end;
+    uint16_t segment;                   /* UDP_SEGMENT; 0: none */
     struct unfinished *unfinished;      /* to be sent; NULL: none */
     uint16_t send_coverage, receive_coverage; /* UDP-Lite's checksum */
     uint32_t queued;                    /* charges */
@@ -89,7 +101,7 @@ enum {
     INET_V6ONLY = 1, INET_NODELAY = 2, INET_CORK = 4, INET_QUICKACK = 8, INET_PKTINFO = 16, INET_RECVTTL = 32, INET_RECVTOS = 64, INET_PKTINFO6 = 128,
     INET_RECVHOPLIMIT = 256, INET_RECVTCLASS = 512, INET_RECVERR = 1024, INET_RECVERR6 = 2048, INET_FREEBIND = 4096, INET_MULTICAST_LOOP_OFF = 8192,
     INET_HEADER_INCLUDED = 16384, INET_TIMESTAMP = 32768, INET_TIMESTAMP_NS = 65536, INET_TRANSPARENT = 1 << 17, INET_MULTICAST_ALL_OFF = 1 << 18,
-    INET_BIND_NO_PORT = 1 << 19, INET_RXQ_OVFL = 1 << 20, INET_NO_CHECK = 1 << 21,
+    INET_BIND_NO_PORT = 1 << 19, INET_RXQ_OVFL = 1 << 20, INET_NO_CHECK = 1 << 21, INET_GRO = 1 << 22,
 };
 static inline struct inet_socket *inet_of(struct socket *socket) { return (struct inet_socket *)socket; }
 static inline bool inet_is6(const struct inet_socket *it) { return it->socket.family == AF_INET6; }
@@ -173,12 +185,14 @@ void inet_close_datagram(struct socket *);
 unsigned inet_poll_datagram(struct socket *, struct poll_wait *);
 int inet_open_datagram(struct inet_socket *); /* its udp_pcb, bound as the socket is */
 /* What a message is sent by: in: the socket's, -1 where it says nothing; out: with what control messages say. 0 or -errno. */
-struct inet_destination { ip_addr_t to, source; uint16_t port; unsigned interface; int ttl, tos; };
+struct inet_destination { ip_addr_t to, source; uint16_t port; unsigned interface; int ttl, tos; uint16_t segment; };
 int inet_read_control(const struct message *, struct inet_destination *);
 int inet_find_way(struct inet_socket *, ip_addr_t *to, ip_addr_t *source, unsigned wanted, struct netif **out); /* the interface and source for a destination: 0 or -errno */
 int inet_copy_in(const struct message *, uint8_t *to); /* all of it, from the program: 0 or -EFAULT */
 int inet_take_error(struct inet_socket *);             /* SO_ERROR, which it ends */
 void inet_enqueue(struct inet_socket *, struct pbuf *, const ip_addr_t *from, uint16_t port); /* within lwIP's receiving; takes the pbuf, for whoever reads, or drops it */
+
+void inet_keep_report(struct inet_socket *, const struct icmp_report *, const struct pbuf *whole, size_t offset); /* a copy, for MSG_ERRQUEUE; what came back lies at the offset */
 
 /* By the component raw-socket: SOCK_RAW, and SOCK_DGRAM of ICMP. 0 or -errno. */
 int raw_socket_create(int family, int type, int protocol, struct socket **out) __attribute__((weak));

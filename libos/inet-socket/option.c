@@ -13,7 +13,7 @@ enum { IPV6_UNICAST_HOPS = 16, IPV6_MULTICAST_IF, IPV6_MULTICAST_HOPS, IPV6_MULT
        IPV6_FREEBIND = 78 };
 enum { TCP_NODELAY = 1, TCP_MAXSEG, TCP_CORK, TCP_KEEPIDLE, TCP_KEEPINTVL, TCP_KEEPCNT, TCP_SYNCNT, TCP_LINGER2, TCP_DEFER_ACCEPT, TCP_WINDOW_CLAMP, TCP_INFO,
        TCP_QUICKACK, TCP_CONGESTION, TCP_USER_TIMEOUT = 18, TCP_FASTOPEN = 23, TCP_NOTSENT_LOWAT = 25, TCP_FASTOPEN_CONNECT = 30 };
-enum { UDP_CORK = 1 };
+enum { UDP_CORK = 1, UDP_SEGMENT = 103, UDP_GRO = 104 };
 enum { UDPLITE_SEND_CSCOV = 10, UDPLITE_RECV_CSCOV = 11, MSS_LEAST = 88, MSS_MOST = 32767 };
 
 struct flag_option { int level, name; uint32_t flag; bool inverted; };
@@ -24,12 +24,14 @@ static const struct flag_option flag_options[] = {
     {IPPROTO_IP, IP_BIND_ADDRESS_NO_PORT, INET_BIND_NO_PORT, false}, {IPPROTO_IPV6, IPV6_RECVPKTINFO, INET_PKTINFO6, false}, {IPPROTO_IPV6, IPV6_RECVHOPLIMIT, INET_RECVHOPLIMIT, false},
     {IPPROTO_IPV6, IPV6_RECVTCLASS, INET_RECVTCLASS, false}, {IPPROTO_IPV6, IPV6_RECVERR, INET_RECVERR6, false}, {IPPROTO_IPV6, IPV6_FREEBIND, INET_FREEBIND, false},
     {IPPROTO_IPV6, IPV6_MULTICAST_LOOP, INET_MULTICAST_LOOP_OFF, true}, {IPPROTO_IPV6, IPV6_MULTICAST_ALL, INET_MULTICAST_ALL_OFF, true},
+    {IPPROTO_UDP, UDP_GRO, INET_GRO, false}, /* datagrams are told one by one all the same */
     {SOL_SOCKET, SO_RXQ_OVFL, INET_RXQ_OVFL, false}, {SOL_SOCKET, SO_NO_CHECK, INET_NO_CHECK, false},
     {SOL_SOCKET, SO_TIMESTAMP, INET_TIMESTAMP, false}, {SOL_SOCKET, SO_TIMESTAMPNS, INET_TIMESTAMP_NS, false},
 };
 
 static const struct flag_option *find_flag(const struct inet_socket *it, int level, int name) {
     if (level == IPPROTO_IPV6 && !inet_is6(it)) return NULL;
+    if (level == IPPROTO_UDP && it->socket.protocol != IPPROTO_UDP) return NULL;
     for (size_t i = 0; i < sizeof flag_options / sizeof *flag_options; i++)
         if (flag_options[i].level == level && flag_options[i].name == name) return &flag_options[i];
     return NULL;
@@ -260,7 +262,12 @@ int inet_set_option(struct socket *socket, int level, int name, const void *valu
     case IPPROTO_IPV6: return set_ip6(it, name, number, value, size);
     case IPPROTO_UDPLITE: return set_lite(it, name, number);
     case IPPROTO_UDP:
-        if (socket->type != SOCK_DGRAM || socket->protocol != IPPROTO_UDP || name != UDP_CORK) return -ENOPROTOOPT;
+        if (socket->type != SOCK_DGRAM || socket->protocol != IPPROTO_UDP || (name != UDP_CORK && name != UDP_SEGMENT)) return -ENOPROTOOPT;
+        if (name == UDP_SEGMENT) {
+            if (number < 0 || number > 0xffff) return -EINVAL;
+            it->segment = (uint16_t)number;
+            return 0;
+        }
         it->flags = number ? it->flags | INET_CORK : it->flags & ~(uint32_t)INET_CORK;
         return number ? 0 : inet_finish_datagram(it);
     case IPPROTO_TCP: {
@@ -407,6 +414,7 @@ int inet_get_option(struct socket *socket, int level, int name, void *out, uint3
     else if (level == IPPROTO_IPV6) result = get_ip6(it, name, &number);
     else if (level == IPPROTO_TCP) result = get_tcp(it, name, &number, out, size);
     else if (level == IPPROTO_UDP && it->socket.protocol == level && socket->type == SOCK_DGRAM && name == UDP_CORK) number = (it->flags & INET_CORK) != 0, result = 0;
+    else if (level == IPPROTO_UDP && it->socket.protocol == level && socket->type == SOCK_DGRAM && name == UDP_SEGMENT) number = it->segment, result = 0;
     else if (level == IPPROTO_UDPLITE && it->socket.protocol == level && name == UDPLITE_SEND_CSCOV) number = it->send_coverage, result = 0;
     else if (level == IPPROTO_UDPLITE && it->socket.protocol == level && name == UDPLITE_RECV_CSCOV) number = it->receive_coverage, result = 0;
     if (result < 0) return result;

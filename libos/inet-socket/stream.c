@@ -361,7 +361,7 @@ long inet_receive_stream(struct socket *socket, struct message *message) {
     struct inet_socket *it = inet_of(socket);
     size_t done = 0;
     if (message->flags & MSG_OOB) return inet_receive_urgent(it, message);
-    if (message->flags & 0x2000) return -EAGAIN; /* MSG_ERRQUEUE: nothing is ever put there */
+    if (message->flags & MSG_ERRQUEUE) return -EAGAIN; /* nothing is ever put there */
     if ((it->state == INET_LISTENING || it->state == INET_NEW) && !socket->error) return -ENOTCONN;
     if (!message->size) {
         int state = wait_for_data(it, message->flags);

@@ -38,6 +38,15 @@ uint32_t lwip_port_window_of(const struct tcp_pcb *pcb) {
     return own ? own : lwip_port_window;
 }
 
+/* As many as the window asks the peer for, in segments of its size and with a quarter of small ones between them: what it may send and is dropped here nevertheless is a gap of
+ * hundreds of segments in the eyes of a peer. A segment takes a whole buffer, so that very small ones count for more; and a small window may have many of them. */
+uint16_t lwip_port_gap_most(const struct tcp_pcb *pcb) {
+    enum { SEGMENT_LEAST = 512, SEGMENT_MOST = 1460, LEAST = 512 };
+    uint32_t segment = pcb->mss < SEGMENT_LEAST ? SEGMENT_LEAST : pcb->mss > SEGMENT_MOST ? SEGMENT_MOST : pcb->mss;
+    uint32_t most = TCP_WND_MAX(pcb) / segment * 5 / 4;
+    return (uint16_t)(most < LEAST ? LEAST : most);
+}
+
 /* What was sent is repeated, or a closed window asked about, since the tick in the slot: the slot follows the time while neither is so. */
 uint8_t lwip_port_retries_of(struct tcp_pcb *pcb, uint8_t usual) {
     uint32_t slot = (uint32_t)(uintptr_t)pcb->ext_args[LWIP_PORT_PATIENCE_SLOT].data, patience = slot & 0xffffff, requests = slot >> 24;

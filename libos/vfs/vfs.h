@@ -46,6 +46,10 @@ struct inode_ops {
     /* Which inode keeps the extended attributes (`xattrs`): itself, or what it stands for. *out NULL: there are none. Absent: -EOPNOTSUPP */
     int (*attribute_holder)(struct inode *, bool changes, struct inode **out);
     int (*attributes_changed)(struct inode *); /* extended ones, of the holder; an error takes the change back. Absent: they live in the inode only */
+    /* Instead of both, for a file system that others change behind our back. get: a copy of the value, or for the name "" of all names, each with its NUL,
+     * for kfree; its size or -errno; a NUL is behind it. set: value NULL takes it away; flags as setxattr(2)'s. */
+    long (*get_attribute)(struct inode *, const char *name, uint8_t **out);
+    int (*set_attribute)(struct inode *, const char *name, const void *value, size_t size, int flags);
     int (*changed)(struct inode *); /* mode, owner or times were set; absent: they live in the inode only */
     int (*sync)(struct inode *, bool data_only); /* data_only: what reading the content back does not need may wait; absent: nothing to do */
     /* For file systems that others change behind our back. refresh: fetches the attributes anew; -ENOENT, -ESTALE: the name by which it was found

@@ -1,5 +1,6 @@
 /*
- * Extended attributes (xattr(7)). Owns the list that hangs on an inode; which inode keeps it says the file system (attribute_holder). Rules by name:
+ * Extended attributes (xattr(7)). Owns the list that hangs on an inode; which inode keeps it says the file system (attribute_holder), unless a
+ * server keeps it all (get_attribute, set_attribute). Rules by name:
  * user.* for files and directories, by their permissions; trusted.* for the superuser alone; security.* changed by the superuser, read by all;
  * system.* (access control lists) nowhere.
  */
@@ -54,8 +55,8 @@ static long name_in(struct xattr_name *name, const char *program) {
     return length < 0 ? length : 0;
 }
 
-/* May it be read or changed, and which inode has it? */
-static long find_holder(struct path path, const struct xattr_name *name, bool changes, struct inode **holder) {
+/* May it be read or changed? */
+static long check(struct path path, const struct xattr_name *name, bool changes) {
     struct inode *inode = path.dentry->inode;
     bool user = starts(name, "user."), trusted = starts(name, "trusted."), security = starts(name, "security.");
     if (changes && ((inode->super && inode->super->read_only) || path.mount->flags & MOUNT_READ_ONLY)) return -EROFS;
@@ -65,8 +66,11 @@ static long find_holder(struct path path, const struct xattr_name *name, bool ch
     if (security && changes && !is_root()) return -EPERM;
     if (user && !is_regular(inode) && !is_directory(inode)) return changes ? -EPERM : -ENODATA;
     if (user && changes && is_directory(inode) && inode->mode & S_ISVTX && !owner_or_root(inode)) return -EPERM;
-    long error = user ? inode_permission(inode, changes ? MAY_WRITE : MAY_READ) : 0;
-    if (error) return error;
+    return user ? inode_permission(inode, changes ? MAY_WRITE : MAY_READ) : 0;
+}
+
+/* Which inode has it? */
+static long find_holder(struct inode *inode, bool changes, struct inode **holder) {
     return inode->ops->attribute_holder ? inode->ops->attribute_holder(inode, changes, holder) : -EOPNOTSUPP;
 }
 
@@ -80,25 +84,43 @@ static struct extended **find(struct inode *holder, const struct xattr_name *nam
 struct request { struct xattr_name name; void *value; size_t size; int flags; };
 typedef long (*xattr_action)(struct path, struct request *);
 
+/* A copy of what was found, which it frees: the copy to the program may sleep, and the value be another. */
+static long give(struct request *r, uint8_t *copy, size_t size) {
+    long result = (long)size;
+    if (r->size && r->size < size) result = -ERANGE;
+    else if (r->size && user_copy_out(r->value, copy, size)) result = -EFAULT;
+    kfree(copy);
+    return result;
+}
+
 static long get(struct path path, struct request *r) {
-    struct inode *holder;
-    long error = find_holder(path, &r->name, false, &holder);
+    struct inode *inode = path.dentry->inode, *holder;
+    uint8_t *copy;
+    long error = check(path, &r->name, false);
+    if (!error && inode->ops->get_attribute) {
+        long size = inode->ops->get_attribute(inode, r->name.text, &copy);
+        return size < 0 ? size : give(r, copy, (size_t)size);
+    }
+    if (!error) error = find_holder(inode, false, &holder);
     if (error) return error;
     struct extended *found = holder ? *find(holder, &r->name) : NULL;
     if (!found) return -ENODATA;
     if (r->size && r->size < found->size) return -ERANGE;
     if (!r->size) return (long)found->size;
-    size_t size = found->size;
-    uint8_t *copy = kmalloc(size + 1); /* the copy to the program may sleep, and the value be another */
+    copy = kmalloc(found->size + 1);
     if (!copy) return -ENOMEM;
-    memcpy(copy, found->bytes + found->name_size, size);
-    error = user_copy_out(r->value, copy, size) ? -EFAULT : (long)size;
-    kfree(copy);
-    return error;
+    memcpy(copy, found->bytes + found->name_size, found->size);
+    return give(r, copy, found->size);
+}
+
+static long changed(struct path path) {
+    path.dentry->inode->ctime = vfs_now();
+    notify(path.dentry, IN_ATTRIB);
+    return 0;
 }
 
 static long set(struct path path, struct request *r) {
-    struct inode *holder;
+    struct inode *inode = path.dentry->inode, *holder;
     if (r->flags & ~(XATTR_CREATE | XATTR_REPLACE)) return -EINVAL;
     if (r->size > VALUE_MOST) return -E2BIG;
     struct extended *made = kmalloc(sizeof *made + r->name.length + 1 + r->size);
@@ -107,7 +129,13 @@ static long set(struct path path, struct request *r) {
     made->name_size = (uint16_t)(r->name.length + 1);
     memcpy(made->bytes, r->name.text, made->name_size);
     long error = r->size && user_copy_in(made->bytes + made->name_size, r->value, r->size) ? -EFAULT : 0;
-    if (!error) error = find_holder(path, &r->name, true, &holder);
+    if (!error) error = check(path, &r->name, true);
+    if (inode->ops->set_attribute) {
+        if (!error) error = inode->ops->set_attribute(inode, r->name.text, made->bytes + made->name_size, r->size, r->flags);
+        kfree(made);
+        return error ? error : changed(path);
+    }
+    if (!error) error = find_holder(inode, true, &holder);
     struct extended **link = error ? NULL : find(holder, &r->name);
     if (!error && *link && r->flags & XATTR_CREATE) error = -EEXIST;
     if (!error && !*link && r->flags & XATTR_REPLACE) error = -ENODATA;
@@ -124,14 +152,17 @@ static long set(struct path path, struct request *r) {
         return error;
     }
     kfree(old);
-    path.dentry->inode->ctime = vfs_now();
-    notify(path.dentry, IN_ATTRIB);
-    return 0;
+    return changed(path);
 }
 
 static long take_away(struct path path, struct request *r) {
-    struct inode *holder;
-    long error = find_holder(path, &r->name, true, &holder);
+    struct inode *inode = path.dentry->inode, *holder;
+    long error = check(path, &r->name, true);
+    if (!error && inode->ops->set_attribute) {
+        error = inode->ops->set_attribute(inode, r->name.text, NULL, 0, 0);
+        return error ? error : changed(path);
+    }
+    if (!error) error = find_holder(inode, true, &holder);
     if (error) return error;
     struct extended **link = find(holder, &r->name), *old = *link;
     if (!old) return -ENODATA;
@@ -141,29 +172,41 @@ static long take_away(struct path path, struct request *r) {
         return error;
     }
     kfree(old);
-    path.dentry->inode->ctime = vfs_now();
-    notify(path.dentry, IN_ATTRIB);
-    return 0;
+    return changed(path);
 }
 
-static bool is_listed(const struct extended *at) { return is_root() || memcmp(at->bytes, "trusted.", 8); }
+static bool is_listed(const char *name) { return is_root() || strncmp(name, "trusted.", 8); }
+
+/* A server's names, some of which are only for the superuser. */
+static long list_served(struct inode *inode, struct request *r) {
+    uint8_t *names;
+    long size = inode->ops->get_attribute(inode, "", &names);
+    size_t used = 0, length;
+    if (size < 0) return size == -EOPNOTSUPP ? 0 : size;
+    for (size_t at = 0; at < (size_t)size; at += length) {
+        length = strlen((const char *)names + at) + 1;
+        if (!is_listed((const char *)names + at)) continue;
+        memmove(names + used, names + at, length);
+        used += length;
+    }
+    return give(r, names, used);
+}
 
 static long list(struct path path, struct request *r) {
     struct inode *inode = path.dentry->inode, *holder = NULL;
+    if (inode->ops->get_attribute) return list_served(inode, r);
     long used = 0, error = inode->ops->attribute_holder ? inode->ops->attribute_holder(inode, false, &holder) : 0;
     if (error && error != -EOPNOTSUPP) return error;
     const struct extended *first = holder && !error ? holder->xattrs : NULL;
     for (const struct extended *at = first; at; at = at->next)
-        if (is_listed(at)) used += at->name_size;
+        if (is_listed(at->bytes)) used += at->name_size;
     if (!r->size || !used) return used;
     if ((size_t)used > r->size) return -ERANGE;
     uint8_t *names = kmalloc((size_t)used), *to = names;
     if (!names) return -ENOMEM;
     for (const struct extended *at = first; at; at = at->next)
-        if (is_listed(at)) to = (uint8_t *)memcpy(to, at->bytes, at->name_size) + at->name_size;
-    error = user_copy_out(r->value, names, (size_t)used) ? -EFAULT : used;
-    kfree(names);
-    return error;
+        if (is_listed(at->bytes)) to = (uint8_t *)memcpy(to, at->bytes, at->name_size) + at->name_size;
+    return give(r, names, (size_t)used);
 }
 
 static long by_path(const char *program_path, unsigned flags, xattr_action act, struct request *request) {

@@ -259,6 +259,28 @@ await t.test('without root', { skip: canSwitch ? false : 'not root, or this chec
   t.end();
 });
 
+await t.test('a build that is killed while git fetches leaves no process', async (t) => {
+  const silent = createServer(() => {}).listen(0, '127.0.0.1'); // takes requests and answers none
+  t.teardown(() => {
+    silent.closeAllConnections();
+    silent.close();
+  });
+  await new Promise((resolve) => silent.once('listening', resolve));
+  const repository = `http://127.0.0.1:${(silent.address() as AddressInfo).port}/silent.git`;
+  const context = join(folder, 'killed-git');
+  mkdirSync(context);
+  writeFiles(context, { Dockerfile: `FROM scratch\nADD ${repository} /\n` });
+  const asked = new Promise((resolve) => silent.once('request', resolve));
+  const child = spawn(hull, ['build', '-t', 'killed-git', context], { env, stdio: 'ignore' });
+  await Promise.race([asked, new Promise((_, reject) => child.once('exit', (code) => reject(new Error(`the build ended with ${code}`))))]);
+  const fetching = () => execFileSync('ps', ['-eo', 'pid,args'], { encoding: 'utf8' }).split('\n').filter((line) => line.includes(repository));
+  t.ok(fetching().length > 0, 'git fetches');
+  child.kill('SIGKILL');
+  await new Promise((resolve) => child.once('close', resolve));
+  t.strictSame(await lookUntil(fetching, ({ length }) => length === 0), []);
+  t.end();
+});
+
 await t.test('a killed build leaves nothing', async (t) => {
   const context = join(folder, 'killed');
   mkdirSync(context);

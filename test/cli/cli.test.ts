@@ -164,6 +164,14 @@ t.test('compiled code is kept, and taken only when it is whole and nobody else c
     t.equal((await call(['run', '/bin/busybox', 'false'], own)).exitCode, 1);
     t.ok(readFileSync(path).length > 10_000, 'kept anew');
   }
+  const intact = readFileSync(path);
+  for (let at = 1; at < 16; at++) {
+    const torn = Buffer.from(intact);
+    const sector = (torn.length * at) >> 13 << 9;
+    writeFileSync(path, torn.fill(0, sector, sector + 512));
+    t.equal((await call(['version'], own)).exitCode, 0, `bytes ${sector} to ${sector + 511} are gone: not taken`);
+  }
+  t.equal((await call(['run', '/bin/busybox', 'false'], own)).exitCode, 1);
   const damaged = readFileSync(path);
   writeFileSync(path, damaged.fill(0x55, damaged.length >> 2, damaged.length >> 1));
   chmodSync(path, 0o622);

@@ -131,6 +131,30 @@ t.test('threads that write to private pages of a file while these are read', asy
   t.equal(result.stdout, expected.stdout);
 });
 
+t.test('extended attributes and special files, natively and on each file system', async (t) => {
+  const program = join(findCheckout(), 'build/guest/musl/attributes');
+  const native = join(folder, 'attributes-native');
+  const shared = join(folder, 'attributes');
+  for (const place of [native, shared, `${native}-special`]) mkdirSync(place);
+  const expected = await execa(program, [native]);
+  const withSpecial = await execa(program, [`${native}-special`, 'special']);
+  t.equal((await call(['volume', 'create', '--driver', 'block', '--opt', 'size=16m', 'attributes'])).exitCode, 0);
+  // QEMU makes no special files in a directory that it shares as it is, which for root each is (libos/9p/README.md).
+  const places = [
+    { options: ['-v', './attributes:/t'], special: [] },
+    { options: ['-v', 'attributes:/t'], special: ['special'] },
+    { options: ['--tmpfs', '/t'], special: ['special'] },
+  ];
+  for (const { options, special } of places) {
+    const result = await call(['run', ...options, program, '/t', ...special]);
+    t.equal(result.exitCode, 0, result.stderr);
+    t.equal(result.stdout, (special.length > 0 ? withSpecial : expected).stdout, options.join(' '));
+  }
+  const kept = (place: string) => execa('python3', ['-c', 'import os, sys; print(os.getxattr(sys.argv[1], "user.from"))', join(place, 'kept')]);
+  t.equal((await kept(shared)).stdout, (await kept(native)).stdout, 'the host has them');
+  t.equal((await call(['volume', 'rm', 'attributes'])).exitCode, 0);
+});
+
 /** e2fsck finds nothing, and nothing to replay. */
 const checkImage = (path: string) => execa('e2fsck', ['-fn', path], { reject: false, env: { PATH: `${process.env['PATH']}:/sbin:/usr/sbin` } });
 

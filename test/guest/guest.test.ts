@@ -49,7 +49,7 @@ for (const variant of ['musl', 'glibc', 'pie']) {
 }
 
 t.test('options that bound a connection, and urgent data', async (t) => {
-  for (const name of ['inet_limits', 'inet_urgent']) {
+  for (const name of ['inet_limits', 'inet_reports', 'inet_urgent']) {
     const file = resolve(`build/guest/musl/${name}`);
     await compareRuns(t, name, '', () => run(file, []), () => run(hull, ['run', '-m', '64', file]));
   }

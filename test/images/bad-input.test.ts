@@ -84,7 +84,7 @@ t.test('a full disk', { skip: canMount ? false : 'not root: no file system of it
     const { code: found, err } = await full(...args);
     t.equal(found, code, what);
     t.match(err, /^hull: Cannot write ".*": no space left on device, expected .*\n$/, `${what}: one line`);
-    t.match(await full('image', 'check'), { code: 0, out: /^1 images, .*nothing wrong\n$/ }, `${what}: the store is whole`);
+    t.match(await full('image', 'check'), { code: 0, out: /^1 image, .*nothing wrong\n$/ }, `${what}: the store is whole`);
     t.equal((await list()).out, before.out, `${what}: and as it was`);
   }
   t.match(await full('tag', 'small', 'other'), { code: 0 }, 'it works on');

@@ -222,7 +222,7 @@ t.test('referrers go along', async (t) => {
   t.same(store.listReferrers(list.digest).map(({ digest }) => digest), [signature.digest], 'and to that');
   t.equal((await call('s', ['images', '-aq'])).out.split('\n').length, 2, 'no images of their own');
   t.match(await call('s', ['image', 'prune']), { code: 0, out: 'Total reclaimed space: 0B\n' }, 'nor dangling');
-  t.match(await call('s', ['image', 'check']), { code: 0, out: /^1 images, .*nothing wrong\n$/ });
+  t.match(await call('s', ['image', 'check']), { code: 0, out: /^1 image, .*nothing wrong\n$/ });
 
   for (const other of [modern, plain]) {
     await call('s', ['tag', `${modern.host}/app:1`, `${other.host}/copy/app:2`]);

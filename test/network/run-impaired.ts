@@ -74,6 +74,7 @@ async function measure(link: Link, condition: Condition, bytes: number, runs: nu
       }
     }
   }
+  for (const [direction, list] of Object.entries(rates)) process.stderr.write(`${condition.name}, ${direction}, kB/s of each: ${list.map((rate) => rate.toFixed(0)).join(' ')}\n`);
   process.stderr.write(`${condition.name}: ${await end()}\n`);
   const of = (direction: 'get' | 'put') => (failed.has(direction) ? undefined : median(rates[direction]));
   return { get: of('get'), put: of('put') };

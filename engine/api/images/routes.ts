@@ -1,5 +1,5 @@
 /** Images (Docker Engine API v1.47, "Image" and "Distribution"). Owns: what is asked of the store and of registries, and the form of the answers. */
-import { type Image, parsePlatform, parseReference, type Platform, type Reference, withDefaultTag, withTag } from '../../../images/store/index.ts';
+import { HOST_PLATFORM, type Image, parsePlatform, parseReference, type Platform, type Reference, withDefaultTag, withTag } from '../../../images/store/index.ts';
 import { EngineError } from '../../errors.ts';
 import { recordEvent } from '../../instances/index.ts';
 import { describeHistory, describeImage, fetchManifest, importImage, listUsedImages, openImages, pullReference, pushReference, resolveImage, searchImages, selectResults, type Store } from '../../ship/index.ts';
@@ -131,7 +131,7 @@ async function prune(exchange: Exchange): Promise<void> {
 }
 
 function readPlatform(text: string | null): Platform {
-  return parsePlatform(text === null || text === '' ? 'linux/amd64' : text);
+  return text === null || text === '' ? HOST_PLATFORM : parsePlatform(text);
 }
 
 async function create(exchange: Exchange): Promise<void> {

@@ -93,7 +93,8 @@ uint8_t lwip_port_retries_of(struct tcp_pcb *, uint8_t usual); /* how often a se
 #define TCP_SNDQUEUELOWAT 100
 #define TCP_OVERSIZE 0
 #define TCP_QUEUE_OOSEQ 1
-#define TCP_OOSEQ_MAX_PBUFS 512
+uint16_t lwip_port_gap_most(const struct tcp_pcb *); /* buffers that may wait behind what is missing */
+#define TCP_OOSEQ_PBUFS_LIMIT(pcb) lwip_port_gap_most(pcb)
 #define TCP_LISTEN_BACKLOG 1
 #define TCP_DEFAULT_LISTEN_BACKLOG 255
 #define LWIP_TCP_KEEPALIVE 1

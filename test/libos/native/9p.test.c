@@ -2,7 +2,7 @@
  * The 9P client against a server in this file: one that answers rightly (the same calls on it and on tmpfs, call by call; a file whose name is gone; changes behind
  * the client's back; mapped pages), and one whose answers are damaged (errors, never a wrong access: the sanitizers watch). Like QEMU's, the server knows
  * unopened fids by path.
- * sources: libos/9p/message.c libos/9p/client.c libos/9p/inode.c libos/9p/directory.c libos/9p/file.c libos/9p/pages.c libos/9p/mount.c libos/vfs/dentry.c libos/vfs/inode.c libos/vfs/xattr.c libos/vfs/seals.c libos/vfs/walk.c libos/vfs/view.c libos/vfs/mount.c libos/vfs/open.c libos/vfs/attributes.c libos/vfs/names.c libos/vfs/transfer.c libos/tmpfs/content.c libos/tmpfs/file.c libos/tmpfs/directory.c libos/tmpfs/super.c libos/file/file.c libos/file/table.c libos/file/transfer.c libos/file/read.c libos/file/write.c libos/file/descriptor.c
+ * sources: libos/9p/message.c libos/9p/client.c libos/9p/inode.c libos/9p/directory.c libos/9p/file.c libos/9p/pages.c libos/9p/xattr.c libos/9p/mount.c libos/vfs/dentry.c libos/vfs/inode.c libos/vfs/xattr.c libos/vfs/seals.c libos/vfs/walk.c libos/vfs/view.c libos/vfs/mount.c libos/vfs/open.c libos/vfs/attributes.c libos/vfs/names.c libos/vfs/transfer.c libos/tmpfs/content.c libos/tmpfs/file.c libos/tmpfs/directory.c libos/tmpfs/super.c libos/file/file.c libos/file/table.c libos/file/transfer.c libos/file/read.c libos/file/write.c libos/file/descriptor.c
  * flags: -fno-builtin
  */
 #include "stand_ins.h"
@@ -14,6 +14,7 @@
 #include "tmpfs/tmpfs.h"
 
 #include "vfs_calls.h"
+long sys_setxattr(const char *, const char *, const void *, size_t, int), sys_getxattr(const char *, const char *, void *, size_t), sys_listxattr(const char *, char *, size_t), sys_removexattr(const char *, const char *);
 long sys_fsync(int), sys_fdatasync(int), sys_sync(void), sys_pwritev2(int, const struct iovec *, unsigned long, int64_t, long, int);
 uint64_t memory_reclaim(uint64_t wanted) { (void)wanted; return 0; }
 
@@ -25,9 +26,12 @@ void flusher_expect(uint64_t when) { expected = when; }
 
 /* ---- The server: a tree in memory. ---- */
 struct entry;
-struct node { uint32_t mode, uid, gid, nlink; uint64_t number, size, time; uint8_t *data; struct entry *first; };
+struct attribute { char name[300]; uint8_t *value; uint32_t size; }; /* size 0: none */
+#define ATTRIBUTES 4
+struct node { uint32_t mode, uid, gid, nlink; uint64_t number, size, time; uint8_t *data; struct entry *first; struct attribute attributes[ATTRIBUTES]; };
 struct entry { struct entry *next; struct node *node; uint64_t cookie; char name[300]; };
-struct fid { struct node *parent, *opened; char name[300]; bool used; };
+/* text: what is read of an extended attribute, or gathered for one that `setting` names. */
+struct fid { struct node *parent, *opened, *of; char name[300], setting[300]; uint8_t *text; uint32_t text_size, text_room, flags; bool used; };
 #define FIDS 1024
 static struct fid fids[FIDS];
 static struct node top = { .mode = S_IFDIR | 0755, .nlink = 2, .number = 1 };
@@ -51,6 +55,7 @@ static void let_go(struct node *node) {
     for (unsigned i = 0; i < FIDS; i++)
         if (fids[i].used && fids[i].opened == node) return;
     if (node->nlink || node == &top) return;
+    for (unsigned i = 0; i < ATTRIBUTES; i++) free(node->attributes[i].value);
     free(node->data);
     free(node);
 }
@@ -238,6 +243,63 @@ static int serve_rename(struct node *from) {
     return 0;
 }
 
+static struct attribute *attribute_of(struct node *node, const char *name) {
+    for (unsigned i = 0; i < ATTRIBUTES; i++)
+        if (node->attributes[i].size && !strcmp(node->attributes[i].name, name)) return &node->attributes[i];
+    return NULL;
+}
+
+static int serve_attribute_walk(struct node *node) {
+    uint32_t to = p9_get32(&request);
+    char name[300];
+    get_name(name);
+    if (to >= FIDS || fids[to].used) {
+        CHECK(damaging);
+        return EINVAL;
+    }
+    struct attribute *found = attribute_of(node, name);
+    if (*name && !found) return ENODATA;
+    struct fid *fid = &fids[to];
+    *fid = (struct fid){ .used = true, .text = calloc(1, 70000) };
+    if (*name) memcpy(fid->text, found->value, fid->text_size = found->size);
+    for (unsigned i = 0; !*name && i < ATTRIBUTES; i++) {
+        const struct attribute *at = &node->attributes[i];
+        if (!at->size) continue;
+        memcpy(fid->text + fid->text_size, at->name, strlen(at->name) + 1);
+        fid->text_size += (uint32_t)strlen(at->name) + 1;
+    }
+    p9_put64(&reply, fid->text_size);
+    return 0;
+}
+
+static int serve_attribute_create(struct node *node, struct fid *fid) {
+    get_name(fid->setting);
+    uint64_t room = p9_get64(&request);
+    CHECK(room <= 65536 || damaging);
+    fid->flags = p9_get32(&request);
+    fid->of = node;
+    fid->text_room = (uint32_t)room;
+    fid->text = calloc(1, room + 1);
+    return 0;
+}
+
+/* As QEMU's: all at the clunk, and nothing written takes it away. */
+static int set_attribute(const struct fid *fid) {
+    struct attribute *found = attribute_of(fid->of, fid->setting);
+    if (fid->text_size != fid->text_room) return EINVAL;
+    if (!fid->text_size && !found) return ENODATA;
+    if (fid->text_size && found && fid->flags & 1) return EEXIST;
+    if (fid->text_size && !found && fid->flags & 2) return ENODATA;
+    for (unsigned i = 0; !found && i < ATTRIBUTES; i++)
+        if (!fid->of->attributes[i].size) found = &fid->of->attributes[i];
+    if (!found) return ENOSPC;
+    memcpy(found->name, fid->setting, sizeof found->name);
+    free(found->value);
+    found->value = memcpy(malloc(fid->text_size + 1), fid->text, fid->text_size);
+    found->size = fid->text_size;
+    return 0;
+}
+
 static const struct node *synced; /* by the last request for it */
 static uint32_t synced_data_only;
 
@@ -252,14 +314,31 @@ static int serve(uint8_t type) {
     case P9_TCLUNK: {
         if (!of || !of->used) return EINVAL;
         struct node *opened = of->opened;
+        int error = of->of && named(fid) == of->of ? set_attribute(of) : 0;
+        free(of->text);
         *of = (struct fid){ 0 };
         if (opened) let_go(opened);
-        return 0;
+        return error;
     }
     case P9_TREAD: case P9_TWRITE: {
         uint64_t offset = p9_get64(&request);
         uint32_t count = p9_get32(&request);
         struct node *file = of->opened;
+        if (of->text && type == P9_TREAD) {
+            if (offset > of->text_size) offset = of->text_size;
+            if (count > of->text_size - offset) count = (uint32_t)(of->text_size - offset);
+            p9_put32(&reply, count);
+            memcpy(reply.bytes + reply.at, of->text + offset, count);
+            reply.at += count;
+            return 0;
+        }
+        if (of->of && type == P9_TWRITE) {
+            if (offset != of->text_size || count > of->text_room - offset) return EINVAL;
+            memcpy(of->text + offset, request.bytes + request.at, count);
+            of->text_size += count;
+            p9_put32(&reply, count);
+            return 0;
+        }
         if (!file || !file->data) return EBADF;
         if (type == P9_TREAD) {
             if (offset > file->size) offset = file->size;
@@ -285,6 +364,8 @@ static int serve(uint8_t type) {
     switch (type) {
     case P9_TGETATTR: return serve_getattr(node);
     case P9_TSETATTR: return serve_setattr(node);
+    case P9_TXATTRWALK: return serve_attribute_walk(node);
+    case P9_TXATTRCREATE: return serve_attribute_create(node, of);
     case P9_TLOPEN: of->opened = node; put_qid(node); p9_put32(&reply, 0); return 0;
     case P9_TLCREATE: case P9_TMKDIR: case P9_TMKNOD: case P9_TSYMLINK: return serve_make(type, node, fid);
     case P9_TREADLINK: p9_put_text(&reply, (char *)node->data, node->size); return 0;
@@ -364,6 +445,10 @@ static void storm(unsigned steps, bool compare) {
             content_of(below("/9", second, path_b), bytes, sizeof bytes);
             sys_lstat(path_b, &stat);
             sys_readlink(path_b, (char *)bytes, 100);
+            sys_setxattr(path_b, "user.any", bytes, 1 + any(any(2) ? 9000 : 20), 0);
+            sys_getxattr(path_b, "user.any", bytes, sizeof bytes);
+            sys_listxattr(path_b, (char *)bytes, any(2) ? sizeof bytes : 20);
+            sys_removexattr(path_b, "user.any");
             long directory = sys_open("/9/sub", O_RDONLY, 0);
             if (directory >= 0) sys_getdents64((int)directory, bytes, sizeof bytes), sys_close((int)directory);
             continue;
@@ -394,6 +479,43 @@ static void nameless(void) {
     EQUAL(sys_pread64((int)descriptor, bytes, 64, 0), 9);
     CHECK(!memcmp(bytes, "0123\0\0\0\0x", 9));
     EQUAL(sys_close((int)descriptor), 0);
+}
+
+/* Extended attributes are the server's. */
+static void attributes(void) {
+    static uint8_t large[65536], back[65537];
+    struct node *file = add(&top, "named", S_IFREG | 0644, NULL);
+    char names[64];
+    memset(large, 'v', sizeof large);
+    EQUAL(sys_listxattr("/9/named", names, sizeof names), 0);
+    EQUAL(sys_getxattr("/9/named", "user.a", back, 9), -ENODATA);
+    EQUAL(sys_setxattr("/9/named", "user.a", "one", 3, 2), -ENODATA);
+    EQUAL(sys_setxattr("/9/named", "user.a", "one", 3, 1), 0);
+    EQUAL(sys_setxattr("/9/named", "user.a", "two", 3, 1), -EEXIST);
+    EQUAL(sys_setxattr("/9/named", "user.a", "four", 4, 2), 0);
+    CHECK(file->attributes[0].size == 4 && !memcmp(file->attributes[0].value, "four", 4));
+    EQUAL(sys_getxattr("/9/named", "user.a", NULL, 0), 4);
+    EQUAL(sys_getxattr("/9/named", "user.a", back, 3), -ERANGE);
+    EQUAL(sys_getxattr("/9/named", "user.a", back, 9), 4);
+    CHECK(!memcmp(back, "four", 4));
+    memcpy(file->attributes[0].value, "host", 4); /* behind our back */
+    EQUAL(sys_getxattr("/9/named", "user.a", back, 9), 4);
+    CHECK(!memcmp(back, "host", 4));
+    EQUAL(sys_setxattr("/9/named", "trusted.large", large, sizeof large, 0), 0);
+    EQUAL(sys_getxattr("/9/named", "trusted.large", back, sizeof back), (long)sizeof large);
+    CHECK(!memcmp(large, back, sizeof large));
+    EQUAL(sys_setxattr("/9/named", "user.none", "", 0, 0), -EOPNOTSUPP);
+    EQUAL(sys_listxattr("/9/named", names, sizeof names), 21);
+    CHECK(!memcmp(names, "user.a\0trusted.large", 21));
+    EQUAL(sys_listxattr("/9/named", names, 20), -ERANGE);
+    current_process()->credentials.euid = 1000;
+    EQUAL(sys_listxattr("/9/named", names, sizeof names), 7);
+    current_process()->credentials.euid = 0;
+    EQUAL(sys_removexattr("/9/named", "user.a"), 0);
+    EQUAL(sys_removexattr("/9/named", "user.a"), -ENODATA);
+    EQUAL(sys_removexattr("/9/named", "trusted.large"), 0);
+    EQUAL(sys_listxattr("/9/named", names, sizeof names), 0);
+    EQUAL(sys_unlink("/9/named"), 0);
 }
 
 /* Others change the tree: what was cached is asked for again. */
@@ -562,6 +684,7 @@ int main(void) {
     EQUAL(vfs_mount(super, "/9", false, 0), 0);
     without_exchange = true;
     nameless();
+    attributes();
     behind_our_back();
     durable();
     met_by_close(super);

@@ -8,6 +8,7 @@
 #include "inet-socket/internal.h"
 #include "inet/internal.h"
 #include "lwip/dhcp.h"
+#include "lwip/priv/tcp_priv.h"
 #include "netlink/internal.h"
 #include "net-device/net_config.h"
 #include "net-device/net_device.h"
@@ -98,9 +99,9 @@ const struct net_config_interface *net_config_interface(unsigned index) {
 
 /* ---- The wire ---- */
 enum { WIRE = 4096, FRAME = 2048 };
-struct flying { uint64_t due; unsigned size; uint8_t bytes[FRAME]; };
+struct flying { uint64_t due, order; unsigned size; uint8_t bytes[FRAME]; };
 static struct flying wire[WIRE];
-static unsigned flying, loss, duplication, reordering, sent_frames;
+static unsigned flying, loss, duplication, reordering, sent_frames, full_frames;
 static void *kept[256]; /* frames that the device is done with, and nobody has asked */
 static unsigned kept_count;
 static bool keeps;
@@ -109,7 +110,9 @@ static struct net_device device;
 
 static void fly(const uint8_t *bytes, unsigned size, uint64_t due) {
     if (flying == WIRE || size > FRAME) return;
+    static uint64_t order;
     wire[flying].due = due;
+    wire[flying].order = order++;
     wire[flying].size = size;
     memcpy(wire[flying++].bytes, bytes, size);
 }
@@ -149,6 +152,7 @@ static int transmit(struct net_device *net, const struct net_frame *frame) {
     }
     EQUAL(size, frame->size);
     sent_frames++;
+    full_frames += size > 1400;
     mirror(bytes, size);
     if (keeps) kept[kept_count++ % 256] = frame->token;
     else device.stack->sent(&device, frame->token);
@@ -179,7 +183,7 @@ static const struct net_device_ops operations = {.start = start, .transmit = tra
 static bool step(void) {
     unsigned at = WIRE;
     for (unsigned i = 0; i < flying; i++)
-        if (at == WIRE || wire[i].due < wire[at].due) at = i;
+        if (at == WIRE || wire[i].due < wire[at].due || (wire[i].due == wire[at].due && wire[i].order < wire[at].order)) at = i;
     if (timers && (at == WIRE || timers->deadline_ns < wire[at].due)) {
         struct timer *timer = timers;
         if (timer->deadline_ns > now) now = timer->deadline_ns;
@@ -260,6 +264,50 @@ static double test_lossy(unsigned lost, unsigned doubled, unsigned mixed) {
     return took;
 }
 
+static void drain(void) {
+    for (int i = 0; i < 100000 && (flying || timers); i++) step();
+}
+
+/* One segment is lost, and a whole window of others comes behind it: each of them is kept, none is sent twice. */
+static void test_gap(void) {
+    enum { WINDOW = 1 << 20 };
+    static uint8_t bytes[65536];
+    uint32_t usual = lwip_port_window;
+    lwip_port_window = WINDOW;
+    struct socket *l = listener(80, 5), *c = make(SOCK_STREAM), *s = NULL;
+    struct address to = address_of(2, 80), peer;
+    c->send_room = 2 * WINDOW;
+    EQUAL(c->ops->connect(c, &to, false), -EINPROGRESS);
+    for (int i = 0; i < 1000 && !s && step(); i++) l->ops->accept(l, false, &s, &peer);
+    CHECK(s != NULL);
+    if (!s) return;
+    drain();
+    inet_of(c)->pcb->cwnd = inet_of(c)->pcb->ssthresh = 2 * WINDOW;
+    unsigned segment = inet_of(c)->pcb->mss;
+    size_t size = segment, got = 0;
+    loss = 1000;
+    EQUAL(transfer(c, bytes, segment, true), segment);
+    loss = 0;
+    unsigned before = full_frames, most = 0, waiting;
+    for (long n; size < WINDOW - 2 * sizeof bytes && (n = transfer(c, bytes, sizeof bytes, true)) > 0;) size += (size_t)n;
+    for (int i = 0; i < 100000 && got < size; i++) {
+        waiting = 0;
+        for (const struct tcp_seg *it = inet_of(s)->pcb->ooseq; it; it = it->next) waiting++;
+        if (waiting > most) most = waiting;
+        long n = transfer(s, bytes, sizeof bytes, false);
+        if (n > 0) got += (size_t)n;
+        else if (!step()) break;
+    }
+    EQUAL(got, size);
+    printf("gap: %u segments, %u waited, %u were sent for them\n", (unsigned)(size / segment), most, full_frames - before);
+    CHECK(most > 512);
+    CHECK(full_frames - before < size / segment + 16);
+    lwip_port_window = usual;
+    c->ops->close(c);
+    s->ops->close(s);
+    l->ops->close(l);
+}
+
 /* A request is lost before anything arrives that would tell of sends: it is sent again nevertheless. */
 static void test_silent(void) {
     struct socket *l = listener(80, 5), *c = make(SOCK_STREAM), *s = NULL;
@@ -278,10 +326,6 @@ static void test_silent(void) {
     c->ops->close(c);
     if (s) s->ops->close(s);
     l->ops->close(l);
-}
-
-static void drain(void) {
-    for (int i = 0; i < 100000 && (flying || timers); i++) step();
 }
 
 static uint16_t sum(const uint8_t *bytes, unsigned size, uint32_t start) {
@@ -705,6 +749,8 @@ int main(void) {
     CHECK(all < 10); /* 24 with one segment sent again at a time, and a first timer of three seconds */
     drain();
     test_silent();
+    drain();
+    test_gap();
     drain();
     test_flood();
     test_hostile();
