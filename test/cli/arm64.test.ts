@@ -64,6 +64,53 @@ int main(int argc, char **argv) {
 const NUMBERS = `0.333333333333333333333333333333 0x1.5555555555555555555555555555p-2 1.4142135623730950488 -0.000000
 0.10000000000000001 0x1.999999999999ap-4 1.000000e+308 123456.789000 42`;
 
+/** Threads that take turns, that share a lock, and one that computes while another does: who computes is interrupted. */
+const THREADS = `
+#include <pthread.h>
+#include <stdio.h>
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static long counted;
+static int turn;
+static volatile int over;
+static void *count(void *start) {
+    double number = (long)start;
+    for (int i = 0; i < 2000; i++) {
+        pthread_mutex_lock(&lock);
+        counted++;
+        pthread_mutex_unlock(&lock);
+        number += 0.5;
+    }
+    return (void *)(long)number;
+}
+static void *take_turns(void *own) {
+    for (int i = 0; i < 100; i++) {
+        pthread_mutex_lock(&lock);
+        while (turn != (long)own) pthread_cond_wait(&changed, &lock);
+        turn = !turn;
+        pthread_cond_broadcast(&changed);
+        pthread_mutex_unlock(&lock);
+    }
+    return 0;
+}
+static void *end(void *unused) { return over = 1, unused; }
+int main(void) {
+    pthread_t threads[4];
+    long sum = 0;
+    for (long i = 0; i < 4; i++) pthread_create(threads + i, 0, count, (void *)i);
+    for (int i = 0; i < 4; i++) {
+        void *result;
+        pthread_join(threads[i], &result);
+        sum += (long)result;
+    }
+    for (long i = 0; i < 2; i++) pthread_create(threads + i, 0, take_turns, (void *)i);
+    for (int i = 0; i < 2; i++) pthread_join(threads[i], 0);
+    pthread_create(threads, 0, end, 0);
+    while (!over) ;
+    printf("%ld %ld %d\\n", counted, sum, turn);
+}
+`;
+
 /** What arm64-calls.c prints. */
 const CALLS = `arguments 1
 registers 0
@@ -140,6 +187,10 @@ t.test('a C program for linux/arm64', { skip: reason }, (t) => {
   if (emulator !== undefined) t.match(spawnSync(emulator, ['calls'], { cwd: root, encoding: 'utf8', timeout: 60_000 }), { status: 7, stdout: CALLS }, 'what Linux answers');
   t.match(hull('run', '--accel', 'tcg', 'calls'), { status: 7, stdout: CALLS }, 'an unmodified program');
   t.match(hull('run', '--accel', 'tcg', '--trace', 'calls'), { status: 7, stdout: CALLS, stderr: /exited with 7/ }, 'the same, traced');
+
+  writeFileSync(join(root, 'threads.c'), THREADS);
+  t.equal(hull('cc', '--platform', 'linux/arm64', '-O2', 'threads.c', '-o', 'threads').status, 0);
+  t.match(hull('run', '--accel', 'tcg', 'threads'), { status: 0, stdout: '8000 4006 0\n' }, 'threads of a linked program');
 
   const kvm = hull('run', '--accel', 'kvm', 'program');
   t.match([kvm.status, kvm.stderr], [125, /Cannot use accelerator "kvm": the image is for AArch64/]);
