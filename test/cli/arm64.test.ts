@@ -64,6 +64,71 @@ int main(int argc, char **argv) {
 const NUMBERS = `0.333333333333333333333333333333 0x1.5555555555555555555555555555p-2 1.4142135623730950488 -0.000000
 0.10000000000000001 0x1.999999999999ap-4 1.000000e+308 123456.789000 42`;
 
+/** Threads that take turns, that share a lock, and one that computes while another does: who computes is interrupted. */
+const THREADS = `
+#include <pthread.h>
+#include <stdio.h>
+static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
+static long counted;
+static int turn;
+static volatile int over;
+static void *count(void *start) {
+    double number = (long)start;
+    for (int i = 0; i < 2000; i++) {
+        pthread_mutex_lock(&lock);
+        counted++;
+        pthread_mutex_unlock(&lock);
+        number += 0.5;
+    }
+    return (void *)(long)number;
+}
+static void *take_turns(void *own) {
+    for (int i = 0; i < 100; i++) {
+        pthread_mutex_lock(&lock);
+        while (turn != (long)own) pthread_cond_wait(&changed, &lock);
+        turn = !turn;
+        pthread_cond_broadcast(&changed);
+        pthread_mutex_unlock(&lock);
+    }
+    return 0;
+}
+static void *end(void *unused) { return over = 1, unused; }
+int main(void) {
+    pthread_t threads[4];
+    long sum = 0;
+    for (long i = 0; i < 4; i++) pthread_create(threads + i, 0, count, (void *)i);
+    for (int i = 0; i < 4; i++) {
+        void *result;
+        pthread_join(threads[i], &result);
+        sum += (long)result;
+    }
+    for (long i = 0; i < 2; i++) pthread_create(threads + i, 0, take_turns, (void *)i);
+    for (int i = 0; i < 2; i++) pthread_join(threads[i], 0);
+    pthread_create(threads, 0, end, 0);
+    while (!over) ;
+    printf("%ld %ld %d\\n", counted, sum, turn);
+}
+`;
+
+/** What arm64-calls.c prints. */
+const CALLS = `arguments 1
+registers 0
+absent -38
+sigaction 0
+handled 20
+record 1
+d8 5
+faults 36
+child 1
+status 10752
+thread 1
+its pointer 4096
+clock 0
+time 1
+efault -14
+`;
+
 const has = (program: string) => spawnSync(program, ['--version']).status === 0;
 const reason = !has('qemu-system-aarch64') && 'no qemu-system-aarch64 here (Debian: qemu-system-arm)';
 
@@ -114,6 +179,18 @@ t.test('a C program for linux/arm64', { skip: reason }, (t) => {
   const image = hull('run', '--platform', 'linux/arm64', 'small', 'rest', 'an');
   t.match(image, { status: 7, stdout: '3 an image\n\n42 0\n', stderr: 'hull: using TCG: the image is for linux/arm64\nto stderr\n' });
   t.match(hull('run', '--platform', 'linux/amd64', 'small'), { status: 125, stderr: /the image that is here is for linux\/arm64/ });
+
+  const calls = resolve('test/cli/arm64-calls.c');
+  const compiled = spawnSync('clang', ['--target=aarch64-linux-gnu', '-O2', '-ffreestanding', '-fno-stack-protector', '-static', '-nostdlib', '-fuse-ld=lld', '-w', calls, '-o', 'calls'], { cwd: root, encoding: 'utf8' });
+  t.equal(compiled.status, 0, compiled.stderr);
+  const emulator = ['qemu-aarch64-static', 'qemu-aarch64'].find(has);
+  if (emulator !== undefined) t.match(spawnSync(emulator, ['calls'], { cwd: root, encoding: 'utf8', timeout: 60_000 }), { status: 7, stdout: CALLS }, 'what Linux answers');
+  t.match(hull('run', '--accel', 'tcg', 'calls'), { status: 7, stdout: CALLS }, 'an unmodified program');
+  t.match(hull('run', '--accel', 'tcg', '--trace', 'calls'), { status: 7, stdout: CALLS, stderr: /exited with 7/ }, 'the same, traced');
+
+  writeFileSync(join(root, 'threads.c'), THREADS);
+  t.equal(hull('cc', '--platform', 'linux/arm64', '-O2', 'threads.c', '-o', 'threads').status, 0);
+  t.match(hull('run', '--accel', 'tcg', 'threads'), { status: 0, stdout: '8000 4006 0\n' }, 'threads of a linked program');
 
   const kvm = hull('run', '--accel', 'kvm', 'program');
   t.match([kvm.status, kvm.stderr], [125, /Cannot use accelerator "kvm": the image is for AArch64/]);

@@ -12,11 +12,42 @@ struct trap_frame {
     uint64_t syndrome, address; /* ESR_EL1, FAR_EL1 */
 };
 
+#define PSTATE_PROGRAM 0x345ul /* EL1 on SP_EL1, interrupts on; debug, system error and fast interrupts off */
+/* Of a system call's frame: in `syndrome`; and `address` then holds the first argument, since x0 becomes the result's. */
+#define TRAP_ERROR_SYSCALL (~0ul)
+void arch_frame_start(struct trap_frame *frame, uintptr_t pc, uintptr_t sp); /* all other registers 0, interrupts on */
+static inline void arch_frame_set_result(struct trap_frame *frame, long result) { frame->x[0] = (uint64_t)result; }
+static inline void arch_frame_set_stack(struct trap_frame *frame, uintptr_t sp) { frame->sp = sp; }
+
+/* Defines sys_<name> of a binary image as a call of `static long frame_<name>(struct trap_frame *frame)` with all of the program's registers
+ * (x8: the call's number). The result goes to the program's x0; to change other registers, end with arch_return_to_program(). */
+#define SYSCALL_WITH_FRAME(name)                                                                                        \
+    __asm__(".pushsection .text.sys_" #name ",\"ax\",@progbits\n.globl sys_" #name "\n.hidden sys_" #name                 \
+            "\nsys_" #name ": adrp x9, frame_" #name "\nadd x9, x9, :lo12:frame_" #name "\nb arch_syscall_with_frame\n.popsection"); \
+    __attribute__((used)) long frame_##name(struct trap_frame *frame)
+
+/* The whole body of a naked SYSCALL_DEFINE of a binary image: goes on in function(struct trap_frame *), as with SYSCALL_WITH_FRAME. */
+#define ARCH_WITH_FRAME(function) __asm__("adrp x9, " #function "\n\tadd x9, x9, :lo12:" #function "\n\tb arch_syscall_with_frame")
+/* A system call's argument, by its place. */
+static inline uint64_t arch_frame_argument(const struct trap_frame *frame, unsigned index) { return index ? frame->x[index] : frame->address; }
+/* Of a system call: its number; on the way out, its result. */
+static inline uint64_t arch_frame_call(const struct trap_frame *frame) { return frame->x[8]; }
+static inline uint64_t arch_frame_result(const struct trap_frame *frame) { return frame->x[0]; }
+/* Of a fault: whether the CPU told an address (ESR_EL1.EC: an abort). */
+static inline bool arch_frame_has_address(const struct trap_frame *frame) { return (frame->syndrome >> 26 & 0x3b) == 0x21; }
+
+/* Registers of floating point and vectors, as a signal frame's record of them: struct fpsimd_context. */
+struct arch_fpu { uint32_t magic, size, status, control; uint64_t v[64]; } __attribute__((aligned(16)));
+
 /* A thread's part that the ISA owns. */
 struct arch_thread {
-    uintptr_t stack_bottom, stack_top; /* kernel stack */
-    uintptr_t saved_sp;                /* while switched away */
+    uintptr_t stack_bottom, stack_top; /* kernel stack: system calls, page-fault work */
+    uintptr_t saved_sp;                /* while switched away: where arch_switch left its registers */
+    uint64_t tls;                      /* TPIDR_EL0 */
+    struct arch_fpu *fpu;              /* needed only to switch threads */
 };
+
+static inline void arch_thread_set_tls(struct arch_thread *thread, uintptr_t pointer) { thread->tls = pointer; }
 
 /* Of a fault, as vm_fault gets it: MAP_READ, MAP_WRITE or MAP_EXEC. */
 static inline unsigned arch_fault_access(unsigned access) { return access; }
@@ -60,6 +91,28 @@ _Noreturn void arch_enter_linked(long *stack, const uint64_t *random);
 /* Copies with fault recovery: bytes NOT copied (0: all). Used by user_copy_in and user_copy_out. */
 size_t arch_copy_faultable(void *to, const void *from, size_t size);
 
+/* Runs the program at pc with its stack pointer at sp, all other registers zero, interrupts on. */
+_Noreturn void arch_thread_enter_program(uintptr_t pc, uintptr_t sp);
+/* Continues the program as the frame says. */
+_Noreturn void arch_return_to_program(struct trap_frame *frame);
+/* Saves the caller's state in `from` and continues `to` where it called this (or as arch_thread_prepare laid out). Floating-point registers and thread
+ * pointer move along. Interrupts off. */
+void arch_switch(struct arch_thread *from, struct arch_thread *to);
+/* Makes a thread whose first arch_switch runs entry(argument) on its kernel stack. 0 or -ENOMEM. */
+int arch_thread_prepare(struct arch_thread *thread, void (*entry)(void *), void *argument);
+/* Before a thread that was not made by arch_thread_prepare is first switched away from: 0 or -ENOMEM. */
+int arch_thread_adopt(struct arch_thread *thread);
+/* Gives a prepared thread the floating-point registers and thread pointer that the CPU has now. */
+void arch_thread_inherit(struct arch_thread *thread);
+/* exec: those registers as a new program finds them. */
+void arch_thread_reset(struct arch_thread *thread);
+/* Where a prepared thread's first frame of program state lies, for arch_return_to_program; also that of a running one's system call. */
+static inline struct trap_frame *arch_thread_frame(const struct arch_thread *thread) {
+    return (struct trap_frame *)thread->stack_top - 1;
+}
+void arch_thread_free(struct arch_thread *thread);
+/* Gives back the stacks that are kept for threads to come. */
+void arch_thread_free_idle(void);
 /* Before the program runs on, interrupts off: runs what waits for the way out to it. */
 void arch_work_run(struct trap_frame *frame);
 /* Delivers pending signals by changing the frame. */
@@ -69,6 +122,9 @@ bool signal_raise_fault(struct trap_frame *frame, int signo, int code, uintptr_t
 
 /* In the component vm: a fault of the program's half; access: arch_fault_access. False: vm_fault_reason says why (vm/vm.h). */
 bool vm_fault(struct trap_frame *frame, uintptr_t address, unsigned access);
+
+/* By `exec`, for reports: translates an address inside the running program's own file to that file's address space; false elsewhere. */
+bool exec_file_address(uintptr_t address, uintptr_t *in_file);
 
 /* True for addresses of libOS text (the linker keeps it apart from the program's). */
 bool arch_in_libos(uintptr_t pc);

@@ -1,6 +1,6 @@
 /*
  * Entry by the Linux Image protocol (Linux, Documentation/arch/arm64/booting.rst): MMU off, x0 = physical address of the device tree, at EL1.
- * The file in memory is packed: text, constants and data follow each other at 16-byte steps. This file moves constants and data to
+ * The file in memory is packed: text, constants, data and an embedded program follow each other at 16-byte steps. This file moves them to
  * pages of their own, zeroes bss, turns the MMU on with boot tables (the first 4 GiB, identity and at DIRECT_MAP), calls arch_boot() there,
  * and continues at the slid address that it returned, on the kernel stack.
  *
@@ -22,14 +22,22 @@ hull_image_entry:
     .quad 0x1000                            /* text offset */
     .quad hull_image_end - hull_image_entry /* image size: effective */
     .quad 0xa                               /* little-endian, 4 KiB pages, anywhere */
-    .quad 0, 0, 0
+    .quad 0                                 /* where the last segment lies in the file: boot/qemu/linux-image.ts */
+    .quad 0, 0
     .ascii "ARM\x64"
     .long 0
 1:  mrs x1, sctlr_el1
     tbnz x1, #0, arch_lost
     mov x19, x0
 
-    adrp x1, hull_data_start                /* highest first: each moves up, over nothing that is still needed */
+    adr x4, hull_image_entry
+    ldr x3, [x4, #32]
+    add x3, x3, x4
+    adrp x1, hull_program_start             /* highest first: each moves up, over nothing that is still needed. Empty where no program is embedded */
+    adrp x2, hull_program_end
+    add x2, x2, :lo12:hull_program_end
+    bl move_up
+    adrp x1, hull_data_start
     adrp x2, hull_bss_start
     add x2, x2, :lo12:hull_bss_start
     adrp x3, hull_data_packed
@@ -43,8 +51,7 @@ hull_image_entry:
     bl move_up
     adrp x1, hull_bss_start
     add x1, x1, :lo12:hull_bss_start
-    adrp x2, hull_image_end
-    add x2, x2, :lo12:hull_image_end
+    adrp x2, hull_program_start
 2:  cmp x1, x2
     b.hs 3f
     strb wzr, [x1], #1
@@ -159,6 +166,9 @@ arch_trap_return:
     add sp, sp, #FRAME_SIZE
     eret
     .org hull_image_entry + 0x280           /* interrupt: a syndrome of 0, which no exception has (ESR_EL1.IL is 1 where EC is 0) */
+    .globl arch_interrupt_entry, arch_trap_entry
+    .hidden arch_interrupt_entry, arch_trap_entry
+arch_interrupt_entry:
     msr esr_el1, xzr
 /*
  * Trap entry and return. All registers go to a struct trap_frame on SP_EL0's stack; arch_trap_place() says where it is handled, and may have moved it to
@@ -204,6 +214,9 @@ arch_trap_entry:
 1:  mov x19, x0
     bl arch_trap
     mov x0, x19
+    .globl arch_trap_leave
+    .hidden arch_trap_leave
+arch_trap_leave:                            /* x0: the frame */
     msr spsel, #0                           /* interrupts are off: nothing else is on that stack, but for a frame that stayed */
     mov x1, sp
     cmp x0, x1
@@ -217,6 +230,13 @@ arch_trap_entry:
     b arch_trap_return
     .org hull_image_entry + 0x380           /* system error */
     b arch_trap_entry
+
+    .section .text.arch_return_to_program, "ax", @progbits
+    .globl arch_return_to_program
+    .hidden arch_return_to_program
+arch_return_to_program:                     /* in: x0 frame */
+    msr daifset, #2
+    b arch_trap_leave
 
     .section .bss.arch_stacks, "aw", @nobits
     .balign 4096

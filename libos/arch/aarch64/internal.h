@@ -22,7 +22,10 @@ extern struct arch_cpu arch_cpu;
 void arch_timer_set(uint64_t cycles);
 /* The entry of a level (0: of a page) for an address; NULL: no table, or no memory for one. In the component memory. */
 uint64_t *paging_entry(arch_root root, uintptr_t virt, unsigned level, bool create);
-/* In the component vm: 0 when an exception was a page fault and is done with, the signal that it becomes, -1 when it was none. */
+/* By `memory` (switch.S). */
+void arch_fpu_save(struct arch_fpu *fpu);
+void arch_fpu_load(const struct arch_fpu *fpu);
+/* In the component vm: 0 when an exception was a page fault and is done with; what it becomes: signal << 8 | si_code; -1 when it was none. */
 int arch_page_fault(struct trap_frame *frame);
 _Noreturn void arch_lost(void); /* switches the machine off (entry.S) */
 
@@ -36,5 +39,6 @@ struct fault_report {
     struct trap_frame frame;
     uint64_t stack[HULL_FAULT_STACK]; /* from the interrupted stack pointer, or the next page, up */
 };
+void report_fault(const struct fault_report *report, unsigned words); /* report.c, in images with a formatter */
 #pragma GCC visibility pop
 #endif

@@ -4,6 +4,7 @@
  *   0x0000000000000000  unmapped (the null page and, in a fresh machine, the whole lower half)
  *   … PROGRAM_END       the program: its heap, mappings, stack
  *   DIRECT_MAP          devices (the first GiB of the physical map) and RAM (up to three more; read-only without page allocator, else where it shows the image's text and constants) at DIRECT_MAP + physical address; never executable
+ *   STACK_AREA          kernel stacks of threads, each with an unmapped page below it
  *   IMAGE_WINDOW        the image at IMAGE_WINDOW + slide; the top 2 GiB
  */
 #ifndef HULL_ARCH_MEMORY_MAP_H
@@ -12,6 +13,7 @@
 #define DIRECT_MAP 0xffff800000000000
 #define DIRECT_MAP_END 0x100000000 /* physical */
 #define DEVICES_END 0x40000000 /* physical */
+#define STACK_AREA 0xffffc00000000000
 #define IMAGE_WINDOW 0xffffffff80000000
 #define IMAGE_WINDOW_SIZE 0x80000000
 
@@ -47,5 +49,6 @@
 #define FRAME_SP 248
 #define FRAME_PC 256
 #define FRAME_SYNDROME 272
+#define FRAME_ADDRESS 280
 #define FRAME_SIZE 288
 #endif

@@ -44,5 +44,5 @@ int arch_page_fault(struct trap_frame *frame) {
         return -1; /* no abort by translation, access flag or permission (ESR_EL1, IFSC and DFSC) of the program's half */
     if (vm_fault(frame, frame->address, class == CLASS_FETCH ? MAP_EXEC : frame->syndrome & 64 ? MAP_WRITE : MAP_READ))
         return 0;
-    return vm_fault_reason >> 8;
+    return vm_fault_reason;
 }

@@ -9,6 +9,8 @@
 
 #pragma weak arch_page_fault
 #pragma weak arch_work_run
+#pragma weak report_fault
+#pragma weak signal_raise_fault
 #pragma weak signal_raise_fault
 #pragma GCC visibility push(hidden)
 struct trap_frame *arch_trap_place(struct trap_frame *frame);
@@ -38,20 +40,21 @@ struct trap_frame *arch_trap_place(struct trap_frame *frame) {
     return memcpy(moved, frame, sizeof(*frame));
 }
 
-static unsigned signal_of(const struct trap_frame *frame) {
+/* The signal that Linux sends for an exception, and si_code. */
+static int signal_of(const struct trap_frame *frame) {
     switch (frame->syndrome >> 26 & 63) {
     case CLASS_FETCH:
     case CLASS_DATA:
-        return (frame->syndrome & 63) == 0x21 ? SIGBUS_ : SIGSEGV_; /* an alignment fault */
+        return (frame->syndrome & 63) == 0x21 ? SIGBUS_ << 8 | 1 : SIGSEGV_ << 8 | 1; /* an alignment fault: BUS_ADRALN; SEGV_MAPERR */
     case CLASS_PC:
     case CLASS_SP:
-        return SIGBUS_;
+        return SIGBUS_ << 8 | 1;
     case CLASS_FLOATING:
-        return SIGFPE_;
+        return SIGFPE_ << 8;
     case CLASS_BREAK:
-        return SIGTRAP_;
+        return SIGTRAP_ << 8 | 1; /* TRAP_BRKPT */
     default:
-        return SIGILL_;
+        return SIGILL_ << 8 | 1; /* ILL_ILLOPC */
     }
 }
 
@@ -63,12 +66,17 @@ static void fault(struct trap_frame *frame) {
         frame->pc = (uintptr_t)arch_copy_faults_end;
         return;
     }
+    if (signal < 0)
+        signal = signal_of(frame);
     static struct fault_report report;
     unsigned class = frame->syndrome >> 26 & 63;
     bool aborted = class == CLASS_FETCH || class == CLASS_DATA;
     report.slide = arch_slide;
+    bool libos = arch_in_libos(frame->pc);
     report.address = aborted ? frame->address : frame->pc;
-    report.kind = (signal > 0 ? (unsigned)signal : signal_of(frame)) | (arch_in_libos(frame->pc) ? FAULT_IN_LIBOS : 0);
+    if (!libos && signal_raise_fault && signal_raise_fault(frame, signal >> 8, signal & 0xff, report.address))
+        return;
+    report.kind = (unsigned)signal >> 8 | (libos ? FAULT_IN_LIBOS : 0);
     report.frame = *frame;
     size_t absent = sizeof(report.stack);
     uintptr_t sp = frame->sp & ~7ul;
@@ -76,7 +84,10 @@ static void fault(struct trap_frame *frame) {
     if ((uintptr_t)frame - arch_cpu.stack_bottom < arch_cpu.stack_top - arch_cpu.stack_bottom)
         for (int pages = 0; pages < 2 && absent == sizeof(report.stack); pages++, sp = (sp | 4095) + 1)
             absent = arch_copy_faultable(report.stack, (void *)sp, absent);
-    channel_write(HULL_RECORD_FAULT, &report, sizeof(report) - absent);
+    if (report_fault)
+        report_fault(&report, HULL_FAULT_STACK - (unsigned)(absent / 8));
+    else
+        channel_write(HULL_RECORD_FAULT, &report, sizeof(report) - absent);
     if (report.kind & FAULT_IN_LIBOS)
         arch_power_off();
     machine_exit((uint32_t)report.kind);
