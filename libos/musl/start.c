@@ -45,17 +45,19 @@ static void read_program_headers(void)
         }
     }
     const size_t least_align = _Alignof(struct pthread);
-    if (main_tls.align < least_align)
-        main_tls.align = least_align;
+    size_t before = 0;
+    /* Where the block is comes of its own alignment, as the linker has it; what the thread's structure beside it needs counts afterwards. */
     main_tls.size += -(main_tls.size + (uintptr_t)main_tls.image) & (main_tls.align - 1);
 #ifdef TLS_ABOVE_TP /* variant I: the block begins behind two words at the thread pointer */
-    main_tls.offset = GAP_ABOVE_TP + (-GAP_ABOVE_TP & (main_tls.align - 1));
+    main_tls.offset = before = GAP_ABOVE_TP + ((-GAP_ABOVE_TP + (uintptr_t)main_tls.image) & (main_tls.align - 1));
 #else
     main_tls.offset = main_tls.size; /* variant II: the block ends at the thread pointer */
 #endif
+    if (main_tls.align < least_align)
+        main_tls.align = least_align;
     libc.tls_align = main_tls.align;
     libc.tls_size =
-        (2 * sizeof(void *) + sizeof(struct pthread) + main_tls.size + main_tls.align + least_align - 1) & -least_align;
+        (2 * sizeof(void *) + sizeof(struct pthread) + before + main_tls.size + main_tls.align + least_align - 1) & -least_align;
 }
 
 /* Runs after the thread pointer is set; apart, so that nothing of it moves before that. */

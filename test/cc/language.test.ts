@@ -3,7 +3,7 @@
  * constructors, the clock, ends of all kinds. The native run is the reference wherever the answer is not the same for every libc by itself.
  */
 import { spawnSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import t from 'tap';
@@ -50,6 +50,15 @@ t.test('the library', async (t) => {
     t.equal(found.stdout, expected.stdout, `${part}: output`);
     t.equal(found.stderr, expected.stderr, `${part}: errors`);
     t.equal(found.status, 0, `${part}: status`);
+  }
+});
+
+t.test('a thread-local variable that is aligned less than a thread is', async (t) => {
+  for (const [type, count] of [['char', 1], ['char', 9], ['short', 3], ['int', 1], ['long', 3], ['long double', 3]] as const) {
+    const file = join(scratch, 'tls');
+    writeFileSync(`${file}.c`, `#include <stdio.h>\nstatic _Thread_local volatile ${type} mine[${count}] = { 5 }; static _Thread_local volatile ${type} none;\nint main(void) { printf("%d %d\\n", (int)mine[0], (int)none); }\n`);
+    t.equal(run(hull, ['cc', '-O1', '-o', file, `${file}.c`]).status, 0);
+    t.equal(run(hull, ['run', file]).stdout, '5 0\n', `${type}[${count}]`);
   }
 });
 

@@ -73,6 +73,7 @@ static pthread_cond_t changed = PTHREAD_COND_INITIALIZER;
 static long counted;
 static int turn;
 static volatile int over;
+static _Thread_local volatile char own = 5;
 static void *count(void *start) {
     double number = (long)start;
     for (int i = 0; i < 2000; i++) {
@@ -93,7 +94,7 @@ static void *take_turns(void *own) {
     }
     return 0;
 }
-static void *end(void *unused) { return over = 1, unused; }
+static void *end(void *unused) { return over = own == 5 ? 1 : 2, unused; }
 int main(void) {
     pthread_t threads[4];
     long sum = 0;
@@ -107,7 +108,7 @@ int main(void) {
     for (int i = 0; i < 2; i++) pthread_join(threads[i], 0);
     pthread_create(threads, 0, end, 0);
     while (!over) ;
-    printf("%ld %ld %d\\n", counted, sum, turn);
+    printf("%ld %ld %d %d %d\\n", counted, sum, turn, own, over);
 }
 `;
 
@@ -190,7 +191,7 @@ t.test('a C program for linux/arm64', { skip: reason }, (t) => {
 
   writeFileSync(join(root, 'threads.c'), THREADS);
   t.equal(hull('cc', '--platform', 'linux/arm64', '-O2', 'threads.c', '-o', 'threads').status, 0);
-  t.match(hull('run', '--accel', 'tcg', 'threads'), { status: 0, stdout: '8000 4006 0\n' }, 'threads of a linked program');
+  t.match(hull('run', '--accel', 'tcg', 'threads'), { status: 0, stdout: '8000 4006 0 5 1\n' }, 'threads of a linked program');
 
   const kvm = hull('run', '--accel', 'kvm', 'program');
   t.match([kvm.status, kvm.stderr], [125, /Cannot use accelerator "kvm": the image is for AArch64/]);

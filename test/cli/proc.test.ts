@@ -81,7 +81,7 @@ t.test('the machine', { skip }, async (t) => {
       mount: [/^overlay on \/ type overlay \(rw,relatime\)$/m, /^tmpfs on \/dev\/shm type tmpfs \(rw,nosuid,nodev,noexec,relatime,size=65536k\)$/m],
       'df /dev/shm': [/^tmpfs +65536 +0 +65536 +0% \/dev\/shm$/m],
       nproc: [/^1$/m],
-      'cat /proc/self/cgroup /sys/fs/cgroup/memory.max /sys/fs/cgroup/cpu.max': [/^0::\/\n66\d{6}\nmax 100000$/m],
+      'cat /proc/self/cgroup /sys/fs/cgroup/memory.max /sys/fs/cgroup/cpu.max': [/^0::\/\n6[56]\d{6}\nmax 100000$/m],
       'stat -f -c "%T %t" / /proc /sys /dev/shm /sys/fs/cgroup': [/^overlayfs 794c7630\nproc 9fa0\nsysfs 62656572\ntmpfs 1021994\ncgroup2fs 63677270$/m],
       'echo new > /proc/sys/kernel/hostname; uname -n; cat /proc/sys/kernel/hostname': [/^new\nnew$/m],
       'echo 7 > /proc/sys/vm/swappiness; echo $?': [/^1$/m],

@@ -7,6 +7,7 @@ import t, { type Test } from 'tap';
 import { compile } from '../../compiler/cc/index.ts';
 import { makeTemporaryFolder } from '../../compiler/cc/leftovers.ts';
 import { parseCcOptions, splitResponse } from '../../compiler/cc/options.ts';
+import { readLinuxImage } from '../../boot/index.ts';
 import { inspectImage } from '../../compiler/index.ts';
 
 const DIST = resolve('dist');
@@ -188,8 +189,8 @@ t.test('small programs make small images', async (t) => {
   // AArch64's instructions are larger, and its long double is arithmetic of the C library.
   for (const [source, name, most] of [[puts, 'puts', 12 * 1024], [printf, 'printf', 24 * 1024]] as const) {
     t.equal((await cc(t, ['--platform', 'linux/arm64', '-Os', '-s', source, '-o', at(`${name}-arm64`)])).status, 0);
-    const { size } = statSync(at(`${name}-arm64`));
-    t.ok(size <= most, `${name} for linux/arm64, stripped: ${size} bytes, at most ${most}`);
+    const { length } = readLinuxImage(at(`${name}-arm64`)); // what the VMM is given has no ELF headers
+    t.ok(length <= most, `${name} for linux/arm64, stripped: ${length} bytes, at most ${most}`);
   }
 });
 

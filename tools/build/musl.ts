@@ -25,7 +25,7 @@ const REPLACED = new Set([
   'process/x86_64/vfork.s', // musl's own vfork.c
   'signal/x86_64/restore.s', // x86_64/restore.S
   'thread/aarch64/syscall_cp.s',
-  'thread/aarch64/clone.s', // none: no threads on this instruction set yet
+  'thread/aarch64/clone.s', // aarch64/clone.S
   'thread/aarch64/__unmapself.s',
   'signal/aarch64/restore.s', // aarch64/restore.S
 ]);
@@ -101,7 +101,7 @@ function overlayInternalHeaders(paths: Paths): void {
 
 /**
  * Locks are taken only once there are threads or a program locked a stream itself (libc.need_locks, FILE.lock >= 0), so a weak reference is enough;
- * x86_64/clone.S and file_locks.c, without which neither comes about, bring them.
+ * <isa>/clone.S and file_locks.c, without which neither comes about, bring them.
  */
 function makeLocksWeak(to: string): void {
   const edits: [string, [string, string][]][] = [
