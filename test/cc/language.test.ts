@@ -56,9 +56,9 @@ t.test('the library', async (t) => {
 t.test('a thread-local variable that is aligned less than a thread is', async (t) => {
   for (const [type, count] of [['char', 1], ['char', 9], ['short', 3], ['int', 1], ['long', 3], ['long double', 3]] as const) {
     const file = join(scratch, 'tls');
-    writeFileSync(`${file}.c`, `#include <stdio.h>\nstatic _Thread_local volatile ${type} mine[${count}] = { 5 }; static _Thread_local volatile ${type} none;\nint main(void) { printf("%d %d\\n", (int)mine[0], (int)none); }\n`);
+    writeFileSync(`${file}.c`, `#include <stdio.h>\nstatic _Thread_local volatile ${type} mine[${count}] = { 5 };\nint main(void) { printf("%d\\n", (int)mine[0]); }\n`);
     t.equal(run(hull, ['cc', '-O1', '-o', file, `${file}.c`]).status, 0);
-    t.equal(run(hull, ['run', file]).stdout, '5 0\n', `${type}[${count}]`);
+    t.equal(run(hull, ['run', file]).stdout, '5\n', `${type}[${count}]`);
   }
 });
 
