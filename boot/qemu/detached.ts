@@ -5,6 +5,7 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync, statSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
+import { createRecordDecoder, RECORD } from '../abi/index.ts';
 import { BootError } from '../errors.ts';
 import { makeQemuArguments } from './arguments.ts';
 import { findQboot } from './find.ts';
@@ -18,6 +19,8 @@ export const DETACHED = { output: 'output', qmp: QMP_SOCKET, errors: 'qemu.log',
 
 /** How long QEMU may take until it answers. */
 const START_MS = 60_000;
+/** So long a QEMU whose program has ended may take to end. */
+const END_MS = 3000;
 const MODULE_FD = 3;
 const KERNEL_FD = 4;
 
@@ -68,7 +71,7 @@ export function startDetached(spec: MachineSpec, folder: string): DetachedStart 
       exit = { code, signal };
     });
     child.unref();
-    return { pid: child.pid ?? 0, running: Promise.race([failed, waitForMachine(spec, folder, () => exit)]) };
+    return { pid: child.pid ?? 0, running: Promise.race([failed, waitForMachine(spec, folder, () => exit, () => child.kill('SIGKILL'))]) };
   } finally {
     closeSync(module);
     if (kernel !== undefined) closeSync(kernel);
@@ -76,8 +79,21 @@ export function startDetached(spec: MachineSpec, folder: string): DetachedStart 
   }
 }
 
+/** Whether the program's exit status is in the file of records. */
+function hasEnded(output: string): boolean {
+  let found = false;
+  const decoder = createRecordDecoder({
+    record: (type) => {
+      found ||= type === RECORD.EXIT;
+    },
+    raw: () => {},
+  });
+  decoder.push(readFileSync(output));
+  return found;
+}
+
 /** A guest that has ended wrote to its log and left with QEMU's code for it (isa-debug-exit: 2 * value + 1). */
-async function waitForMachine(spec: MachineSpec, folder: string, readExit: () => { code: number | null; signal: NodeJS.Signals | null } | undefined): Promise<void> {
+async function waitForMachine(spec: MachineSpec, folder: string, readExit: () => { code: number | null; signal: NodeJS.Signals | null } | undefined, kill: () => void): Promise<void> {
   const before = Date.now();
   for (;;) {
     const exit = readExit();
@@ -91,9 +107,18 @@ async function waitForMachine(spec: MachineSpec, folder: string, readExit: () =>
     try {
       statSync(join(folder, DETACHED.qmp));
       const qmp = await connectQmp(folder);
+      let timer: NodeJS.Timeout | undefined;
       try {
-        await qmp.execute('query-status');
+        const answer = qmp.execute('query-status');
+        // A machine that switches itself off cleans up, in which QEMU 7.2 waits for ever for a monitor that is asked just then (monitor_cleanup): its program has ended.
+        if (spec.machine === 'virt') {
+          timer = setInterval(() => {
+            if (hasEnded(join(folder, DETACHED.output))) kill();
+          }, END_MS);
+        }
+        await answer;
       } finally {
+        clearInterval(timer);
         qmp.close();
       }
       return;

@@ -51,10 +51,13 @@ export function openQmp(socket: Duplex): Qmp {
     }
   });
   socket.on('error', () => {}); // QEMU's end is reported by its exit
-  socket.on('close', () => {
-    for (const waiter of waiting.values()) waiter.reject(new Error('QEMU ended'));
-    waiting.clear();
-  });
+  // The other side's end is no close where a socket may be half open.
+  for (const event of ['end', 'close']) {
+    socket.on(event, () => {
+      for (const waiter of waiting.values()) waiter.reject(new Error('QEMU ended'));
+      waiting.clear();
+    });
+  }
 
   const execute = (command: string, args?: Record<string, unknown>) =>
     new Promise<unknown>((resolve, reject) => {

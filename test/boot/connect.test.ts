@@ -4,7 +4,7 @@ import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import t from 'tap';
-import { connectIn } from '../../boot/index.ts';
+import { connectIn, connectQmp } from '../../boot/index.ts';
 
 const folder = mkdtempSync(join(tmpdir(), 'hull-connect-'));
 t.teardown(() => rmSync(folder, { recursive: true }));
@@ -22,4 +22,21 @@ t.test('a full queue is waited for', async (t) => {
 
 t.test('who is not there is told at once', async (t) => {
   await t.rejects(connectIn(folder, 'nobody'), { code: 'ENOENT' });
+});
+
+t.test('a question to a QEMU that has ended has an answer', async (t) => {
+  // Its questions are read, and there is nobody to answer them: only the other side of the socket is closed.
+  const server = createServer({ allowHalfOpen: true }, (socket) => {
+    socket.resume();
+    socket.write('{"QMP": {}}\n');
+    setTimeout(() => socket.end(), 50);
+  });
+  await new Promise<void>((resolve) => void server.listen(join(folder, 'qmp'), resolve));
+  const qmp = await connectQmp(folder);
+  t.teardown(() => {
+    qmp.close();
+    server.close();
+  });
+  const outcome = await Promise.race([qmp.execute('query-status').catch((error: Error) => error.message), new Promise((resolve) => setTimeout(resolve, 5000, 'no answer').unref())]);
+  t.equal(outcome, 'QEMU ended');
 });
