@@ -54,6 +54,7 @@ t.test('versions, errors and what hull has not', async (t) => {
     ['GET', '/containers/none/json', 404, /^No such container: none$/],
     ['POST', '/containers/create', 400, /invalid JSON: expected an object/, []],
     ['POST', '/containers/create', 400, /expected true or false/, { Image: 'x', Tty: 'yes' }],
+    ['POST', '/containers/create', 400, /expected a list of numbers/, { Image: 'x', HostConfig: { ConsoleSize: 'large' } }],
     ['POST', '/containers/create', 404, /^No such image: none:latest|^No such image: none/, { Image: 'none' }],
     ['POST', '/containers/create', 400, /^invalid reference format$/, { Image: '/bin/true' }],
     ['GET', '/containers/json?filters={', 400, /^invalid filter/],
@@ -234,6 +235,13 @@ t.test('docker, the client', { skip: missing('docker', '--version') }, async (t)
       const { exitCode } = await child;
       return { screen, exitCode };
     };
+    // The client says its window's size when it creates, and once more when the machine runs: the program may have asked by then.
+    const created = await ask('POST', '/containers/create', { Image: 'box:1', Cmd: ['stty', 'size'], Tty: true, OpenStdin: true, HostConfig: { ConsoleSize: [31, 97] } });
+    const { Id: sized } = JSON.parse(created.body);
+    await ok('start', sized);
+    t.equal(await ok('wait', sized), '0');
+    t.equal((await ok('logs', sized)).trim(), '31 97');
+    await ok('rm', sized);
     const ran = await type('docker run -it --rm --name pty box:1 sh', [/# $/, 'stty size; tty\n'], [/\/dev\/\S+\r\n.*# $/, 'exit 6\n']);
     t.match(ran.screen, /31 97\r\n\/dev\/(pts\/0|console|tty\w*)\r\n/);
     t.equal(ran.exitCode, 6);

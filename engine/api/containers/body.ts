@@ -36,6 +36,8 @@ export interface HostConfigBody {
   readonly VolumesFrom?: readonly string[];
   readonly LogConfig?: { readonly Type?: string; readonly Config?: Readonly<Record<string, string>> };
   readonly Privileged?: boolean;
+  /** Rows and columns of the client's terminal. */
+  readonly ConsoleSize?: readonly number[] | null;
   readonly [field: string]: unknown;
 }
 
@@ -72,7 +74,7 @@ export interface CreateBody {
   readonly NetworkingConfig: { readonly EndpointsConfig?: Readonly<Record<string, EndpointBody | null>> | null } | null;
 }
 
-type Kind = 'text' | 'number' | 'switch' | 'texts' | 'words' | 'record' | 'list';
+type Kind = 'text' | 'number' | 'numbers' | 'switch' | 'texts' | 'words' | 'record' | 'list';
 
 const isTexts = (value: unknown) => Array.isArray(value) && value.every((each) => typeof each === 'string');
 const isRecord = (value: unknown) => typeof value === 'object' && value !== null && !Array.isArray(value);
@@ -85,6 +87,7 @@ const CHECKS: Record<Kind, { readonly is: (value: unknown) => boolean; readonly 
   words: { is: (value) => typeof value === 'string' || isTexts(value), expected: 'a string or a list of strings' },
   record: { is: isRecord, expected: 'an object' },
   list: { is: (value) => Array.isArray(value) && value.every(isRecord), expected: 'a list of objects' },
+  numbers: { is: (value) => Array.isArray(value) && value.every((each) => typeof each === 'number'), expected: 'a list of numbers' },
 };
 
 const FIELDS: Readonly<Record<string, Kind>> = {
@@ -117,6 +120,7 @@ const HOST_FIELDS: Readonly<Record<string, Kind>> = {
   PublishAllPorts: 'switch',
   RestartPolicy: 'record',
   AutoRemove: 'switch',
+  ConsoleSize: 'numbers',
   Memory: 'number',
   NanoCpus: 'number',
   ReadonlyRootfs: 'switch',

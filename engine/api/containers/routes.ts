@@ -22,6 +22,7 @@ import { ApiError } from '../error.ts';
 import { readFilters, readJson, readNumber, readSwitch, sendJson, sendStatus } from '../messages.ts';
 import { readPast } from '../moments.ts';
 import { describeEndpoints } from '../networks.ts';
+import type { WindowSize } from '../attendance.ts';
 import type { Exchange, Route } from '../route.ts';
 import { parseSignal } from '../signals.ts';
 import type { CreateBody } from './body.ts';
@@ -46,12 +47,17 @@ async function list(exchange: Exchange): Promise<void> {
   );
 }
 
+/** Both sides are there. */
+const isWindowSize = ({ rows, columns }: WindowSize): boolean => [rows, columns].every((side) => Number.isInteger(side) && side > 0 && side <= 65535);
+
 async function create(exchange: Exchange): Promise<void> {
   const { context, query } = exchange;
   const body = await readJson<CreateBody>(exchange);
   const name = query.get('name')?.replace(/^\//, '');
   const { spec, warnings } = await readCreateRequest(body, { name: name === '' ? undefined : name, platform: query.get('platform') }, context);
   const { id } = await createInstance(spec, context.host);
+  const [rows = 0, columns = 0] = body.HostConfig?.ConsoleSize ?? [];
+  if (isWindowSize({ rows, columns })) context.attendance.setSize(id, { rows, columns });
   sendJson(exchange, { Id: id, Warnings: warnings }, 201);
 }
 
@@ -151,7 +157,7 @@ async function resize(exchange: Exchange): Promise<void> {
   const size = { rows: readNumber(query, 'h') ?? 0, columns: readNumber(query, 'w') ?? 0 };
   if (size.rows < 0 || size.columns < 0 || size.rows > 65535 || size.columns > 65535) throw new ApiError('parameter-invalid', `invalid window size ${size.rows}x${size.columns}`);
   const instance = await find(exchange);
-  if (size.rows > 0 && size.columns > 0) {
+  if (isWindowSize(size)) {
     context.attendance.setSize(instance.id, size);
     if (isRunning(instance.state)) await sendResize(instance, size.rows, size.columns);
   }
