@@ -93,6 +93,8 @@ const MACHINES: Record<MachineKind, string> = { microvm: MICROVM, q35: Q35, virt
 /** Whether its virtio devices are behind memory-mapped registers, and not on PCI. */
 const isMmio = (machine: MachineKind): boolean => machine !== 'q35';
 
+const nameVirtio = (machine: MachineKind, kind: 'blk' | '9p' | 'balloon' | 'net' | 'serial'): string => (isMmio(machine) ? `virtio-${kind}-device` : `virtio-${kind}-pci,disable-legacy=on`);
+
 /** QEMU reads a comma as the end of a value; a doubled one is a comma. */
 function escapeValue(value: string): string {
   return value.replaceAll(',', ',,');
@@ -118,28 +120,25 @@ export function makeQemuArguments(spec: QemuSpec): string[] {
   if (isMmio(spec.machine)) args.push('-global', 'virtio-mmio.force-legacy=false');
   if (spec.disk !== undefined) {
     args.push('-drive', `if=none,id=root,format=raw,readonly=on,file=${escapeValue(spec.disk)}`);
-    args.push('-device', isMmio(spec.machine) ? 'virtio-blk-device,drive=root' : 'virtio-blk-pci,disable-legacy=on,drive=root');
+    args.push('-device', `${nameVirtio(spec.machine, 'blk')},drive=root`);
   }
 
   for (const [i, volume] of (spec.volumes ?? []).entries()) {
     // No io_uring or native AIO: they need kernel features that are not everywhere; a flush is an fdatasync of the file.
     args.push('-drive', `if=none,id=volume${i},format=raw,cache=writeback,discard=unmap,file=${escapeValue(volume.path)}${volume.readOnly ? ',readonly=on' : ''}`);
-    const device = isMmio(spec.machine) ? 'virtio-blk-device' : 'virtio-blk-pci,disable-legacy=on';
-    args.push('-device', `${device},drive=volume${i},serial=${volume.name}`);
+    args.push('-device', `${nameVirtio(spec.machine, 'blk')},drive=volume${i},serial=${volume.name}`);
   }
   for (const [i, share] of (spec.shares ?? []).entries()) {
     const readOnly = share.readOnly ? ',readonly=on' : '';
     args.push('-fsdev', `local,id=share${i},path=${escapeValue(share.path)},security_model=${share.security},multidevs=remap${readOnly}`);
-    const device = isMmio(spec.machine) ? 'virtio-9p-device' : 'virtio-9p-pci,disable-legacy=on';
-    args.push('-device', `${device},fsdev=share${i},mount_tag=${share.tag}`);
+    args.push('-device', `${nameVirtio(spec.machine, '9p')},fsdev=share${i},mount_tag=${share.tag}`);
   }
   // It costs a device's start; a machine of a few MiB has nothing to give back.
   if ((spec.features & FEATURE.BALLOON) !== 0 && spec.memory >= LEAST_BALLOON_MEMORY) {
-    const device = isMmio(spec.machine) ? 'virtio-balloon-device' : 'virtio-balloon-pci,disable-legacy=on';
-    args.push('-device', `${device},free-page-reporting=on`);
+    args.push('-device', `${nameVirtio(spec.machine, 'balloon')},free-page-reporting=on`);
   }
   for (const card of spec.cards ?? []) {
-    const device = isMmio(spec.machine) ? 'virtio-net-device' : 'virtio-net-pci,disable-legacy=on,romfile=';
+    const device = `${nameVirtio(spec.machine, 'net')}${isMmio(spec.machine) ? '' : ',romfile='}`;
     if (card.presence !== undefined) args.push('-chardev', `socket,id=presence-${card.id},server=off,path=${escapeValue(card.presence)}`);
     args.push('-netdev', card.netdev, '-device', `${device},netdev=${card.id},mac=${card.mac}`);
   }
@@ -173,7 +172,7 @@ function makeAttachedChannel(spec: QemuSpec, fds: QemuFds): string[] {
 }
 
 function makeSerial(spec: QemuSpec, ports: number): string {
-  return `${isMmio(spec.machine) ? 'virtio-serial-device' : 'virtio-serial-pci,disable-legacy=on'},max_ports=${ports}`;
+  return `${nameVirtio(spec.machine, 'serial')},max_ports=${ports}`;
 }
 
 function makeDetachedChannel(spec: QemuSpec, files: DetachedFiles): string[] {

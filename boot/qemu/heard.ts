@@ -2,17 +2,22 @@
  * What a machine says on its channel, whichever VMM runs it. Owns: which record is which event, and what of it says how the machine ends.
  * Rule: the listener knows no VMM; what it has to do at an end or when the guest begins to read is its caller's.
  */
-import { formatDeferred, openImageMemory, RECORD } from '../abi/index.ts';
-import type { MachineEvents } from './machine.ts';
+import { decodeWaitStatus, formatDeferred, openImageMemory, RECORD } from '../abi/index.ts';
+import type { MachineEnd, MachineEvents } from './machine.ts';
 
 export interface Heard {
   /** The guest reads its channel: signals and stdin reach it. */
   isReady: boolean;
-  /** The program's wait status (wait(2)). */
-  status: number | undefined;
+  /** How the program ended, when that was said. */
+  end: MachineEnd | undefined;
   panicked: boolean;
   /** Hands one record on. */
   record(type: number, payload: Buffer, time: bigint): void;
+}
+
+function readEnd(status: number): MachineEnd {
+  const result = decodeWaitStatus(status);
+  return 'code' in result ? { kind: 'exited', code: result.code } : { kind: 'signaled', signal: result.signal };
 }
 
 /** @param image the path of the kernel: what its deferred lines speak of. */
@@ -24,7 +29,7 @@ export function createListener(image: string, events: MachineEvents, on: { endin
   };
   const heard: Heard = {
     isReady: false,
-    status: undefined,
+    end: undefined,
     panicked: false,
     record(type, payload, time) {
       switch (type) {
@@ -37,7 +42,7 @@ export function createListener(image: string, events: MachineEvents, on: { endin
         case RECORD.PANIC:
           return panic(payload.toString('utf8'));
         case RECORD.EXIT:
-          heard.status ??= payload.readUInt32LE(0);
+          heard.end ??= readEnd(payload.readUInt32LE(0));
           return on.ending();
         case RECORD.CREDIT:
           return events.credit(payload.readUInt32LE(0));

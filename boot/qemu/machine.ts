@@ -11,7 +11,6 @@ import { constants } from 'node:os';
 import type { Duplex, Readable } from 'node:stream';
 import {
   createRecordDecoder,
-  decodeWaitStatus,
   encodeRecord,
   encodeResize,
   encodeSignal,
@@ -203,10 +202,7 @@ function watchMachine(spec: MachineSpec, child: ChildProcess, events: MachineEve
   ended.catch(() => {});
 
   const readEnd = (code: number | null, signal: NodeJS.Signals | null): MachineEnd => {
-    if (heard.status !== undefined) {
-      const result = decodeWaitStatus(heard.status);
-      return 'code' in result ? { kind: 'exited', code: result.code } : { kind: 'signaled', signal: result.signal };
-    }
+    if (heard.end !== undefined) return heard.end;
     if (heard.panicked) return { kind: 'failed', reason: 'the libOS panicked' };
     if (signal !== null) return { kind: 'killed', signal: constants.signals[signal] ?? 9, byUs: killedByUs };
     const text = explainError(errorText, spec);

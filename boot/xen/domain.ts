@@ -6,7 +6,7 @@ import { execFile, spawn } from 'node:child_process';
 import { constants, type WriteStream } from 'node:fs';
 import { open } from 'node:fs/promises';
 import { promisify } from 'node:util';
-import { createRecordDecoder, decodeWaitStatus, encodeRecord, encodeResize, encodeSignal, RECORD } from '../abi/index.ts';
+import { createRecordDecoder, encodeRecord, encodeResize, encodeSignal, RECORD } from '../abi/index.ts';
 import { BootError } from '../errors.ts';
 import { createListener, type Machine, type MachineEnd, type MachineEvents } from '../qemu/index.ts';
 
@@ -116,10 +116,7 @@ export function startDomain(spec: DomainSpec, events: MachineEvents): Machine {
     decoder.end();
     await destroy();
     if (startError !== undefined) throw startError;
-    if (heard.status !== undefined) {
-      const result = decodeWaitStatus(heard.status);
-      return 'code' in result ? { kind: 'exited', code: result.code } : { kind: 'signaled', signal: result.signal };
-    }
+    if (heard.end !== undefined) return heard.end;
     if (killedByUs) return { kind: 'killed', signal: 9, byUs: true };
     return { kind: 'failed', reason: heard.panicked ? 'the libOS panicked' : 'the domain ended and the program reported no exit status' };
   });
