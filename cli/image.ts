@@ -7,7 +7,6 @@ import {
   describeImage,
   fetchManifest,
   formatReference,
-  HOST_PLATFORM,
   type Image,
   importImage,
   listUsedImages,
@@ -15,7 +14,7 @@ import {
   login,
   logout,
   openImages,
-  parsePlatform,
+  readPlatform,
   parseReference,
   pullReference,
   pushReference,
@@ -64,7 +63,7 @@ async function pull({ parsed, context, args, paths, isOn, value }: Call): Promis
   const isQuiet = isOn('quiet');
   if (!isQuiet && reference.tag !== undefined && !name.slice(name.lastIndexOf('/')).includes(':')) await writeOut(`Using default tag: ${reference.tag}\n`);
   if (!isQuiet) await writeOut(`${reference.tag ?? reference.digest}: Pulling from ${reference.path}\n`);
-  const wanted = parsed.switches.get('all-platforms') === true ? undefined : platform === undefined ? HOST_PLATFORM : parsePlatform(platform);
+  const wanted = parsed.switches.get('all-platforms') === true ? undefined : readPlatform(platform);
   const pulled = await pullReference(name, wanted, paths, context, isQuiet ? { blob: () => {} } : progress);
   const shown = `${reference.familiar}${reference.tag === undefined ? '' : `:${reference.tag}`}${reference.digest === undefined ? '' : `@${reference.digest}`}`;
   if (!isQuiet) {
@@ -366,7 +365,7 @@ async function importArchive({ args, store, value }: Call): Promise<number> {
   const platform = value('platform');
   const target = await importImage(store, readInput(path), {
     names: name === undefined ? [] : [withDefaultTag(parseReference(name))],
-    platform: platform === undefined ? HOST_PLATFORM : parsePlatform(platform),
+    platform: readPlatform(platform),
     message: value('message'),
     created: epoch === undefined || !/^\d+$/.test(epoch) ? new Date() : new Date(Number(epoch) * 1000),
   });

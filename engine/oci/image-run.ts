@@ -5,7 +5,7 @@
 import { existsSync } from 'node:fs';
 import { constants } from 'node:os';
 import { type ErofsReader, openErofs } from '../../images/index.ts';
-import { type ContainerConfig, HOST_PLATFORM, type Image, matchesPlatform, openStore, parsePlatform, type Platform, type Store } from '../../images/store/index.ts';
+import { type ContainerConfig, type Image, matchesPlatform, openStore, type Platform, readPlatform, type Store } from '../../images/store/index.ts';
 import { describeSystemError, EngineError } from '../errors.ts';
 import type { RequestImage } from '../prepare.ts';
 import type { StatePaths } from '../state/index.ts';
@@ -71,8 +71,6 @@ function toEngineError(error: unknown): unknown {
 
 /** Whether the store has it; a name that is none is an error. */
 export const hasImage = (name: string, paths: StatePaths, platform?: string): boolean => openImages(paths).find(name, readPlatform(platform)) !== undefined;
-
-export const readPlatform = (text: string | undefined): Platform => (text === undefined ? HOST_PLATFORM : parsePlatform(text));
 
 export const openImages = (paths: StatePaths): Store => openStore(paths.images);
 

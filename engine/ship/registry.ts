@@ -21,10 +21,10 @@ import {
   type RegistryOptions,
   type TransferEvents,
 } from '../../images/registry/index.ts';
-import { parseReference, type Platform, type Reference, withDefaultTag } from '../../images/store/index.ts';
+import { parseReference, type Platform, readPlatform, type Reference, withDefaultTag } from '../../images/store/index.ts';
 import { EngineError } from '../errors.ts';
 import type { StatePaths } from '../state/index.ts';
-import { openImages, readPlatform, resolveImage } from '../oci/index.ts';
+import { openImages, resolveImage } from '../oci/index.ts';
 
 export interface RegistryHost {
   readonly env: NodeJS.ProcessEnv;

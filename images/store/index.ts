@@ -24,6 +24,7 @@ export {
   parseManifest,
   parsePlatform,
   type Platform,
+  readPlatform,
   REF_NAME,
   HOST_PLATFORM,
 } from './oci.ts';

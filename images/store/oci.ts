@@ -207,6 +207,9 @@ export function parsePlatform(text: string): Platform {
   return { os: os as string, architecture: named, ...(variant === undefined || isDefault ? {} : { variant }) };
 }
 
+/** What is asked for, or this host's own. */
+export const readPlatform = (text: string | undefined): Platform => (text === undefined ? HOST_PLATFORM : parsePlatform(text));
+
 /** Whether what is for `have` runs on `want`. */
 export function matchesPlatform(have: Platform | undefined, want: Platform): boolean {
   if (have === undefined || have.os !== want.os || have.architecture !== want.architecture) return false;

@@ -1,5 +1,5 @@
 /** Images (Docker Engine API v1.47, "Image" and "Distribution"). Owns: what is asked of the store and of registries, and the form of the answers. */
-import { HOST_PLATFORM, type Image, parsePlatform, parseReference, type Platform, type Reference, withDefaultTag, withTag } from '../../../images/store/index.ts';
+import { type Image, parseReference, type Platform, readPlatform, type Reference, withDefaultTag, withTag } from '../../../images/store/index.ts';
 import { EngineError } from '../../errors.ts';
 import { recordEvent } from '../../instances/index.ts';
 import { describeHistory, describeImage, fetchManifest, importImage, listUsedImages, openImages, pullReference, pushReference, resolveImage, searchImages, selectResults, type Store } from '../../ship/index.ts';
@@ -130,10 +130,6 @@ async function prune(exchange: Exchange): Promise<void> {
   sendJson(exchange, { ImagesDeleted: gone.length === 0 ? null : gone, SpaceReclaimed: reclaimed });
 }
 
-function readPlatform(text: string | null): Platform {
-  return text === null || text === '' ? HOST_PLATFORM : parsePlatform(text);
-}
-
 async function create(exchange: Exchange): Promise<void> {
   const { query } = exchange;
   const fromImage = query.get('fromImage') ?? '';
@@ -145,7 +141,7 @@ async function create(exchange: Exchange): Promise<void> {
 async function pull(exchange: Exchange, name: string): Promise<void> {
   const { context, query } = exchange;
   const reference = withTagOf(parseReference(name), query.get('tag'));
-  const platform = readPlatform(query.get('platform'));
+  const platform = readPlatform(query.get('platform') || undefined);
   const credentials = readRegistryAuth(exchange);
   const stream = openJsonStream(exchange);
   try {
@@ -171,7 +167,7 @@ async function importArchive(exchange: Exchange): Promise<void> {
   const stream = openJsonStream(exchange);
   try {
     const store = storeOf(exchange);
-    const platform = readPlatform(query.get('platform'));
+    const platform = readPlatform(query.get('platform') || undefined);
     const target = await importImage(store, request, { names: name === undefined ? [] : [name], platform, message: query.get('message') || 'Imported from -', created: new Date() });
     const { id } = store.selectImage(target, repo, platform);
     record(exchange, 'import', id, name === undefined ? id : familiarName(name.canonical));
