@@ -81,7 +81,9 @@ export function buildCallGraph(object: SharedObject, map: CodeMap, query: CallGr
   };
   const low = ranges[0]?.start ?? 0;
   const high = ranges.at(-1)?.end ?? 0;
-  const scan: EdgeScan = { low, high, lead, refer, readSlot };
+  const isWanted = (found: string | undefined) => found !== undefined && query.wantsString?.(found) === true;
+  const concerns = (address: number) => (address >= low && address < high) || (text !== undefined && isWanted(text(address)));
+  const scan: EdgeScan = { low, high, concerns, isSlot: (word) => object.slots.has(word), lead, refer, readSlot };
   for (const [index, region] of regions.entries()) {
     if (isStubCode(region.start) || (!region.isFunction && isa.isPadding(region.bytes))) continue;
     isa.readEdges(executable, region, index, scan);

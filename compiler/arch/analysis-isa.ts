@@ -159,6 +159,9 @@ export type EdgeScan = {
   /** Where code lies. */
   low: number;
   high: number;
+  /** Whether it makes a difference that an address is made, or a word read. */
+  concerns(address: number): boolean;
+  isSlot(word: number): boolean;
   /** A call or jump out of the region, or an address that is taken. */
   lead(from: number, target: number, site: number, kind: UseKind): void;
   /** An address that is made. */

@@ -5,14 +5,14 @@ import { addend, adrpTarget, adrTarget, flowOf, isAddImmediate, isAdr, isAdrp, i
 
 export const readEdges: AnalysisIsa['readEdges'] = (executable, region, index, scan) => {
   const { start, end } = region;
-  walkPages(executable, region, (word, site, pagesOf) => {
+  walkPages(executable, region, (word, site, addressesOf) => {
     const target = targetOf(word, site);
     if (target !== undefined) {
       if (target < start || target >= end) scan.lead(index, target, site, 'call');
     } else if (isAdr(word)) scan.refer(index, adrTarget(word, site), site);
     else if (isAdrp(word)) scan.refer(index, adrpTarget(word, site), site); // what lies at the page's beginning needs no add
-    else if (isAddImmediate(word)) for (const page of pagesOf(rn(word))) scan.refer(index, page + addend(word), site);
-    else if (isLoad64(word)) for (const page of pagesOf(rn(word))) scan.readSlot(index, page + load64Offset(word), site, 'taken');
+    else if (isAddImmediate(word)) for (const address of addressesOf(rn(word), addend(word), scan.concerns)) scan.refer(index, address, site);
+    else if (isLoad64(word)) for (const slot of addressesOf(rn(word), load64Offset(word), scan.isSlot)) scan.readSlot(index, slot, site, 'taken');
     else if (isLoadLiteral64(word)) scan.readSlot(index, literalTarget(word, site), site, 'taken');
   });
 };

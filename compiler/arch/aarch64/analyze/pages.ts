@@ -51,7 +51,7 @@ export function findAddresses(region: Region): Set<number> {
   return found;
 }
 
-const mostSteps = 4000;
+const mostSteps = 500;
 
 /** Finds what adrp left in a register, against the flow of control. */
 class PageFinder {
@@ -82,12 +82,14 @@ class PageFinder {
           const key = at * 32 + tracked;
           if (seen.has(key)) break;
           seen.add(key);
+          steps += ways.length;
+          if (steps > mostSteps) return all;
           for (const from of ways) work.push([from, tracked]);
         }
         const isReached = at > 0 && runsOn(this.#code.flows[at - 1] as number);
         if (!isReached) {
-          // A place that nothing is seen to lead to, in code without bounds or in the middle of a function.
-          if (!ways && !(at === 0 && this.#region.isFunction)) return all;
+          // In the middle of a function: a landing pad of exceptions. In code without bounds, which has none: the beginning of a function.
+          if (!ways && (at === 0) !== this.#region.isFunction) return all;
           break;
         }
         at--;
@@ -113,17 +115,27 @@ class PageFinder {
 
 const runsOn = (kind: number) => kind === flow.next || kind === flow.branch || kind === flow.call;
 
-/** Visits each instruction of a region with what the pages of a register may be just before it. */
-export function walkPages(executable: Executable, region: Region, visit: (word: number, site: number, pagesOf: (register: number) => Iterable<number>) => void): void {
+/** The addresses that an offset from a page in a register may make, of those that `matters`. */
+type AddressesOf = (register: number, offset: number, matters: (address: number) => boolean) => number[];
+
+/** Visits each instruction of a region. */
+export function walkPages(executable: Executable, region: Region, visit: (word: number, site: number, addressesOf: AddressesOf) => void): void {
   const { bytes, start } = region;
   const pages = findPages(region);
   let finder: PageFinder | undefined;
   let at = 0;
-  const pagesOf = (register: number): Iterable<number> => {
-    if (!pages.has(register)) return [];
+  const addressesOf: AddressesOf = (register, offset, matters) => {
+    const all = pages.get(register);
+    // Going back takes time: only where it may come to something.
+    if (all === undefined || !some(all, (page) => matters(page + offset))) return [];
     region.code ??= decodeRegion(executable, region);
     finder ??= new PageFinder(region, region.code, pages);
-    return finder.before(at >> 2, register);
+    return [...finder.before(at >> 2, register)].map((page) => page + offset).filter(matters);
   };
-  for (; at + 4 <= bytes.length; at += 4) visit(wordAt(bytes, at), start + at, pagesOf);
+  for (; at + 4 <= bytes.length; at += 4) visit(wordAt(bytes, at), start + at, addressesOf);
+}
+
+function some(values: Iterable<number>, test: (value: number) => boolean): boolean {
+  for (const value of values) if (test(value)) return true;
+  return false;
 }

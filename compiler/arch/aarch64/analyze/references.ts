@@ -12,14 +12,15 @@ const mostBetween = 8;
 export const findReferences: AnalysisIsa['findReferences'] = (executable, _ranges, regions, low, high, add) => {
   for (const region of regions) {
     const { bytes, start } = region;
+    const isCode = (target: number) => target >= low && target < high;
     const lead = (site: number, target: number, kind: number) => {
-      if (target >= low && target < high) add(site, target, kind);
+      if (isCode(target)) add(site, target, kind);
     };
-    walkPages(executable, region, (word, site, pagesOf) => {
+    walkPages(executable, region, (word, site, addressesOf) => {
       const target = targetOf(word, site);
       if (target !== undefined) lead(site, target, flowOf(word) === flow.call ? reference.call : reference.jump);
       else if (isAdr(word)) lead(site, adrTarget(word, site), reference.address);
-      else if (isAddImmediate(word)) for (const page of pagesOf(rn(word))) lead(site, page + addend(word), reference.address);
+      else if (isAddImmediate(word)) for (const address of addressesOf(rn(word), addend(word), isCode)) add(site, address, reference.address);
       else if (isLoadLiteral64(word)) lead(site, readLiteral(region, literalTarget(word, site)), reference.pointer);
       else if (isMoveWide(word) && field(word, 29, 2) === 3) for (const value of readMoves(bytes, site - start, word)) lead(site, value, reference.address);
     });

@@ -199,15 +199,24 @@ function writtenBySystem(word: number): number {
 }
 
 function writtenByAccess(word: number): number {
-  const access = readAccess(word);
-  if (access) {
-    let written = access.writeBack === undefined ? 0 : bit(access.base);
-    if (access.isLoad && !access.isVector && !access.isPrefetch) for (const register of access.registers) written |= bitUnlessZero(register);
-    return written;
+  const isVector = field(word, 26, 1) === 1;
+  // What readAccess reads, without its object: this is asked for each instruction on the way back.
+  if (matches(word, 0x3a000000, 0x28000000)) {
+    const [opc, isLoad] = [field(word, 30, 2), field(word, 22, 1) === 1];
+    if (opc !== 3 && (isVector || opc !== 1 || isLoad)) {
+      const base = field(word, 23, 1) ? bit(rn(word)) : 0;
+      return isLoad && !isVector ? base | bitUnlessZero(rd(word)) | bitUnlessZero(rt2(word)) : base;
+    }
+  } else if (matches(word, 0x3a000000, 0x38000000)) {
+    const [size, opc, isIndexed] = [field(word, 30, 2), field(word, 22, 2), field(word, 24, 1) === 0];
+    if (!(isVector && opc >= 2 && size !== 0) && !(isIndexed && field(word, 21, 1))) {
+      const base = isIndexed && field(word, 10, 1) ? bit(rn(word)) : 0;
+      return isVector || opc === 0 || (size === 3 && opc === 2) ? base : base | bitUnlessZero(rd(word));
+    }
   }
-  if (matches(word, 0x3b000000, 0x18000000)) return field(word, 26, 1) || field(word, 30, 2) === 3 ? 0 : bitUnlessZero(rd(word)); // literals; prfm
+  if (matches(word, 0x3b000000, 0x18000000)) return isVector || field(word, 30, 2) === 3 ? 0 : bitUnlessZero(rd(word)); // literals; prfm
   // A register as offset.
-  if (matches(word, 0x3b200c00, 0x38200800)) return field(word, 26, 1) || field(word, 22, 2) === 0 ? 0 : bitUnlessZero(rd(word));
+  if (matches(word, 0x3b200c00, 0x38200800)) return isVector || field(word, 22, 2) === 0 ? 0 : bitUnlessZero(rd(word));
   // Structures of vector registers: the base may move.
   if (matches(word, 0xbe000000, 0x0c000000)) return field(word, 23, 1) ? bit(rn(word)) : 0;
   // Exclusive, ordered, atomic, tagged, copies of memory: any register that is named.
