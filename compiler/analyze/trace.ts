@@ -178,11 +178,11 @@ export class Tracer {
       this.#conclude(step, { region: source, index: from, location }, work, result, deepestComputation);
     };
     for (const from of code.jumps.get(offset) ?? []) jumpFrom(from, regionIndex);
-    let isTableTarget = code.tableTargets.has(offset);
+    let tableJumps = code.tableTargets.get(offset) ?? [];
     let isCallable = address === this.#map.executable.entry;
     for (const { site, kind } of incoming) {
       if (kind === reference.pointer || kind === reference.address) {
-        if (code.indirectJumps.length > 0 && !this.#beginsFunction(region, index)) isTableTarget = true;
+        if (code.indirectJumps.length > 0 && !this.#beginsFunction(region, index)) tableJumps = code.indirectJumps;
         else {
           ways++;
           addDoubt(result, address, 'a pointer to this function exists', location);
@@ -205,9 +205,7 @@ export class Tracer {
       if (moved === undefined) addDoubt(result, address, 'a stack slot of the call itself');
       else work.push({ region: source, index: from, location: moved });
     }
-    if (isTableTarget) {
-      for (const from of code.indirectJumps) jumpFrom(from, regionIndex);
-    }
+    for (const from of tableJumps) jumpFrom(from, regionIndex);
     if (address === this.#map.executable.entry) {
       ways++;
       addDoubt(result, address, 'the program begins here');

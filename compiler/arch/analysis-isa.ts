@@ -40,8 +40,8 @@ export type Code = {
   /** Direct jumps and calls, by index -> absolute target. */
   targets: Map<number, number>;
   indirectJumps: number[];
-  /** Offsets that jump tables of this region lead to. */
-  tableTargets: Set<number>;
+  /** Offsets that jump tables of this region lead to -> indexes of the jumps that may use these. */
+  tableTargets: ReadonlyMap<number, readonly number[]>;
   hasInvalid: boolean;
   /** Some instruction makes a pointer to the stack frame: stores through pointers and calls may then change it. */
   stackEscapes: boolean;
@@ -70,26 +70,6 @@ export function findHolder(code: Code, offset: number): number {
     else high = middle;
   }
   return low - 1;
-}
-
-const mostTableEntries = 4096;
-
-/** Jump tables of position-independent code: 32-bit distances from the table to code of the same region. */
-export function readJumpTables(executable: Executable, region: Region, tables: readonly number[]): Set<number> {
-  const found = new Set<number>();
-  const view = new DataView(executable.bytes.buffer, executable.bytes.byteOffset, executable.bytes.byteLength);
-  for (const table of tables) {
-    const segment = executable.segments.find((item) => table >= item.address && table < item.address + item.fileSize);
-    if (!segment) continue;
-    let at = segment.offset + (table - segment.address);
-    const end = Math.min(segment.offset + segment.fileSize, at + 4 * mostTableEntries);
-    for (; at + 4 <= end; at += 4) {
-      const target = table + view.getInt32(at, true);
-      if (target < region.start || target >= region.end) break;
-      found.add(target - region.start);
-    }
-  }
-  return found;
 }
 
 /** A register by the ISA's own number, below 32, or a stack slot (makeSlot). */

@@ -1,8 +1,7 @@
 /** The instructions of a region of A64 code: what makes up a `Code`, and where its indirect jumps lead. */
-import { type Code, type Executable, flow, readJumpTables, type Region } from '../../analysis-isa.ts';
+import { type Code, type Executable, flow, type Region } from '../../analysis-isa.ts';
 import { makesStackPointer } from './effects.ts';
 import { findJumpTargets } from './jump-tables.ts';
-import { findAddresses } from './pages.ts';
 import { flowOf, targetOf, wordAt } from './words.ts';
 
 export function decodeRegion(executable: Executable, region: Region): Code {
@@ -38,10 +37,13 @@ export function decodeRegion(executable: Executable, region: Region): Code {
     flows[whole] = flow.invalid;
   }
   offsets[count] = bytes.length;
-  const tableTargets = new Set<number>();
-  if (indirectJumps.length > 0) {
-    for (const target of readJumpTables(executable, region, [...findAddresses(region)])) tableTargets.add(target);
-    for (const index of indirectJumps) for (const target of findJumpTargets(executable, region, index)) tableTargets.add(target);
+  const tableTargets = new Map<number, number[]>();
+  for (const index of indirectJumps) {
+    for (const target of findJumpTargets(executable, region, index)) {
+      const list = tableTargets.get(target);
+      if (list) list.push(index);
+      else tableTargets.set(target, [index]);
+    }
   }
   return { count, offsets, flows, jumps, targets, indirectJumps, tableTargets, hasInvalid, stackEscapes };
 }

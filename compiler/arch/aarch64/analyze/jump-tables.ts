@@ -7,27 +7,38 @@
  * function was called with, is another function's.
  */
 import type { Executable, Region } from '../../analysis-isa.ts';
-import { addend, adrpTarget, adrTarget, field, isAddImmediate, isAdr, isAdrp, isCopy, isWide, rm, rn, wordAt, writtenBy } from './words.ts';
+import { addend, adrpTarget, adrTarget, field, isAddImmediate, isAdr, isAdrp, isCopy, isWide, lr, readAccess, rm, rn, sp, wordAt, writtenBy } from './words.ts';
 
-const mostWords = 256;
+const mostWords = 2048;
 const mostEntries = 4096;
 
 export function findJumpTargets(executable: Executable, region: Region, index: number): Iterable<number> {
   const jump = wordAt(region.bytes, index * 4);
+  if (rn(jump) === lr) return [];
   const computed = findComputed(region, index, rn(jump));
   if (computed === undefined) return [];
   const table = computed < 0 ? undefined : readTable(region, computed);
   const targets = table && readTargets(executable, region, table);
-  return targets ?? everyInstruction(region);
+  return targets ?? everyInstruction(region, table);
 }
 
-function* everyInstruction({ bytes }: Region): Generator<number> {
-  for (let at = 0; at + 4 <= bytes.length; at += 4) yield at;
+/** Of the region, or as far as the table's distances reach. */
+function* everyInstruction({ bytes, start }: Region, table?: Table): Generator<number> {
+  const reach = table ? 2 ** (8 * table.width + table.shift) : Infinity;
+  const base = table ? table.base - start : 0;
+  const first = Math.max(0, base - reach);
+  const end = Math.min(bytes.length, base + reach + 4);
+  for (let at = first - (first % 4); at + 4 <= end; at += 4) yield at;
 }
 
-/** The last instruction before one, in the order of addresses, that writes a register. */
+/** The last instruction before one, in the order of addresses, that writes a register; not before a function's beginning, which makes room on the stack. */
 function findWriter({ bytes }: Region, before: number, register: number): number | undefined {
-  for (let index = before - 1; index >= 0 && before - index <= mostWords; index--) if ((writtenBy(wordAt(bytes, index * 4)) >>> register) & 1) return index;
+  for (let index = before - 1; index >= 0 && before - index <= mostWords; index--) {
+    const word = wordAt(bytes, index * 4);
+    if ((writtenBy(word) >>> register) & 1) return index;
+    const access = (word & 0x0a0003e0) === 0x080003e0 ? readAccess(word) : undefined;
+    if (access?.base === sp && !access.isLoad && (access.writeBack ?? 0) < 0) return undefined;
+  }
   return undefined;
 }
 
@@ -46,10 +57,14 @@ function findComputed(region: Region, before: number, register: number): number 
     const base = findWriter(region, index, rn(word));
     return base !== undefined && isAdrp(wordAt(region.bytes, base * 4)) ? undefined : -1;
   }
-  return (field(word, 25, 4) & 5) === 4 || field(word, 25, 4) === 11 || field(word, 25, 4) === 10 ? undefined : -1;
+  // Loaded; unscrambled, as the C library keeps its pointers; or left by a call.
+  const isLoaded = (field(word, 25, 4) & 5) === 4;
+  const isUnscrambled = (word & 0xffe00000) >>> 0 === 0xca000000;
+  return isLoaded || isUnscrambled || field(word, 26, 3) === 5 ? undefined : -1;
 }
 
-type Table = { base: number; address: number; width: number; isSigned: boolean; shift: number; count: number };
+/** `address`: undefined where it is not known. */
+type Table = { base: number; address: number | undefined; width: number; isSigned: boolean; shift: number; count: number };
 
 function readTable(region: Region, index: number): Table | undefined {
   const add = wordAt(region.bytes, index * 4);
@@ -67,7 +82,6 @@ function readTable(region: Region, index: number): Table | undefined {
     // A load with a register as offset.
     if ((load & 0x3f200c00) !== 0x38200800 || field(load, 22, 2) === 0) continue;
     const address = findAddress(region, loader, rn(load));
-    if (address === undefined) continue;
     const width = 1 << field(load, 30, 2);
     if (width > 4 || (extension & 3) < field(load, 30, 2)) continue;
     const isSigned = field(load, 22, 2) >= 2 || (extension >= 4 && (extension & 3) === field(load, 30, 2));
@@ -102,6 +116,7 @@ function findCount({ bytes }: Region, before: number, register: number): number 
 
 function readTargets(executable: Executable, region: Region, table: Table): Set<number> | undefined {
   const { address, width, count } = table;
+  if (address === undefined) return undefined;
   const segment = executable.segments.find((item) => address >= item.address && address < item.address + item.fileSize);
   if (!segment || segment.writable) return undefined;
   const view = Buffer.from(executable.bytes.buffer, executable.bytes.byteOffset, executable.bytes.byteLength);

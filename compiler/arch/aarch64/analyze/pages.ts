@@ -6,7 +6,7 @@
  */
 import { type Code, type Executable, flow, type Region } from '../../analysis-isa.ts';
 import { decodeRegion } from './decode.ts';
-import { addend, adrpTarget, adrTarget, flowOf, isAddImmediate, isAdr, isAdrp, isCopy, rd, rm, rn, wordAt, writtenBy } from './words.ts';
+import { adrpTarget, flowOf, isAdrp, isCopy, rd, rm, wordAt, writtenBy } from './words.ts';
 
 type Pages = Map<number, Set<number>>;
 
@@ -38,20 +38,8 @@ function findPages({ bytes, start }: Region): Pages {
   return pages;
 }
 
-/** Every address that adr, or adrp and add, may make in the region. */
-export function findAddresses(region: Region): Set<number> {
-  const { bytes, start } = region;
-  const pages = findPages(region);
-  const found = new Set<number>();
-  for (let at = 0; at + 4 <= bytes.length; at += 4) {
-    const word = wordAt(bytes, at);
-    if (isAdr(word)) found.add(adrTarget(word, start + at));
-    else if (isAddImmediate(word)) for (const page of pages.get(rn(word)) ?? []) found.add(page + addend(word));
-  }
-  return found;
-}
-
 const mostSteps = 500;
+const manyPages = 16;
 
 /** Finds what adrp left in a register, against the flow of control. */
 class PageFinder {
@@ -107,9 +95,9 @@ class PageFinder {
 
   /** Indexes of the jumps that lead to an instruction; undefined: none. */
   #jumpsTo(index: number): readonly number[] | undefined {
-    const { jumps, tableTargets, indirectJumps } = this.#code;
-    const direct = jumps.get(index * 4);
-    return tableTargets.has(index * 4) ? [...(direct ?? []), ...indirectJumps] : direct;
+    const direct = this.#code.jumps.get(index * 4);
+    const indirect = this.#code.tableTargets.get(index * 4);
+    return direct && indirect ? [...direct, ...indirect] : (direct ?? indirect);
   }
 }
 
@@ -126,8 +114,8 @@ export function walkPages(executable: Executable, region: Region, visit: (word: 
   let at = 0;
   const addressesOf: AddressesOf = (register, offset, matters) => {
     const all = pages.get(register);
-    // Going back takes time: only where it may come to something.
-    if (all === undefined || !some(all, (page) => matters(page + offset))) return [];
+    // Going back takes time: only where it may come to something, if that is soon known.
+    if (all === undefined || (all.size < manyPages && !some(all, (page) => matters(page + offset)))) return [];
     region.code ??= decodeRegion(executable, region);
     finder ??= new PageFinder(region, region.code, pages);
     return [...finder.before(at >> 2, register)].map((page) => page + offset).filter(matters);

@@ -1,6 +1,6 @@
 /** The instructions of a region of x86-64 code, by iced-x86. */
 import { Decoder, DecoderOptions, FlowControl, Instruction, Mnemonic, OpKind, Register } from 'iced-x86';
-import { type Code, type Executable, flow, readJumpTables, type Region } from '../../analysis-isa.ts';
+import { type Code, type Executable, flow, type Region } from '../../analysis-isa.ts';
 
 export function decodeRegion(executable: Executable, region: Region): Code {
   const { bytes, start } = region;
@@ -73,7 +73,7 @@ export function decodeRegion(executable: Executable, region: Region): Code {
   offsets[count] = bytes.length;
   instruction.free();
   decoder.free();
-  const tableTargets = indirectJumps.length > 0 ? readJumpTables(executable, region, tables) : new Set<number>();
+  const tableTargets = new Map(indirectJumps.length > 0 ? [...readJumpTables(executable, region, tables)].map((target) => [target, indirectJumps] as const) : []);
   return {
     count,
     offsets: offsets.slice(0, count + 1),
@@ -98,4 +98,24 @@ function makesStackPointer(instruction: Instruction, isLea: boolean): boolean {
   if (instruction.mnemonic === Mnemonic.Push) return instruction.op0Register === Register.RSP;
   if (instruction.op1Kind !== OpKind.Register || !isStackRegister(instruction.op1Register)) return false;
   return instruction.op0Kind !== OpKind.Register || !isStackRegister(instruction.op0Register);
+}
+
+const mostTableEntries = 4096;
+
+/** Jump tables of position-independent code: 32-bit distances from the table to code of the same region. */
+function readJumpTables(executable: Executable, region: Region, tables: readonly number[]): Set<number> {
+  const found = new Set<number>();
+  const view = new DataView(executable.bytes.buffer, executable.bytes.byteOffset, executable.bytes.byteLength);
+  for (const table of tables) {
+    const segment = executable.segments.find((item) => table >= item.address && table < item.address + item.fileSize);
+    if (!segment) continue;
+    let at = segment.offset + (table - segment.address);
+    const end = Math.min(segment.offset + segment.fileSize, at + 4 * mostTableEntries);
+    for (; at + 4 <= end; at += 4) {
+      const target = table + view.getInt32(at, true);
+      if (target < region.start || target >= region.end) break;
+      found.add(target - region.start);
+    }
+  }
+  return found;
 }

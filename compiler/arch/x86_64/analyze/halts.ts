@@ -39,7 +39,7 @@ export function replaceHalts(program: Uint8Array, halts: readonly number[]): Uin
 function haltsOf(code: Code, region: Region, reader: EffectReader): number[] {
   const isStart = (offset: number) => code.offsets[findHolder(code, offset)] === offset;
   const lands = (offset: number) => offset < 0 || offset >= region.bytes.length || isStart(offset);
-  if (code.hasInvalid || ![...code.jumps.keys(), ...code.tableTargets].every(lands)) return [];
+  if (code.hasInvalid || ![...code.jumps.keys(), ...code.tableTargets.keys()].every(lands)) return [];
   const halts: number[] = [];
   for (let index = 0; index < code.count; index++) {
     const offset = code.offsets[index] as number;
