@@ -9,7 +9,7 @@
  * Files come in through an interface, since the tree's owner is above; summaries do, since they are worth keeping.
  */
 import { posix } from 'node:path';
-import type { AnalysisIsa } from '../arch/analysis-isa.ts';
+import { type AnalysisIsa, findImpliedCalls } from '../arch/analysis-isa.ts';
 import { isElf } from '../elf/index.ts';
 import { analyzeExecutable } from './index.ts';
 import { describeExecutable } from './executable.ts';
@@ -96,6 +96,9 @@ export function analyzeClosure(request: ClosureRequest): Closure {
   } catch (error) {
     // A file that cannot be read as it should: its calls are not known.
     closure.doubts.push(error instanceof Error ? error.message : String(error));
+  }
+  for (const [number, cause] of findImpliedCalls(isa, (each) => closure.calls.has(each))) {
+    if (!closure.calls.has(number)) closure.calls.set(number, closure.calls.get(cause) as string);
   }
   return closure;
 }

@@ -6,7 +6,7 @@
  * Limits: code that comes later (mmap with PROT_EXEC, dlopen, exec of another file) is not in the file; `mayGenerateCode` and
  * `mayExecute` say so. Numbers that reach a site by ways that no compiler uses (overlapping instructions, computed returns) are not seen.
  */
-import type { Executable } from '../arch/analysis-isa.ts';
+import { type Executable, findImpliedCalls } from '../arch/analysis-isa.ts';
 import { ElfError } from '../elf/index.ts';
 import { type CodeMap, getCode, mapCode, nameAddress } from './code-map.ts';
 import { findOpenedPaths } from './opened-paths.ts';
@@ -122,6 +122,9 @@ function resolveSites(map: CodeMap, sites: Site[], tracer: Tracer, isGo: boolean
     addTrace(analysis, map, address, trace);
     noteCodeGeneration(analysis, map, site, trace, tracer);
     traced.push({ site, numbers: trace.values });
+  }
+  for (const [number, cause] of findImpliedCalls(map.isa, (each) => analysis.known.has(each))) {
+    if (!analysis.known.has(number)) analysis.known.set(number, analysis.known.get(cause) ?? []);
   }
   analysis.mayMakeAnyCall = analysis.unknown.length > 0;
   analysis.mayExecute = analysis.mayMakeAnyCall || executingCalls.some((name) => analysis.known.has(map.isa.syscallNumber(name) ?? -1));

@@ -150,6 +150,17 @@ export type EdgeScan = {
   readSlot(from: number, word: number, site: number, kind: UseKind): void;
 };
 
+/** The numbers of what is made with these calls, without the program's own instructions: number -> the call that brings it. */
+export function findImpliedCalls({ impliedCalls, syscallNumber }: Pick<AnalysisIsa, 'impliedCalls' | 'syscallNumber'>, has: (number: number) => boolean): Map<number, number> {
+  const found = new Map<number, number>();
+  for (const [name, implied] of Object.entries(impliedCalls)) {
+    const cause = syscallNumber(name);
+    if (cause === undefined || !has(cause)) continue;
+    for (const number of implied.flatMap((each) => syscallNumber(each) ?? [])) found.set(number, cause);
+  }
+  return found;
+}
+
 export interface AnalysisIsa {
   name: Executable['machine'];
   /** e_machine. */
@@ -164,6 +175,8 @@ export interface AnalysisIsa {
     functionArguments: readonly Location[];
   };
   syscallNumber(name: string): number | undefined;
+  /** A call by name -> what code that the kernel gives to the program (its vDSO) makes once the program made that call. */
+  impliedCalls: Readonly<Record<string, readonly string[]>>;
   /** Bytes that a call puts onto the stack. */
   returnAddressSize: number;
   /** How far jumps reach that `findReferences` does not look for; 0: there are none. */

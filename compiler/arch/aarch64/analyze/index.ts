@@ -21,6 +21,8 @@ export const aarch64: AnalysisIsa = {
   alignment: 4,
   registers: { stack: sp, call: 8, callArguments: [0, 1, 2, 3, 4, 5], functionArguments: [0, 1, 2, 3, 4, 5] },
   syscallNumber,
+  // Linux gives handlers a return of its own: struct sigaction has none.
+  impliedCalls: { rt_sigaction: ['rt_sigreturn'] },
   returnAddressSize: 0,
   shortJumpReach: 0,
   hasAddressOperands: false,

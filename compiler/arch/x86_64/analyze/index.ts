@@ -34,6 +34,8 @@ export const x86_64: AnalysisIsa = {
   alignment: 1,
   registers: { stack: rsp, call: 0, callArguments: [rdi, rsi, rdx, r10, r8, r9], functionArguments: [rdi, rsi, rdx, 1, r8, r9] },
   syscallNumber,
+  // The C library brings its own return from signal handlers.
+  impliedCalls: {},
   returnAddressSize: 8,
   // A jump of two bytes, which the byte scan does not look for.
   shortJumpReach: 130,
