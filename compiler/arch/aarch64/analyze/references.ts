@@ -2,7 +2,7 @@
  * Who refers to code, in A64: direct jumps and calls, adr, adrp with add, a pair of movz and movk, and literals. See pages.ts for how an
  * adrp and its add find each other.
  */
-import { type AnalysisIsa, flow, reference, type Region } from '../../analysis-isa.ts';
+import { type AnalysisIsa, type Executable, flow, reference } from '../../analysis-isa.ts';
 import { walkPages } from './pages.ts';
 import { addend, adrTarget, field, flowOf, isAddImmediate, isAdr, isLoadLiteral64, isMoveWide, literalTarget, rd, rn, targetOf, wordAt } from './words.ts';
 
@@ -21,16 +21,17 @@ export const findReferences: AnalysisIsa['findReferences'] = (executable, _range
       if (target !== undefined) lead(site, target, flowOf(word) === flow.call ? reference.call : reference.jump);
       else if (isAdr(word)) lead(site, adrTarget(word, site), reference.address);
       else if (isAddImmediate(word)) for (const address of addressesOf(rn(word), addend(word), isCode)) add(site, address, reference.address);
-      else if (isLoadLiteral64(word)) lead(site, readLiteral(region, literalTarget(word, site)), reference.pointer);
+      else if (isLoadLiteral64(word)) lead(site, readLiteral(executable, literalTarget(word, site)), reference.pointer);
       else if (isMoveWide(word) && field(word, 29, 2) === 3) for (const value of readMoves(bytes, site - start, word)) lead(site, value, reference.address);
     });
   }
 };
 
-/** Eight bytes of the same region; -1 elsewhere, where data is searched. */
-function readLiteral({ bytes, start }: Region, address: number): number {
-  const at = address - start;
-  if (at < 0 || at + 8 > bytes.length) return -1;
+/** Eight bytes, which compilers put behind the code; -1 where the file has none. */
+function readLiteral({ bytes, segments }: Executable, address: number): number {
+  const segment = segments.find((item) => address >= item.address && address + 8 <= item.address + item.fileSize);
+  if (!segment) return -1;
+  const at = segment.offset + (address - segment.address);
   return (wordAt(bytes, at) >>> 0) + (wordAt(bytes, at + 4) >>> 0) * 2 ** 32;
 }
 
