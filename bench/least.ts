@@ -54,7 +54,7 @@ if [ "$(id -u)" = 0 ]; then
   if [ "$(stat -c %u /db)" = 0 ]; then chmod 700 /db && chown -R 100:100 /db; fi
   exec setpriv --reuid 100 --regid 100 --clear-groups /bin/dash "$0"
 fi
-pg_ctl -D /db -w -t 100 -l /tmp/log -o '-c shared_buffers=8MB -c listen_addresses=' start > /dev/null && psql -Atc 'select 1' postgres
+pg_ctl -D /db -w -t 100 -l /tmp/log -o '-c shared_buffers=8MB -c listen_addresses=' start > /dev/null && psql -P pager=off -Atc 'select 1' postgres
 pg_ctl -D /db -w -t 100 -m fast stop > /dev/null
 `;
 

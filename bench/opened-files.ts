@@ -14,8 +14,11 @@ const INIT = `#include <stdio.h>
 #include <unistd.h>
 int main(void) {
     static char *const command[] = { COMMAND, 0 };
+    umask(0);
     mkdir("/proc", 0755), mkdir("/dev", 0755), mkdir("/tmp", 01777);
     mount("proc", "/proc", "proc", 0, 0), mount("dev", "/dev", "devtmpfs", 0, 0);
+    mkdir("/dev/shm", 01777);
+    umask(022);
     execv(command[0], command);
     perror(command[0]);
     return 127;
@@ -34,11 +37,13 @@ function makeInit(command: readonly string[], dir: string): Buffer {
 export function makeOpenedEntries(root: string, command: readonly string[], dir: string): InitramfsEntry[] {
   const log = join(dir, 'strace');
   for (const folder of ['proc', 'dev']) mkdirSync(join(root, folder), { recursive: true });
-  const inside = 'mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev" && log=$1 && shift && exec strace -f -qq -z -e trace=%file -s 4096 -o "$log" chroot "$0" "$@"';
+  const inside = 'mount -t proc proc "$0/proc" && mount --rbind /dev "$0/dev" && log=$1 && shift && exec strace -f -y -qq -z -e trace=%file -s 4096 -o "$log" chroot "$0" "$@"';
   execFileSync('unshare', ['-m', 'sh', '-c', inside, root, log, ...command], { stdio: ['ignore', 'ignore', 'inherit'] });
   const text = readFileSync(log, 'utf8');
-  // What comes before the chroot was the host's.
-  const paths = [...text.slice(text.indexOf('chroot(')).matchAll(/"(\/[^"]*)"/g)].map((found) => found[1] as string);
+  // What comes before the chroot was the host's. Relative paths stand behind their folder, as the host sees it.
+  const within = text.slice(text.indexOf('chroot('));
+  const relative = [...within.matchAll(/AT_FDCWD<([^>]*)>, "([^"/][^"]*)"/g)].map(([, folder, path]) => join('/', (folder as string).slice(resolve(root).length), path as string));
+  const paths = [...[...within.matchAll(/"(\/[^"]*)"/g)].map((found) => found[1] as string), ...relative];
   const entries = new Map<string, InitramfsEntry>();
   const add = (path: string): void => {
     if (path === '/' || entries.has(path)) return;
