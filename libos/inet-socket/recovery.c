@@ -137,14 +137,15 @@ static void grow(struct tcp_pcb *pcb, u32_t acknowledged) {
 void inet_recover(struct tcp_pcb *pcb, const struct tcp_hdr *header, const u8_t *further_options) {
     if (!(pcb->flags & TF_SACK) || further_options || (TCPH_FLAGS(header) & (TCP_ACK | TCP_SYN | TCP_RST)) != TCP_ACK) return;
     u32_t acknowledged = header->ackno;
-    if (TCP_SEQ_LT(acknowledged, pcb->lastack) || TCP_SEQ_GT(acknowledged, pcb->snd_nxt)) return;
+    if (TCP_SEQ_GT(acknowledged, pcb->snd_nxt)) return;
     if (pcb->flags & TF_RTO) {
         forget(pcb);
         return;
     }
     struct block blocks[BLOCKS_MOST], twice = {0, 0};
     unsigned count = TCPH_HDRLEN_BYTES(header) > TCP_HLEN ? read_blocks(header, acknowledged, pcb->snd_nxt, blocks, &twice) : 0;
-    if (twice.begin != twice.end && DOUBTED(pcb)) doubt(pcb, twice);
+    if (twice.begin != twice.end && DOUBTED(pcb)) doubt(pcb, twice); /* one that was overtaken tells of it, too */
+    if (TCP_SEQ_LT(acknowledged, pcb->lastack)) return;
     pcb->cwnd -= ADDED(pcb);
     bool mixed = ADDED(pcb) != 0;
     ADDED(pcb) = 0;
