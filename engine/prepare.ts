@@ -203,7 +203,7 @@ async function prepareWithMounts(request: RunRequest, host: RunHost, options: Pr
   const qemu = findQemu(request.qemu, host.env, isa);
 
   // There is an image to boot.
-  const tracer = request.trace === undefined ? undefined : (await import('./trace/index.ts')).createTracer(request.trace);
+  const tracer = request.trace === undefined ? undefined : (await import('./trace/index.ts')).createTracer(request.trace, isa);
   const cache = findKernelCache(paths, host);
   const add = [
     ...(options.add ?? []),

@@ -150,11 +150,21 @@ static int message_enable(struct pci_device *pci) {
     return 0;
 }
 
+/* Command register (PCI 3.0, section 6.2.2). Its other half has bits that a 1 clears. Devices share lines: one that is not listened to yet must not
+ * hold a line that another one has enabled. */
+enum { COMMAND_MEMORY = 0x2, COMMAND_MASTER = 0x4, COMMAND_NO_LINE = 0x400 };
+static void set_command(struct pci_function function, uint16_t bits) {
+    pci_write(function, 0x04, (pci_read(function, 0x04) & (0xffffu & ~COMMAND_NO_LINE)) | bits);
+}
+
 static int interrupt_enable(struct virtio_device *device) {
     struct pci_device *pci = pci_of(device);
     if (pci->msix && message_enable(pci) == 0) return 0; /* what a queue's vector is does not matter without */
     int line = pci_line(pci->function);
-    return line >= 0 && pci->isr ? arch_irq_register((unsigned)line, line_interrupt, device) : -ENXIO;
+    if (line < 0 || !pci->isr) return -ENXIO;
+    int error = arch_irq_register((unsigned)line, line_interrupt, device);
+    if (error == 0) set_command(pci->function, COMMAND_MEMORY | COMMAND_MASTER);
+    return error;
 }
 
 static const struct virtio_transport transport = {
@@ -190,7 +200,7 @@ static void probe(struct pci_function function, uint16_t device_id) {
     /* 0x1040 + type; transitional devices, which have the modern interface as well, name it as their subsystem. */
     pci->device.id = device_id >= 0x1040 ? device_id - 0x1040u : pci_read16(function, 0x2e);
     pci->device.transport = &transport;
-    pci_write(function, 0x04, (pci_read(function, 0x04) & 0xffff) | 6); /* memory decoding, bus master */
+    set_command(function, COMMAND_MEMORY | COMMAND_MASTER | COMMAND_NO_LINE);
     read_capabilities(pci);
     if (!pci->common || !pci->notify)
         log_line("virtio-pci: %x:%x has no modern interface; QEMU: disable-legacy=on", function.bus, function.slot);
