@@ -77,7 +77,7 @@ uint32_t lwip_port_window_of(const struct tcp_pcb *); /* TCP_WND of one connecti
 uint8_t lwip_port_retries_of(struct tcp_pcb *, uint8_t usual); /* how often a segment is sent again before the connection ends: asked at each tick */
 #define LWIP_TCP_PCB_NUM_EXT_ARGS 8
 #define LWIP_PORT_WINDOW_SLOT 0 /* the extension argument that holds it; 0: lwip_port_window */
-#define LWIP_PORT_RECOVERY_SLOT 1 /* of the socket family's loss recovery, and the further ones without a remark */
+#define LWIP_PORT_RECOVERY_SLOT 1 /* of the socket family's loss recovery, as AGAIN, ORDER, PLACES and BEFORE are */
 #define LWIP_PORT_AGAIN_SLOT 2
 #define LWIP_PORT_ORDER_SLOT 5
 #define LWIP_PORT_PLACES_SLOT 6

@@ -369,7 +369,7 @@ static void test_undo(void) {
     static uint8_t bytes[65536];
     uint32_t usual = lwip_port_window;
     lwip_port_window = 1 << 20;
-    for (unsigned spurious = 0; spurious < 3; spurious++) {
+    for (unsigned spurious = 0; spurious < 4; spurious++) {
         struct socket *l = listener(80, 5), *s = NULL, *c = make_wide(l, &s);
         drain();
         struct tcp_pcb *pcb = inet_of(c)->pcb;
@@ -391,13 +391,13 @@ static void test_undo(void) {
         if (spurious == 1) { /* the network doubled what was sent once */
             tell(pcb, first + 12 * mss, (struct told[]){{first + 7 * mss, first + 8 * mss}}, 1);
             tell(pcb, first + 12 * mss, (struct told[]){{first + 8 * mss, first + 9 * mss}}, 1);
-        } else if (spurious == 2) { /* below what is acknowledged, and above it */
+        } else if (spurious >= 2) { /* below what is acknowledged, and above it, where a later one may have overtaken that, too */
             tell(pcb, first + mss, (struct told[]){{first, first + mss}, {first + 2 * mss, first + 9 * mss}}, 2);
             EQUAL(pcb->ssthresh, cwnd * 7 / 10);
-            tell(pcb, first + mss, (struct told[]){{first + mss, first + 2 * mss}, {first + mss, first + 9 * mss}}, 2);
+            tell(pcb, spurious == 2 ? first + mss : first - mss, (struct told[]){{first + mss, first + 2 * mss}, {first + mss, first + 9 * mss}}, 2);
             EQUAL(pcb->ssthresh, threshold);
         }
-        if (spurious != 2) {
+        if (spurious < 2) {
             tell(pcb, first + FLIGHT * mss, NULL, 0);
             EQUAL(pcb->ssthresh, cwnd * 7 / 10);
             CHECK(pcb->cwnd <= cwnd * 7 / 10 + mss);
