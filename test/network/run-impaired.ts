@@ -1,7 +1,9 @@
 /**
  * Transfers over bad links, by hull and by Debian's cloud kernel in the same machine: each condition one after the other, both ways, every byte checked; the table has the medians of
- * several transfers, and the ratio. Run by `node tools/run.mjs test/network/run-impaired.ts [--bytes N] [--runs N] [CONDITION...]` as root. The exit status is 1 where bytes are
+ * several transfers, and the ratio. Run by `node tools/run.mjs test/network/run-impaired.ts [--bytes N] [--runs N] [--only hull|Linux] [--single] [CONDITION...]` as root. The exit status is 1 where bytes are
  * wrong or missing. Impairment is host/impair.c's: it does not depend on the kernel's netem.
+ * Linux hands over up to 64 KiB as one frame, which is lost or overtaken as a whole, as with netem on a tap; with --single its frames have the link's size, as a real link's have and
+ * hull's: then a percentage means the same of both.
  */
 import { execFileSync, spawn } from 'node:child_process';
 import { once } from 'node:events';
@@ -28,8 +30,8 @@ const PATIENCE = 300_000;
 
 type Kind = 'hull' | 'Linux';
 
-function startMachine(kind: Kind, link: Link, dir: string): { hasEnded(): boolean; stop(): Promise<void> } {
-  const [command, args] = kind === 'hull' ? prepareHull(link) : prepareLinux(link, dir);
+function startMachine(kind: Kind, link: Link, dir: string, single: boolean): { hasEnded(): boolean; stop(): Promise<void> } {
+  const [command, args] = kind === 'hull' ? prepareHull(link) : prepareLinux(link, dir, single);
   const child = spawn(...link.inside(command, args), { env: { ...process.env, NODE_EXTRA_CA_CERTS: '', HULL_ROOT: join(dir, 'state') }, stdio: ['ignore', 'ignore', 'inherit'] });
   const hasEnded = () => child.exitCode !== null || child.signalCode !== null;
   return {
@@ -49,13 +51,13 @@ function prepareHull(link: Link): [string, string[]] {
   return [resolve('dist/hull'), ['run', '--machine', MACHINE.machine, '--accel', MACHINE.accelerator, '-m', `${MACHINE.memory}m`, '--network', `tap:${link.tap}`, '--ip', GUEST, link.bulk, 'serve']];
 }
 
-function prepareLinux(link: Link, dir: string): [string, string[]] {
+function prepareLinux(link: Link, dir: string, single: boolean): [string, string[]] {
   const kernel = findLinuxKernel();
   const init = join(dir, 'init');
   execFileSync('musl-gcc', ['-static', '-O2', '-idirafter', '/usr/include', '-idirafter', '/usr/include/x86_64-linux-gnu', 'bench/guest/net-init.c', '-o', init], { stdio: 'inherit' });
   const initramfs = join(dir, 'initramfs');
   writeFileSync(initramfs, makeInitramfs([{ path: '/init', data: readFileSync(init) }, ...listNetworkModules(kernel), { path: '/bulk', data: readFileSync(link.bulk) }]));
-  const extra = ['-global', 'virtio-mmio.force-legacy=false', '-netdev', `tap,id=net0,ifname=${link.tap},script=no,downscript=no`, '-device', 'virtio-net-device,netdev=net0'];
+  const extra = ['-global', 'virtio-mmio.force-legacy=false', '-netdev', `tap,id=net0,ifname=${link.tap},script=no,downscript=no`, '-device', `virtio-net-device,netdev=net0${single ? ',host_tso4=off,host_tso6=off,host_ufo=off' : ''}`];
   return ['qemu-system-x86_64', linuxArguments({ ...MACHINE, kernel, initramfs, args: ['/bulk', 'serve'], append: `tsc_early_khz=${findKhz()}`, extra })];
 }
 
@@ -81,7 +83,7 @@ async function measure(link: Link, condition: Condition, bytes: number, runs: nu
 }
 
 async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({ allowPositionals: true, options: { bytes: { type: 'string', default: '4000000' }, runs: { type: 'string', default: '3' }, only: { type: 'string' } } });
+  const { values, positionals } = parseArgs({ allowPositionals: true, options: { bytes: { type: 'string', default: '4000000' }, runs: { type: 'string', default: '3' }, only: { type: 'string' }, single: { type: 'boolean', default: false } } });
   const refusal = refuseLink();
   if (refusal !== undefined) throw new Error(`Cannot make a bad link: ${refusal}`);
   const conditions = CONDITIONS.filter(({ name }) => positionals.length === 0 || positionals.includes(name));
@@ -91,7 +93,7 @@ async function main(): Promise<number> {
   const found = new Map<string, Record<'get' | 'put', number | undefined>>();
   try {
     for (const kind of kinds) {
-      const machine = startMachine(kind, link, dir);
+      const machine = startMachine(kind, link, dir, values.single);
       try {
         const end = await link.impair({ name: 'start' });
         await awaitServer(link, machine.hasEnded);
@@ -117,7 +119,7 @@ async function main(): Promise<number> {
     });
     rows.push([name, ...cells]);
   }
-  process.stdout.write(`Medians of ${values.runs} transfers of ${values.bytes} bytes\n${describeMachine(MACHINE.accelerator)}\n\n${renderTable(rows)}`);
+  process.stdout.write(`Medians of ${values.runs} transfers of ${values.bytes} bytes${values.single ? ', frames of the size of the link from both' : ''}\n${describeMachine(MACHINE.accelerator)}\n\n${renderTable(rows)}`);
   return [...found.values()].some(({ get, put }) => get === undefined || put === undefined) ? 1 : 0;
 }
 

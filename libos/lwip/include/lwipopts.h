@@ -75,10 +75,13 @@ extern uint32_t lwip_port_window;
 struct tcp_pcb;
 uint32_t lwip_port_window_of(const struct tcp_pcb *); /* TCP_WND of one connection; NULL: of none */
 uint8_t lwip_port_retries_of(struct tcp_pcb *, uint8_t usual); /* how often a segment is sent again before the connection ends: asked at each tick */
-#define LWIP_TCP_PCB_NUM_EXT_ARGS 5
+#define LWIP_TCP_PCB_NUM_EXT_ARGS 8
 #define LWIP_PORT_WINDOW_SLOT 0 /* the extension argument that holds it; 0: lwip_port_window */
-#define LWIP_PORT_RECOVERY_SLOT 1 /* of the socket family's loss recovery, and the next */
+#define LWIP_PORT_RECOVERY_SLOT 1 /* of the socket family's loss recovery, as AGAIN, ORDER, PLACES and BEFORE are */
 #define LWIP_PORT_AGAIN_SLOT 2
+#define LWIP_PORT_ORDER_SLOT 5
+#define LWIP_PORT_PLACES_SLOT 6
+#define LWIP_PORT_BEFORE_SLOT 7
 #define LWIP_PORT_PATIENCE_SLOT 3 /* in ticks of TCP_SLOW_INTERVAL (TCP_USER_TIMEOUT) | requests for a connection that are repeated (TCP_SYNCNT) << 24; each 0: as usual */
 #define LWIP_PORT_SILENCE_SLOT 4  /* the tick since which nothing was acknowledged, while something is repeated */
 #define LWIP_DISABLE_TCP_SANITY_CHECKS 1 /* they are for the preprocessor */

@@ -101,7 +101,7 @@ const struct net_config_interface *net_config_interface(unsigned index) {
 enum { WIRE = 4096, FRAME = 2048 };
 struct flying { uint64_t due, order; unsigned size; uint8_t bytes[FRAME]; };
 static struct flying wire[WIRE];
-static unsigned flying, loss, duplication, reordering, sent_frames, full_frames;
+static unsigned flying, loss, duplication, reordering, jitter, sent_frames, full_frames; /* jitter: nanoseconds that each frame may take longer */
 static void *kept[256]; /* frames that the device is done with, and nobody has asked */
 static unsigned kept_count;
 static bool keeps;
@@ -136,7 +136,7 @@ static void mirror(uint8_t *frame, unsigned size) {
         return;
     }
     if (any(1000) < loss) return;
-    uint64_t due = now + 2000000 + (any(1000) < reordering ? any(20000000) : 0);
+    uint64_t due = now + 2000000 + (any(1000) < reordering ? any(20000000) : 0) + (jitter ? any(jitter) : 0);
     fly(frame, size, due);
     if (any(1000) < duplication) fly(frame, size, due + any(5000000));
 }
@@ -306,6 +306,111 @@ static void test_gap(void) {
     c->ops->close(c);
     s->ops->close(s);
     l->ops->close(l);
+}
+
+/* A connection in which much may be under way; its accepted end is in `*s`. */
+static struct socket *make_wide(struct socket *l, struct socket **s) {
+    struct socket *c = make(SOCK_STREAM);
+    struct address to = address_of(2, 80), peer;
+    c->send_room = 2 << 20;
+    EQUAL(c->ops->connect(c, &to, false), -EINPROGRESS);
+    for (int i = 0; i < 1000 && !*s && step(); i++) l->ops->accept(l, false, s, &peer);
+    CHECK(*s != NULL);
+    return c;
+}
+
+/* No segment is lost and nearly each is overtaken: few are sent twice, and the window stays what it was. */
+static void test_jitter(void) {
+    enum { TOTAL = 4000000 };
+    static uint8_t bytes[65536];
+    uint32_t usual = lwip_port_window;
+    lwip_port_window = 1 << 20;
+    struct socket *l = listener(80, 5), *s = NULL, *c = make_wide(l, &s);
+    unsigned before = full_frames, segment = inet_of(c)->pcb->mss;
+    uint64_t began = now;
+    size_t sent = 0, got = 0;
+    jitter = 2000000;
+    while (got < TOTAL) {
+        size_t size = TOTAL - sent < sizeof bytes ? TOTAL - sent : sizeof bytes;
+        long n = size ? transfer(c, bytes, size, true) : 0;
+        if (n > 0) sent += (size_t)n;
+        n = transfer(s, bytes, sizeof bytes, false);
+        if (n > 0) got += (size_t)n;
+        else if (!step()) break;
+    }
+    jitter = 0;
+    EQUAL(got, TOTAL);
+    unsigned twice = full_frames - before - TOTAL / segment;
+    printf("jitter: %.2f s, %u of %u segments sent twice, cwnd %u segments\n", (double)(now - began) / 1e9, twice, TOTAL / segment, inet_of(c)->pcb->cwnd / segment);
+    CHECK(now - began < 1000000000);
+    CHECK(twice < TOTAL / segment / 4);
+    lwip_port_window = usual;
+    c->ops->close(c);
+    s->ops->close(s);
+    l->ops->close(l);
+}
+
+struct told { u32_t begin, end; };
+
+/* An acknowledgment as the peer would send it, with blocks in that order. */
+static void tell(struct tcp_pcb *pcb, u32_t acknowledged, const struct told *blocks, unsigned count) {
+    struct { struct tcp_hdr header; uint8_t options[40]; } it = {.header = {.ackno = acknowledged}};
+    uint8_t *at = it.options;
+    *at++ = 1, *at++ = 1, *at++ = 5, *at++ = (uint8_t)(2 + 8 * count);
+    for (unsigned i = 0; i < count; i++)
+        for (int k = 0; k < 8; k++) *at++ = (uint8_t)((k < 4 ? blocks[i].begin : blocks[i].end) >> (24 - k % 4 * 8));
+    TCPH_HDRLEN_FLAGS_SET(&it.header, 5 + (count ? 1 + 2 * count : 0), TCP_ACK);
+    inet_recover(pcb, &it.header, NULL);
+}
+
+/* A loss halves nothing twice; one that the peer says was none is taken back, by what tells of the very segments that were sent again only. */
+static void test_undo(void) {
+    enum { FLIGHT = 40 };
+    static uint8_t bytes[65536];
+    uint32_t usual = lwip_port_window;
+    lwip_port_window = 1 << 20;
+    for (unsigned spurious = 0; spurious < 4; spurious++) {
+        struct socket *l = listener(80, 5), *s = NULL, *c = make_wide(l, &s);
+        drain();
+        struct tcp_pcb *pcb = inet_of(c)->pcb;
+        u32_t mss = pcb->mss, first = pcb->snd_nxt, threshold = pcb->ssthresh;
+        u32_t cwnd = pcb->cwnd = FLIGHT * mss;
+        loss = 1000; /* what the peer says is told below */
+        EQUAL(transfer(c, bytes, FLIGHT * mss, true), FLIGHT * mss);
+        EQUAL(pcb->snd_nxt - first, FLIGHT * mss);
+        EQUAL(transfer(c, bytes, 10 * mss, true), 10 * mss);
+        tell(pcb, first, (struct told[]){{first + 2 * mss, first + 4 * mss}}, 1);
+        EQUAL(pcb->ssthresh, threshold);
+        EQUAL(pcb->cwnd, cwnd + 2 * mss); /* as many more may go as have arrived */
+        tell(pcb, first, (struct told[]){{first + 2 * mss, first + 5 * mss}}, 1);
+        EQUAL(pcb->ssthresh, cwnd * 7 / 10);
+        tcp_output(pcb);
+        tell(pcb, first + mss, (struct told[]){{first + 2 * mss, first + 9 * mss}}, 1);
+        EQUAL(pcb->ssthresh, cwnd * 7 / 10);
+        tcp_output(pcb);
+        if (spurious == 1) { /* the network doubled what was sent once */
+            tell(pcb, first + 12 * mss, (struct told[]){{first + 7 * mss, first + 8 * mss}}, 1);
+            tell(pcb, first + 12 * mss, (struct told[]){{first + 8 * mss, first + 9 * mss}}, 1);
+        } else if (spurious >= 2) { /* below what is acknowledged, and above it, where a later one may have overtaken that, too */
+            tell(pcb, first + mss, (struct told[]){{first, first + mss}, {first + 2 * mss, first + 9 * mss}}, 2);
+            EQUAL(pcb->ssthresh, cwnd * 7 / 10);
+            tell(pcb, spurious == 2 ? first + mss : first - mss, (struct told[]){{first + mss, first + 2 * mss}, {first + mss, first + 9 * mss}}, 2);
+            EQUAL(pcb->ssthresh, threshold);
+        }
+        if (spurious < 2) {
+            tell(pcb, first + FLIGHT * mss, NULL, 0);
+            EQUAL(pcb->ssthresh, cwnd * 7 / 10);
+            CHECK(pcb->cwnd <= cwnd * 7 / 10 + mss);
+        } else {
+            CHECK(pcb->cwnd >= cwnd);
+        }
+        loss = 0;
+        c->ops->close(c);
+        s->ops->close(s);
+        l->ops->close(l);
+        drain();
+    }
+    lwip_port_window = usual;
 }
 
 /* A request is lost before anything arrives that would tell of sends: it is sent again nevertheless. */
@@ -752,6 +857,9 @@ int main(void) {
     drain();
     test_gap();
     drain();
+    test_jitter();
+    drain();
+    test_undo();
     test_flood();
     test_hostile();
     test_fragments(false);
