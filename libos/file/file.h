@@ -50,8 +50,8 @@ struct file {
 #define FILE_MAX_DESCRIPTORS 65536 /* the hard limit at first, and nr_open */
 #define FILE_FIRST_DESCRIPTORS 1024 /* the soft limit at first, as Linux's */
 uint32_t limit_descriptors(const struct process *); /* RLIMIT_NOFILE, by `system` where that is in the image; at most FILE_MAX_DESCRIPTORS */
-/* files == NULL means `first` and `first_cloexec` are in use (so that a static table needs no relocation and no start code). */
-struct file_table { uint32_t references; uint32_t size; struct file **files; uint8_t *close_on_exec; struct file *first[8]; uint8_t first_cloexec[8]; };
+/* files == NULL means `first` and `first_cloexec` are in use (so that a static table needs no relocation and no start code). No slot below `taken` is free. */
+struct file_table { uint32_t references; uint32_t size, taken; struct file **files; uint8_t *close_on_exec; struct file *first[8]; uint8_t first_cloexec[8]; };
 extern struct file_table first_file_table; /* the first process's: 0, 1, 2 are the console */
 /* fork: a copy, each file once more referenced; NULL: out of memory. exec: closes what is marked. exit: drops the table. */
 struct file_table *file_table_copy(const struct file_table *);

@@ -35,6 +35,7 @@ struct file *file_lookup_in(const struct file_table *table, int descriptor, bool
 struct file *file_table_set(struct file_table *table, uint32_t descriptor, struct file *file, bool close_on_exec) {
     struct file **slot = &table_files(table)[descriptor], *old = *slot;
     *slot = file;
+    if (!file && descriptor < table->taken) table->taken = descriptor;
     table_marks(table)[descriptor] = close_on_exec;
     if (locks_descriptor_closed) locks_descriptor_closed(table, old);
     return old;
@@ -59,22 +60,20 @@ int file_table_grow(struct file_table *table, uint32_t size) {
 
 int file_install(struct file *file, int least, int cloexec) {
     struct file_table *table = current_process()->files;
-    for (uint32_t slot = (uint32_t)least;; slot++) {
-        if (slot >= most_descriptors()) return -EMFILE;
-        if (slot >= table->size) {
-            int error = file_table_grow(table, slot + 1);
-            if (error) return error;
-        }
-        if (table_files(table)[slot]) continue;
-        file_table_set(table, slot, file, cloexec != 0);
-        return (int)slot;
-    }
+    uint32_t slot = (uint32_t)least > table->taken ? (uint32_t)least : table->taken;
+    while (slot < table->size && table_files(table)[slot]) slot++;
+    if (slot >= most_descriptors()) return -EMFILE;
+    int error = file_table_grow(table, slot + 1);
+    if (error) return error;
+    file_table_set(table, slot, file, cloexec != 0);
+    if ((uint32_t)least <= table->taken) table->taken = slot + 1;
+    return (int)slot;
 }
 
 int file_room(void) {
     struct file_table *table = current_process()->files;
     uint32_t most = most_descriptors();
-    for (uint32_t slot = 0; slot < most && slot < table->size; slot++)
+    for (uint32_t slot = table->taken; slot < most && slot < table->size; slot++)
         if (!table_files(table)[slot]) return 0;
     return table->size < most ? 0 : -EMFILE;
 }
