@@ -53,14 +53,14 @@ if [ "$(id -u)" = 0 ]; then
   if [ "$(stat -c %u /db)" = 0 ]; then chmod 700 /db && chown -R 100:100 /db /run/postgresql && chmod 1777 /tmp; fi
   exec setpriv --reuid 100 --regid 100 --clear-groups /bin/dash "$0"
 fi
-pg_ctl -D /db -w -t 100 -l /tmp/log -o '-c shared_buffers=8MB' start > /dev/null && psql -Atc 'select 1' postgres
+pg_ctl -D /db -w -t 100 -l /tmp/log -o '-c shared_buffers=8MB -c listen_addresses=' start > /dev/null && psql -Atc 'select 1' postgres
 pg_ctl -D /db -w -t 100 -m fast stop > /dev/null
 `;
 
 const SUBJECTS: readonly Subject[] = [
   { name: 'dash', packages: ['base-files', 'dash'], command: ['/bin/dash', '-c', 'echo x'], expected: 'x' },
   { name: 'python3', packages: ['base-files', 'dash', 'python3'], command: ['/usr/bin/python3', '-c', 'print(1)'], expected: '1' },
-  { name: 'node', packages: ['base-files', 'dash', 'nodejs'], command: ['/usr/bin/node', '-e', 'console.log(1)'], expected: '1' },
+  { name: 'node', packages: ['base-files', 'dash', 'nodejs'], command: ['/usr/bin/node', '-e', 'console.log("1")'] /* a number would have a colour on a terminal */, expected: '1' },
   { name: 'java', packages: ['base-files', 'dash', 'openjdk-17-jdk-headless'], command: [`${JAVA}/bin/java`, '-cp', '/hello', 'Hello'], expected: '1', finish: finishJava },
   { name: 'postgres', packages: ['base-files', 'base-passwd', 'dash', 'coreutils', 'util-linux', 'postgresql-15', 'postgresql-client-15'], command: ['/serve'], expected: '1', finish: finishPostgres },
 ];
@@ -75,17 +75,23 @@ int main(void) { pthread_t t; void *n; pthread_create(&t, 0, run, "x"); pthread_
 
 function runHull(args: readonly string[], state: string): { status: number | null; stdout: string } {
   const env = { PATH: process.env['PATH'] ?? '/usr/bin:/bin', HULL_ROOT: state };
-  return spawnSync(HULL, args, { env, encoding: 'utf8', timeout: DEADLINE, stdio: ['ignore', 'pipe', 'ignore'] });
+  return spawnSync(HULL, args, { env, encoding: 'utf8', timeout: DEADLINE, killSignal: 'SIGKILL', stdio: ['ignore', 'pipe', 'ignore'] });
+}
+
+/** Whether the command says what it should in so much memory. With too little a program may read its own pages again and again: its machine goes after the deadline. */
+function runsIn(kib: number, { root, command, expected, state }: { root: string; command: readonly string[]; expected: string; state: string }): boolean {
+  const machine = ['--name', 'least', '--machine', MACHINE.machine, '--accel', MACHINE.accelerator];
+  const { status, stdout } = runHull(['run', '--rm', ...machine, '-m', `${kib}k`, '--rootfs', root, ...command], state);
+  if (status === null) runHull(['rm', '-f', 'least'], state);
+  process.stderr.write(`least: ${command[0]} ${kib} KiB: ${status === null ? `not within ${DEADLINE / 1000} s` : `status ${status}`}\n`);
+  return status === 0 && stdout === `${expected}\n`;
 }
 
 async function measure(subject: Subject, kernel: LinuxKernel, dir: string): Promise<string[]> {
   const made = makeDebianRoot(`least-${subject.name}`, subject.packages, subject.finish);
   if ('reason' in made) throw new Error(`Cannot measure "${subject.name}": ${made.reason}, expected its packages`);
   const state = join(dir, 'state');
-  const hull = await findLeast(1024, 256 << 10, 256, async (kib) => {
-    const { status, stdout } = runHull(['run', '--machine', MACHINE.machine, '--accel', MACHINE.accelerator, '-m', `${kib}k`, '--rootfs', made.root, ...subject.command], state);
-    return status === 0 && stdout === `${subject.expected}\n`;
-  });
+  const hull = await findLeast(1024, 256 << 10, 256, async (kib) => runsIn(kib, { ...subject, root: made.root, state }));
   const initramfs = join(dir, 'initramfs');
   writeFileSync(initramfs, makeInitramfs(makeOpenedEntries(made.root, subject.command, dir)));
   const until = new RegExp(`^${subject.expected}\r?$`, 'm');
@@ -113,7 +119,11 @@ async function main(): Promise<void> {
   try {
     const kernel = findLinuxKernel();
     const rows = [['command', 'hull MiB', 'Linux MiB', 'Linux/hull', 'initramfs bytes', 'hull kernel bytes']];
-    for (const subject of SUBJECTS.filter(({ name }) => names.length === 0 || names.includes(name))) rows.push(await measure(subject, kernel, dir));
+    for (const subject of SUBJECTS.filter(({ name }) => names.length === 0 || names.includes(name))) {
+      const row = await measure(subject, kernel, dir);
+      process.stderr.write(`least: ${row.join(' | ')}\n`);
+      rows.push(row);
+    }
     process.stdout.write(`Least memory: hull by 0.25 MiB, Linux ${kernel.version} by 1 MiB\n${describeMachine(MACHINE.accelerator)}\n\n${renderTable(rows)}\n${measureStatic(dir)}`);
   } finally {
     rmSync(dir, { recursive: true, force: true });

@@ -72,7 +72,7 @@ export const RUN_OPTIONS: readonly OptionSpec[] = [
   { name: 'label-file', value: 'list', many: true, complete: 'file', summary: 'Read in a file of labels' },
   { name: 'log-driver', value: 'string', summary: 'json-file or local; both are hull\'s own log (-d)' },
   { name: 'log-opt', value: 'list', many: true, summary: 'max-size=10m and max-file=3: how much of the log is kept, while something looks after it (-d)' },
-  { name: 'machine', value: 'string', choices: ['microvm', 'q35'], summary: 'Machine type (default microvm)' },
+  { name: 'machine', value: 'string', choices: ['microvm', 'q35', 'virt', 'virt-pci'], summary: 'Machine type: of x86-64 microvm (default) or q35, of AArch64 virt (default) or virt-pci' },
   { name: 'memory', short: 'm', value: 'bytes', summary: `Memory of the machine: 2m, 1g; below 4096 without a unit: MiB (default ${MEMORY_DEFAULT})` },
   { name: 'mount', value: 'mount', many: true, summary: 'Host directory, volume or memory: type=bind|volume|tmpfs|block,source=S,target=T[,readonly]' },
   { name: 'name', value: 'string', summary: 'Name of the instance (-d), or of a run in the foreground' },

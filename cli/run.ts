@@ -99,7 +99,7 @@ export function readRunRequest(parsed: ParsedOptions, command: string): RunReque
       isMemoryGiven: memory !== undefined,
       cpus: 1,
       vmm: readValue(parsed, 'vmm') as 'qemu' | 'xen' | undefined,
-      machine: (readValue(parsed, 'machine') ?? 'microvm') as MachineKind,
+      machine: readValue(parsed, 'machine') as MachineKind | undefined,
       isMachineGiven: readValue(parsed, 'machine') !== undefined,
       accelerator: (readValue(parsed, 'accel') ?? 'auto') as Accelerator | 'auto',
       qemu: readValue(parsed, 'qemu'),

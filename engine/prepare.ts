@@ -17,6 +17,7 @@ import {
   type ImageNote,
   findQemu,
   formatBytes,
+  listMachineKinds,
   type MachineKind,
   type MachineSpec,
   readImageNote,
@@ -94,7 +95,7 @@ export interface RunRequest {
   readonly cpus: number;
   /** What runs the machine; QEMU where nothing is said. */
   readonly vmm?: 'qemu' | 'xen' | undefined;
-  readonly machine: MachineKind;
+  readonly machine?: MachineKind | undefined;
   /** Somebody asked for it: an image's label does not hold. */
   readonly isMachineGiven?: boolean | undefined;
   readonly accelerator: Accelerator | 'auto';
@@ -202,7 +203,7 @@ async function prepareWithMounts(request: RunRequest, host: RunHost, options: Pr
   const qemu = findQemu(request.qemu, host.env, isa);
 
   // There is an image to boot.
-  const tracer = request.trace === undefined ? undefined : (await import('./trace/index.ts')).createTracer(request.trace);
+  const tracer = request.trace === undefined ? undefined : (await import('./trace/index.ts')).createTracer(request.trace, isa);
   const cache = findKernelCache(paths, host);
   const add = [
     ...(options.add ?? []),
@@ -235,7 +236,7 @@ async function prepareWithMounts(request: RunRequest, host: RunHost, options: Pr
   }
   // A microvm has room for eight virtio devices.
   const room = network?.mode?.kind === 'named' ? MICROVM_SHARES - 1 : MICROVM_SHARES;
-  const machine = isa === 'aarch64' ? 'virt' : shares.length + disks.length > room ? 'q35' : request.machine;
+  const machine = chooseMachine(request, isa, shares.length + disks.length > room);
   options.say(`image ${image}`);
 
   // There is an accelerator that runs guests.
@@ -308,6 +309,17 @@ async function prepareWithMounts(request: RunRequest, host: RunHost, options: Pr
       }
     },
   };
+}
+
+/** An image's label, made with the other instruction set in mind, is a wish; an option is not. */
+function chooseMachine(request: RunRequest, isa: ImageNote['isa'], isCrowded: boolean): MachineKind {
+  const kinds = listMachineKinds(isa ?? 'x86_64');
+  const { machine } = request;
+  if (machine !== undefined && !kinds.includes(machine) && request.isMachineGiven === true) {
+    throw new EngineError('option-invalid', `Cannot run "${request.program}" on machine "${machine}": it is for ${platformOf(isa)}, expected ${kinds.join(' or ')}`);
+  }
+  const chosen = machine !== undefined && kinds.includes(machine) ? machine : kinds[0];
+  return chosen === 'microvm' && isCrowded ? 'q35' : chosen;
 }
 
 /** hull.components.add and .omit, names with commas between; what is left out has a "-" before it. */

@@ -5,16 +5,24 @@
  * microvm: virtio-mmio, no ACPI, no legacy timers or interrupt controllers: what the libOS does not use costs time at start.
  * KVM needs nothing more there: with pit=off and pic=off microvm asks for a split irqchip by itself, and `-cpu host` gives the
  * guest the host's features; arch-capabilities is left out because setting its MSR fails in nested guests.
- * virt, of AArch64: virtio-mmio as well; it has room for 32 devices.
+ * virt, of AArch64: virtio-mmio as well; it has room for 32 devices. virt-pci: the same machine, its devices on PCI.
  * q35: virtio-pci, for drivers and for hosts where microvm is not built in; QEMU's qboot firmware enters PVH in half of SeaBIOS' time.
  */
 import { FEATURE } from '../abi/index.ts';
 
 export type Accelerator = 'kvm' | 'hvf' | 'tcg';
-/** Those of x86-64, from which a run may choose. */
-export const MACHINE_KINDS = ['microvm', 'q35'] as const;
-/** `virt` is that of AArch64. */
-export type MachineKind = (typeof MACHINE_KINDS)[number] | 'virt';
+/** From which a run may choose, by the image's instruction set; the first is the one where nothing was chosen. */
+const MACHINE_KINDS_OF = { x86_64: ['microvm', 'q35'], aarch64: ['virt', 'virt-pci'] } as const;
+type MachineIsa = keyof typeof MACHINE_KINDS_OF;
+export type MachineKind = (typeof MACHINE_KINDS_OF)[MachineIsa][number];
+export const MACHINE_KINDS: readonly MachineKind[] = Object.values(MACHINE_KINDS_OF).flat();
+
+export function listMachineKinds(isa: MachineIsa): readonly [MachineKind, ...MachineKind[]] {
+  return MACHINE_KINDS_OF[isa];
+}
+
+/** Whether it is entered by the Linux Image protocol, and not by PVH. */
+export const takesLinuxImage = (machine: MachineKind): boolean => machine === 'virt' || machine === 'virt-pci';
 
 export interface QemuFds {
   readonly channel: number;
@@ -88,10 +96,10 @@ export interface QemuSpec {
 const LEAST_BALLOON_MEMORY = 64 * 1024 * 1024;
 const MICROVM = 'microvm,acpi=off,pit=off,pic=off,rtc=off,x-option-roms=off';
 const Q35 = 'q35,usb=off,sata=off,smbus=off,vmport=off';
-const MACHINES: Record<MachineKind, string> = { microvm: MICROVM, q35: Q35, virt: 'virt' };
+const MACHINES: Record<MachineKind, string> = { microvm: MICROVM, q35: Q35, virt: 'virt', 'virt-pci': 'virt' };
 
 /** Whether its virtio devices are behind memory-mapped registers, and not on PCI. */
-const isMmio = (machine: MachineKind): boolean => machine !== 'q35';
+const isMmio = (machine: MachineKind): boolean => machine === 'microvm' || machine === 'virt';
 
 const nameVirtio = (machine: MachineKind, kind: 'blk' | '9p' | 'balloon' | 'net' | 'serial'): string => (isMmio(machine) ? `virtio-${kind}-device` : `virtio-${kind}-pci,disable-legacy=on`);
 
@@ -115,7 +123,7 @@ export function makeQemuArguments(spec: QemuSpec): string[] {
   args.push('-kernel', spec.image);
   const module = spec.fds?.module ?? spec.files?.module;
   if (module !== undefined) args.push('-initrd', `/proc/self/fd/${module}`);
-  if (spec.machine !== 'virt') args.push('-device', 'isa-debug-exit,iobase=0xf4,iosize=0x4');
+  if (!takesLinuxImage(spec.machine)) args.push('-device', 'isa-debug-exit,iobase=0xf4,iosize=0x4');
 
   if (isMmio(spec.machine)) args.push('-global', 'virtio-mmio.force-legacy=false');
   if (spec.disk !== undefined) {

@@ -7,7 +7,7 @@ import { closeSync, openSync, readFileSync, statSync, unlinkSync } from 'node:fs
 import { join } from 'node:path';
 import { createRecordDecoder, RECORD } from '../abi/index.ts';
 import { BootError } from '../errors.ts';
-import { makeQemuArguments } from './arguments.ts';
+import { makeQemuArguments, takesLinuxImage } from './arguments.ts';
 import { findQboot } from './find.ts';
 import { wrapLaunch } from './launch.ts';
 import { readLinuxImage } from './linux-image.ts';
@@ -48,7 +48,7 @@ export function startDetached(spec: MachineSpec, folder: string): DetachedStart 
   removeSockets(folder);
   const errors = join(folder, DETACHED.errors);
   const module = writeUnlinkedFile(spec.module, spec.env);
-  const kernel = spec.machine === 'virt' ? writeUnlinkedFile(readLinuxImage(spec.image), spec.env) : undefined;
+  const kernel = takesLinuxImage(spec.machine) ? writeUnlinkedFile(readLinuxImage(spec.image), spec.env) : undefined;
   const log = openSync(errors, 'w', 0o600);
   closeSync(openSync(join(folder, DETACHED.output), 'a', 0o600));
   const args = makeQemuArguments({
@@ -111,7 +111,7 @@ async function waitForMachine(spec: MachineSpec, folder: string, readExit: () =>
       try {
         const answer = qmp.execute('query-status');
         // A machine that switches itself off cleans up, in which QEMU 7.2 waits for ever for a monitor that is asked just then (monitor_cleanup): its program has ended.
-        if (spec.machine === 'virt') {
+        if (takesLinuxImage(spec.machine)) {
           timer = setInterval(() => {
             if (hasEnded(join(folder, DETACHED.output))) kill();
           }, END_MS);

@@ -1,5 +1,5 @@
 /** QEMU: finding it, starting a machine, waiting for its end. */
-export { type Accelerator, type Card, MACHINE_KINDS, type MachineKind, type Share, type VolumeDisk } from './arguments.ts';
+export { type Accelerator, type Card, listMachineKinds, MACHINE_KINDS, type MachineKind, type Share, type VolumeDisk } from './arguments.ts';
 export { makeQemuArguments } from './arguments.ts';
 export { findProgram, findQboot, findQemu, type Qemu, readQemuVersion } from './find.ts';
 export { DETACHED, type DetachedStart, removeSockets, startDetached } from './detached.ts';

@@ -20,7 +20,7 @@ import {
 } from '../abi/index.ts';
 import { BootError } from '../errors.ts';
 import { createChannelWriter } from './channel-writer.ts';
-import { type Accelerator, type Card, type MachineKind, makeQemuArguments, type Share, type VolumeDisk } from './arguments.ts';
+import { type Accelerator, type Card, type MachineKind, makeQemuArguments, type Share, takesLinuxImage, type VolumeDisk } from './arguments.ts';
 import { findQboot, type Qemu } from './find.ts';
 import { createListener } from './heard.ts';
 import { readLinuxImage } from './linux-image.ts';
@@ -103,7 +103,7 @@ export function startMachine(spec: MachineSpec, events: MachineEvents): Machine 
   const both = FEATURE.VIRTIO_CONSOLE | FEATURE.UART;
   const hasEarly = (spec.note.features & both) === both;
   const moduleFd = writeUnlinkedFile(spec.module, spec.env);
-  const kernelFd = spec.machine === 'virt' ? writeUnlinkedFile(readLinuxImage(spec.image), spec.env) : undefined;
+  const kernelFd = takesLinuxImage(spec.machine) ? writeUnlinkedFile(readLinuxImage(spec.image), spec.env) : undefined;
   let child: ChildProcess;
   try {
     const args = makeQemuArguments({

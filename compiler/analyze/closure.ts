@@ -9,9 +9,11 @@
  * Files come in through an interface, since the tree's owner is above; summaries do, since they are worth keeping.
  */
 import { posix } from 'node:path';
-import { EM_AARCH64, isElf } from '../elf/index.ts';
+import { type AnalysisIsa, findImpliedCalls } from '../arch/analysis-isa.ts';
+import { isElf } from '../elf/index.ts';
 import { analyzeExecutable } from './index.ts';
 import { describeExecutable } from './executable.ts';
+import { isas } from './isas.ts';
 import type { Effect, ObjectSummary } from './summary.ts';
 
 export interface RootFiles {
@@ -47,12 +49,11 @@ export type Closure = {
   objects: { path: string; why: string }[];
 };
 
-const execCalls = [59, 322];
+const executingCalls = ['execve', 'execveat'];
 const mostScripts = 4;
 /** Variables by which a loader brings in more, or the C library finds its plug-ins elsewhere. */
 const loaderVariables = /^(LD_PRELOAD|LD_AUDIT|LD_LIBRARY_PATH|LD_PROFILE|GCONV_PATH|GETCONF_DIR)$/;
-const defaultFolders = ['/lib/x86_64-linux-gnu', '/usr/lib/x86_64-linux-gnu', '/lib64', '/usr/lib64', '/lib', '/usr/lib', '/usr/local/lib'];
-const hwcaps = ['', '/glibc-hwcaps/x86-64-v4', '/glibc-hwcaps/x86-64-v3', '/glibc-hwcaps/x86-64-v2', '/tls', '/haswell', '/avx512_1', '/x86_64'];
+const defaultFoldersOf = ({ loader }: AnalysisIsa) => [`/lib/${loader.triple}`, `/usr/lib/${loader.triple}`, '/lib64', '/usr/lib64', '/lib', '/usr/lib', '/usr/local/lib'];
 
 type Loaded = {
   path: string;
@@ -83,26 +84,29 @@ export function analyzeClosure(request: ClosureRequest): Closure {
     closure.doubts.push(`${path} is not there, or no program`);
     return closure;
   }
-  if (bytes.length >= 20 && (bytes[18] as number) + (bytes[19] as number) * 256 === EM_AARCH64) {
-    closure.machine = 'aarch64';
-    closure.objects.push({ path, why: 'the program' });
-    closure.doubts.push('code for AArch64 is not read');
-    return closure;
-  }
+  const machine = machineOf(bytes);
+  const isa = Object.values(isas).find(({ elfMachine }) => elfMachine === machine) ?? isas.x86_64;
+  closure.machine = isa.name;
   for (const name of request.environment) if (loaderVariables.test(name)) closure.doubts.push(`${name} is set`);
   if (files.read('/etc/ld.so.preload')?.length) closure.doubts.push('/etc/ld.so.preload names libraries');
   const isDone = () => closure.doubts.length > 0 && !request.isComplete;
   if (isDone()) return closure;
   try {
-    new Resolver(request, closure, isDone).resolve(path, bytes);
+    new Resolver(request, closure, isa, isDone).resolve(path, bytes);
   } catch (error) {
     // A file that cannot be read as it should: its calls are not known.
     closure.doubts.push(error instanceof Error ? error.message : String(error));
+  }
+  for (const [number, cause] of findImpliedCalls(isa, (each) => closure.calls.has(each))) {
+    if (!closure.calls.has(number)) closure.calls.set(number, closure.calls.get(cause) as string);
   }
   return closure;
 }
 
 class Resolver {
+  #isa: AnalysisIsa;
+  #defaultFolders: readonly string[];
+  #execCalls: readonly number[];
   #request: ClosureRequest;
   #closure: Closure;
   #isDone: () => boolean;
@@ -113,7 +117,10 @@ class Resolver {
   #names = new Map<string, string>();
   #strings = new Set<string>();
 
-  constructor(request: ClosureRequest, closure: Closure, isDone: () => boolean) {
+  constructor(request: ClosureRequest, closure: Closure, isa: AnalysisIsa, isDone: () => boolean) {
+    this.#isa = isa;
+    this.#defaultFolders = defaultFoldersOf(isa);
+    this.#execCalls = executingCalls.flatMap((name) => isa.syscallNumber(name) ?? []);
     this.#request = request;
     this.#closure = closure;
     this.#isDone = isDone;
@@ -167,7 +174,7 @@ class Resolver {
   #load(object: Loaded): void {
     const work: { object: Loaded; search: string[] }[] = [{ object, search: [] }];
     for (let item = work.pop(); item; item = work.pop()) {
-      const own = item.object.summary.searchPaths.flatMap((text) => expandPath(text, item.object.folder));
+      const own = item.object.summary.searchPaths.flatMap((text) => expandPath(text, item.object.folder, this.#isa));
       const search = [...item.search, ...own]; // DT_RPATH counts for what the object brings in, too
       for (const name of item.object.summary.needed) {
         if (item.object.members?.has(name)) continue;
@@ -207,13 +214,13 @@ class Resolver {
       const bytes = name.startsWith('/') ? files.read(name) : undefined;
       return bytes ? [{ path: name, bytes }] : [];
     }
-    this.#folders ??= [...defaultFolders, ...readLoaderFolders(files)];
+    this.#folders ??= [...this.#defaultFolders, ...readLoaderFolders(files, this.#isa)];
     const folders = new Set([...search, ...this.#folders]);
-    const found = [...folders].flatMap((folder) => hwcaps.map((part) => `${folder}${part}/${name}`));
+    const found = [...folders].flatMap((folder) => ['', ...this.#isa.loader.hwcaps].map((part) => `${folder}${part}/${name}`));
     const result: { path: string; bytes: Uint8Array }[] = [];
     for (const path of [...found, ...findInLoaderCache(files, name)]) {
       const bytes = files.read(path);
-      if (!bytes || !isForThisMachine(bytes)) continue;
+      if (!bytes || !isForMachine(bytes, this.#isa)) continue;
       if (result.some((other) => other.path === path || Buffer.compare(other.bytes, bytes) === 0)) continue;
       result.push({ path, bytes });
     }
@@ -230,8 +237,8 @@ class Resolver {
     const by = object.why === 'the program' || how === 'the loader' ? '' : ` (${how})`;
     for (const number of effect.calls) {
       // A loader executes a file only where it is the program itself.
-      if (object.isInterpreter && execCalls.includes(number)) continue;
-      if (execCalls.includes(number)) this.#doubt(`it can execute other programs, by ${summary.places[number] ?? 'execve'} in ${file}${by}`);
+      if (object.isInterpreter && this.#execCalls.includes(number)) continue;
+      if (this.#execCalls.includes(number)) this.#doubt(`it can execute other programs, by ${summary.places[number] ?? 'execve'} in ${file}${by}`);
       if (!this.#closure.calls.has(number)) this.#closure.calls.set(number, `${summary.places[number] ?? '?'} in ${file}${by}`);
     }
     for (const doubt of effect.doubts) this.#doubt(`${summary.doubts[doubt]} in ${file}${by}`);
@@ -271,15 +278,15 @@ class Resolver {
     if (text.includes('%')) {
       if (text.includes('/')) return;
       const pattern = new RegExp(`^${text.split(/%[a-z]/).map((part) => part.replaceAll(/[.*+?^${}()|[\]\\]/g, '\\$&')).join('.*')}$`);
-      this.#folders ??= [...defaultFolders, ...readLoaderFolders(files)];
+      this.#folders ??= [...this.#defaultFolders, ...readLoaderFolders(files, this.#isa)];
       const names = new Set(this.#folders.flatMap((folder) => files.list(folder).filter((name) => pattern.test(name))));
       found = [...names].flatMap((name) => this.#find(name, []));
     } else if (text.startsWith('/') && !/\.so(\.[0-9.]+)?$/.test(text)) {
       for (const folder of [text, posix.dirname(text)]) {
-        if (defaultFolders.includes(folder)) continue;
+        if (this.#defaultFolders.includes(folder)) continue;
         for (const name of files.list(folder)) {
           const bytes = /\.so(\.|$)/.test(name) ? files.read(`${folder}/${name}`) : undefined;
-          if (bytes && isForThisMachine(bytes)) found.push({ path: `${folder}/${name}`, bytes });
+          if (bytes && isForMachine(bytes, this.#isa)) found.push({ path: `${folder}/${name}`, bytes });
         }
       }
     } else if (text.includes('/') && !text.startsWith('/')) {
@@ -296,19 +303,21 @@ class Resolver {
   }
 }
 
-/** 64-bit and for x86-64: loaders pass over the rest. */
-const isForThisMachine = (bytes: Uint8Array) => isElf(bytes) && bytes[4] === 2 && bytes[18] === 62 && bytes[19] === 0;
+const machineOf = (bytes: Uint8Array) => (bytes[18] ?? 0) + (bytes[19] ?? 0) * 256;
+
+/** 64-bit and for this instruction set: loaders pass over the rest. */
+const isForMachine = (bytes: Uint8Array, { elfMachine }: AnalysisIsa) => isElf(bytes) && bytes[4] === 2 && machineOf(bytes) === elfMachine;
 
 /** At most the first two steps of a chain of names. */
 const shorten = (how: string) => how.split(', from ').slice(0, 2).join(', from ');
 
-function expandPath(text: string, origin: string): string[] {
+function expandPath(text: string, origin: string, { loader }: AnalysisIsa): string[] {
   return text
     .split(':')
     .filter((folder) => folder !== '')
     .flatMap((folder) => {
-      const based = folder.replaceAll(/\$(ORIGIN\b|\{ORIGIN\})/g, origin).replaceAll(/\$(PLATFORM\b|\{PLATFORM\})/g, 'x86_64');
-      return ['lib', 'lib64', 'lib/x86_64-linux-gnu'].map((lib) => posix.normalize(based.replaceAll(/\$(LIB\b|\{LIB\})/g, lib)));
+      const based = folder.replaceAll(/\$(ORIGIN\b|\{ORIGIN\})/g, origin).replaceAll(/\$(PLATFORM\b|\{PLATFORM\})/g, loader.platform);
+      return ['lib', 'lib64', `lib/${loader.triple}`].map((lib) => posix.normalize(based.replaceAll(/\$(LIB\b|\{LIB\})/g, lib)));
     })
     .filter((folder, index, all) => folder.startsWith('/') && all.indexOf(folder) === index);
 }
@@ -316,7 +325,7 @@ function expandPath(text: string, origin: string): string[] {
 const mostConfigurationFiles = 100;
 
 /** The folders that ld.so.conf(5) or musl's path file name, with what they include. */
-function readLoaderFolders(files: RootFiles): string[] {
+function readLoaderFolders(files: RootFiles, { loader }: AnalysisIsa): string[] {
   const folders: string[] = [];
   const seen = new Set<string>();
   const read = (path: string) => {
@@ -336,7 +345,7 @@ function readLoaderFolders(files: RootFiles): string[] {
     }
   };
   read('/etc/ld.so.conf');
-  read('/etc/ld-musl-x86_64.path');
+  read(loader.muslPaths);
   return [...new Set(folders)];
 }
 

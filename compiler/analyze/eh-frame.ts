@@ -7,7 +7,7 @@
  */
 
 /** `isEntry`: the table says that it begins as a called function does, with nothing but the return address on the stack. The cold part of a function does not. */
-export type CodeRange = { start: number; end: number; isEntry: boolean };
+export type FrameRange = { start: number; end: number; isEntry: boolean };
 
 const cieId = 0;
 const encodingOmitted = 0xff;
@@ -15,11 +15,11 @@ const encodingAbsolute = 0x00;
 const encodingPcRelative = 0x10;
 
 /** Lists the code ranges that the frame description entries of one .eh_frame section cover. */
-export function readFrameRanges(section: Uint8Array, address: number): CodeRange[] {
+export function readFrameRanges(section: Uint8Array, address: number): FrameRange[] {
   const view = new DataView(section.buffer, section.byteOffset, section.byteLength);
   const encodings = new Map<number, number>();
   const augmented = new Set<number>();
-  const ranges: CodeRange[] = [];
+  const ranges: FrameRange[] = [];
   let at = 0;
   while (at + 8 <= section.length) {
     const length = view.getUint32(at, true);
@@ -85,7 +85,7 @@ function readRange(
   address: number,
   encoding: number,
   isAugmented: boolean,
-): CodeRange | undefined {
+): FrameRange | undefined {
   const application = encoding & 0x70;
   if (encoding === encodingOmitted || encoding & 0x80) return undefined;
   if (application !== encodingAbsolute && application !== encodingPcRelative) return undefined;

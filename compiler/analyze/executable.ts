@@ -31,7 +31,7 @@ import {
   STT_GNU_IFUNC,
 } from '../elf/index.ts';
 import { CompilerError, type CompilerErrorCode } from '../error.ts';
-import type { Executable } from './code-map.ts';
+import type { Executable } from '../arch/analysis-isa.ts';
 import { readGoFunctions } from './go-functions.ts';
 
 const addressLimit = 2 ** 47;

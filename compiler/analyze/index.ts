@@ -6,16 +6,17 @@
  * Limits: code that comes later (mmap with PROT_EXEC, dlopen, exec of another file) is not in the file; `mayGenerateCode` and
  * `mayExecute` say so. Numbers that reach a site by ways that no compiler uses (overlapping instructions, computed returns) are not seen.
  */
-import { type CodeMap, type Executable, mapCode, nameAddress, type Region } from './code-map.ts';
-import { EffectReader, rax, rdx } from './effects.ts';
+import { type Executable, findImpliedCalls } from '../arch/analysis-isa.ts';
+import { ElfError } from '../elf/index.ts';
+import { type CodeMap, getCode, mapCode, nameAddress } from './code-map.ts';
 import { findOpenedPaths } from './opened-paths.ts';
 import { scanReferences } from './references.ts';
 import { findSocketFamilies } from './socket-families.ts';
-import { findHalts } from './halts.ts';
+import { readSharedObject } from './shared-object.ts';
 import { findSites, type Site } from './system-call-sites.ts';
 import { type Trace, Tracer } from './trace.ts';
 
-export type { Executable } from './code-map.ts';
+export type { Executable } from '../arch/analysis-isa.ts';
 export { analyzeClosure, type Closure, type ClosureRequest, type RootFiles, type Summarizer } from './closure.ts';
 export { describeExecutable } from './executable.ts';
 export { mergeSummaries, type ObjectSummary, summarizeObject } from './summary.ts';
@@ -31,7 +32,7 @@ export type CallSite = {
 export type UnknownSite = { address: number; function: string | undefined; reasons: string[] };
 
 export type Analysis = {
-  /** Linux x86-64 call number -> where it is made. */
+  /** Linux' call number on the program's machine -> where it is made. */
   known: Map<number, CallSite[]>;
   unknown: UnknownSite[];
   /** True when any call must be expected: a site is unknown. */
@@ -53,46 +54,36 @@ export type Analysis = {
 };
 
 const protExec = 4;
-const mmapCall = 9;
-const mprotectCall = 10;
-const pkeyMprotectCall = 329;
-const execveCall = 59;
-const execveatCall = 322;
+const protectingCalls = ['mmap', 'mprotect', 'pkey_mprotect'];
+const executingCalls = ['execve', 'execveat'];
 /** System call numbers end far below this; larger values are errors of the program's making or the x32 table. */
 const numberLimit = 0x1000;
 
 export function analyzeExecutable(executable: Executable): Analysis {
-  if (executable.machine === 'aarch64') return analyzeNothing(executable);
   const isGo = isGoProgram(executable);
   // After this: every executable byte is in one region, and functions are known where the file tells.
   const map = mapCode(executable);
   // After this: each call, jump, lea and pointer to code can be asked for by its target.
-  const references = scanReferences(map);
-  const reader = new EffectReader({ preservesAcrossCalls: !isGo });
+  const references = scanReferences(map, findRelocated(executable));
+  const reader = map.isa.openReader({ preservesAcrossCalls: !isGo });
   try {
     const sites = findSites(map, reader);
     const tracer = new Tracer(map, references, reader);
-    return { ...resolveSites(map, sites, tracer, isGo), halts: findHalts(map, reader) };
+    return { ...resolveSites(map, sites, tracer, isGo), halts: map.isa.findHalts(executable, map.ranges, map.regions, (region) => getCode(map, region), reader) };
   } finally {
     reader.free();
   }
 }
 
-/** For an instruction set whose code is not read: the program may make any call. */
-function analyzeNothing({ entry, machine }: Executable): Analysis {
-  return {
-    known: new Map(),
-    unknown: [{ address: entry, function: undefined, reasons: [`code for ${machine} is not read`] }],
-    mayMakeAnyCall: true,
-    legacy: [],
-    mayGenerateCode: [],
-    mayExecute: true,
-    openedPaths: undefined,
-    socketFamilies: undefined,
-    isGo: false,
-    sites: 0,
-    halts: [],
-  };
+/** Where the loader or the program's own start code stores addresses; in position-dependent programs they are in the file. */
+function findRelocated({ bytes, positionIndependent }: Executable): Iterable<number> {
+  if (!positionIndependent) return [];
+  try {
+    return readSharedObject(bytes, '').pointers;
+  } catch (error) {
+    if (error instanceof ElfError) return []; // it cannot run
+    throw error;
+  }
 }
 
 function resolveSites(map: CodeMap, sites: Site[], tracer: Tracer, isGo: boolean): Analysis {
@@ -127,16 +118,19 @@ function resolveSites(map: CodeMap, sites: Site[], tracer: Tracer, isGo: boolean
       analysis.unknown.push({ address, function: name(address), reasons: ['the bytes around it do not decode'] });
       continue;
     }
-    const trace = tracer.trace(site.region, site.index, rax);
+    const trace = tracer.trace(site.region, site.index, map.isa.registers.call);
     addTrace(analysis, map, address, trace);
     noteCodeGeneration(analysis, map, site, trace, tracer);
     traced.push({ site, numbers: trace.values });
   }
+  for (const [number, cause] of findImpliedCalls(map.isa, (each) => analysis.known.has(each))) {
+    if (!analysis.known.has(number)) analysis.known.set(number, analysis.known.get(cause) ?? []);
+  }
   analysis.mayMakeAnyCall = analysis.unknown.length > 0;
-  analysis.mayExecute = analysis.mayMakeAnyCall || analysis.known.has(execveCall) || analysis.known.has(execveatCall);
+  analysis.mayExecute = analysis.mayMakeAnyCall || executingCalls.some((name) => analysis.known.has(map.isa.syscallNumber(name) ?? -1));
   if (!analysis.mayMakeAnyCall) {
-    analysis.openedPaths = findOpenedPaths(map.executable, traced, tracer);
-    analysis.socketFamilies = findSocketFamilies(traced, tracer);
+    analysis.openedPaths = findOpenedPaths(map.executable, map.isa, traced, tracer);
+    analysis.socketFamilies = findSocketFamilies(map.isa, traced, tracer);
   }
   return analysis;
 }
@@ -158,11 +152,11 @@ function addTrace(analysis: Analysis, map: CodeMap, address: number, trace: Trac
   analysis.unknown.push({ address, function: site, reasons });
 }
 
-/** mmap, mprotect and pkey_mprotect take the protection in edx: where it can hold PROT_EXEC, code may come later. */
+/** mmap, mprotect and pkey_mprotect take the protection as third argument: where it can hold PROT_EXEC, code may come later. */
 function noteCodeGeneration(analysis: Analysis, map: CodeMap, site: Site, trace: Trace, tracer: Tracer): void {
-  const calls = [mmapCall, mprotectCall, pkeyMprotectCall].filter((number) => trace.values.has(number));
+  const calls = protectingCalls.filter((name) => trace.values.has(map.isa.syscallNumber(name) ?? -1));
   if (calls.length === 0) return;
-  const protection = tracer.trace(site.region, site.index, rdx);
+  const protection = tracer.trace(site.region, site.index, map.isa.registers.callArguments[2] as number);
   const isExecutable = [...protection.values.keys()].some((value) => value & protExec);
   if (!isExecutable && protection.doubts.length === 0) return;
   const reason = isExecutable ? 'maps memory as executable' : 'the protection that it asks for is not a constant';
@@ -178,5 +172,4 @@ function isGoProgram(executable: Executable): boolean {
   return Buffer.from(buffer, byteOffset, length).includes(Buffer.from('\xff Go buildinf:', 'latin1'));
 }
 
-export { replaceHalts } from './halts.ts';
-export type { Region };
+export { replaceHalts } from '../arch/x86_64/analyze/index.ts';

@@ -4,35 +4,38 @@
  * What holds: an answer is complete. It is undefined as soon as one path is not a constant in memory that the program cannot write: the program may
  * then open anything. Programs that can change what their read-only memory holds, or do not lie where they are linked, get no answer.
  */
-import type { Executable } from './code-map.ts';
-import { r10, rdi, rsi } from './effects.ts';
+import type { AnalysisIsa, Executable } from '../arch/analysis-isa.ts';
 import type { Site } from './system-call-sites.ts';
 import type { Tracer } from './trace.ts';
 
-const openCall = 2;
-const openatCall = 257;
-const mmapCall = 9;
 const mapFixed = 0x100010; // MAP_FIXED, MAP_FIXED_NOREPLACE
-/** mprotect, pkey_mprotect, mremap, remap_file_pages: with these, read-only memory need not stay what it is. */
-const memoryChangers = [10, 329, 25, 216];
+/** With these, read-only memory need not stay what it is. */
+const memoryChangers = ['mprotect', 'pkey_mprotect', 'mremap', 'remap_file_pages'];
+/** Which argument is the path. */
+const openCalls = [['open', 0], ['openat', 1]] as const;
 const pathLimit = 4096;
 
 export type TracedSite = { site: Site; numbers: ReadonlyMap<number, number> };
 
-export function findOpenedPaths(executable: Executable, sites: readonly TracedSite[], tracer: Tracer): string[] | undefined {
-  const made = (number: number) => sites.some(({ numbers }) => numbers.has(number));
+export function findOpenedPaths(executable: Executable, isa: AnalysisIsa, sites: readonly TracedSite[], tracer: Tracer): string[] | undefined {
+  const makes = ({ numbers }: TracedSite, name: string) => {
+    const number = isa.syscallNumber(name);
+    return number !== undefined && numbers.has(number);
+  };
+  const made = (name: string) => sites.some((each) => makes(each, name));
+  const { callArguments } = isa.registers;
   if (executable.positionIndependent || memoryChangers.some(made)) return undefined;
   if (executable.segments.some(({ address, memorySize }) => address + memorySize > 0xffffffff)) return undefined;
-  for (const { site, numbers } of sites) {
-    if (!numbers.has(mmapCall)) continue;
-    const flags = tracer.trace(site.region, site.index, r10);
+  for (const each of sites) {
+    if (!makes(each, 'mmap')) continue;
+    const flags = tracer.trace(each.site.region, each.site.index, callArguments[3] as number);
     if (flags.doubts.length > 0 || [...flags.values.keys()].some((value) => value & mapFixed)) return undefined;
   }
   const paths = new Set<string>();
-  for (const { site, numbers } of sites) {
-    for (const [number, register] of [[openCall, rdi], [openatCall, rsi]] as const) {
-      if (!numbers.has(number)) continue;
-      const trace = tracer.traceAddress(site.region, site.index, register);
+  for (const each of sites) {
+    for (const [name, argument] of openCalls) {
+      if (!makes(each, name)) continue;
+      const trace = tracer.traceAddress(each.site.region, each.site.index, callArguments[argument] as number);
       if (trace.doubts.length > 0) return undefined;
       for (const address of trace.values.keys()) {
         const path = readConstant(executable, address);

@@ -1,14 +1,12 @@
 /**
  * Who refers to an address: calls, jumps, taken addresses, pointers in data.
  *
- * Owns: one pass over the raw bytes of the program, without decoding. A byte that could be the opcode of a call, jump or lea with a 32-bit
- * distance is taken for one when the distance leads into code. That finds every real reference of these forms; false ones
- * are sorted out by whoever decodes the place. Data is searched for aligned 8-byte pointers.
+ * Owns: one pass over the program. What the ISA takes for a reference in code may be none: false ones are sorted out by whoever decodes the place. Data is
+ * searched for aligned 8-byte pointers.
  * Limits: code addresses that a program computes otherwise (32-bit tables of functions, hand-made arithmetic) are not seen.
  */
+import { reference } from '../arch/analysis-isa.ts';
 import type { CodeMap } from './code-map.ts';
-
-export const reference = { call: 0, jump: 1, address: 2, pointer: 3 } as const;
 
 export type References = {
   /** Visits all references to [start, end). `site` is the address of the first byte of the opcode, or of the pointer. */
@@ -19,7 +17,9 @@ export type References = {
 
 const bucketShift = 7;
 
-export function scanReferences(map: CodeMap): References {
+/** `pointers`: addresses that the loader stores somewhere. */
+export function scanReferences(map: CodeMap, pointers: Iterable<number> = []): References {
+  const { isa } = map;
   const first = map.ranges[0];
   const last = map.ranges.at(-1);
   if (!first || !last) return { forEach: () => {}, mayBeImmediate: () => false };
@@ -52,33 +52,8 @@ export function scanReferences(map: CodeMap): References {
     heads[bucket] = count++;
   };
 
-  for (const range of map.ranges) {
-    const bytes = range.bytes;
-    const end = bytes.length - 4;
-    for (let at = 1; at <= end; at++) {
-      // `at` is where the distance would be; the byte before tells.
-      const before = bytes[at - 1] as number;
-      let kind = -1;
-      let head = 1;
-      if (before === 0xe8) kind = reference.call;
-      else if (before === 0xe9) kind = reference.jump;
-      else if ((before & 0xf0) === 0x80 && at >= 2 && bytes[at - 2] === 0x0f) {
-        kind = reference.jump;
-        head = 2;
-      } else if ((before & 0xc7) === 0x05 && at >= 2 && bytes[at - 2] === 0x8d) {
-        kind = reference.address;
-        head = 2;
-      } else continue;
-      const distance =
-        (bytes[at] as number) |
-        ((bytes[at + 1] as number) << 8) |
-        ((bytes[at + 2] as number) << 16) |
-        ((bytes[at + 3] as number) << 24);
-      const target = range.start + at + 4 + distance;
-      if (target >= low && target < high) add(range.start + at - head, target, kind);
-    }
-  }
-
+  isa.findReferences(map.executable, map.ranges, map.regions, low, high, add);
+  for (const target of pointers) if (target >= low && target < high) add(-1, target, reference.pointer);
   const { executable } = map;
   // The file's headers are loaded, too; the addresses in them are no pointers that a program would call.
   for (const segment of executable.segments) {
@@ -105,7 +80,7 @@ export function scanReferences(map: CodeMap): References {
       }
     },
     mayBeImmediate(address) {
-      if (executable.positionIndependent || address > 0xffffffff) return false;
+      if (!isa.hasAddressOperands || executable.positionIndependent || address > 0xffffffff) return false;
       const pattern = Buffer.alloc(4);
       pattern.writeUInt32LE(address);
       return map.ranges.some(({ bytes }) =>

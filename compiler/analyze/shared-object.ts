@@ -2,7 +2,7 @@
  * What the dynamic loader knows of a file: what it needs, offers and asks for.
  *
  * Owns: reading PT_DYNAMIC, its symbols and relocations, which survive stripping and need no section headers. What holds after: every address is a
- * link-time address of the file. Specification: gABI chapter 5, "Dynamic Section"; System V ABI AMD64, "Relocation Types".
+ * link-time address of the file. Specification: gABI chapter 5, "Dynamic Section".
  * Rule: a table that does not lie in the file is an error, since the loader would not load such a file either; symbol versions are not told apart:
  * whoever asks for a name is taken to get each version of it.
  */
@@ -29,8 +29,6 @@ import {
   type ElfFile,
   PT_DYNAMIC,
   PT_INTERP,
-  R_X86_64_IRELATIVE,
-  R_X86_64_RELATIVE,
   RELA_SIZE,
   SHN_UNDEF,
   STT_FUNC,
@@ -38,8 +36,9 @@ import {
   STT_NOTYPE,
   SYM_SIZE,
 } from '../elf/index.ts';
-import type { Executable } from './code-map.ts';
+import type { Executable } from '../arch/analysis-isa.ts';
 import { describeLoadable } from './executable.ts';
+import { isas } from './isas.ts';
 
 export type SharedObject = {
   executable: Executable;
@@ -63,6 +62,7 @@ export type SharedObject = {
 export function readSharedObject(bytes: Uint8Array, path: string): SharedObject {
   const { executable, file } = describeLoadable(bytes, path);
   const { reader } = file;
+  const { relativeRelocations } = isas[executable.machine];
   const interpreter = file.programHeaders.find(({ type }) => type === PT_INTERP);
   const result: SharedObject = {
     executable,
@@ -99,7 +99,15 @@ export function readSharedObject(bytes: Uint8Array, path: string): SharedObject 
   result.searchPaths = [DT_RPATH, DT_RUNPATH].flatMap((tag) => (tags.get(tag) ?? []).map(text));
 
   const symbols = offsetOf(symbolTable);
-  const count = countSymbols(file, first(DT_HASH), first(DT_GNU_HASH), offsetOf);
+  const tables = ([[first(DT_RELA), first(DT_RELASZ)], [first(DT_JMPREL), first(DT_PLTRELSZ)]] as const).flatMap(([table, size]) => {
+    if (!table || !size) return [];
+    const start = offsetOf(table);
+    reader.require(start, size, 'dynamic relocations');
+    return [{ start, end: start + size }];
+  });
+  let count = countSymbols(file, first(DT_HASH), first(DT_GNU_HASH), offsetOf);
+  // A GNU hash table that holds nothing does not tell how many symbols stand before it.
+  for (const { start, end } of tables) for (let at = start; at + RELA_SIZE <= end; at += RELA_SIZE) count = Math.max(count, reader.u32(at + 12) + 1);
   reader.require(symbols, count * SYM_SIZE, 'dynamic symbols');
   const nameOf = (index: number) => text(reader.u32(symbols + index * SYM_SIZE));
   for (let index = 1; index < count; index++) {
@@ -114,15 +122,12 @@ export function readSharedObject(bytes: Uint8Array, path: string): SharedObject 
     result.exports.push({ name: nameOf(index), address: reader.u64(at + 8, 'symbol value') });
   }
 
-  for (const [table, size] of [[first(DT_RELA), first(DT_RELASZ)], [first(DT_JMPREL), first(DT_PLTRELSZ)]] as const) {
-    if (!table || !size) continue;
-    const start = offsetOf(table);
-    reader.require(start, size, 'dynamic relocations');
-    for (let at = start; at + RELA_SIZE <= start + size; at += RELA_SIZE) {
+  for (const { start, end } of tables) {
+    for (let at = start; at + RELA_SIZE <= end; at += RELA_SIZE) {
       const type = reader.u32(at + 8);
       const symbol = reader.u32(at + 12);
       const addend = reader.signed64(at + 16);
-      if (type === R_X86_64_RELATIVE || type === R_X86_64_IRELATIVE) {
+      if (relativeRelocations.has(type)) {
         if (addend !== undefined) result.pointers.add(addend);
       } else if (symbol !== 0 && symbol < count) {
         result.slots.set(reader.u64(at, 'relocated word'), nameOf(symbol));

@@ -3,17 +3,18 @@
  *
  * What holds: an answer is complete. It is undefined as soon as one family is not a constant.
  */
-import { rdi } from './effects.ts';
+import type { AnalysisIsa } from '../arch/analysis-isa.ts';
 import type { TracedSite } from './opened-paths.ts';
 import type { Tracer } from './trace.ts';
 
-const socketCalls = [41, 53];
+const socketCalls = ['socket', 'socketpair'];
 
-export function findSocketFamilies(sites: readonly TracedSite[], tracer: Tracer): number[] | undefined {
+export function findSocketFamilies({ syscallNumber, registers }: AnalysisIsa, sites: readonly TracedSite[], tracer: Tracer): number[] | undefined {
+  const numbersOfCalls = socketCalls.flatMap((name) => syscallNumber(name) ?? []);
   const families = new Set<number>();
   for (const { site, numbers } of sites) {
-    if (!socketCalls.some((call) => numbers.has(call))) continue;
-    const { values, doubts } = tracer.trace(site.region, site.index, rdi);
+    if (!numbersOfCalls.some((call) => numbers.has(call))) continue;
+    const { values, doubts } = tracer.trace(site.region, site.index, registers.callArguments[0] as number);
     if (doubts.length > 0) return undefined;
     for (const family of values.keys()) families.add(family);
   }

@@ -9,8 +9,8 @@
  * library, dlsym and dlvsym for a name, mmap, mprotect and pkey_mprotect for PROT_EXEC.
  */
 import { buildCallGraph, type CallGraph, type ImportUse } from './call-graph.ts';
-import { type CodeMap, findHolder, findRegion, getCode, mapCode, nameAddress, type Region } from './code-map.ts';
-import { EffectReader, type Location, rax, rdi, rdx, rsi } from './effects.ts';
+import { type CodeReader, findHolder, readFromMemory, type Region } from '../arch/analysis-isa.ts';
+import { type CodeMap, findRegion, getCode, mapCode, nameAddress } from './code-map.ts';
 import { scanReferences } from './references.ts';
 import { type SharedObject, readSharedObject } from './shared-object.ts';
 import { findSites } from './system-call-sites.ts';
@@ -39,17 +39,17 @@ export type ObjectSummary = {
 
 const protExec = 4;
 const numberLimit = 0x1000;
-/** Imported name -> the location of what decides, and what is looked for. */
-const watched = new Map<string, { location: Location; kind: 'number' | 'library' | 'symbol' | 'protection' }>([
-  ['syscall', { location: rdi, kind: 'number' }],
-  ['dlopen', { location: rdi, kind: 'library' }],
-  ['dlmopen', { location: rsi, kind: 'library' }],
-  ['dlsym', { location: rsi, kind: 'symbol' }],
-  ['dlvsym', { location: rsi, kind: 'symbol' }],
-  ['mmap', { location: rdx, kind: 'protection' }],
-  ['mmap64', { location: rdx, kind: 'protection' }],
-  ['mprotect', { location: rdx, kind: 'protection' }],
-  ['pkey_mprotect', { location: rdx, kind: 'protection' }],
+/** Imported name -> which argument decides, and what is looked for. */
+const watched = new Map<string, { argument: number; kind: 'number' | 'library' | 'symbol' | 'protection' }>([
+  ['syscall', { argument: 0, kind: 'number' }],
+  ['dlopen', { argument: 0, kind: 'library' }],
+  ['dlmopen', { argument: 1, kind: 'library' }],
+  ['dlsym', { argument: 1, kind: 'symbol' }],
+  ['dlvsym', { argument: 1, kind: 'symbol' }],
+  ['mmap', { argument: 2, kind: 'protection' }],
+  ['mmap64', { argument: 2, kind: 'protection' }],
+  ['mprotect', { argument: 2, kind: 'protection' }],
+  ['pkey_mprotect', { argument: 2, kind: 'protection' }],
 ]);
 
 /** Text that names a library, a pattern for names, or a folder of libraries. */
@@ -98,10 +98,10 @@ export function summarizeObject(bytes: Uint8Array, path: string, whole = false):
   const object = readSharedObject(bytes, path);
   // After this: regions, and everything that leads to code. For an executable only where something in it must be looked at.
   const map = mapCode(object.executable);
-  const reader = new EffectReader({ preservesAcrossCalls: true });
+  const reader = map.isa.openReader({ preservesAcrossCalls: true });
   try {
     let tracer: Tracer | undefined;
-    const getTracer = () => (tracer ??= new Tracer(map, scanReferences(map), reader));
+    const getTracer = () => (tracer ??= new Tracer(map, scanReferences(map, object.pointers), reader));
     const work: Work = { object, map, reader, table: new FactTable(), isLibc: isLibc(object), places: {}, getTracer };
     const isProgram = whole || (object.interpreter !== undefined && !work.isLibc);
     return isProgram ? summarizeProgram(work) : summarizeLibrary(work);
@@ -113,7 +113,7 @@ export function summarizeObject(bytes: Uint8Array, path: string, whole = false):
 type Work = {
   object: SharedObject;
   map: CodeMap;
-  reader: EffectReader;
+  reader: CodeReader;
   table: FactTable;
   isLibc: boolean;
   places: Record<string, string>;
@@ -180,12 +180,14 @@ function summarizeLibrary(work: Work): ObjectSummary {
  * glibc changes the user of all threads by a structure that goes to each: the one number of a system call that it reads from memory. nptl(7): "C library/kernel
  * differences"; the calls are those that POSIX wants to act on the process.
  */
-const broadcastCalls = [105, 106, 113, 114, 116, 117, 119];
-const isFromMemory = (doubt: Doubt) => doubt.reason === 'read from memory';
+const broadcastCalls = ['setuid', 'setgid', 'setreuid', 'setregid', 'setgroups', 'setresuid', 'setresgid'];
+const isFromMemory = (doubt: Doubt) => doubt.reason === readFromMemory;
 
-/** The `syscall` instructions; what they do goes to the facts of the region that holds them. */
+/** The instructions that enter the kernel; what they do goes to the facts of the region that holds them. */
 function findCalls(work: Work, factsOf: (region: number) => Facts): void {
   const { object, map, reader, table } = work;
+  const { isa } = map;
+  const [firstArgument] = isa.registers.functionArguments;
   const syscallFunctions = new Set(object.exports.filter(({ name }) => name === 'syscall').map(({ address }) => address));
   for (const site of findSites(map, reader)) {
     if (site.kind === 'legacy') continue; // hull does not answer it, whoever makes it
@@ -195,12 +197,12 @@ function findCalls(work: Work, factsOf: (region: number) => Facts): void {
       facts.add(table.of('doubts', `the bytes around a system call do not decode, at ${place}`));
       continue;
     }
-    const { values, doubts } = work.getTracer().trace(site.region, site.index, rax);
+    const { values, doubts } = work.getTracer().trace(site.region, site.index, isa.registers.call);
     const numbers = [...values.keys()];
     // What syscall(2) gets is looked at where it is called.
-    const isPassed = (doubt: Doubt) => doubt.parameter === rdi && syscallFunctions.has(doubt.address) && !object.pointers.has(doubt.address);
+    const isPassed = (doubt: Doubt) => doubt.parameter === firstArgument && syscallFunctions.has(doubt.address) && !object.pointers.has(doubt.address);
     const open = doubts.filter((doubt) => !isPassed(doubt));
-    if (work.isLibc && object.soname === 'libc.so.6' && open.length > 0 && open.every(isFromMemory)) numbers.push(...broadcastCalls);
+    if (work.isLibc && object.soname === 'libc.so.6' && open.length > 0 && open.every(isFromMemory)) numbers.push(...broadcastCalls.flatMap((name) => isa.syscallNumber(name) ?? []));
     else for (const doubt of open) facts.add(table.of('doubts', `the number of a system call is not known: ${doubt.reason}, in ${place}`));
     for (const number of numbers) addCall(work, facts, number, place);
   }
@@ -215,7 +217,8 @@ function addCall({ table, places }: Work, facts: Facts, number: number, place: s
 /** What a use of a watched name adds to the facts around it. */
 function judgeUse(work: Work, use: ImportUse, facts: Facts): void {
   const { map, table } = work;
-  const { location, kind } = watched.get(use.name) as { location: Location; kind: string };
+  const { argument, kind } = watched.get(use.name) as { argument: number; kind: string };
+  const location = map.isa.registers.functionArguments[argument] as number;
   const place = nameAddress(map, use.address) ?? `0x${use.address.toString(16)}`;
   const doubt = (text: string) => void facts.add(table.of('doubts', `${text}, at ${place}`));
   if (use.kind === 'taken') {

@@ -5,18 +5,22 @@
  * What holds: the answer's values are all that can get there by the paths that are seen; where a path's source is not a constant, or a path may
  * come from a place that is not seen, the answer has an `unknown` that says why and where.
  */
-import { Mnemonic } from 'iced-x86';
-import { type Code, type CodeMap, findHolder, findRegion, flow, getCode, neverReturns, type Region } from './code-map.ts';
 import {
   baseOfSlot,
+  type Code,
+  type CodeReader,
   displacementOfSlot,
-  type EffectReader,
+  findHolder,
+  flow,
   isSlot,
   type Location,
   makeSlot,
+  reference,
+  type Region,
   type Step,
-} from './effects.ts';
-import { type References, reference } from './references.ts';
+} from '../arch/analysis-isa.ts';
+import { type CodeMap, findRegion, getCode, neverReturns } from './code-map.ts';
+import type { References } from './references.ts';
 
 /** `parameter`: the value is what a caller who is not seen has in this location, `address` being the function. */
 export type Doubt = { address: number; reason: string; parameter?: Location };
@@ -31,18 +35,16 @@ const mostSteps = 50_000;
 const mostValues = 512;
 const mostDoubts = 8;
 const deepestComputation = 6;
-const stackBase = 4;
-const shortJumpReach = 130;
 
 export class Tracer {
   #map: CodeMap;
   #references: References;
-  #reader: EffectReader;
+  #reader: CodeReader;
   #incoming = new Map<number, Map<number, Incoming[]>>();
   #steps = 0;
   #tracesAddresses = false;
 
-  constructor(map: CodeMap, references: References, reader: EffectReader) {
+  constructor(map: CodeMap, references: References, reader: CodeReader) {
     this.#map = map;
     this.#references = references;
     this.#reader = reader;
@@ -135,7 +137,7 @@ export class Tracer {
         addDoubt(result, address, step.reason);
         return;
       case 'computed': {
-        if (this.#tracesAddresses) {
+        if (this.#tracesAddresses && !step.isAddress) {
           addDoubt(result, address, 'a computed address');
           return;
         }
@@ -176,11 +178,11 @@ export class Tracer {
       this.#conclude(step, { region: source, index: from, location }, work, result, deepestComputation);
     };
     for (const from of code.jumps.get(offset) ?? []) jumpFrom(from, regionIndex);
-    let isTableTarget = code.tableTargets.has(offset);
+    let tableJumps = code.tableTargets.get(offset) ?? [];
     let isCallable = address === this.#map.executable.entry;
     for (const { site, kind } of incoming) {
       if (kind === reference.pointer || kind === reference.address) {
-        if (code.indirectJumps.length > 0 && !this.#beginsFunction(region, index)) isTableTarget = true;
+        if (code.indirectJumps.length > 0 && !this.#beginsFunction(region, index)) tableJumps = code.indirectJumps;
         else {
           ways++;
           addDoubt(result, address, 'a pointer to this function exists', location);
@@ -199,13 +201,11 @@ export class Tracer {
       }
       isCallable = true;
       ways++;
-      const moved = enterFromCall(location);
+      const moved = this.#enterFromCall(location);
       if (moved === undefined) addDoubt(result, address, 'a stack slot of the call itself');
       else work.push({ region: source, index: from, location: moved });
     }
-    if (isTableTarget) {
-      for (const from of code.indirectJumps) jumpFrom(from, regionIndex);
-    }
+    for (const from of tableJumps) jumpFrom(from, regionIndex);
     if (address === this.#map.executable.entry) {
       ways++;
       addDoubt(result, address, 'the program begins here');
@@ -223,6 +223,14 @@ export class Tracer {
       }
     }
     return ways;
+  }
+
+  /** Where a location of a function's entry was before the call; undefined for the return address, and what lies below the stack. */
+  #enterFromCall(location: Location): Location | undefined {
+    const { registers, returnAddressSize } = this.#map.isa;
+    if (!isSlot(location) || baseOfSlot(location) !== registers.stack) return location;
+    const displacement = displacementOfSlot(location) - returnAddressSize;
+    return displacement < 0 ? undefined : makeSlot(registers.stack, displacement);
   }
 
   #beginsFunction(region: Region, index: number): boolean {
@@ -259,8 +267,7 @@ export class Tracer {
   }
 
   #isPadding(region: Region, code: Code, index: number): boolean {
-    const { mnemonic } = this.#reader.decode(region.bytes, code.offsets[index] as number);
-    return mnemonic === Mnemonic.Nop || mnemonic === Mnemonic.Int3;
+    return this.#reader.isPadding(region.bytes, code.offsets[index] as number);
   }
 
   /** Where the code just before a region runs on into it: the point after its last instruction. Calls there never return. */
@@ -310,7 +317,8 @@ export class Tracer {
     add: (target: number, site: number, kind: number) => void,
   ): void {
     const region = this.#map.regions[regionIndex] as Region;
-    for (const direction of [-1, 1]) {
+    const { shortJumpReach } = this.#map.isa;
+    for (const direction of shortJumpReach > 0 ? [-1, 1] : []) {
       for (let at = regionIndex + direction; ; at += direction) {
         const neighbour = this.#map.regions[at];
         if (!neighbour) break;
@@ -326,13 +334,6 @@ export class Tracer {
       }
     }
   }
-}
-
-/** Where a location of a function's entry was before the call; undefined for the return address. */
-function enterFromCall(location: Location): Location | undefined {
-  if (!isSlot(location) || baseOfSlot(location) !== stackBase) return location;
-  const displacement = displacementOfSlot(location) - 8;
-  return displacement < 0 ? undefined : makeSlot(stackBase, displacement);
 }
 
 function addDoubt(result: Trace, address: number, reason: string, parameter?: Location): void {

@@ -103,6 +103,8 @@ export const R_X86_64_GLOB_DAT = 6;
 export const R_X86_64_JUMP_SLOT = 7;
 export const R_X86_64_RELATIVE = 8;
 export const R_X86_64_IRELATIVE = 37;
+export const R_AARCH64_RELATIVE = 1027;
+export const R_AARCH64_IRELATIVE = 1032;
 
 export const EHDR_SIZE = 64;
 export const PHDR_SIZE = 56;

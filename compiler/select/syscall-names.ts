@@ -24,7 +24,7 @@ export function syscallNumberOn(machine: CallMachine, name: string): number | un
   return machine === 'aarch64' ? armNumber(name) : syscallNumber(name);
 }
 
-/** All calls, by number. */
-export function listSyscalls(): { number: number; name: string }[] {
-  return syscallNames.flatMap((name, number) => (name === undefined ? [] : [{ number, name }]));
+/** All calls, by number. `machine`: whose; absent: x86-64's. */
+export function listSyscalls(machine?: CallMachine): { number: number; name: string }[] {
+  return (machine === 'aarch64' ? armNames : syscallNames).flatMap((name, number) => (name === undefined ? [] : [{ number, name }]));
 }

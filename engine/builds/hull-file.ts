@@ -6,7 +6,7 @@
  *   memory: 64m                 hull.memory             memory of the machine
  *   kernel: layer               hull.kernel             the kernel is in a layer of the image; linked: its program is one that hull cc linked
  *   options:
- *     machine: q35              hull.machine            machine type: microvm or q35
+ *     machine: q35              hull.machine            machine type, as of hull run --machine
  *     read-only: true           hull.read-only          nothing is written to the root file system
  *   components:
  *     add: [trace]              hull.components.add     libOS components that the kernel has in any case

@@ -123,7 +123,7 @@ export function inspectInstance(instance: Instance, volumes: string): Record<str
       Ports: describePorts(instance),
       Networks: { [request.network.network ?? 'user']: { IPAddress: '', Gateway: '', MacAddress: '', NetworkID: '', Aliases: null } },
     },
-    Hull: { Accelerator: request.accelerator, Machine: request.machine, Kernel: state.kernel, Rootfs: request.rootfs ?? null },
+    Hull: { Accelerator: request.accelerator, Machine: request.machine ?? null, Kernel: state.kernel, Rootfs: request.rootfs ?? null },
   };
 }
 

@@ -9,7 +9,7 @@ import { analyzeClosure, type Closure, mergeSummaries, type ObjectSummary, type 
 import { writeOnce } from '../state/index.ts';
 
 /** Counts up when the analysis says other things of the same files. */
-const FORMAT = 1;
+const FORMAT = 2;
 const KEPT = 1000;
 const MOST_LINKS = 40;
 

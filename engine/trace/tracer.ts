@@ -5,7 +5,7 @@
  */
 import { constants } from 'node:os';
 import { type MachineEnd, RECORD } from '../../boot/index.ts';
-import { listSyscalls } from '../../compiler/select/index.ts';
+import { type CallMachine, listSyscalls } from '../../compiler/select/index.ts';
 import { EngineError } from '../errors.ts';
 import { CLASSES, isInClass, readShapes, type Shape } from './calls.ts';
 import { formatError } from './names.ts';
@@ -35,10 +35,11 @@ const RESULT_COLUMN = 40;
 /** A call that takes longer is shown before it ends. */
 const LASTING_MS = 200;
 
-export function createTracer(set: string): Tracer {
+/** `machine`: of the program, whose numbers its calls have. */
+export function createTracer(set: string, machine?: CallMachine): Tracer {
   let write = (_line: string): void => {};
   const shapes = readShapes();
-  const names = new Map(listSyscalls().map(({ number, name }) => [number, name]));
+  const names = new Map(listSyscalls(machine).map(({ number, name }) => [number, name]));
   const wanted = selectCalls(set, names, shapes);
   const unknown = (name: string): Shape => ({ name, result: 'number', parameters: Array.from({ length: ARGUMENTS }, () => parseParameter('hex')) });
   const pending = new Map<number, Pending>();

@@ -201,7 +201,7 @@ export function parsePlatform(text: string): Platform {
   if (parts.length > 3 || parts.some((part) => !/^[a-z0-9_.-]+$/.test(part))) {
     throw new StoreError('reference-invalid', `Cannot use "${text}" as a platform: not of the form OS/ARCHITECTURE[/VARIANT], expected such as linux/amd64`);
   }
-  const [os, architecture, variant] = parts.length === 1 ? (parts[0] === 'linux' ? ['linux', 'amd64'] : ['linux', parts[0]]) : parts;
+  const [os, architecture, variant] = parts.length === 1 ? (parts[0] === 'linux' ? ['linux', HOST_PLATFORM.architecture] : ['linux', parts[0]]) : parts;
   const named = ARCHITECTURES[architecture as string] ?? (architecture as string);
   const isDefault = (named === 'arm64' && variant === 'v8') || (named === 'amd64' && variant === 'v1');
   return { os: os as string, architecture: named, ...(variant === undefined || isDefault ? {} : { variant }) };

@@ -48,7 +48,7 @@ static void set_name(const char *path) {
 }
 
 _Noreturn static void refuse(const char *why) {
-    log_line("Cannot run \"%s\": it %s, expected a static x86-64 Linux executable", hull_program_path, why);
+    log_line("Cannot run \"%s\": it %s, expected a static Linux executable for this processor", hull_program_path, why);
     machine_exit(126 << 8);
 }
 
@@ -71,7 +71,7 @@ _Noreturn static void start_from_root(struct address_space *space) {
     struct exec_arguments arguments = {path, module_strings(HULL_MODULE_ARGV), module_strings(HULL_MODULE_ENV)};
     int error = exec_from_path(space, &arguments, &entry, &why);
     if (error) {
-        log_line("Cannot run \"%s\": %s%s%s, expected an x86-64 Linux program in the root file system", path,
+        log_line("Cannot run \"%s\": %s%s%s, expected a Linux program for this processor in the root file system", path,
                  entry.culprit[0] ? entry.culprit : "it", " ", why);
         machine_exit((error == -ENOENT && !entry.culprit[0] ? 127 : 126) << 8);
     }

@@ -4,6 +4,7 @@
 #include <stdbool.h>
 #include "abi/linux_file.h"
 #include "file/file.h"
+#include "file/transfer.h"
 #include "syscall/syscall.h"
 #include "task/task.h"
 
@@ -20,14 +21,9 @@ static inline uint32_t most_descriptors(void) { return limit_descriptors ? limit
 /* Makes room for at least `size` slots; 0, -EMFILE or -ENOMEM. */
 int file_table_grow(struct file_table *table, uint32_t size);
 
-typedef long (*file_transfer)(struct file *, const struct iovec *, int, int64_t);
 /* The common path of writev and its kind: copies the program's vector, checks it, calls `transfer`. */
 long file_vector(struct file *file, const struct iovec *program, unsigned long count, int64_t position, file_transfer transfer);
 /* The common path of write and its kind: one buffer. */
 long file_single(int descriptor, void *buffer, size_t size, int64_t position, file_transfer transfer);
-long file_read(struct file *, const struct iovec *, int count, int64_t position);
-long file_write(struct file *, const struct iovec *, int count, int64_t position);
-enum { RWF_DSYNC = 2, RWF_SYNC = 4, RWF_NOWAIT = 8, RWF_APPEND = 16, RWF_READS = 15, RWF_WRITES = 31 }; /* preadv2(2); READS, WRITES: what these take */
-long file_vector_with(struct file *file, const struct iovec *program, unsigned long count, int64_t position, int flags, file_transfer transfer);
 #define FILE_TRANSFER_MAX 0x7ffff000ul /* Linux's MAX_RW_COUNT */
 #endif

@@ -53,17 +53,31 @@ long file_vector(struct file *file, const struct iovec *program, unsigned long c
 }
 
 /* A call's RWF_* flags for as long as it runs: NOWAIT is O_NONBLOCK, APPEND, DSYNC and SYNC likewise; HIPRI asks for what is so anyway. */
-long file_vector_with(struct file *file, const struct iovec *program, unsigned long count, int64_t position, int flags, file_transfer transfer) {
-    if (!file) return -EBADF;
+static uint32_t lend_flags(struct file *file, int flags) {
     uint32_t before = file->flags;
     file_get(file);
     if (flags & RWF_NOWAIT) file->flags |= O_NONBLOCK;
     if (flags & RWF_APPEND) file->flags |= O_APPEND;
     if (flags & RWF_DSYNC) file->flags |= O_DSYNC;
     if (flags & RWF_SYNC) file->flags |= O_SYNC;
-    long result = file_vector(file, program, count, position, transfer);
-    const uint32_t borrowed = O_NONBLOCK | O_APPEND | O_SYNC;
-    file->flags = (file->flags & ~borrowed) | (before & borrowed);
+    return before;
+}
+
+static long take_back_flags(struct file *file, uint32_t before, long result) {
+    const uint32_t lent = O_NONBLOCK | O_APPEND | O_SYNC;
+    file->flags = (file->flags & ~lent) | (before & lent);
     file_put(file);
     return result;
+}
+
+long file_vector_with(struct file *file, const struct iovec *program, unsigned long count, int64_t position, int flags, file_transfer transfer) {
+    if (!file) return -EBADF;
+    uint32_t before = lend_flags(file, flags);
+    return take_back_flags(file, before, file_vector(file, program, count, position, transfer));
+}
+
+long file_single_with(struct file *file, void *buffer, size_t size, int64_t position, int flags, file_transfer transfer) {
+    struct iovec one = { buffer, size > FILE_TRANSFER_MAX ? FILE_TRANSFER_MAX : size };
+    uint32_t before = lend_flags(file, flags);
+    return take_back_flags(file, before, transfer(file, &one, 1, position));
 }

@@ -2,6 +2,7 @@
 #include "abi/linux_file.h"
 #include "file/file.h"
 #include "memory/memory.h"
+#include "pipe/eventfd.h"
 #include "syscall/syscall.h"
 
 #define EFD_SEMAPHORE 1
@@ -70,6 +71,14 @@ static void event_close(struct file *file) {
 static const struct file_ops event_ops = {
     .kind = "[eventfd]", .read = event_read, .write = event_write, .stat = event_stat, .poll = event_poll, .close = event_close,
 };
+
+bool eventfd_is(const struct file *file) { return file->ops == &event_ops; }
+
+void eventfd_signal(struct file *file) {
+    struct event *event = file->data;
+    if (event->counter <= COUNTER_MOST) event->counter++;
+    wait_queue_wake(&event->queue, -1);
+}
 
 SYSCALL_DEFINE(eventfd2, unsigned initial, int flags) {
     if (flags & ~(EFD_SEMAPHORE | O_CLOEXEC | O_NONBLOCK)) return -EINVAL;

@@ -1,8 +1,10 @@
 /*
  * virtio over PCI (VIRTIO 1.2, section 4.1), modern interface. Owns finding the functions on bus 0 and the buses that the firmware
- * numbered, their capabilities, base addresses that nobody set, and one MSI-X vector for each device (configuration changes are not listened to).
+ * numbered, their capabilities, base addresses that nobody set, and one interrupt for each device: an MSI-X vector, or its line (configuration changes are not listened to).
+ * How the configuration space is reached, libos/arch/<isa>/pci_config.c knows.
  */
 #include "virtio-pci/pci.h"
+#include "arch/arch.h"
 #include "channel/channel.h"
 #include "lib/string.h"
 #include "memory/memory.h"
@@ -99,18 +101,15 @@ static void config_read(struct virtio_device *device, unsigned offset, void *out
     } while (generation != pci->common->generation);
 }
 
-/* Firmware that leaves base addresses unset (QEMU's qboot) leaves this window free: above the RAM and the configuration space of
- * both PC chipsets, below the IO-APIC. A base address register that reads 0 gets its place here. */
-#define WINDOW_START 0xf0000000u
-#define WINDOW_END 0xfe000000u
+static struct pci_window window; /* what is left of it; a base address register that reads 0 gets its place here */
+
 static uint64_t assign(struct pci_function function, unsigned bar, bool wide) {
-    static uint32_t next = WINDOW_START;
     unsigned offset = 0x10 + bar * 4;
     pci_write(function, offset, 0xffffffff); /* PCI 3.0, section 6.2.5.1: the bits that stay 0 tell the size */
     uint32_t size = ~(pci_read(function, offset) & ~15u) + 1;
-    uint32_t base = size ? (next + size - 1) & ~(size - 1) : 0;
-    if (!size || size > WINDOW_END - WINDOW_START || base < WINDOW_START || base > WINDOW_END - size) base = 0;
-    else next = base + size;
+    uint32_t base = size ? (window.start + size - 1) & ~(size - 1) : 0;
+    if (!size || size > window.end - window.start || base < window.start || base > window.end - size) base = 0;
+    else window.start = base + size;
     pci_write(function, offset, base);
     if (wide) pci_write(function, offset + 4, 0);
     return base;
@@ -151,11 +150,21 @@ static int message_enable(struct pci_device *pci) {
     return 0;
 }
 
+/* Command register (PCI 3.0, section 6.2.2). Its other half has bits that a 1 clears. Devices share lines: one that is not listened to yet must not
+ * hold a line that another one has enabled. */
+enum { COMMAND_MEMORY = 0x2, COMMAND_MASTER = 0x4, COMMAND_NO_LINE = 0x400 };
+static void set_command(struct pci_function function, uint16_t bits) {
+    pci_write(function, 0x04, (pci_read(function, 0x04) & (0xffffu & ~COMMAND_NO_LINE)) | bits);
+}
+
 static int interrupt_enable(struct virtio_device *device) {
     struct pci_device *pci = pci_of(device);
-    if (pci->msix) return message_enable(pci);
-    uint8_t line = pci_read8(pci->function, 0x3c);
-    return line < 24 && pci->isr ? arch_irq_register(line, line_interrupt, device) : -ENXIO;
+    if (pci->msix && message_enable(pci) == 0) return 0; /* what a queue's vector is does not matter without */
+    int line = pci_line(pci->function);
+    if (line < 0 || !pci->isr) return -ENXIO;
+    int error = arch_irq_register((unsigned)line, line_interrupt, device);
+    if (error == 0) set_command(pci->function, COMMAND_MEMORY | COMMAND_MASTER);
+    return error;
 }
 
 static const struct virtio_transport transport = {
@@ -191,7 +200,7 @@ static void probe(struct pci_function function, uint16_t device_id) {
     /* 0x1040 + type; transitional devices, which have the modern interface as well, name it as their subsystem. */
     pci->device.id = device_id >= 0x1040 ? device_id - 0x1040u : pci_read16(function, 0x2e);
     pci->device.transport = &transport;
-    pci_write(function, 0x04, (pci_read(function, 0x04) & 0xffff) | 6); /* memory decoding, bus master */
+    set_command(function, COMMAND_MEMORY | COMMAND_MASTER | COMMAND_NO_LINE);
     read_capabilities(pci);
     if (!pci->common || !pci->notify)
         log_line("virtio-pci: %x:%x has no modern interface; QEMU: disable-legacy=on", function.bus, function.slot);
@@ -220,8 +229,6 @@ static void scan_bus(uint8_t bus) {
 }
 
 static void virtio_pci_start(void) {
-    pci_select((struct pci_function){ 0, 0 }, 0);
-    if (port_in32(0xcf8) != 0x80000000u) return; /* no PCI here (microvm) */
-    scan_bus(0);
+    if (pci_start(&window)) scan_bus(0);
 }
 HULL_INIT(4, virtio_pci_start);

@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import t from 'tap';
-import { chooseAccelerator, findQemu, makeQemuArguments } from '../../boot/index.ts';
+import { chooseAccelerator, FEATURE, findQemu, makeQemuArguments } from '../../boot/index.ts';
 import { waitUntil } from '../wait.ts';
 import { buildGuest, findCheckout } from './guest/build.ts';
 
@@ -277,5 +277,9 @@ t.test('the accelerator is tried once and remembered', async (t) => {
   writeFileSync(cache, '{ broken');
   t.equal((await chooseAccelerator(host, 'tcg', cache)).accelerator, 'tcg', 'a broken cache is made anew');
   await t.rejects(chooseAccelerator(host, 'hvf', cache), { code: 'accelerator-unusable' });
+  const cards = [{ id: 'n', netdev: 'user,id=n', mac: '52:54:00:00:00:01' }];
+  const devicesOf = (machine: 'virt' | 'virt-pci') => makeQemuArguments({ machine, accelerator: 'tcg', memory: 2 << 20, cpus: 1, image: 'i', features: FEATURE.VIRTIO_CONSOLE, fds: { channel: 3, qmp: 4 }, disk: 'd', cards }).filter((each) => each.startsWith('virtio-') && each.includes(','));
+  t.strictSame(devicesOf('virt').map((each) => each.split(',')[0]), ['virtio-blk-device', 'virtio-net-device', 'virtio-serial-device'], 'virt: all behind memory-mapped registers');
+  t.strictSame(devicesOf('virt-pci').map((each) => each.split(',')[0]), ['virtio-blk-pci', 'virtio-net-pci', 'virtio-serial-pci'], 'virt-pci: all on PCI');
   t.ok(makeQemuArguments({ machine: 'q35', accelerator: 'kvm', memory: 2 << 20, cpus: 1, image: 'i', features: 2, fds: { channel: 3, qmp: 4 }, log: '/a,b' }).includes('socket,id=channel,fd=3,logfile=/a,,b,logappend=on'));
 });

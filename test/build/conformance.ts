@@ -145,7 +145,7 @@ export const CASES: readonly BuildCase[] = [
   { subjects: ['LABEL'], dockerfile: 'FROM scratch', files: { 'other.yaml': 'dockerfile: sub/D\n', 'sub/D': `${F}LABEL of=sub` }, args: ['-f', 'other.yaml'], config: { Labels: { of: 'sub' } } },
   { subjects: ['LABEL'], dockerfile: F, files: { 'hull.yaml': 'memory: 64m\ncomponents:\n  add: [trase]\n' }, error: /hull\.yaml:3:9: component "trase" is not known, expected trace\n {3}3 \| {3}add: \[trase\]\n {5}\| {9}\^/ },
   { subjects: ['LABEL'], dockerfile: F, files: { 'hull.yaml': 'options:\n  machine: q35\n  read-only: true\n' }, config: { Labels: { 'hull.machine': 'q35', 'hull.read-only': 'true' } } },
-  { subjects: ['LABEL'], dockerfile: F, files: { 'hull.yaml': 'options:\n  machine: q36\n' }, error: /hull\.yaml:2:12: "q36" for machine, expected microvm or q35/ },
+  { subjects: ['LABEL'], dockerfile: F, files: { 'hull.yaml': 'options:\n  machine: q36\n' }, error: /hull\.yaml:2:12: "q36" for machine, expected microvm or q35 or virt or virt-pci/ },
   { subjects: ['LABEL'], dockerfile: F, files: { 'hull.yaml': 'options:\n  readonly: true\n' }, error: /hull\.yaml:2:3: "readonly" is not known, expected read-only/ },
   { subjects: ['LABEL'], dockerfile: F, files: { 'hull.yaml': 'memroy: 64m\n' }, error: /hull\.yaml:1:\d+: "memroy" is not known, expected memory/ },
   { subjects: ['LABEL'], dockerfile: F, files: { 'hull.yaml': 'memory: lots\n' }, error: /hull\.yaml:1:9: "lots" for memory .*, expected such as 64m/ },

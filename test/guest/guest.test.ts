@@ -15,7 +15,7 @@ if (mounts.length === 0) console.error('guest.test: mounts is not run: only root
 for (const variant of ['musl', 'glibc', 'pie']) {
   const program = (name: string) => resolve(`build/guest/${variant}/${name}`);
   t.test(variant, async (t) => {
-    for (const name of ['memory', 'advice', 'signals', 'floating', 'registers', 'alarms', 'limits', 'events', 'sockets', 'inet', 'interfaces', 'vdso', 'proc', 'places', 'pty', ...mounts]) {
+    for (const name of ['memory', 'advice', 'signals', 'floating', 'registers', 'alarms', 'limits', 'events', 'aio', 'sockets', 'inet', 'interfaces', 'vdso', 'proc', 'places', 'pty', ...mounts]) {
       const file = program(name);
       await compareRuns(t, name, '', () => run(file, []), () => run(hull, ['run', '-m', '32', file]));
     }
@@ -59,6 +59,7 @@ t.test('linked: a call is a function, and signals come all the same', async (t) 
   for (const name of ['signals', 'memory', 'alarms', 'limits', 'inet']) {
     await compareRuns(t, name, '', () => run(resolve(`build/guest/musl/${name}`), []), () => run(hull, ['run', '-m', '32', resolve(`build/guest/linked/${name}`)]));
   }
+  await compareRuns(t, 'aio', '', () => run(resolve('build/guest/musl/aio'), ['alone']), () => run(hull, ['run', '-m', '32', resolve('build/guest/linked/aio'), 'alone']));
   const raw = await run(hull, ['run', resolve('build/guest/linked/raw')]);
   t.equal(raw.status, 139);
   t.match(raw.stderr, /Cannot make system call getpid \(39\) at main\+0x\w+: a SYSCALL instruction in a linked program/);

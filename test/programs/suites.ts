@@ -92,7 +92,7 @@ export const SUITES: readonly Suite[] = [
   {
     name: 'more',
     packages: words(`base-files base-passwd dash bash coreutils findutils grep sed gawk procps netbase libc-bin hostname gcc libc6-dev emacs-nox sbcl ocaml-nox swi-prolog-nox chicken-bin
-       nasm imagemagick ffmpeg gnuplot-nox ghostscript mariadb-server`),
+       nasm imagemagick ffmpeg gnuplot-nox ghostscript mariadb-server fio`),
     files: words('more.sh'),
     memory: '1g',
   },

@@ -178,7 +178,7 @@ export async function readCreateRequest(given: Partial<CreateBody>, { name, plat
     userName: body.User === '' ? undefined : body.User,
     memory,
     cpus: 1,
-    machine: 'microvm',
+    machine: undefined,
     accelerator: 'auto',
     tty: body.Tty === true,
     verbose: false,

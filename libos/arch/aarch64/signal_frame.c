@@ -122,7 +122,7 @@ static bool never_restarted(uint64_t number) {
     case 72: case 73:                                /* pselect6, ppoll */
     case 133: case 137:                              /* rt_sigsuspend, rt_sigtimedwait */
     case 101: case 115:                              /* nanosleep, clock_nanosleep */
-    case 22: case 441: case 4:                       /* epoll_pwait, epoll_pwait2, io_getevents */
+    case 22: case 441: case 4: case 292:             /* epoll_pwait, epoll_pwait2, io_getevents, io_pgetevents */
     case 193: case 192: case 189: case 188:          /* semop, semtimedop, msgsnd, msgrcv */
         return true;
     default: return false;

@@ -152,7 +152,7 @@ static bool never_restarted(uint64_t number) {
     case 7: case 23: case 270: case 271:             /* poll, select, pselect6, ppoll */
     case 34: case 130: case 128:                     /* pause, rt_sigsuspend, rt_sigtimedwait */
     case 35: case 230:                               /* nanosleep, clock_nanosleep */
-    case 232: case 281: case 441: case 208:          /* epoll_wait, epoll_pwait, epoll_pwait2, io_getevents */
+    case 232: case 281: case 441: case 208: case 333: /* epoll_wait, epoll_pwait, epoll_pwait2, io_getevents, io_pgetevents */
     case 65: case 220: case 69: case 70:             /* semop, semtimedop, msgsnd, msgrcv */
         return true;
     default: return false;

@@ -25,7 +25,7 @@ void arch_thread_enter_program(uintptr_t pc, uintptr_t sp) {
 }
 
 /* A trap on the way out of a system call: syscall_entry.S says what a restart means. */
-/* Also: the hlt of a program that is part of the image was replaced (compiler/analyze/halts.ts), as it does not fault here. It is what Linux makes of it. */
+/* Also: the hlt of a program that is part of the image was replaced (compiler/arch/x86_64/analyze/halts.ts), as it does not fault here. It is what Linux makes of it. */
 void arch_syscall_restart(struct trap_frame *frame) {
     enum { INVALID_OPCODE = 6, GENERAL_PROTECTION = 13, REPLACED_HALT = 0x37 };
     if (frame->vector == INVALID_OPCODE && *(const uint8_t *)frame->rip == REPLACED_HALT) frame->vector = GENERAL_PROTECTION;

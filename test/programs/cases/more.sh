@@ -39,3 +39,8 @@ mariadb -S /run/mysqld/s -e 'create database d; use d; create table t(a int prim
   select count(*), sum(length(b)) from t; begin; delete from t where a > 100; rollback; select count(*) from t; create index i on t(b(10)); check table t;
   update t set b = "y" where a < 10; select group_concat(a) from t where b = "y"' 2>&1
 mariadb-admin -S /run/mysqld/s shutdown; wait; echo $?; grep ERROR server.log || echo no errors
+#: fio, by each way to read and write
+for engine in libaio posixaio mmap sync pvsync2 splice; do
+  fio --minimal --name=x --ioengine=$engine --directory=. --size=1m --bs=8k --rw=randrw --iodepth=8 --verify=crc32c --fsync=16 --numjobs=2 2> /dev/null | cut -d';' -f3,5,6
+done
+ls -s x.0.0 x.1.0

@@ -2,8 +2,8 @@
  * What one instruction does to one tracked value, seen backwards.
  *
  * Owns: the meaning of x86-64 instructions as far as constants travel: moves, pushes and pops, arithmetic on constants, conditional moves.
- * A location is a register or a stack slot; values are 32 bits wide, because the kernel reads a call's number from eax and all
- * arithmetic here (add, sub, and, or, xor, neg, shl, lea) gives the same low 32 bits at any width.
+ * A location is a register 0..15 (rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8 …) or a stack slot; the kernel reads a call's number from eax, and all arithmetic
+ * here (add, sub, and, or, xor, neg, shl, lea) gives the same low 32 bits at any width.
  * Addresses count as constants only where the caller says where the code lies, for programs that lie below 4 GiB.
  * Rule: what is not known for certain is `unknown`, never a guess. Assumes the System V ABI at calls: rbx, rbp, rsp, r12..r15 survive.
  */
@@ -20,50 +20,29 @@ import {
   Register,
   type UsedRegister,
 } from 'iced-x86';
+import {
+  baseOfSlot,
+  type CallConvention,
+  type CodeReader,
+  displacementOfSlot,
+  type GateKind,
+  isSlot,
+  type Location,
+  makeSlot,
+  moved,
+  readFromMemory,
+  shiftSlot,
+  type Step,
+  unknown,
+} from '../../analysis-isa.ts';
 
-/** A register 0..15 (rax, rcx, rdx, rbx, rsp, rbp, rsi, rdi, r8 …) or a stack slot (makeSlot). */
-export type Location = number;
-
-export const rax = 0;
+const rax = 0;
 const rcx = 1;
-export const rdx = 2;
 const rsp = 4;
 const rbp = 5;
-export const rsi = 6;
-export const rdi = 7;
-export const r10 = 10;
 const r11 = 11;
 
-const slotBias = 0x800000;
-const slotBase = 0x1000000;
-
-/** The 4 bytes at base + displacement, base being rsp or rbp as they are at the point where the location is used. */
-export const makeSlot = (base: number, displacement: number): Location =>
-  base * slotBase + slotBias + displacement;
-export const isSlot = (location: Location): boolean => location >= slotBase;
-export const baseOfSlot = (location: Location): number => Math.floor(location / slotBase);
-export const displacementOfSlot = (location: Location): number => (location % slotBase) - slotBias;
-
-export type Step =
-  /** The value was in `location` before the instruction. */
-  | { kind: 'moved'; location: Location }
-  /** One of these constants. */
-  | { kind: 'values'; values: number[] }
-  /** Either of these, as a condition has it. */
-  | { kind: 'either'; locations: Location[] }
-  /** Computed from the values that these had before. */
-  | { kind: 'computed'; from: Location[]; compute: (first: number, second: number) => number[] }
-  | { kind: 'unknown'; reason: string };
-
 const calleeSaved = new Set([3, 4, 5, 12, 13, 14, 15]);
-
-export type CallConvention = {
-  /** Whether registers and stack slots survive calls. Go's own convention saves nothing. */
-  preservesAcrossCalls: boolean;
-};
-
-const unknown = (reason: string): Step => ({ kind: 'unknown', reason });
-const moved = (location: Location): Step => ({ kind: 'moved', location });
 
 /** 0..15 for the 32- and 64-bit general registers, else -1. */
 function wideRegister(register: number): number {
@@ -92,7 +71,7 @@ function lowMask(register: number): number {
 const isImmediate = (kind: number) => kind >= OpKind.Immediate8 && kind <= OpKind.Immediate32to64;
 
 /** Decodes single instructions again, when a trace passes them. One per analysis. */
-export class EffectReader {
+export class EffectReader implements CodeReader {
   #instruction = new Instruction();
   #info = new InstructionInfoFactory();
   #decoder: Decoder | undefined;
@@ -124,7 +103,18 @@ export class EffectReader {
     return this.#instruction;
   }
 
-  /** Where the value of `location` after the instruction came from. `addressBase`: where the bytes lie, when addresses count as constants. */
+  isPadding(bytes: Uint8Array, offset: number): boolean {
+    const { mnemonic } = this.decode(bytes, offset);
+    return mnemonic === Mnemonic.Nop || mnemonic === Mnemonic.Int3;
+  }
+
+  /** Prefixes may stand before the gate's own bytes; an operand that happens to hold them comes at the end of something else. */
+  isGate(bytes: Uint8Array, offset: number, size: number, gate: number, kind: GateKind): boolean {
+    const { mnemonic } = this.decode(bytes, offset);
+    const isOfKind = kind === 'syscall' ? mnemonic === Mnemonic.Syscall : mnemonic === (bytes[gate] === 0xcd ? Mnemonic.Int : Mnemonic.Sysenter);
+    return isOfKind && offset + size === gate + 2;
+  }
+
   stepBack(bytes: Uint8Array, offset: number, location: Location, stackEscapes: boolean, addressBase?: number): Step {
     const instruction = this.decode(bytes, offset);
     this.#addressBase = addressBase === undefined ? undefined : addressBase + offset + instruction.length;
@@ -232,7 +222,7 @@ export class EffectReader {
       };
     }
     const source = mnemonic === Mnemonic.Mov || mnemonic === Mnemonic.Movsxd ? this.#sourceOf(instruction) : undefined;
-    return source === undefined ? unknown('read from memory') : moved(source);
+    return source === undefined ? unknown(readFromMemory) : moved(source);
   }
 
   /** The second operand as a location: a wide register or a plain stack slot. */
@@ -320,7 +310,7 @@ export class EffectReader {
     if (mnemonic === Mnemonic.Push) {
       if (base !== rsp) return displacement < 0 ? unknown('a stack slot below a push') : moved(location);
       if (instruction.op0Register === Register.None && !isImmediate(instruction.op0Kind)) {
-        return displacement === 0 ? unknown('read from memory') : shiftSlot(location, -8);
+        return displacement === 0 ? unknown(readFromMemory) : shiftSlot(location, -8);
       }
       if (displacement !== 0) return shiftSlot(location, -8);
       if (instruction.op0Kind === OpKind.Register) {
@@ -392,12 +382,6 @@ export class EffectReader {
     if (at >= wanted + 4 || at + widest <= wanted) return moved(location);
     return unknown('a stack slot that is written in part');
   }
-}
-
-function shiftSlot(location: Location, by: number): Step {
-  const displacement = displacementOfSlot(location) + by;
-  if (displacement < -0x400000 || displacement > 0x400000) return unknown('a stack slot far away');
-  return moved(makeSlot(baseOfSlot(location), displacement));
 }
 
 const isSaveInstruction = (mnemonic: Mnemonic) =>

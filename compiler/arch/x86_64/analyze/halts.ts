@@ -8,7 +8,7 @@
  * All else stays as it is.
  */
 import { Mnemonic } from 'iced-x86';
-import { type CodeMap, findHolder, flow, getCode, type Region } from './code-map.ts';
+import { type AnalysisIsa, type Code, findHolder, flow, type Region } from '../../analysis-isa.ts';
 import type { EffectReader } from './effects.ts';
 
 const hlt = 0xf4;
@@ -18,15 +18,15 @@ const haltReplacement = 0x37;
 const mostCode = 4 << 20;
 
 /** Offsets in the file, ascending. */
-export function findHalts(map: CodeMap, reader: EffectReader): number[] {
+export const findHalts: AnalysisIsa['findHalts'] = (executable, ranges, regions, codeOf, reader) => {
   const found: number[] = [];
-  if (map.ranges.reduce((sum, { bytes }) => sum + bytes.length, 0) > mostCode) return found;
-  for (const region of map.regions) {
+  if (ranges.reduce((sum, { bytes }) => sum + bytes.length, 0) > mostCode) return found;
+  for (const region of regions) {
     if (!region.isFunction || !region.isEntry || !region.bytes.includes(hlt)) continue;
-    for (const offset of haltsOf(map, region, reader)) found.push(region.bytes.byteOffset - map.executable.bytes.byteOffset + offset);
+    for (const offset of haltsOf(codeOf(region), region, reader as EffectReader)) found.push(region.bytes.byteOffset - executable.bytes.byteOffset + offset);
   }
   return found.sort((a, b) => a - b);
-}
+};
 
 /** A copy of the program whose halts fault; the program itself when it has none. */
 export function replaceHalts(program: Uint8Array, halts: readonly number[]): Uint8Array {
@@ -36,11 +36,10 @@ export function replaceHalts(program: Uint8Array, halts: readonly number[]): Uin
   return copy;
 }
 
-function haltsOf(map: CodeMap, region: Region, reader: EffectReader): number[] {
-  const code = getCode(map, region);
+function haltsOf(code: Code, region: Region, reader: EffectReader): number[] {
   const isStart = (offset: number) => code.offsets[findHolder(code, offset)] === offset;
   const lands = (offset: number) => offset < 0 || offset >= region.bytes.length || isStart(offset);
-  if (code.hasInvalid || ![...code.jumps.keys(), ...code.tableTargets].every(lands)) return [];
+  if (code.hasInvalid || ![...code.jumps.keys(), ...code.tableTargets.keys()].every(lands)) return [];
   const halts: number[] = [];
   for (let index = 0; index < code.count; index++) {
     const offset = code.offsets[index] as number;
