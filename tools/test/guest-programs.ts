@@ -29,7 +29,7 @@ function arm64Variants(root: string): Record<string, Variant> {
   return {
     glibc: { command: ['clang', '--target=aarch64-linux-gnu', `--sysroot=${root}`, ...common], inputs: [], libraries: ['-lm'] },
     musl: {
-      command: ['clang', '--target=aarch64-linux-musl', '-nostdlibinc', '-isystem', `${root}/usr/include/aarch64-linux-musl`, '-nostdlib', ...common],
+      command: ['clang', '--target=aarch64-linux-musl', '-nostdlibinc', '-isystem', `${root}/usr/include/aarch64-linux-musl`, '-nostdlib', `-L${musl}`, ...common],
       inputs: [],
       libraries: [`${musl}/crt1.o`, `${musl}/libc.a`, `${gcc}/libgcc.a`, `${gcc}/libgcc_eh.a`, `${musl}/libc.a`],
     },
