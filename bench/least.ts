@@ -49,8 +49,9 @@ const POSTGRES = '/usr/lib/postgresql/15/bin';
 const POSTGRES_SCRIPT = `#!/bin/dash
 export LC_ALL=C PATH=${POSTGRES}:/usr/bin:/bin
 if [ "$(id -u)" = 0 ]; then
-  # an initramfs has no owners
-  if [ "$(stat -c %u /db)" = 0 ]; then chmod 700 /db && chown -R 100:100 /db /run/postgresql && chmod 1777 /tmp; fi
+  # an initramfs has no owners; what changes them is among the opened files only if it always runs
+  chmod 1777 /tmp; chown 100:100 /run/postgresql; rm -f /tmp/log
+  if [ "$(stat -c %u /db)" = 0 ]; then chmod 700 /db && chown -R 100:100 /db; fi
   exec setpriv --reuid 100 --regid 100 --clear-groups /bin/dash "$0"
 fi
 pg_ctl -D /db -w -t 100 -l /tmp/log -o '-c shared_buffers=8MB -c listen_addresses=' start > /dev/null && psql -Atc 'select 1' postgres

@@ -9,6 +9,7 @@ import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { findLeast, renderTable } from '../../bench/machine.ts';
+import { makeGo } from '../programs/go.ts';
 import { makePostgresRoot } from '../programs/postgres/root.ts';
 import { makeRoot } from '../programs/roots.ts';
 import { runNatively } from './root.ts';
@@ -32,18 +33,9 @@ const LAZY: readonly { readonly name: string; make(): ServerCase }[] = [
   {
     name: 'Go',
     make() {
-      const root = takeRoot(makeRoot('go', ['golang-go']));
-      const goroot = join(root, 'usr/lib/go-1.19');
-      const program = join(scratch, 'go-root/server');
-      mkdirSync(join(scratch, 'go-root'));
-      // The unpacked package's links lead out of the root.
-      const settings = { GOROOT: goroot, GOCACHE: join(scratch, 'go-cache'), GOPATH: join(scratch, 'go'), GO111MODULE: 'off', CGO_ENABLED: '0', GOPROXY: 'off', HOME: scratch, PATH: '/usr/bin:/bin' };
-      rmSync(join(scratch, 'go-tree'), { recursive: true, force: true });
-      for (const part of ['src', 'pkg/include', 'test', 'api', 'misc']) {
-        const share = join(root, 'usr/share/go-1.19', part);
-        execFileSync('ln', ['-sfn', share, join(goroot, part)]);
-      }
-      execFileSync(join(goroot, 'bin/go'), ['build', '-o', program, join(GUEST, 'server.go')], { env: settings, stdio: ['ignore', 'inherit', 'inherit'] });
+      const go = makeGo();
+      if ('reason' in go) throw new Error(go.reason);
+      go.build(join(GUEST, 'server.go'), join(scratch, 'go-root/server'), 'amd64', join(scratch, 'go'));
       return { ...GO, command: ['/server'], options: ['--rootfs', join(scratch, 'go-root')] };
     },
   },
