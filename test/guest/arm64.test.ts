@@ -2,9 +2,9 @@
  * The programs of this folder on AArch64, unmodified and linked: same output and same status as natively on x86-64. What cannot be the same is listed here with its reason, and printed.
  */
 import { spawnSync } from 'node:child_process';
-import { cpSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { cpSync, mkdirSync, mkdtempSync, readdirSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
-import { join, resolve } from 'node:path';
+import { basename, join, resolve } from 'node:path';
 import t from 'tap';
 import { buildArm64Programs } from '../../tools/test/guest-programs.ts';
 import { useArm64Packages } from '../arm64-packages.ts';
@@ -15,6 +15,7 @@ import { compareRuns, createRunner, hull, type Outcome } from './outcome.ts';
 /** The C library that a program is run with, and its arguments; linked images beside it. */
 const PROGRAMS: readonly (readonly [variant: 'musl' | 'glibc', command: string])[] = [
   ['glibc', 'advice'],
+  ['glibc', 'aio'],
   ['musl', 'alarms'],
   ['musl', 'crash'],
   ['glibc', 'events'],
@@ -105,6 +106,8 @@ t.test('the programs of test/guest on AArch64', { skip: 'reason' in sysroot && s
   const root = 'root' in sysroot ? sysroot.root : '';
   const names = new Set([...commands.map(([, command]) => command.split(' ')[0] as string), ...LINKED, 'mapped', 'touched', 'sleeping_copies', 'bombs']);
   t.strictSame(await buildArm64Programs(root, names), [], 'they build');
+  const all = readdirSync('test/guest').filter((file) => file.endsWith('.c')).map((file) => basename(file, '.c'));
+  t.strictSame(all.filter((name) => !names.has(name) && !(name in ABSENT)), isRoot ? [] : ['mounts'], 'each program is run, or its reason is told');
   for (const [name, reason] of Object.entries(ABSENT)) t.comment(`not run: ${name}: ${reason}`);
   for (const [name, { reason }] of Object.entries(DIFFERENCES)) t.comment(`differs: ${name}: ${reason}`);
   if (!isRoot) t.comment('not run: mounts: only root may mount natively, too');
@@ -119,6 +122,7 @@ t.test('the programs of test/guest on AArch64', { skip: 'reason' in sysroot && s
     await compareRuns(t, name, args.join(' '), () => native(variant, name, args), () => machine(resolve(`build/guest/arm64-${variant}/${name}`), [...args, ...more]));
   }
   for (const name of LINKED) await compareRuns(t, name, 'linked', () => native('musl', name, []), () => machine(resolve(`build/guest/arm64-linked/${name}`), []));
+  await compareRuns(t, 'aio', 'linked', () => native('musl', 'aio', ['alone']), () => machine(resolve('build/guest/arm64-linked/aio'), ['alone']));
 
   // Larger than its machine: its pages come from the disk.
   const disk = join(TMPDIR, 'disk');
