@@ -2,27 +2,22 @@
  * Copies between libOS and program that wait for a page from a disk, while others use the same object (sleeping_copies.c): natively and in a machine, and as a further process, whose output comes over a control
  * port. Each has a machine of its own: a page is cold once.
  */
-import { copyFileSync, mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { copyFileSync, mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { execa } from 'execa';
 import t from 'tap';
+import { writeColdFile } from './cold.ts';
 import { compareRuns, createRunner, hull } from './outcome.ts';
 
 const run = createRunner(600_000);
-/** As the program has them. */
-const PLACES = 128;
-const STEP = 64 * 1024;
-const PIECE = 4000;
-
 const folder = mkdtempSync(join(tmpdir(), 'hull-copies-'));
 const root = join(folder, 'root');
 const env: NodeJS.ProcessEnv = { ...process.env, NODE_EXTRA_CA_CERTS: '', NODE_OPTIONS: '', HULL_ROOT: join(folder, 'state') };
 for (const name of ['dev', 'bin']) mkdirSync(join(root, name), { recursive: true });
 copyFileSync('/bin/busybox', join(root, 'bin/busybox'));
 copyFileSync(resolve('build/guest/musl/sleeping_copies'), join(root, 'copies'));
-const lines = Array.from({ length: PLACES }, (_, i) => `cold ${String(i).padStart(3, '0')} `.padEnd(PIECE - 1, 'x'));
-writeFileSync(join(root, 'cold'), Buffer.concat(lines.map((line) => Buffer.from(`${line}\n`.padEnd(STEP, '-')))));
+const lines = writeColdFile(join(root, 'cold'));
 t.teardown(() => rmSync(folder, { recursive: true }));
 
 for (const mode of ['socket', 'loopback', 'counter', 'cut', 'terminal', 'typing', 'signals']) {

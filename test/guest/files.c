@@ -21,6 +21,13 @@
 
 #define SHOW(expression) (printf("%s = %ld\n", #expression, (long)(expression)), fflush(stdout))
 #define FAILS(expression) do { errno = 0; long r_ = (long)(expression); printf("%s = %ld, %s\n", #expression, r_, r_ < 0 ? strerror(errno) : "-"); fflush(stdout); } while (0)
+#ifdef SYS_getdents
+enum { OLD_NAME = 18 };
+#define OLD_TYPE length - 1
+#else /* on newer instruction sets getdents64 alone */
+#define SYS_getdents SYS_getdents64
+enum { OLD_NAME = 19, OLD_TYPE = 18 };
+#endif
 struct how { uint64_t flags, mode, resolve; };
 enum { NO_XDEV = 1, NO_MAGICLINKS = 2, NO_SYMLINKS = 4, BENEATH = 8, IN_ROOT = 16, CACHED = 32 };
 
@@ -139,7 +146,7 @@ static void holes(void) {
     char old[1024];
     int dir = open("/proc/self", O_RDONLY | O_DIRECTORY);
     SHOW(syscall(SYS_getdents, dir, old, sizeof old) > 0); unsigned short length = *(unsigned short *)(old + 16);
-    printf("%s %d\n", old + 18, old[length - 1]); FAILS(syscall(SYS_getdents, fd, old, sizeof old));
+    printf("%s %d\n", old + OLD_NAME, old[OLD_TYPE]); FAILS(syscall(SYS_getdents, fd, old, sizeof old));
     close(fd), unlink("holes");
 }
 

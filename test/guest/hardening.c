@@ -8,9 +8,10 @@
 #include <sys/auxv.h>
 #include <sys/mman.h>
 #include <unistd.h>
+#include "isa.h"
 
 static const char read_only[] = "constant";
-static unsigned char data_code[] = { 0xc3 };
+static unsigned char data_code[] = CODE_RETURN;
 #define NOINLINE __attribute__((noinline)) static int
 
 NOINLINE write_read_only(void) {
@@ -20,11 +21,11 @@ NOINLINE write_read_only(void) {
 }
 NOINLINE write_text(void) {
     volatile unsigned char *p = (volatile unsigned char *)(uintptr_t)write_read_only;
-    *p = 0xc3;
+    for (unsigned i = 0; i < sizeof data_code; i++) p[i] = data_code[i];
     return *p;
 }
 NOINLINE call(volatile unsigned char *code) {
-    *code = 0xc3;
+    for (unsigned i = 0; i < sizeof data_code; i++) code[i] = data_code[i];
     ((void (*)(void))(uintptr_t)code)();
     return *code;
 }
@@ -64,7 +65,12 @@ int main(int argc, char **argv) {
     if (!strcmp(what, "overflow")) return overflow_stack(0);
     if (!strcmp(what, "smash")) return smash_stack();
     uint64_t canary;
+    #ifdef __aarch64__
+    extern uintptr_t __stack_chk_guard;
+    canary = __stack_chk_guard;
+#else
     __asm__("mov %%fs:0x28, %0" : "=r"(canary));
+#endif
     const unsigned char *random = (const unsigned char *)getauxval(AT_RANDOM);
     printf("stack %lx\nheap %lx\nimage %lx\ncanary %lx\nmapping %lx\nrandom ", (unsigned long)&what, (unsigned long)malloc(8),
            (unsigned long)main, (unsigned long)canary, (unsigned long)mmap(NULL, 4096, PROT_READ, MAP_PRIVATE | MAP_ANONYMOUS, -1, 0));

@@ -11,10 +11,12 @@
 #include <sys/syscall.h>
 #include <sys/utsname.h>
 #include <unistd.h>
+#include "isa.h"
 #ifndef MAP_FIXED_NOREPLACE
 #define MAP_FIXED_NOREPLACE 0x100000
 #endif
 
+static const unsigned char return_code[] = CODE_RETURN;
 static sigjmp_buf back;
 static volatile int code;
 static void *volatile where;
@@ -167,7 +169,7 @@ int main(void) {
     /* Data is not for running. */
     code = 0;
     p = mmap(NULL, P, RW, ANON, -1, 0);
-    *p = (char)0xc3;
+    memcpy(p, return_code, sizeof return_code);
     if (!sigsetjmp(back, 1)) ((void (*)(void))p)();
     SHOW(code);
     RESULT(mprotect(p, P, PROT_READ | PROT_EXEC));

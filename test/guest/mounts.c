@@ -183,7 +183,7 @@ int main(void) {
     SHOW(make("/tmp/m/a/five", "five"));
     printf("five: %s\n", read_text("/tmp/m/b/five"));
     SHOW(mount("/tmp/m/file", "/tmp/m/a/one", NULL, MS_BIND, NULL));
-    printf("a file on a file: %s, %s\n", read_text("/tmp/m/a/one"), read_text("/tmp/m/b/one"));
+    printf("a file on a file: %s, ", read_text("/tmp/m/a/one")), printf("%s\n", read_text("/tmp/m/b/one"));
     SHOW(unlink("/tmp/m/a/one"));
     SHOW(mount("/tmp/m/file", "/tmp/m/b", NULL, MS_BIND, NULL));
     SHOW(umount("/tmp/m/a"));
@@ -192,7 +192,7 @@ int main(void) {
 
     mkdir("/tmp/m/c", 0755);
     SHOW(mount("/tmp/m/a", "/tmp/m/c", NULL, MS_MOVE, NULL));
-    printf("moved: %s, %s\n", read_text("/tmp/m/c/five"), read_text("/tmp/m/a/under"));
+    printf("moved: %s, ", read_text("/tmp/m/c/five")), printf("%s\n", read_text("/tmp/m/a/under"));
     mkdir("/tmp/m/c/in", 0755);
     SHOW(mount("/tmp/m/c", "/tmp/m/c/in", NULL, MS_MOVE, NULL));
     SHOW(mount("inner", "/tmp/m/c/in", "tmpfs", 0, NULL));

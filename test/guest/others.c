@@ -21,8 +21,8 @@ static const char constant[] = "cannot be changed";
 
 static int deep(int n) {
     volatile char frame[1024];
-    frame[0] = (char)n;
-    return n ? deep(n - 1) + frame[0] * 0 : 0;
+    frame[n & 1023] = (char)n;
+    return n ? deep(n - 1) + frame[n & 1023] * 0 : 0;
 }
 
 int main(int argc, char **argv) {

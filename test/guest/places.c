@@ -90,7 +90,7 @@ int main(void) {
     int plain = open(name, O_CREAT | O_RDWR | O_TRUNC, 0640);
     if (plain < 0 || write(plain, "content", 7) != 7 || symlink(name, link)) return 2;
     int place = open(name, O_PATH), directory = open(".", O_PATH), of_link = open(link, O_PATH | O_NOFOLLOW);
-    printf("%x %x %x\n", fcntl(place, F_GETFL), fcntl(directory, F_GETFL), fcntl(of_link, F_GETFL));
+    printf("%x %x %x %d\n", fcntl(place, F_GETFL), fcntl(directory, F_GETFL), fcntl(of_link, F_GETFL) & ~O_NOFOLLOW, !!(fcntl(of_link, F_GETFL) & O_NOFOLLOW));
     SAYS(read(place, text, 1)); SAYS(write(place, text, 1)); SAYS(pread(place, text, 1, 0)); SAYS(lseek(place, 0, SEEK_SET)); SAYS(ftruncate(place, 0));
     SAYS(fsync(place)); SAYS(fdatasync(place)); SAYS(syncfs(place)); SAYS(sync_file_range(place, 0, 0, 0)); SAYS(fallocate(place, 0, 0, 1)); SAYS(readahead(place, 0, 1));
     SAYS(posix_fadvise(place, 0, 0, 0)); SAYS(fchmod(place, 0600)); SAYS(fchown(place, getuid(), getgid())); SAYS(futimens(place, NULL));

@@ -17,11 +17,35 @@
 #include <ucontext.h>
 #include <unistd.h>
 
+#ifdef SYS_fork
+#define FORK SYS_fork, 0, 0
+#else
+#define FORK SYS_clone, SIGCHLD, 0
+#endif
 enum { REGISTERS = 16, LANES = 4, THREADS = 4, PROCESSES = 3, ROUNDS = 60 };
 struct state { uint64_t lane[REGISTERS][LANES]; uint32_t mxcsr; uint16_t control; double pushed; } __attribute__((aligned(32)));
 static int avx;
 
 #define EACH(M) M(0) M(1) M(2) M(3) M(4) M(5) M(6) M(7) M(8) M(9) M(10) M(11) M(12) M(13) M(14) M(15)
+#ifdef __aarch64__
+/* The rounding mode is MXCSR's, two bits; the control word and the x87 stack are kept nowhere, so that they are as they were. */
+#define LOAD(n) "ldr q" #n ", [%[in], #" #n "*32]\n"
+#define SAVE(n) "str q" #n ", [%[out], #" #n "*32]\n"
+#define PAIR(n, m) "ldr q" #m ", [%[in], #" #n "*32+16]\n"
+#define SAVE_PAIR(n, m) "str q" #m ", [%[out], #" #n "*32+16]\n"
+#define PAIRS(M) M(0, 16) M(1, 17) M(2, 18) M(3, 19) M(4, 20) M(5, 21) M(6, 22) M(7, 23) M(8, 24) M(9, 25) M(10, 26) M(11, 27) M(12, 28) M(13, 29) M(14, 30) M(15, 31)
+#define ALL "v0", "v1", "v2", "v3", "v4", "v5", "v6", "v7", "v8", "v9", "v10", "v11", "v12", "v13", "v14", "v15", "v16", "v17", "v18", "v19", "v20", "v21", "v22", "v23", "v24", "v25", "v26", "v27", "v28", "v29", "v30", "v31", "memory", "cc"
+static long run(const struct state *in, struct state *out, uint64_t spin, long number, long one, long two) {
+    uint64_t mode = (uint64_t)(in->mxcsr >> 13 & 3) << 22;
+    register long call __asm__("x8") = number, x0 __asm__("x0") = one, x1 __asm__("x1") = two, x2 __asm__("x2") = 0, x3 __asm__("x3") = 0, x4 __asm__("x4") = 0;
+    __asm__ volatile("msr fpcr, %[mode]\n" EACH(LOAD) PAIRS(PAIR) "cbnz %[spin], 1f\n svc #0\n b 2f\n 1: subs %[spin], %[spin], #1\n b.ne 1b\n 2:\n" EACH(SAVE) PAIRS(SAVE_PAIR)
+                     "mrs %[mode], fpcr\n msr fpcr, xzr\n"
+                     : [spin] "+r"(spin), [mode] "+r"(mode), "+r"(x0) : [in] "r"(in), [out] "r"(out), "r"(call), "r"(x1), "r"(x2), "r"(x3), "r"(x4) : ALL);
+    out->mxcsr = (in->mxcsr & ~(3u << 13)) | (uint32_t)(mode >> 22 & 3) << 13;
+    out->control = in->control, out->pushed = in->pushed;
+    return x0;
+}
+#else
 #define LOAD_AVX(n) "vmovdqu " #n "*32(%[in]), %%ymm" #n "\n"
 #define SAVE_AVX(n) "vmovdqu %%ymm" #n ", " #n "*32(%[out])\n"
 #define LOAD_SSE(n) "movdqu " #n "*32(%[in]), %%xmm" #n "\n"
@@ -43,6 +67,7 @@ static long run(const struct state *in, struct state *out, uint64_t spin, long n
     else RUN(LOAD_SSE, SAVE_SSE);
     return number;
 }
+#endif
 
 static void pattern(struct state *s, unsigned seed) {
     memset(s, 0, sizeof *s);
@@ -77,17 +102,31 @@ static void clobber(void) {
 static volatile int handled;
 static void on_signal(int number) { (void)number; clobber(); handled++; }
 static void on_edit(int number, siginfo_t *info, void *context) {
+#ifdef __aarch64__
+    /* The record of the vector registers, the first of the frame's. */
+    struct { uint32_t magic, size, status, control; unsigned char v[32][16]; } *fp = (void *)((ucontext_t *)context)->uc_mcontext.__reserved;
+    (void)number, (void)info;
+    clobber();
+    if (fp->magic != 0x46508001 || fp->size != sizeof *fp) return;
+    memcpy(fp->v[3], "edited by handler", 16);
+    fp->control = 2 << 22;
+#else
     struct _libc_fpstate *fp = (void *)((ucontext_t *)context)->uc_mcontext.fpregs;
     (void)number, (void)info;
     clobber();
     memcpy((char *)fp + 160 + 3 * 16, "edited by handler", 16); /* xmm3 */
     memcpy((char *)fp + 24, &(uint32_t){0x1f80 | 2 << 13}, 4);  /* mxcsr */
     memcpy(fp, &(uint16_t){0x077f}, 2);                          /* the control word */
+#endif
     handled++;
 }
 
 int main(void) {
+#ifdef __aarch64__
+    avx = 1; /* the second halves are registers 16 to 31 */
+#else
     avx = !!__builtin_cpu_supports("avx");
+#endif
     struct state in, out;
     pthread_t threads[THREADS];
     pid_t processes[PROCESSES];
@@ -131,7 +170,7 @@ int main(void) {
 
     /* The child begins with its parent's registers, and neither sees what the other does with them. */
     pattern(&in, 7);
-    long child = run(&in, &out, 0, SYS_fork, 0, 0);
+    long child = run(&in, &out, 0, FORK);
     wrong = differs(&in, &out);
     if (!child) {
         clobber();

@@ -15,6 +15,7 @@
 #include <time.h>
 #include <ucontext.h>
 #include <unistd.h>
+#include "isa.h"
 #ifndef REG_RIP
 #define REG_RIP 16
 #endif
@@ -47,11 +48,17 @@ static void recurse(int number) {
     if (nested++ < 3) raise(number);
     depth--;
 }
-static void skip_load(int number, siginfo_t *info, void *context) { /* steps over "mov (%rax),%eax" and gives it a value */
+static void skip_load(int number, siginfo_t *info, void *context) { /* steps over the load and gives it a value */
     ucontext_t *u = context;
     (void)number, (void)info;
-    u->uc_mcontext.gregs[REG_RIP] += 2;
-    u->uc_mcontext.gregs[REG_RAX] = 4711;
+    CONTEXT_PC(u) += LOAD_SIZE;
+    CONTEXT_RESULT(u) = 4711;
+}
+static void skip_trap(int number, siginfo_t *info, void *context) {
+    ucontext_t *u = context;
+    (void)info;
+    CONTEXT_PC(u) += TRAP_SIZE;
+    counter(number);
 }
 static void jump(int number) { last = number; siglongjmp(back, number); }
 
@@ -141,19 +148,23 @@ int main(void) {
     struct sigaction edit = {.sa_sigaction = skip_load, .sa_flags = SA_SIGINFO};
     sigaction(SIGSEGV, &edit, NULL);
     int got;
-    __asm__ volatile("movl $16, %%eax; .byte 0x8b, 0x00" : "=a"(got) : : "memory");
+    LOAD_FROM_16(got);
     SHOW(got);
     install(SIGSEGV, jump, 0);
     for (int i = 0; i < 3; i++)
         if (!sigsetjmp(back, 1)) *(volatile int *)8 = 1;
     SHOW(last == SIGSEGV);
-    install(SIGFPE, jump, 0), install(SIGILL, jump, 0), install(SIGTRAP, counter, 0), install(SIGBUS, jump, 0);
+    install(SIGFPE, jump, 0), install(SIGILL, jump, 0), install(SIGBUS, jump, 0);
+    sigaction(SIGTRAP, &(struct sigaction){.sa_sigaction = skip_trap, .sa_flags = SA_SIGINFO}, NULL);
     volatile int zero = 0;
-    if (!sigsetjmp(back, 1)) zero = 1 / zero;
+    if (!sigsetjmp(back, 1)) {
+        zero = 1 / zero;
+        if (!zero) raise(SIGFPE); /* AArch64 knows no such fault */
+    }
     SHOW(last == SIGFPE);
-    if (!sigsetjmp(back, 1)) __asm__ volatile("ud2");
+    if (!sigsetjmp(back, 1)) ILLEGAL();
     SHOW(last == SIGILL);
-    __asm__ volatile("int3");
+    TRAP();
     SHOW(last == SIGTRAP);
     if (!sigsetjmp(back, 1)) *(volatile char *)0x8000000000000000ul = 1;
     SHOW(last == SIGSEGV);

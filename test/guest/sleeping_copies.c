@@ -176,10 +176,15 @@ static int try_signals(void) {
             for (int i = each; i < PLACES; i += 2) {
                 stack_t stack = {.ss_sp = place(i), .ss_size = STEP / 2};
                 uint64_t pattern = 0x1111111111111111u * (uint64_t)(each + 1) + (uint64_t)i, found;
-                long result = SYS_kill;
                 sigaltstack(&stack, NULL);
+#ifdef __aarch64__
+                register long result __asm__("x0") = (long)getpid(), number __asm__("x8") = SYS_kill, signal __asm__("x1") = SIGUSR1;
+                __asm__ volatile("fmov d9, %[pattern]\n\tsvc #0\n\tfmov %[found], d9" : "+r"(result), [found] "=&r"(found) : [pattern] "r"(pattern), "r"(number), "r"(signal) : "memory", "v9");
+#else
+                long result = SYS_kill;
                 __asm__ volatile("movq %[pattern], %%xmm9\n\tsyscall\n\tmovq %%xmm9, %[found]" : "+a"(result), [found] "=&r"(found)
                                  : [pattern] "r"(pattern), "D"((long)getpid()), "S"((long)SIGUSR1) : "rcx", "r11", "memory", "xmm9");
+#endif
                 bad[each] += found != pattern;
             }
             _exit(0);

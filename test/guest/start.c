@@ -18,11 +18,13 @@
 #include <sys/utsname.h>
 #include <time.h>
 #include <unistd.h>
+#include "isa.h"
 
 extern char **environ;
 #define SHOW(expression) printf("%s = %ld\n", #expression, (long)(expression))
 static _Thread_local int local = 42, local_zero;
 static int zeroes[100000], filled[] = {1, 2, 3};
+static const char machine[] = MACHINE;
 static jmp_buf jump;
 static void down(int n) { if (!n) longjmp(jump, 5); down(n - 1); }
 
@@ -47,7 +49,7 @@ int main(int argc, char **argv) {
         entry_inside |= headers[i].p_type == PT_LOAD && getauxval(AT_ENTRY) - base - headers[i].p_vaddr < headers[i].p_memsz;
     }
     SHOW(loads > 1); SHOW(entry_inside); SHOW(getauxval(AT_UID) == getuid()); SHOW(getauxval(AT_EGID) == getegid());
-    SHOW(getauxval(AT_RANDOM) != 0); SHOW(strcmp((char *)getauxval(AT_PLATFORM), "x86_64")); SHOW(strlen((char *)getauxval(AT_EXECFN)) > 0);
+    SHOW(getauxval(AT_RANDOM) != 0); SHOW(strcmp((char *)getauxval(AT_PLATFORM), machine)); SHOW(strlen((char *)getauxval(AT_EXECFN)) > 0);
     SHOW(((uintptr_t)__builtin_frame_address(0) & 15) == 0);
     SHOW(local); SHOW(local_zero); SHOW(filled[2]);
     long sum = 0;
@@ -91,7 +93,7 @@ int main(int argc, char **argv) {
     struct rlimit limit;
     SHOW(getrlimit(RLIMIT_STACK, &limit)); SHOW(limit.rlim_cur); SHOW(getrlimit(99, &limit));
     struct utsname u;
-    SHOW(uname(&u)); SHOW(strcmp(u.sysname, "Linux")); SHOW(strcmp(u.machine, "x86_64"));
+    SHOW(uname(&u)); SHOW(strcmp(u.sysname, "Linux")); SHOW(strcmp(u.machine, machine));
     char name[16] = {0};
     SHOW(prctl(PR_SET_NAME, "a long name for a thread")); SHOW(prctl(PR_GET_NAME, name)); printf("%s\n", name);
     SHOW(getpid() > 0); SHOW(gettid() == getpid()); SHOW(syscall(9999)); SHOW(errno == ENOSYS);

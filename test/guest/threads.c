@@ -16,6 +16,7 @@
 #include <sys/syscall.h>
 #include <time.h>
 #include <unistd.h>
+#include "isa.h"
 
 #define SHOW(expression) printf("%s = %ld\n", #expression, (long)(expression))
 #define WORKERS 8
@@ -122,13 +123,13 @@ static void *spin(void *argument) {
 }
 
 /* Floating-point state in registers across preemption: each thread its own pattern. */
-static void *hold_sse(void *argument) {
+static void *hold_vectors(void *argument) {
     double a = (double)(long)argument + 0.5, sum = 0;
     long bad = 0;
     for (int i = 0; i < 60; i++) {
         double x = a, y = a * 2;
         for (int j = 0; j < 20000; j++) {
-            __asm__ volatile("" : "+x"(x), "+x"(y));
+            __asm__ volatile("" : "+" VECTOR(x), "+" VECTOR(y));
             x += 1, y += 2;
         }
         if (x != a + 20000 || y != a * 2 + 40000) bad++;
@@ -136,12 +137,24 @@ static void *hold_sse(void *argument) {
     }
     return (void *)(bad + (sum == 60 * (a + 20000) ? 0 : 1000));
 }
-static void *hold_avx(void *argument) {
+/* AVX, or two registers of AArch64. */
+static int has_wide(void) {
+#ifdef __aarch64__
+    return 1;
+#else
+    return __builtin_cpu_supports("avx");
+#endif
+}
+static void *hold_wide(void *argument) {
     uint64_t in[4] = {(uint64_t)argument * 0x0101010101010101, 1, 2, (uint64_t)argument}, out[4];
     long bad = 0;
     for (int i = 0; i < 40; i++) {
+#ifdef __aarch64__
+        __asm__ volatile("ldp q7, q29, [%0]\n mov w9, #0x9000\n movk w9, #4, lsl #16\n1: subs w9, w9, #1\n b.ne 1b\n stp q7, q29, [%1]" : : "r"(in), "r"(out) : "x9", "v7", "v29", "cc", "memory");
+#else
         __asm__ volatile("vmovdqu (%0), %%ymm7\n mov $300000, %%ecx\n1: dec %%ecx\n jnz 1b\n vmovdqu %%ymm7, (%1)"
                          : : "r"(in), "r"(out) : "ecx", "xmm7", "memory");
+#endif
         if (memcmp(in, out, sizeof in)) bad++;
     }
     return (void *)bad;
@@ -263,7 +276,7 @@ int main(int argc, char **argv) {
     stop = 0;
 
     long bad = 0;
-    for (long i = 0; i < WORKERS; i++) pthread_create(&threads[i], NULL, i & 1 && __builtin_cpu_supports("avx") ? hold_avx : hold_sse, (void *)(i + 3));
+    for (long i = 0; i < WORKERS; i++) pthread_create(&threads[i], NULL, i & 1 && has_wide() ? hold_wide : hold_vectors, (void *)(i + 3));
     for (int i = 0; i < WORKERS; i++) {
         pthread_join(threads[i], &result);
         bad += (long)result;

@@ -23,7 +23,7 @@ extern uintptr_t linked_stack_top __attribute__((weak)); /* in linked images wit
 
 #define PROGRAM_STACK_SIZE (8ul << 20)
 
-static uint64_t low, high; /* physical: what is still free behind the image */
+static uint64_t room, low, high; /* physical: the largest free piece of RAM behind the image, and what of it is still free */
 /* Holds the link address until relocate() has been here. */
 static const char *const volatile linked_start = hull_image_start;
 
@@ -105,7 +105,7 @@ static void find_room(const void *tree) {
         else
             low = end;
     }
-    low = (low + PAGE_SIZE - 1) & -PAGE_SIZE;
+    room = low = (low + PAGE_SIZE - 1) & -PAGE_SIZE;
     high &= -PAGE_SIZE;
 }
 
@@ -157,7 +157,7 @@ uintptr_t arch_boot(const void *tree) {
     unmap_guard(STACK_GUARD_0);
     unmap_guard(STACK_GUARD_1);
     if (boot_memory) {
-        boot_memory(tree, low);
+        boot_memory(tree, room, low);
     } else if (&linked_stack_top) {
         /* Its tables come from the same piece: room for them is left. */
         uint64_t size = high - low - 16 * PAGE_SIZE;

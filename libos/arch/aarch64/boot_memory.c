@@ -47,10 +47,11 @@ static void for_each_ram(const void *tree, void (*action)(uint64_t start, uint64
     }
 }
 
-void boot_memory(const void *tree, uint64_t low) {
+void boot_memory(const void *tree, uint64_t room, uint64_t low) {
     arch_boot_root = (uintptr_t)(arch_boot_tables + TABLE_LOWER * 512);
     for_each_ram(tree, memory_add);
-    memory_reserve((uintptr_t)hull_image_start, low);
+    memory_reserve((uintptr_t)hull_image_start, (uintptr_t)hull_image_end);
+    memory_reserve(room, low);
     memory_reserve(boot_module_phys, boot_module_phys + boot_module_size);
     memory_reserve((uintptr_t)tree, (uintptr_t)tree + devicetree_size(tree));
     memory_ready();

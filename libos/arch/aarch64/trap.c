@@ -42,10 +42,12 @@ struct trap_frame *arch_trap_place(struct trap_frame *frame) {
 
 /* The signal that Linux sends for an exception, and si_code. */
 static int signal_of(const struct trap_frame *frame) {
+    unsigned status = frame->syndrome & 63;
     switch (frame->syndrome >> 26 & 63) {
     case CLASS_FETCH:
     case CLASS_DATA:
-        return (frame->syndrome & 63) == 0x21 ? SIGBUS_ << 8 | 1 : SIGSEGV_ << 8 | 1; /* an alignment fault: BUS_ADRALN; SEGV_MAPERR */
+        if (status == 0x21) return SIGBUS_ << 8 | 1; /* an alignment fault: BUS_ADRALN */
+        return SIGSEGV_ << 8 | (status >> 2 == 3 ? 2 : 1); /* a permission fault (ESR_EL1, IFSC and DFSC): SEGV_ACCERR; SEGV_MAPERR */
     case CLASS_PC:
     case CLASS_SP:
         return SIGBUS_ << 8 | 1;
