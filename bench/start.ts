@@ -221,7 +221,7 @@ async function main(): Promise<void> {
     const emptyOf = (isArm: boolean | undefined) => median(figures.get(subjects.find((each) => each.program === undefined && each.isArm === isArm) as Subject)?.first ?? []);
     const rows = [['subject', 'VMM bytes', 'over program', 'least KiB', 'first output ms', 'over empty ms', 'bare QEMU ms', 'hull run ms', 'over bare ms', 'hull/bare', 'build ms']];
     for (const [subject, figure] of figures) {
-      const bytes = statSync(subject.image).size;
+      const bytes = subject.isArm === true && subject.program !== undefined ? readLinuxImage(subject.image).length : statSync(subject.image).size;
       const least = await findLeastMemory(subject);
       const [first, bare] = [median(figure.first), median(figure.bare)];
       const hull = subject.program === undefined ? undefined : median(figure.hull);

@@ -7,7 +7,7 @@ import { mkdirSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { dirname } from 'node:path';
 import { BootError } from '../errors.ts';
 import { type Accelerator, readQemuVersion } from '../qemu/index.ts';
-import { type ProbeHost, type ProbeResult, probeAccelerator } from './probe.ts';
+import { findHostIsa, type Isa, type ProbeHost, type ProbeResult, probeAccelerator } from './probe.ts';
 
 export interface HostProbe {
   readonly key: string;
@@ -79,14 +79,14 @@ function isTscInvariant(): boolean {
   }
 }
 
-/** Probes every candidate, the better ones first. Stops at the first usable one unless `all`. */
-export async function probeHost(host: ProbeHost, all: boolean): Promise<HostProbe> {
+/** Probes every candidate, the better ones first, with a guest for `isa`. Stops at the first usable one unless `all`. */
+export async function probeHost(host: ProbeHost, all: boolean, isa: Isa = 'x86_64'): Promise<HostProbe> {
   const version = readQemuVersion(host.qemu);
   version.catch(() => {});
   const invariant = isTscInvariant();
   const results: ProbeResult[] = [];
   for (const accelerator of candidates()) {
-    const result = await probeAccelerator(host, accelerator);
+    const result = await probeAccelerator(host, accelerator, isa);
     results.push(invariant ? result : { ...result, tscKhz: undefined });
     if (result.isUsable && !all) break;
   }
@@ -97,11 +97,11 @@ export async function probeHost(host: ProbeHost, all: boolean): Promise<HostProb
  * `wanted`: what was asked for; 'auto' takes the best that works. `cachePath` remembers. Throws a BootError when QEMU is too old or
  * nothing works.
  */
-export async function chooseAccelerator(host: ProbeHost, wanted: Accelerator | 'auto', cachePath: string, isa: 'x86_64' | 'aarch64' = 'x86_64'): Promise<AcceleratorChoice> {
-  if (isa === 'aarch64') return emulate(host, wanted);
+export async function chooseAccelerator(host: ProbeHost, wanted: Accelerator | 'auto', cachePath: string, isa: Isa = 'x86_64'): Promise<AcceleratorChoice> {
+  if (isa !== findHostIsa(process)) return emulate(host, wanted, isa);
   const cached = readCache(cachePath, makeKey(host));
   const isKnown = cached !== undefined && (wanted === 'auto' || cached.results.some((result) => result.accelerator === wanted));
-  const probe = isKnown ? cached : await probeHost(host, wanted === 'tcg');
+  const probe = isKnown ? cached : await probeHost(host, wanted === 'tcg', isa);
   if (!isKnown) writeCache(cachePath, probe);
   const usable = probe.results.find((result) => result.isUsable && (wanted === 'auto' || result.accelerator === wanted));
   if (usable !== undefined) {
@@ -118,13 +118,14 @@ export async function chooseAccelerator(host: ProbeHost, wanted: Accelerator | '
   );
 }
 
-/** A machine of AArch64: the probe guest is x86-64's, so that nothing but the emulator is known to work. */
-async function emulate(host: ProbeHost, wanted: Accelerator | 'auto'): Promise<AcceleratorChoice> {
+/** A machine for another CPU than the host's. */
+async function emulate(host: ProbeHost, wanted: Accelerator | 'auto', isa: Isa): Promise<AcceleratorChoice> {
+  const [name, platform] = isa === 'aarch64' ? ['AArch64', 'linux/arm64'] : ['x86-64', 'linux/amd64'];
   if (wanted !== 'auto' && wanted !== 'tcg') {
-    throw new BootError('accelerator-unusable', `Cannot use accelerator "${wanted}": the image is for AArch64, expected tcg`);
+    throw new BootError('accelerator-unusable', `Cannot use accelerator "${wanted}": the image is for ${name}, expected tcg`);
   }
   const probe = { key: '', qemuVersion: await readQemuVersion(host.qemu), results: [] };
-  return { accelerator: 'tcg', tscKhz: undefined, notice: wanted === 'auto' ? 'using TCG: the image is for linux/arm64' : undefined, probe };
+  return { accelerator: 'tcg', tscKhz: undefined, notice: wanted === 'auto' ? `using TCG: the image is for ${platform}` : undefined, probe };
 }
 
 function describeFallback(refused: ProbeResult, usable: ProbeResult): string {

@@ -7,6 +7,7 @@ import { accessSync, closeSync, constants } from 'node:fs';
 import type { Duplex, Readable } from 'node:stream';
 import { BootError } from '../errors.ts';
 import { type Accelerator, makeQemuArguments, type Qemu, wrapLaunch, writeUnlinkedFile } from '../qemu/index.ts';
+import { makeArmProbeImage } from './arm-probe-image.ts';
 import { makeProbeImage, readProbeAnswer } from './probe-image.ts';
 
 export interface ProbeResult {
@@ -24,19 +25,38 @@ export interface ProbeHost {
   readonly env: NodeJS.ProcessEnv;
 }
 
+export type Isa = 'x86_64' | 'aarch64';
+
+/** What the host is, as Node.js tells it: `process` is one. */
+export interface HostKind {
+  readonly platform: string;
+  readonly arch: string;
+}
+
+/** The instruction set whose guests the host's own CPU can run; undefined: neither of the two. */
+export function findHostIsa({ arch }: HostKind): Isa | undefined {
+  return arch === 'x64' ? 'x86_64' : arch === 'arm64' ? 'aarch64' : undefined;
+}
+
 /** From the spawn to 'S', when the guest begins. TCG is the last resort: it gets the time of a machine under full load. */
 const START_MS: Record<Accelerator, number> = { kvm: 500, hvf: 500, tcg: 20_000 };
 /** From 'S' to 'R', for two million instructions: 1 ms natively, 5 under TCG, a second where ring 0 is interpreted. */
 const LOOP_MS: Record<Accelerator, number> = { kvm: 250, hvf: 250, tcg: 20_000 };
 /** From the 'R' to the two measurements. They are of use, not needed. */
 const MEASURE_MS = 300;
-const MEMORY = 4 << 20;
+/** The machine that a guest of each instruction set gets. `virt` has its device tree in the guest's memory, too. */
+const GUESTS = {
+  x86_64: { machine: 'microvm', memory: 4 << 20, makeImage: makeProbeImage },
+  aarch64: { machine: 'virt', memory: 16 << 20, makeImage: makeArmProbeImage },
+} as const;
 
-function findObstacle(accelerator: Accelerator): string | undefined {
-  if (accelerator === 'hvf') return process.platform === 'darwin' ? undefined : 'only on macOS';
+/** Why an accelerator need not be tried, as a clause; undefined: it is to be tried. */
+export function findObstacle(accelerator: Accelerator, isa: Isa, kind: HostKind): string | undefined {
   if (accelerator === 'tcg') return undefined;
-  if (process.platform !== 'linux') return 'only on Linux';
-  if (process.arch !== 'x64') return `the host is ${process.arch}, the image x86-64`;
+  if (accelerator === 'hvf' && kind.platform !== 'darwin') return 'only on macOS';
+  if (accelerator === 'kvm' && kind.platform !== 'linux') return 'only on Linux';
+  if (findHostIsa(kind) !== isa) return `the host is ${kind.arch}, the image ${isa === 'aarch64' ? 'AArch64' : 'x86-64'}`;
+  if (accelerator === 'hvf') return undefined;
   try {
     accessSync('/dev/kvm', constants.R_OK | constants.W_OK);
     return undefined;
@@ -45,22 +65,23 @@ function findObstacle(accelerator: Accelerator): string | undefined {
   }
 }
 
-export async function probeAccelerator(host: ProbeHost, accelerator: Accelerator): Promise<ProbeResult> {
-  const obstacle = findObstacle(accelerator);
+export async function probeAccelerator(host: ProbeHost, accelerator: Accelerator, isa: Isa): Promise<ProbeResult> {
+  const obstacle = findObstacle(accelerator, isa, process);
   if (obstacle !== undefined) return { accelerator, isUsable: false, reason: obstacle, milliseconds: 0 };
-  const imageFd = writeUnlinkedFile(makeProbeImage(), host.env);
+  const guest = GUESTS[isa];
+  const imageFd = writeUnlinkedFile(guest.makeImage(), host.env);
   const started = performance.now();
   try {
     const args = makeQemuArguments({
-      machine: 'microvm',
+      machine: guest.machine,
       accelerator,
-      memory: MEMORY,
+      memory: guest.memory,
       cpus: 1,
       image: '/proc/self/fd/5',
       features: 1,
       fds: { channel: 3, qmp: 4 },
     });
-    const launch = wrapLaunch(host.dist, host.qemu.path, args, host.env, { memory: MEMORY });
+    const launch = wrapLaunch(host.dist, host.qemu.path, args, host.env, { memory: guest.memory });
     const child = spawn(launch.program, launch.args, { stdio: ['ignore', 'ignore', 'pipe', 'pipe', 'pipe', imageFd], detached: true, env: host.env });
     const leave = () => void child.kill('SIGKILL');
     process.on('exit', leave);

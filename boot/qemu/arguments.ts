@@ -108,15 +108,16 @@ function escapeValue(value: string): string {
   return value.replaceAll(',', ',,');
 }
 
-function cpuModel(accelerator: Accelerator): string {
-  if (accelerator === 'kvm') return 'host,-arch-capabilities';
+/** `virt` needs no more under KVM and HVF: QEMU gives it the interrupt controller that the host can have, and the libOS reads which one from the device tree. */
+function cpuModel(accelerator: Accelerator, machine: MachineKind): string {
+  if (accelerator === 'kvm') return takesLinuxImage(machine) ? 'host' : 'host,-arch-capabilities';
   return accelerator === 'hvf' ? 'host' : 'max';
 }
 
 export function makeQemuArguments(spec: QemuSpec): string[] {
   const args = ['-M', MACHINES[spec.machine]];
   if (spec.machine === 'q35' && spec.qboot !== undefined) args.push('-bios', spec.qboot);
-  args.push('-accel', spec.accelerator, '-cpu', cpuModel(spec.accelerator), '-smp', String(spec.cpus));
+  args.push('-accel', spec.accelerator, '-cpu', cpuModel(spec.accelerator, spec.machine), '-smp', String(spec.cpus));
   args.push('-m', `${Math.ceil(spec.memory / 1024)}k`);
   if (spec.name !== undefined) args.push('-name', escapeValue(spec.name));
   args.push('-nodefaults', '-no-user-config', '-no-reboot', '-display', 'none');

@@ -5,7 +5,7 @@
 import { accessSync, constants, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { freemem, release, totalmem } from 'node:os';
 import { join } from 'node:path';
-import { findProgram, findQboot, findQemu, formatBytes, probeHost, type Qemu } from '../../boot/index.ts';
+import { findHostIsa, findProgram, findQboot, findQemu, formatBytes, probeHost, type Qemu } from '../../boot/index.ts';
 import { describeError, describeSystemError } from '../errors.ts';
 import type { RunHost } from '../prepare.ts';
 import { findStatePaths } from '../state/index.ts';
@@ -32,14 +32,15 @@ type Add = (subject: string, state: Finding['state'], text: string) => void;
 
 async function examineQemu(host: RunHost, option: string | undefined, add: Add): Promise<void> {
   let qemu: Qemu;
+  const isa = findHostIsa(process);
   try {
-    qemu = findQemu(option, host.env);
+    qemu = findQemu(option, host.env, isa);
   } catch (error) {
     add('qemu', 'missing', describeError(error));
     return;
   }
   try {
-    const probe = await probeHost({ qemu, dist: host.dist, env: host.env }, true);
+    const probe = await probeHost({ qemu, dist: host.dist, env: host.env }, true, isa);
     add('qemu', 'ok', `${qemu.path}, version ${probe.qemuVersion}`);
     for (const result of probe.results) {
       const tsc = result.tscKhz === undefined ? '' : `, TSC ${(result.tscKhz / 1000).toFixed(3)} MHz`;

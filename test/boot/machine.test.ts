@@ -8,7 +8,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { execa } from 'execa';
 import t from 'tap';
-import { chooseAccelerator, FEATURE, findQemu, makeQemuArguments } from '../../boot/index.ts';
+import { chooseAccelerator, FEATURE, findObstacle, findQemu, makeQemuArguments, probeAccelerator } from '../../boot/index.ts';
 import { waitUntil } from '../wait.ts';
 import { buildGuest, findCheckout } from './guest/build.ts';
 
@@ -253,6 +253,28 @@ t.test('QEMU absent, too old, broken', async (t) => {
   t.equal(broken.exitCode, 125);
   t.match(broken.stderr, /no such luck/);
   t.equal((await run(['--qemu', folder, guest])).exitCode, 125, 'a directory');
+});
+
+t.test('AArch64: the accelerators of an Arm host are tried by a guest of their own', async (t) => {
+  const host = { qemu: findQemu(undefined, env, 'aarch64'), dist: join(findCheckout(), 'dist'), env };
+  const probed = await probeAccelerator(host, 'tcg', 'aarch64');
+  t.ok(probed.isUsable, `its probe guest runs: ${probed.reason}`);
+  const [pc, arm, mac] = [{ platform: 'linux', arch: 'x64' }, { platform: 'linux', arch: 'arm64' }, { platform: 'darwin', arch: 'arm64' }];
+  t.match(findObstacle('kvm', 'aarch64', pc), /the host is x64, the image AArch64/);
+  t.match(findObstacle('kvm', 'x86_64', arm), /the host is arm64, the image x86-64/);
+  t.match(findObstacle('kvm', 'aarch64', mac), /only on Linux/);
+  t.equal(findObstacle('hvf', 'aarch64', mac), undefined, 'to be tried');
+  t.match(findObstacle('hvf', 'x86_64', mac), /the host is arm64, the image x86-64/);
+  t.match(findObstacle('hvf', 'aarch64', arm), /only on macOS/);
+  t.equal(findObstacle('tcg', 'x86_64', arm), undefined);
+  t.equal(findObstacle('kvm', 'aarch64', arm), findObstacle('kvm', 'x86_64', pc), 'what /dev/kvm says');
+  const cpuOf = (accelerator: 'kvm' | 'hvf' | 'tcg', machine: 'virt' | 'microvm') => {
+    const args = makeQemuArguments({ machine, accelerator, memory: 2 << 20, cpus: 1, image: 'i', features: 1, fds: { channel: 3, qmp: 4 } });
+    return args[args.indexOf('-cpu') + 1];
+  };
+  t.strictSame([cpuOf('kvm', 'virt'), cpuOf('hvf', 'virt'), cpuOf('tcg', 'virt')], ['host', 'host', 'max']);
+  t.equal(cpuOf('kvm', 'microvm'), 'host,-arch-capabilities');
+  if (process.arch === 'x64') await t.rejects(chooseAccelerator(host, 'kvm', join(folder, 'none'), 'aarch64'), { code: 'accelerator-unusable' });
 });
 
 t.test('the accelerator is tried once and remembered', async (t) => {
