@@ -37,6 +37,7 @@ struct process {
     struct posix_timers *posix_timers; /* of the component `posix-timers`; NULL: none */
     struct limits *limits;        /* of the component `system`; NULL: what all begin with */
     int16_t oom_adjust;           /* -1000..1000, as oom_score_adj; inherited */
+    uint32_t login_user, login_session; /* one more than loginuid and sessionid of proc(5); 0: none was set. Inherited */
     struct {                      /* prctl(2); timer_slack 0: the default */
         bool undumpable, keep_capabilities, subreaper, no_new_privileges, no_huge_pages;
         uint16_t barriers;        /* membarrier(2): what it registered for */
