@@ -93,7 +93,8 @@ _Noreturn static void run(struct address_space *space, uintptr_t pc, uintptr_t s
     process->executed = true;
     exec_take_ids(user, group);
     if (process->options.undumpable && process->family) process->family->death_signal = 0;
-    process->options.keep_capabilities = process->options.permitted_kept = false;
+    process->options.keep_capabilities = false;
+    process->options.permitted = process->options.effective = 0;
     process->options.barriers = 0;
     if (cpu_time_space_end) cpu_time_space_end(process);
     process->space = space;

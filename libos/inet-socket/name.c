@@ -139,7 +139,7 @@ int inet_bind(struct socket *socket, const struct address *address) {
     if (inet_is6(it) && it->flags & INET_V6ONLY && !IP_IS_V6(&ip)) return -EINVAL;
     bool multicast = ip_addr_ismulticast(&ip), broadcast = !IP_IS_V6(&ip) && ip4_addr_get_u32(ip_2_ip4(&ip)) == 0xffffffff;
     if (multicast || broadcast ? inet_is_stream(it) : !ip_addr_isany(&ip) && !inet_is_own(&ip) && !(it->flags & (INET_FREEBIND | INET_TRANSPARENT))) return -EADDRNOTAVAIL;
-    if (port && port < INET_PORT_FREE && current_process()->credentials.euid) return -EACCES;
+    if (port && port < INET_PORT_FREE && !process_may(current_process(), CAP_NET_BIND_SERVICE)) return -EACCES;
     if (it->port_bound || it->state != INET_NEW || (inet_is_stream(it) ? it->local_port : it->address_bound)) return -EINVAL;
     if (socket->type == SOCK_RAW) port = 0;
     inet_leave_port(it);

@@ -223,7 +223,7 @@ static const struct socket_ops ops = {
 };
 
 static int create(int type, int protocol, struct socket **out) {
-    if (current_process()->credentials.euid) return -EPERM;
+    if (!process_may(current_process(), CAP_NET_RAW)) return -EPERM;
     if (type != SOCK_RAW && type != SOCK_DGRAM) return -ESOCKTNOSUPPORT;
     struct packet_socket *it = kzalloc(sizeof *it);
     if (!it) return -ENOBUFS;

@@ -1,4 +1,4 @@
-/* What else /proc/PID has: limits, cgroup, the scores of the out-of-memory choice, namespaces (one of each kind), user maps, personality. */
+/* What else /proc/PID has: limits, cgroup, the scores of the out-of-memory choice, who logged in, namespaces (one of each kind), user maps, personality. */
 #include "proc-process/internal.h"
 
 long sys_prlimit64(int pid, unsigned resource, const void *wanted, void *old) __attribute__((weak));
@@ -89,6 +89,26 @@ static long store_slack(const struct proc_text *about, const char *text, size_t 
     return 0;
 }
 
+/*
+ * Who logged in, of the audit system: pam_loginuid(8) writes it at the begin of each session, and refuses the session where it cannot. A process sets its own; without a privilege
+ * (CAP_AUDIT_CONTROL) only once. Each one that is set begins a session. 4294967295: none.
+ */
+static void show_login(struct proc_text *out) { proc_print(out, "%lu", (unsigned long)(out->process->login_user - 1)); }
+static void show_session(struct proc_text *out) { proc_print(out, "%lu", (unsigned long)(out->process->login_session - 1)); }
+static long store_login(const struct proc_text *about, const char *text, size_t size) {
+    static uint32_t sessions; /* begun so far. Lock: the calls' */
+    struct process *process = about->process;
+    uint64_t value;
+    (void)size;
+    if (process != current_process()) return -EPERM;
+    if (!proc_number_of(text, &value)) return -EINVAL;
+    if (value > UINT32_MAX) return -ERANGE;
+    if (process->login_user && !process_may(process, CAP_AUDIT_CONTROL)) return -EPERM;
+    process->login_user = (uint32_t)value + 1;
+    process->login_session = value == UINT32_MAX ? 0 : ++sessions + 1;
+    return 0;
+}
+
 /* Namespaces: one of each, with the numbers that Linux gives the first ones. Nothing can be made of them (setns(2)). */
 static int namespace_stat(struct file *file, struct linux_stat *out) {
     out->dev = 4;
@@ -123,8 +143,8 @@ static const struct proc_file setting_files[] = {
     { .path = "gid_map", .mode = PROC_READ, .show = proc_show_text, .argument = identity_map },
     { .path = "projid_map", .mode = PROC_READ, .show = proc_show_text, .argument = identity_map },
     { .path = "setgroups", .mode = PROC_READ, .show = proc_show_text, .argument = "allow\n" },
-    { .path = "loginuid", .mode = PROC_READ, .show = proc_show_text, .argument = "4294967295" },
-    { .path = "sessionid", .mode = PROC_READ, .show = proc_show_text, .argument = "4294967295" },
+    { .path = "loginuid", .mode = PROC_WRITE, .show = show_login, .store = store_login },
+    { .path = "sessionid", .mode = PROC_READ, .show = show_session },
     { .path = "personality", .mode = PROC_OWNER_READ, .flags = PROC_PRIVATE, .show = proc_show_text, .argument = "00000000\n" },
     { .path = "coredump_filter", .mode = PROC_READ, .show = proc_show_text, .argument = "00000000\n" },
     NAMESPACE_LINK("cgroup", 0), NAMESPACE_LINK("ipc", 1), NAMESPACE_LINK("mnt", 2), NAMESPACE_LINK("net", 3), NAMESPACE_LINK("pid", 4),

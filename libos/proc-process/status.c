@@ -122,7 +122,6 @@ static void show_status(struct proc_text *out) {
     struct signal_view signals = signals_of(out);
     int tid = out->thread ? out->thread->tid : p->pid;
     uint32_t size = p->files ? (p->files->size < 64 ? 64 : p->files->size) : 0;
-    uint64_t capabilities = c->euid ? 0 : 0x1ffffffffff;
     proc_print(out, "Name:\t");
     proc_escaped(out, name_of(out), "\n");
     proc_print(out, "\n");
@@ -136,8 +135,8 @@ static void show_status(struct proc_text *out) {
     proc_print(out, "Threads:\t%u\nSigQ:\t0/4096\n", count_threads(p));
     proc_print(out, "SigPnd:\t%016lx\nShdPnd:\t%016lx\nSigBlk:\t%016lx\nSigIgn:\t%016lx\nSigCgt:\t%016lx\n", (unsigned long)signals.thread,
                (unsigned long)signals.process, (unsigned long)signals.blocked, (unsigned long)signals.ignored, (unsigned long)signals.caught);
-    proc_print(out, "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\nCapBnd:\t%016lx\nCapAmb:\t%016lx\n", 0ul, (unsigned long)capabilities,
-               (unsigned long)capabilities, 0x1fffffffffful, 0ul);
+    proc_print(out, "CapInh:\t%016lx\nCapPrm:\t%016lx\nCapEff:\t%016lx\nCapBnd:\t%016lx\nCapAmb:\t%016lx\n", 0ul, (unsigned long)process_capabilities(p, false),
+               (unsigned long)process_capabilities(p, true), CAPABILITIES, 0ul);
     proc_print(out, "NoNewPrivs:\t%d\nSeccomp:\t0\nSeccomp_filters:\t0\nSpeculation_Store_Bypass:\tunknown\nSpeculationIndirectBranch:\tunknown\n",
                p->options.no_new_privileges);
     proc_print(out, "Cpus_allowed:\t1\nCpus_allowed_list:\t0\nMems_allowed:\t1\nMems_allowed_list:\t0\n");

@@ -74,18 +74,16 @@ SYSCALL_DEFINE(geteuid, void) { return who()->euid; }
 SYSCALL_DEFINE(getgid, void) { return who()->gid; }
 SYSCALL_DEFINE(getegid, void) { return who()->egid; }
 
-/* Root, or who was it and kept its capabilities (PR_SET_KEEPCAPS): CAP_SETUID and CAP_SETGID. */
-static bool may_change(void) { return !who()->euid || current_process()->options.permitted_kept; }
-
-/* The set*id family has one rule: root may take any number, others one of those that they have. -1 leaves a number alone. */
+/* The set*id family has one rule: who has the capability may take any number, others one of those that they have. -1 leaves a number alone. */
 struct triple { uint32_t real, effective, saved; };
 
-static bool may(const struct triple *t, uint32_t id) {
-    return id == (uint32_t)-1 || may_change() || id == t->real || id == t->effective || id == t->saved;
+static bool may(const struct triple *t, uint32_t id, bool any) {
+    return id == (uint32_t)-1 || any || id == t->real || id == t->effective || id == t->saved;
 }
 
-static long set_triple(struct triple *t, uint32_t real, uint32_t effective, uint32_t saved) {
-    if (!may(t, real) || !may(t, effective) || !may(t, saved)) return -EPERM;
+static long set_triple(struct triple *t, uint32_t real, uint32_t effective, uint32_t saved, unsigned capability) {
+    bool any = process_may(current_process(), capability);
+    if (!may(t, real, any) || !may(t, effective, any) || !may(t, saved, any)) return -EPERM;
     if (real != (uint32_t)-1) t->real = real;
     if (effective != (uint32_t)-1) t->effective = effective;
     if (saved != (uint32_t)-1) t->saved = saved;
@@ -95,17 +93,18 @@ static long set_triple(struct triple *t, uint32_t real, uint32_t effective, uint
 static long set_users(uint32_t real, uint32_t effective, uint32_t saved) {
     struct credentials *c = who();
     struct triple t = {c->uid, c->euid, c->suid};
-    bool was_root = !c->uid || !c->euid || !c->suid;
-    long result = set_triple(&t, real, effective, saved);
+    bool was_root = !c->uid || !c->euid || !c->suid, was_effective = !c->euid;
+    long result = set_triple(&t, real, effective, saved, CAP_SETUID);
     c->uid = t.real, c->euid = t.effective, c->suid = t.saved;
-    if (was_root && t.real && t.effective && t.saved) current_process()->options.permitted_kept = current_process()->options.keep_capabilities;
+    if (was_root && t.real && t.effective && t.saved) current_process()->options.permitted = current_process()->options.keep_capabilities ? CAPABILITIES : 0;
+    if (was_effective ? t.effective : !current_process()->options.permitted) current_process()->options.effective = 0; /* none is before capset takes it */
     return result;
 }
 
 static long set_groups(uint32_t real, uint32_t effective, uint32_t saved) {
     struct credentials *c = who();
     struct triple t = {c->gid, c->egid, c->sgid};
-    long result = set_triple(&t, real, effective, saved);
+    long result = set_triple(&t, real, effective, saved, CAP_SETGID);
     c->gid = t.real, c->egid = t.effective, c->sgid = t.saved;
     return result;
 }
@@ -114,11 +113,11 @@ SYSCALL_DEFINE(setresuid, uint32_t real, uint32_t effective, uint32_t saved) { r
 SYSCALL_DEFINE(setresgid, uint32_t real, uint32_t effective, uint32_t saved) { return set_groups(real, effective, saved); }
 SYSCALL_DEFINE(setuid, uint32_t id) {
     if (id == (uint32_t)-1) return -EINVAL;
-    return who()->euid ? set_users(-1u, id, -1u) : set_users(id, id, id);
+    return process_may(current_process(), CAP_SETUID) ? set_users(id, id, id) : set_users(-1u, id, -1u);
 }
 SYSCALL_DEFINE(setgid, uint32_t id) {
     if (id == (uint32_t)-1) return -EINVAL;
-    return who()->euid ? set_groups(-1u, id, -1u) : set_groups(id, id, id);
+    return process_may(current_process(), CAP_SETGID) ? set_groups(id, id, id) : set_groups(-1u, id, -1u);
 }
 SYSCALL_DEFINE(setreuid, uint32_t real, uint32_t effective) {
     uint32_t saved = real != -1u || (effective != -1u && effective != who()->uid) ? (effective != -1u ? effective : who()->euid) : -1u;
@@ -157,7 +156,7 @@ SYSCALL_DEFINE(getgroups, int room, uint32_t *list) {
 
 SYSCALL_DEFINE(setgroups, size_t count, const uint32_t *list) {
     struct credentials *c = who();
-    if (!may_change()) return -EPERM;
+    if (!process_may(current_process(), CAP_SETGID)) return -EPERM;
     if (count > MOST_GROUPS) return -EINVAL;
     uint32_t *groups = NULL;
     if (count && !(groups = kmalloc(count * sizeof *groups))) return -ENOMEM;
@@ -172,8 +171,8 @@ SYSCALL_DEFINE(setgroups, size_t count, const uint32_t *list) {
 }
 
 /*
- * Capabilities: root has what a container's root has not been denied. Others have none, but who was root under PR_SET_KEEPCAPS may still take
- * what it kept, until it executes a program (capabilities(7)): here it holds for these numbers, at once. All else that only root may is asked of the user number.
+ * Capabilities: root has what a container's root has not been denied, whatever it gives back. Others have none, but who was root under PR_SET_KEEPCAPS may take into effect
+ * what it kept, until it executes a program (capabilities(7)). process_may() tells; what does not ask there asks for the user number.
  */
 struct capability_header { uint32_t version; int pid; };
 struct capability_data { uint32_t effective, permitted, inheritable; };
@@ -193,9 +192,10 @@ SYSCALL_DEFINE(capget, struct capability_header *header, struct capability_data 
     int pid;
     long words = capability_words(header, &pid);
     if (words < 0) return words == -EINVAL && !data ? 0 : words;
-    if (pid && !process_find(pid)) return -ESRCH;
-    uint32_t all[2] = {0xffffffff, 0x1ff}, effective = who()->euid ? 0 : ~0u, permitted = current_process()->options.permitted_kept ? ~0u : effective;
-    struct capability_data out[2] = {{all[0] & effective, all[0] & permitted, 0}, {all[1] & effective, all[1] & permitted, 0}};
+    const struct process *process = pid ? process_find(pid) : current_process();
+    if (!process) return -ESRCH;
+    uint64_t effective = process_capabilities(process, true), permitted = process_capabilities(process, false);
+    struct capability_data out[2] = {{(uint32_t)effective, (uint32_t)permitted, 0}, {(uint32_t)(effective >> 32), (uint32_t)(permitted >> 32), 0}};
     return data && user_copy_out(data, out, (size_t)words * sizeof *out) ? -EFAULT : 0;
 }
 
@@ -206,5 +206,11 @@ SYSCALL_DEFINE(capset, struct capability_header *header, const struct capability
     if (words < 0) return words;
     if (pid && pid != current_process()->pid) return -EPERM;
     if (user_copy_in(in, data, (size_t)words * sizeof *in)) return -EFAULT;
-    return who()->euid && !current_process()->options.permitted_kept && (in[0].effective | in[0].permitted | in[1].effective | in[1].permitted) ? -EPERM : 0;
+    uint64_t permitted = (in[0].permitted | (uint64_t)in[1].permitted << 32) & CAPABILITIES, effective = (in[0].effective | (uint64_t)in[1].effective << 32) & CAPABILITIES;
+    struct process *self = current_process();
+    if (permitted & ~process_capabilities(self, false) || effective & ~permitted) return -EPERM;
+    if (!self->credentials.euid) return 0;
+    self->options.permitted = permitted;
+    self->options.effective = effective;
+    return 0;
 }

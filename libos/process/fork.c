@@ -78,6 +78,8 @@ static struct process *copy_process(uint64_t flags) {
     p->options = self->options;
     p->options.subreaper = false;
     p->oom_adjust = self->oom_adjust;
+    p->login_user = self->login_user;
+    p->login_session = self->login_session;
     if (limits_get) {
         p->limits = self->limits;
         limits_get(p);

@@ -194,7 +194,7 @@ static const struct socket_ops ops = {
 int raw_socket_create(int family, int type, int protocol, struct socket **out) {
     if (protocol < 0) return -EINVAL;
     if (!protocol || protocol > IPPROTO_RAW) return -EPROTONOSUPPORT;
-    if (type == SOCK_RAW && current_process()->credentials.euid) return -EPERM;
+    if (type == SOCK_RAW && !process_may(current_process(), CAP_NET_RAW)) return -EPERM;
     struct raw_socket *it = kzalloc(sizeof *it);
     struct raw_pcb *pcb = it ? raw_new_ip_type(family == AF_INET6 ? IPADDR_TYPE_V6 : IPADDR_TYPE_V4, (u8_t)protocol) : NULL;
     if (!pcb) {

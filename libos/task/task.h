@@ -37,10 +37,12 @@ struct process {
     struct posix_timers *posix_timers; /* of the component `posix-timers`; NULL: none */
     struct limits *limits;        /* of the component `system`; NULL: what all begin with */
     int16_t oom_adjust;           /* -1000..1000, as oom_score_adj; inherited */
+    uint32_t login_user, login_session; /* one more than loginuid and sessionid of proc(5); 0: none was set. Inherited */
     struct {                      /* prctl(2); timer_slack 0: the default */
-        bool undumpable, keep_capabilities, permitted_kept, subreaper, no_new_privileges, no_huge_pages;
+        bool undumpable, keep_capabilities, subreaper, no_new_privileges, no_huge_pages;
         uint16_t barriers;        /* membarrier(2): what it registered for */
         uint64_t timer_slack;
+        uint64_t permitted, effective; /* what process_capabilities() adds to what root has */
     } options;
     struct usage ended, children;
     struct cpu_timer *cpu_timers; /* of the component `cpu-timers`, as the next two */
@@ -102,6 +104,16 @@ static inline struct process *process_find(int pid) { /* NULL: none; those that 
     return process;
 }
 /* The thread that has its process's number shows the process's name. */
+/* capabilities(7), those that somebody asks for; and all there are. */
+enum { CAP_SETGID = 6, CAP_SETUID = 7, CAP_NET_BIND_SERVICE = 10, CAP_NET_RAW = 13, CAP_IPC_LOCK = 14, CAP_SYS_TIME = 25, CAP_AUDIT_CONTROL = 30 };
+#define CAPABILITIES 0x1fffffffffful
+/* Root has all, whatever it gave back; who is root only by its real or saved number may take them into effect; others what they kept of them (PR_SET_KEEPCAPS). */
+static inline uint64_t process_capabilities(const struct process *process, bool in_effect) {
+    const struct credentials *c = &process->credentials;
+    if (!c->euid || (!in_effect && (!c->uid || !c->suid))) return CAPABILITIES;
+    return in_effect ? process->options.effective : process->options.permitted;
+}
+static inline bool process_may(const struct process *process, unsigned capability) { return process_capabilities(process, true) >> capability & 1; }
 static inline char *thread_name(struct thread *thread) { return thread->tid == thread->process->pid ? thread->process->name : thread->name; }
 static inline struct thread *thread_find(int tid) {
     for (struct process *process = &first_process; process; process = process->next)

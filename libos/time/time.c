@@ -69,7 +69,7 @@ static bool to_ns(const struct timespec *t, uint64_t *ns) {
 }
 
 static long set_time(uint64_t ns) {
-    if (current_process()->credentials.euid) return -EPERM;
+    if (!process_may(current_process(), CAP_SYS_TIME)) return -EPERM;
     clock_realtime_set(ns);
     return 0;
 }
@@ -90,7 +90,7 @@ SYSCALL_DEFINE(settimeofday, const struct timeval *wanted, const int32_t *zone) 
     if (wanted && user_copy_in(&v, wanted, sizeof v)) return -EFAULT;
     if (wanted && (v.microseconds > 999999 || v.microseconds < 0 || !to_ns(&(struct timespec){v.seconds, v.microseconds * 1000}, &ns))) return -EINVAL;
     if (zone && user_copy_in(z, zone, sizeof z)) return -EFAULT;
-    if (current_process()->credentials.euid) return -EPERM;
+    if (!process_may(current_process(), CAP_SYS_TIME)) return -EPERM;
     if (zone && (z[0] > 900 || z[0] < -900)) return -EINVAL;
     return wanted ? set_time(ns) : 0;
 }

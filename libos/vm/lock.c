@@ -8,7 +8,7 @@ enum { MLOCK_ONFAULT = 1, MCL_CURRENT = 1, MCL_FUTURE = 2, MCL_ONFAULT = 4 };
 
 static uint64_t most(void) {
     const struct process *process = current_process();
-    return limit_locked && process->credentials.euid ? limit_locked(process) : ~0ull;
+    return limit_locked && !process_may(process, CAP_IPC_LOCK) ? limit_locked(process) : ~0ull;
 }
 
 bool vm_may_lock(const struct address_space *space, size_t size) {

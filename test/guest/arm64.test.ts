@@ -47,6 +47,7 @@ const PROGRAMS: readonly (readonly [variant: 'musl' | 'glibc', command: string])
   ['musl', 'requeue'],
   ['musl', 'scheduling'],
   ['musl', 'setid'],
+  ['musl', 'capabilities'],
   ['glibc', 'signals'],
   ['musl', 'signals'],
   ['glibc', 'sockets'],

@@ -12,8 +12,8 @@ const run = createRunner(600_000);
 
 /** What each variant of the C library is worth trying for. */
 const programs: Record<string, string[]> = {
-  musl: ['ipc', 'locks', 'files', 'watch', 'transfer', 'owners', 'queues', 'others', 'requeue', 'interrupted', 'setid', 'listed'],
-  glibc: ['ipc', 'locks', 'files', 'watch', 'transfer', 'owners', 'queues', 'others', 'requeue', 'interrupted', 'setid', 'listed'],
+  musl: ['ipc', 'locks', 'files', 'watch', 'transfer', 'owners', 'queues', 'others', 'requeue', 'interrupted', 'setid', 'capabilities', 'listed'],
+  glibc: ['ipc', 'locks', 'files', 'watch', 'transfer', 'owners', 'queues', 'others', 'requeue', 'interrupted', 'setid', 'capabilities', 'listed'],
 };
 
 /** What they leave natively goes with the test. */

@@ -73,6 +73,25 @@ int main(void) {
     RESULT(mmap(NULL, P, RW, MAP_PRIVATE, 77, 5)); RESULT(mmap((void *)123, P, RW, ANON | MAP_FIXED, -1, 0));
     RESULT(mmap(NULL, 1ul << 47, PROT_NONE, ANON | MAP_NORESERVE, -1, 0)); RESULT(mmap(NULL, 1ul << 44, RW, ANON, -1, 0));
 
+    /* No huge pages are reserved: what is there stays. A terabyte, which no machine has reserved. */
+    p = mmap(NULL, P, RW, ANON, -1, 0);
+    *p = 3;
+    RESULT(mmap(NULL, 1ul << 40, PROT_READ, ANON | MAP_HUGETLB, -1, 0));
+    RESULT(mmap(NULL, 1ul << 40, PROT_READ, MAP_SHARED | MAP_ANONYMOUS | MAP_HUGETLB | 21 << 26, -1, 0));
+    RESULT(mmap(NULL, 1ul << 40, PROT_READ, ANON | MAP_HUGETLB | 13 << 26, -1, 0));
+    RESULT(mmap((void *)((uintptr_t)p | P), 1ul << 40, PROT_READ, ANON | MAP_HUGETLB | MAP_FIXED, -1, 0));
+    SHOW(*p);
+    munmap(p, P);
+#ifdef MAP_32BIT /* x86-64 only: what is right is not printed, so that other machines print the same */
+    p = mmap(NULL, 64 * P, RW, ANON | MAP_32BIT, -1, 0);
+    char *second = mmap((void *)0x7f0000000000, P, RW, MAP_SHARED | MAP_ANONYMOUS | MAP_32BIT, -1, 0);
+    if ((uintptr_t)p < 0x40000000 || (uintptr_t)p + 64 * P > 0x80000000) printf("MAP_32BIT: %p\n", (void *)p);
+    if ((uintptr_t)second < 0x40000000 || (uintptr_t)second >= 0x80000000 || second == p) printf("MAP_32BIT with another wish: %p\n", (void *)second);
+    if (touch(p, 1) || touch(second, 1)) printf("MAP_32BIT: not to be touched\n");
+    if (mmap(NULL, 0x40000000, PROT_NONE, ANON | MAP_32BIT | MAP_NORESERVE, -1, 0) != MAP_FAILED) printf("MAP_32BIT: more than there is\n");
+    munmap(p, 64 * P), munmap(second, P);
+#endif
+
     p = mmap(NULL, 8 * P, RW, ANON, -1, 0);
     RESULT(mmap(p + P, P, RW, ANON | MAP_FIXED_NOREPLACE, -1, 0));
     p[P] = 9;

@@ -285,6 +285,43 @@ static void settings(void) {
     wait(NULL);
 }
 
+static long put(const char *path, const char *value) {
+    int fd = open(path, O_RDWR);
+    long result = fd < 0 ? -errno : write(fd, value, strlen(value));
+    if (fd >= 0 && result < 0) result = -errno;
+    close(fd);
+    return result;
+}
+
+/* Who logged in, as pam_loginuid sets it: one's own only, inherited, and a session with each. */
+static void login(void) {
+    char parent[64];
+    get("/proc/self/loginuid");
+    unsigned long before = strtoul(text, NULL, 10);
+    snprintf(parent, sizeof parent, "/proc/%d/loginuid", getpid());
+    fflush(stdout);
+    if (fork() == 0) {
+        is("login: another's", put(parent, "7") == -EPERM && put("/proc/self/loginuid", "x") == -EINVAL && put("/proc/self/loginuid", "4294967296") == -ERANGE);
+        is("login: set", put("/proc/self/loginuid", "1234") == 4 && get("/proc/self/loginuid") == 4 && !strcmp(text, "1234"));
+        get("/proc/self/sessionid");
+        unsigned long session = strtoul(text, NULL, 10);
+        is("login: a session", session != 4294967295 && put("/proc/self/loginuid", "1235") == 4 && get("/proc/self/sessionid") > 0 && strtoul(text, NULL, 10) != session);
+        fflush(stdout);
+        if (fork() == 0) {
+            is("login: inherited", get("/proc/self/loginuid") == 4 && !strcmp(text, "1235") && put("/proc/self/sessionid", "1") < 0);
+            is("login: once without a privilege", !setuid(1000) && put("/proc/thread-self/loginuid", "8") < 0);
+            fflush(stdout);
+            _exit(0);
+        }
+        wait(NULL);
+        fflush(stdout);
+        _exit(0);
+    }
+    wait(NULL);
+    get("/proc/self/loginuid");
+    is("login: the parent's stays", strtoul(text, NULL, 10) == before);
+}
+
 /* Limits of components that only some programs have: a number each, where Linux has them too. */
 static void machine_limits(void) {
     struct sysinfo one, two;
@@ -411,6 +448,7 @@ int main(int argc, char **argv) {
     arguments(argc, argv);
     links();
     settings();
+    login();
     machine_limits();
     machine_files();
     other_user();

@@ -1,11 +1,11 @@
 /**
  * All servers of docs/programs.md, each in a machine of its own and checked by clients on this host; with --least also the least memory with which that works, by halving. Prints the
  * table. Run by `node tools/run.mjs test/network/run-servers.ts [--least] [NAME...]`: some minutes, an hour with --least. The exit status is 1 where a server fails.
- * Owns: the servers that take a root of their own (Node.js, Go, Java, PostgreSQL).
+ * Owns: the servers that take a root of their own (Node.js, Go, Java, PostgreSQL, PHP, BIND).
  */
-import { strictEqual } from 'node:assert/strict';
+import { ok, strictEqual } from 'node:assert/strict';
 import { execFileSync } from 'node:child_process';
-import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { findLeast, renderTable } from '../../bench/machine.ts';
@@ -14,7 +14,7 @@ import { makePostgresRoot } from '../programs/postgres/root.ts';
 import { makeRoot } from '../programs/roots.ts';
 import { runNatively } from './root.ts';
 import { GO, NODE, type ServerCase, SERVERS } from './servers.ts';
-import { download, env, hull, post, retry, serve, skip, startBehind } from './serving.ts';
+import { download, env, exchange, hull, post, retry, serve, skip, startBehind } from './serving.ts';
 
 const GUEST = resolve('test/network/guest');
 const scratch = mkdtempSync(join(tmpdir(), 'hull-run-servers-'));
@@ -86,6 +86,50 @@ const LAZY: readonly { readonly name: string; make(): ServerCase }[] = [
           strictEqual(client(port, 'psql', ['-At', '-c', 'select 6 * 7']), '42\n');
           client(port, 'pgbench', ['-q', '-i']);
           strictEqual(/processed: (\S+)/.exec(client(port, 'pgbench', ['-n', '-t', '25', '-c', '4']))?.[1], '100/100');
+        },
+      };
+    },
+  },
+  {
+    name: 'PHP',
+    make() {
+      const pages = join(scratch, 'pages');
+      mkdirSync(pages, { recursive: true });
+      writeFileSync(join(pages, 'index.php'), '<?php echo 6 * 7, " ", preg_replace("/(l+)/", "<$1>", "hello"), " ", (int) (opcache_get_status() !== false), "\\n";');
+      return {
+        name: 'PHP',
+        package: 'php8.2-cli, php8.2-opcache',
+        port: '8080',
+        command: ['/usr/bin/php8.2', '-d', 'zend_extension=opcache', '-d', 'opcache.enable_cli=1', '-S', '0.0.0.0:8080', '-t', '/pages'],
+        options: ['--rootfs', takeRoot(makeRoot('php-server', ['php8.2-cli', 'php8.2-opcache'])), '-v', `${pages}:/pages:ro`],
+        works: 'pages with opcache, whose memory is MAP_32BIT, and regular expressions',
+        async check({ port }) {
+          for (let n = 0; n < 20; n++) strictEqual(await download(port, '/'), '42 he<ll>o 1\n');
+        },
+      };
+    },
+  },
+  {
+    name: 'BIND',
+    make() {
+      const settings = join(scratch, 'named');
+      mkdirSync(settings, { recursive: true });
+      writeFileSync(join(settings, 'zone'), '$TTL 60\n@ SOA ns.hull.example. root.hull.example. 1 60 60 60 60\n@ NS ns\nns A 192.0.2.1\nword TXT "of the zone"\n');
+      writeFileSync(join(settings, 'named.conf'), 'options { directory "/tmp"; recursion no; pid-file none; };\ncontrols {};\nzone "hull.example" { type primary; file "/named/zone"; };\n');
+      const root = takeRoot(makeRoot('named', ['bind9', 'base-passwd']));
+      return {
+        name: 'BIND',
+        package: 'bind9',
+        port: '53',
+        // As another user than root it binds port 53 by a capability that it keeps.
+        command: ['/usr/sbin/named', '-g', '-u', 'www-data', '-c', '/named/named.conf'],
+        options: ['--rootfs', root, '-v', `${settings}:/named:ro`],
+        works: 'as another user, DNS over TCP: a zone of its own',
+        async check({ port }) {
+          const question = Buffer.from('0007010000010000000000000477 6f72640468756c6c076578616d706c650000100001'.replaceAll(' ', ''), 'hex');
+          const length = Buffer.alloc(2);
+          length.writeUInt16BE(question.length);
+          ok((await exchange(port, `${length.toString('latin1')}${question.toString('latin1')}`, /of the zone/)).length > question.length);
         },
       };
     },

@@ -35,6 +35,10 @@ struct epoll_event { uint32_t events; uint64_t data; };
 /* semctl(2): what follows the permissions in struct semid64_ds. */
 struct linux_sem_state { int64_t otime, ctime; uint64_t count, unused[2]; };
 
+/* mmap(2): there is no MAP_32BIT here. */
+#define MAP_32BIT 0
+enum { LOW_PLACE_BEGIN = 0, LOW_PLACE_END = 0 };
+
 /* clone(2): which argument is which. */
 enum { CLONE_ARGUMENT_TLS = 3, CLONE_ARGUMENT_CHILD_TID = 4 };
 #endif

@@ -33,6 +33,10 @@ struct epoll_event { uint32_t events; uint64_t data; } __attribute__((packed));
 /* semctl(2): what follows the permissions in struct semid64_ds. */
 struct linux_sem_state { int64_t otime; uint64_t unused1; int64_t ctime; uint64_t unused2, count, unused[2]; };
 
+/* mmap(2): where MAP_32BIT, a flag of this instruction set only, places a mapping. */
+#define MAP_32BIT 0x40
+enum { LOW_PLACE_BEGIN = 0x40000000, LOW_PLACE_END = 0x80000000u };
+
 /* clone(2): which argument is which. */
 enum { CLONE_ARGUMENT_CHILD_TID = 3, CLONE_ARGUMENT_TLS = 4 };
 #endif
