@@ -103,7 +103,6 @@ static inline struct process *process_find(int pid) { /* NULL: none; those that 
     while (process && process->pid != pid) process = process->next;
     return process;
 }
-/* The thread that has its process's number shows the process's name. */
 /* capabilities(7), those that somebody asks for; and all there are. */
 enum { CAP_SETGID = 6, CAP_SETUID = 7, CAP_NET_BIND_SERVICE = 10, CAP_NET_RAW = 13, CAP_IPC_LOCK = 14, CAP_SYS_TIME = 25, CAP_AUDIT_CONTROL = 30 };
 #define CAPABILITIES 0x1fffffffffful
@@ -114,6 +113,7 @@ static inline uint64_t process_capabilities(const struct process *process, bool 
     return in_effect ? process->options.effective : process->options.permitted;
 }
 static inline bool process_may(const struct process *process, unsigned capability) { return process_capabilities(process, true) >> capability & 1; }
+/* The thread that has its process's number shows the process's name. */
 static inline char *thread_name(struct thread *thread) { return thread->tid == thread->process->pid ? thread->process->name : thread->name; }
 static inline struct thread *thread_find(int tid) {
     for (struct process *process = &first_process; process; process = process->next)
