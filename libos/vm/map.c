@@ -80,11 +80,10 @@ SYSCALL_DEFINE(mmap, uintptr_t hint, size_t length, unsigned long protection, un
     if (!length || !page_aligned(offset) || type < MAP_SHARED || type > MAP_SHARED_VALIDATE) return -EINVAL;
     if (type == MAP_SHARED_VALIDATE && flags & ~(unsigned long)MAP_VALIDATED) return -EOPNOTSUPP;
     size_t size = page_up(length);
-    if (!size || size > VM_HIGHEST || exceeds_limit(space, flags & MAP_FIXED ? 0 : size)) return -ENOMEM;
+    /* Of huge pages there are none, as on a Linux where none were reserved: programs then do without. A plain mapping would not be what they asked for. */
+    if (!size || size > VM_HIGHEST || flags & MAP_HUGETLB || exceeds_limit(space, flags & MAP_FIXED ? 0 : size)) return -ENOMEM;
     if (type == MAP_PRIVATE && protection & PROT_WRITE && !(flags & MAP_FIXED) && exceeds_data_limit(space, size)) return -ENOMEM;
     if (!(flags & MAP_ANONYMOUS) && offset + size < offset) return -EOVERFLOW;
-    /* Of huge pages there are none, as on a Linux where none were reserved: programs then do without. A plain mapping would not be what they asked for. */
-    if (flags & MAP_HUGETLB) return flags & MAP_ANONYMOUS ? -ENOMEM : -EINVAL;
     protection &= PROT_READ | PROT_WRITE | PROT_EXEC;
     struct file *file;
     long at = mapping_file(type, protection, flags, descriptor, &file);
