@@ -187,7 +187,12 @@ static int transmit(struct inet_socket *it, struct pbuf *p, const struct inet_de
     else udp_set_flags(pcb, UDP_FLAGS_MULTICAST_LOOP);
     if (it->flags & INET_NO_CHECK) udp_set_flags(pcb, UDP_FLAGS_NOCHKSUM);
     else udp_clear_flags(pcb, UDP_FLAGS_NOCHKSUM);
+    /* A device that sums does so over a frame: not over a datagram in fragments, nor over a part of it (UDP-Lite). */
+    u16_t sums = netif->chksum_flags;
+    bool whole = p->tot_len + (six ? 48u : 28u) <= netif->mtu && !(pcb->flags & UDP_FLAGS_UDPLITE);
+    if (whole && !(sums & NETIF_CHECKSUM_GEN_TCP)) netif->chksum_flags = sums & (u16_t)~NETIF_CHECKSUM_GEN_UDP;
     err_t result = udp_sendto_if_src(pcb, p, &way->to, way->port, netif, &way->source);
+    netif->chksum_flags = sums;
     pbuf_free(p);
     inet_settle();
     /* What a full queue drops is dropped as on a wire; the rest is the program's to know. */

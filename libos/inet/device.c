@@ -67,25 +67,6 @@ static void receive(struct net_device *device, struct net_buffer *frame) {
     netif->chksum_flags = checks;
 }
 
-/* A frame without a checksum of its own: where the device shall put it. */
-static void offload(const struct inet_interface *interface, const uint8_t *frame, uint32_t size, struct net_frame *out) {
-    if (!(interface->device->features & NET_FEATURE_CHECKSUM) || size < 14 + 20 + 8) return;
-    uint16_t kind = (uint16_t)(frame[12] << 8 | frame[13]);
-    uint8_t protocol;
-    if (kind == 0x0800 && !((frame[20] << 8 | frame[21]) & 0x3fff)) {
-        protocol = frame[23];
-        out->checksum_start = (uint16_t)(14 + (frame[14] & 15) * 4);
-    } else if (kind == 0x86dd && size >= 14 + 40 + 8) {
-        protocol = frame[20];
-        out->checksum_start = 14 + 40;
-    } else {
-        return;
-    }
-    if (protocol == IP_PROTO_TCP) out->checksum_offset = 16;
-    else if (protocol == IP_PROTO_UDP) out->checksum_offset = 6;
-    else out->checksum_start = 0;
-}
-
 static err_t transmit(struct netif *netif, struct pbuf *p) {
     struct inet_interface *interface = netif->state;
     struct net_device *device = interface->device;
@@ -104,10 +85,11 @@ static err_t transmit(struct netif *netif, struct pbuf *p) {
     struct net_frame out = {.fragments = fragments, .size = frame->tot_len, .token = frame};
     for (struct pbuf *part = frame; part; part = part->next)
         if (part->len) fragments[out.count++] = (struct net_fragment){part->payload, part->len};
-    if (!(p->flags & INET_PBUF_SUMMED)) offload(interface, frame->payload, frame->len, &out);
+    if (!(p->flags & INET_PBUF_SUMMED)) inet_offload_checksum(interface, frame->payload, frame->len, &out);
     if (inet_tap) inet_tap(interface, frame, INET_TAP_OUTGOING | (out.checksum_start ? INET_TAP_UNSUMMED : 0));
     lwip_timers_link();
-    int error = device->ops->transmit(device, &out);
+    int error = 0;
+    if (!inet_offload_hold(interface, frame, &out) && !(error = inet_offload_flush(interface))) error = device->ops->transmit(device, &out);
     if (error) {
         interface->dropped_out++;
         pbuf_free(frame);
@@ -121,11 +103,15 @@ static err_t transmit(struct netif *netif, struct pbuf *p) {
 
 static void sent(struct net_device *device, void *token) {
     (void)device;
-    pbuf_free(token);
+    inet_offload_sent(token);
+}
+
+static void flush(struct net_device *device) {
+    inet_offload_flush(device->stack_data);
 }
 
 static void room(struct net_device *device) {
-    (void)device;
+    flush(device);
     tcp_txnow();
 }
 
@@ -143,7 +129,7 @@ static void end_of_batch(struct net_device *device) {
     lwip_timers_tcp();
 }
 
-const struct net_stack_ops inet_device_stack = {.receive = receive, .sent = sent, .room = room, .link = link_changed, .end_of_batch = end_of_batch};
+const struct net_stack_ops inet_device_stack = {.receive = receive, .sent = sent, .room = room, .link = link_changed, .end_of_batch = end_of_batch, .flush = flush};
 
 err_t inet_device_start(struct netif *netif) {
     struct inet_interface *interface = netif->state;
@@ -157,7 +143,7 @@ err_t inet_device_start(struct netif *netif) {
     netif->output_ip6 = ethip6_output;
     netif->linkoutput = transmit;
     netif->flags |= NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET | NETIF_FLAG_IGMP | NETIF_FLAG_MLD6;
-    if (device->features & NET_FEATURE_CHECKSUM) netif->chksum_flags &= (u16_t)~(NETIF_CHECKSUM_GEN_TCP | NETIF_CHECKSUM_GEN_UDP);
+    if (device->features & NET_FEATURE_CHECKSUM) netif->chksum_flags &= (u16_t)~NETIF_CHECKSUM_GEN_TCP; /* UDP's: by who sends, who knows whether it will be one frame */
     if (device->link) netif->flags |= NETIF_FLAG_LINK_UP;
     return ERR_OK;
 }

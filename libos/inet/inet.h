@@ -15,6 +15,7 @@ struct inet_interface {
     struct netif netif;         /* first; its index (netif_get_index) is Linux's ifindex: 1 is loopback */
     char name[INET_NAME];
     struct net_device *device;  /* NULL: loopback */
+    struct inet_run *run;       /* offload.c's: segments that wait for more of their connection; NULL: none */
     bool up, wants_dhcp, wants_autoconfiguration, wants_ipv6; /* up: as the program set it */
     uint64_t frames_in, bytes_in, frames_out, bytes_out, dropped_in, dropped_out;
     struct inet_interface *next;

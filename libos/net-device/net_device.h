@@ -34,7 +34,7 @@ struct net_buffer *net_buffer_take(void); /* NULL: out of memory, or of the shar
 void net_buffer_put(struct net_buffer *); /* this one, not its `next` */
 
 /* ---- Sending ---- */
-enum { NET_FRAME_HEADROOM = 16, NET_FRAME_FRAGMENTS = 20 };
+enum { NET_FRAME_HEADROOM = 16, NET_FRAME_FRAGMENTS = 46 };
 struct net_fragment { void *data; uint32_t size; }; /* physically contiguous, of the direct map or the image */
 struct net_frame {
     const struct net_fragment *fragments; /* count: 1..NET_FRAME_FRAGMENTS. The array itself is good during the call only. */
@@ -67,13 +67,14 @@ struct net_device_ops {
     int (*set_promiscuous)(struct net_device *, bool on); /* absent: it lets every frame through that comes its way, as QEMU's without a receive filter does */
 };
 
-/* Set by the stack. All are called from within ops->poll only, but `sent`, which ops->collect and ops->transmit call, too. */
+/* Set by the stack. All are called from within ops->poll only, but `sent`, which ops->collect and ops->transmit call, too, and the last two. */
 struct net_stack_ops {
     void (*receive)(struct net_device *, struct net_buffer *frame); /* owns it and its chain */
     void (*sent)(struct net_device *, void *token);                 /* may call neither transmit nor poll */
     void (*room)(struct net_device *);                              /* after -ENOSPC: there is some again */
     void (*link)(struct net_device *);                              /* device->link has changed */
     void (*end_of_batch)(struct net_device *);                      /* by net_device_serve, after the frames of one round and before flush */
+    void (*flush)(struct net_device *);                             /* what the stack holds back for more of it to come is to be transmitted: before ops->flush */
 };
 
 enum {
