@@ -87,7 +87,6 @@ static err_t transmit(struct netif *netif, struct pbuf *p) {
         if (part->len) fragments[out.count++] = (struct net_fragment){part->payload, part->len};
     if (!(p->flags & INET_PBUF_SUMMED)) inet_offload_checksum(interface, frame->payload, frame->len, &out);
     if (inet_tap) inet_tap(interface, frame, INET_TAP_OUTGOING | (out.checksum_start ? INET_TAP_UNSUMMED : 0));
-    lwip_timers_link();
     int error = 0;
     if (!inet_offload_hold(interface, frame, &out) && !(error = inet_offload_flush(interface))) error = device->ops->transmit(device, &out);
     if (error) {
@@ -131,6 +130,16 @@ static void end_of_batch(struct net_device *device) {
 
 const struct net_stack_ops inet_device_stack = {.receive = receive, .sent = sent, .room = room, .link = link_changed, .end_of_batch = end_of_batch, .flush = flush};
 
+/* Clocks that slept catch up before a neighbour is asked for: the new entry is not older than it is. */
+static err_t output4(struct netif *netif, struct pbuf *p, const ip4_addr_t *next) {
+    lwip_timers_link();
+    return etharp_output(netif, p, next);
+}
+static err_t output6(struct netif *netif, struct pbuf *p, const ip6_addr_t *next) {
+    lwip_timers_link();
+    return ethip6_output(netif, p, next);
+}
+
 err_t inet_device_start(struct netif *netif) {
     struct inet_interface *interface = netif->state;
     struct net_device *device = interface->device;
@@ -139,8 +148,8 @@ err_t inet_device_start(struct netif *netif) {
     netif->hwaddr_len = 6;
     memcpy(netif->hwaddr, device->mac, 6);
     netif->mtu = netif->mtu6 = device->mtu ? device->mtu : 1500;
-    netif->output = etharp_output;
-    netif->output_ip6 = ethip6_output;
+    netif->output = output4;
+    netif->output_ip6 = output6;
     netif->linkoutput = transmit;
     netif->flags |= NETIF_FLAG_BROADCAST | NETIF_FLAG_ETHARP | NETIF_FLAG_ETHERNET | NETIF_FLAG_IGMP | NETIF_FLAG_MLD6;
     if (device->features & NET_FEATURE_CHECKSUM) netif->chksum_flags &= (u16_t)~NETIF_CHECKSUM_GEN_TCP; /* UDP's: by who sends, who knows whether it will be one frame */

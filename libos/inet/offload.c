@@ -149,16 +149,17 @@ int inet_offload_flush(struct inet_interface *interface) {
         out.header_size = run->header_size;
         out.token = (void *)((uintptr_t)run + 1);
     }
+    unsigned count = run->count;
     int error = interface->device->ops->transmit(interface->device, &out);
     if (error == -ENOSPC) return error;
     interface->run = NULL;
     if (error) {
-        interface->dropped_out += run->count;
-        interface->frames_out -= run->count;
+        interface->dropped_out += count;
+        interface->frames_out -= count;
         free_run(run);
-    } else if (run->count == 1) {
+    } else if (count == 1) {
         kfree(run);
-    }
+    } /* else it is the device's, or gone */
     return 0;
 }
 

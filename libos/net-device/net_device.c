@@ -52,7 +52,7 @@ void net_device_collect_all(void) {
         if (device->stack && device->ops->collect) device->ops->collect(device);
 }
 
-static void flush(struct net_device *device) {
+static void flush_all(struct net_device *device) {
     if (device->stack->flush) device->stack->flush(device);
     device->ops->flush(device);
 }
@@ -67,7 +67,7 @@ void net_device_serve(struct net_device *device) {
         do {
             frames = device->ops->poll(device, ROUND);
             if (device->stack->end_of_batch) device->stack->end_of_batch(device);
-            flush(device);
+            flush_all(device);
         } while (frames == ROUND && ++rounds < ROUNDS);
         if (rounds >= ROUNDS) {
             device->again.run = go_on;
@@ -80,7 +80,7 @@ void net_device_serve(struct net_device *device) {
 
 static void flush_deferred(struct deferred *deferred) {
     struct net_device *device = (struct net_device *)((char *)deferred - offsetof(struct net_device, flushing));
-    flush(device);
+    flush_all(device);
 }
 
 void net_device_flush_soon(struct net_device *device) {

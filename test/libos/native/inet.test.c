@@ -98,6 +98,17 @@ const struct net_config_interface *net_config_interface(unsigned index) {
 }
 
 /* ---- The wire ---- */
+static uint16_t sum(const uint8_t *bytes, unsigned size, uint32_t start) {
+    for (unsigned i = 0; i + 1 < size; i += 2) start += (uint32_t)(bytes[i] << 8 | bytes[i + 1]);
+    if (size & 1) start += (uint32_t)bytes[size - 1] << 8;
+    while (start >> 16) start = (start & 0xffff) + (start >> 16);
+    return (uint16_t)~start;
+}
+static void put16(uint8_t *at, unsigned value) {
+    at[0] = (uint8_t)(value >> 8);
+    at[1] = (uint8_t)value;
+}
+
 enum { WIRE = 4096, FRAME = 2048 };
 struct flying { uint64_t due, order; unsigned size; uint8_t bytes[FRAME]; };
 static struct flying wire[WIRE];
@@ -107,6 +118,7 @@ static unsigned kept_count;
 static bool keeps;
 static const uint8_t their_mac[6] = {2, 0, 0, 0, 0, 99}, our_mac[6] = {2, 0, 0, 0, 0, 1};
 static struct net_device device;
+static unsigned refusals, refused, runs, longest; /* of a thousand frames the device has no place for so many; frames of several segments, segments in the longest */
 
 static void fly(const uint8_t *bytes, unsigned size, uint64_t due) {
     if (flying == WIRE || size > FRAME) return;
@@ -115,6 +127,24 @@ static void fly(const uint8_t *bytes, unsigned size, uint64_t due) {
     wire[flying].order = order++;
     wire[flying].size = size;
     memcpy(wire[flying++].bytes, bytes, size);
+}
+static uint32_t pseudo_header(const uint8_t *frame, unsigned size) {
+    bool six = frame[12] == 0x86;
+    uint32_t total = size + frame[six ? 20 : 23];
+    for (unsigned i = six ? 22 : 26; i < (six ? 54u : 34u); i += 2) total += (uint32_t)(frame[i] << 8 | frame[i + 1]);
+    return total;
+}
+/* Who has that address (RFC 4861)? They have. The size of the answer, 0: nobody asks. */
+static unsigned answer_neighbour(uint8_t *frame) {
+    if (frame[54] != 135 || !(frame[22] | frame[23])) return 0;
+    memcpy(frame + 38, frame + 22, 16);
+    memcpy(frame + 22, frame + 62, 16);
+    memcpy(frame + 54, (const uint8_t[]){136, 0, 0, 0, 0x60, 0, 0, 0}, 8);
+    frame[78] = 2, frame[79] = 1;
+    memcpy(frame + 80, their_mac, 6);
+    put16(frame + 18, 32);
+    put16(frame + 56, sum(frame + 54, 32, pseudo_header(frame, 32)));
+    return 86;
 }
 static void mirror(uint8_t *frame, unsigned size) {
     uint8_t keep[16];
@@ -132,6 +162,12 @@ static void mirror(uint8_t *frame, unsigned size) {
         memcpy(keep, frame + 26, 4);
         memcpy(frame + 26, frame + 30, 4);
         memcpy(frame + 30, keep, 4);
+    } else if (frame[12] == 0x86 && frame[20] == IPPROTO_ICMPV6) {
+        if (!(size = answer_neighbour(frame))) return;
+    } else if (frame[12] == 0x86 && frame[20] == IPPROTO_TCP) {
+        memcpy(keep, frame + 22, 16);
+        memcpy(frame + 22, frame + 38, 16);
+        memcpy(frame + 38, keep, 16);
     } else {
         return;
     }
@@ -140,12 +176,51 @@ static void mirror(uint8_t *frame, unsigned size) {
     fly(frame, size, due);
     if (any(1000) < duplication) fly(frame, size, due + any(5000000));
 }
+/* As a device does it: the sum, from the pseudo-header's on, and a frame for each segment. */
+static void finish(uint8_t *bytes, unsigned size, const struct net_frame *frame) {
+    static uint8_t one[FRAME];
+    unsigned ip = 14, tcp = frame->checksum_start, step = frame->segment_size ? frame->segment_size : size, header = frame->segment_size ? frame->header_size : 0;
+    bool six = bytes[12] == 0x86;
+    EQUAL(bytes[tcp + frame->checksum_offset] << 8 | bytes[tcp + frame->checksum_offset + 1], (uint16_t)~sum(NULL, 0, pseudo_header(bytes, size - tcp)));
+    uint32_t number = (uint32_t)bytes[tcp + 4] << 24 | (uint32_t)bytes[tcp + 5] << 16 | (uint32_t)bytes[tcp + 6] << 8 | bytes[tcp + 7];
+    if (frame->segment_size) {
+        EQUAL(six, frame->ipv6);
+        EQUAL(header, tcp + (bytes[tcp + 12] >> 4) * 4u);
+        CHECK(size > header + step && size - ip <= 65535);
+        if (!six) EQUAL(sum(bytes + ip, 20, 0), 0);
+        runs++;
+        if ((size - header + step - 1) / step > longest) longest = (size - header + step - 1) / step;
+    }
+    EQUAL(six ? (unsigned)(bytes[18] << 8 | bytes[19]) + 40 : (unsigned)(bytes[16] << 8 | bytes[17]), size - ip);
+    for (unsigned at = header; at < size; at += step) {
+        unsigned piece = size - at < step ? size - at : step, whole = header + piece;
+        CHECK(whole <= FRAME);
+        memcpy(one, bytes, header);
+        memcpy(one + header, bytes + at, piece);
+        if (header) {
+            uint32_t its = number + at - header;
+            put16(one + tcp + 4, its >> 16), put16(one + tcp + 6, its & 0xffff);
+            if (at + piece < size) one[tcp + 13] &= (uint8_t)~(TCP_PSH | TCP_FIN);
+            put16(one + (six ? 18 : 16), whole - ip - (six ? 40 : 0));
+            if (!six) put16(one + 24, 0), put16(one + 24, sum(one + ip, 20, 0));
+            put16(one + tcp + 16, 0);
+            put16(one + tcp + 16, sum(one + tcp, whole - tcp, pseudo_header(one, whole - tcp)));
+        } else {
+            put16(one + tcp + frame->checksum_offset, sum(one + tcp, whole - tcp, 0));
+        }
+        mirror(one, whole);
+    }
+}
 static int transmit(struct net_device *net, const struct net_frame *frame) {
-    uint8_t bytes[FRAME];
+    static uint8_t bytes[14 + 65535];
     unsigned size = 0;
-    (void)net;
+    if (any(1000) < refusals) {
+        refused++;
+        net_device_want_room(net);
+        return -ENOSPC;
+    }
     for (unsigned i = 0; i < frame->count; i++) {
-        CHECK(size + frame->fragments[i].size <= FRAME);
+        CHECK(size + frame->fragments[i].size <= (frame->segment_size ? sizeof bytes : FRAME));
         memcpy(bytes + size, frame->fragments[i].data, frame->fragments[i].size);
         if (!i) memset((uint8_t *)frame->fragments[0].data - NET_FRAME_HEADROOM, 0xee, NET_FRAME_HEADROOM); /* it is ours */
         size += frame->fragments[i].size;
@@ -153,7 +228,8 @@ static int transmit(struct net_device *net, const struct net_frame *frame) {
     EQUAL(size, frame->size);
     sent_frames++;
     full_frames += size > 1400;
-    mirror(bytes, size);
+    if (frame->checksum_start) finish(bytes, size, frame);
+    else mirror(bytes, size);
     if (keeps) kept[kept_count++ % 256] = frame->token;
     else device.stack->sent(&device, frame->token);
     return 0;
@@ -175,8 +251,15 @@ static void arrive(const uint8_t *bytes, unsigned size) {
 }
 static int start(struct net_device *net) { (void)net; return 0; }
 static void flush(struct net_device *net) { (void)net; }
-static unsigned poll(struct net_device *net, unsigned budget) { (void)net; (void)budget; return 0; }
-static bool interrupts(struct net_device *net, bool on) { (void)net; (void)on; return false; }
+static unsigned poll(struct net_device *net, unsigned budget) {
+    (void)budget;
+    if (net->room_wanted) {
+        net->room_wanted = false;
+        net->stack->room(net);
+    }
+    return 0;
+}
+static bool interrupts(struct net_device *net, bool on) { return on && net->room_wanted; }
 static const struct net_device_ops operations = {.start = start, .transmit = transmit, .flush = flush, .poll = poll, .collect = collect, .interrupts = interrupts};
 
 /* What is due next happens: a frame or a timer. */
@@ -201,13 +284,20 @@ static bool step(void) {
 }
 
 /* ---- Sockets ---- */
-static struct socket *make(int type) { return &inet_create(AF_INET, type, type == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP)->socket; }
+static int family = AF_INET;
+static struct socket *make(int type) { return &inet_create(family, type, type == SOCK_STREAM ? IPPROTO_TCP : IPPROTO_UDP)->socket; }
 static struct address address_of(uint8_t last, uint16_t port) {
     ip_addr_t ip;
     struct address out;
-    IP_ADDR4(&ip, 10, 0, 0, last);
-    if (!last) ip_addr_set_any_val(false, ip);
-    inet_address_out(AF_INET, &ip, port, &out);
+    if (!last) {
+        ip_addr_set_any_val(family == AF_INET6, ip);
+    } else if (family == AF_INET6) {
+        IP_ADDR6(&ip, PP_HTONL(0xfe800000), 0, 0, PP_HTONL(last));
+        ip6_addr_set_zone(ip_2_ip6(&ip), netif_get_index(&inet_interfaces->next->netif));
+    } else {
+        IP_ADDR4(&ip, 10, 0, 0, last);
+    }
+    inet_address_out(family, &ip, port, &out);
     return out;
 }
 static long transfer(struct socket *socket, void *bytes, size_t size, bool send) {
@@ -413,6 +503,49 @@ static void test_undo(void) {
     lwip_port_window = usual;
 }
 
+/* A device that sums and cuts up, and that now and then has no place: the same bytes, in fewer frames. */
+static void test_offload(void) {
+    struct netif *netif = &inet_interfaces->next->netif;
+    enum { TOTAL = 2000000 };
+    static uint8_t bytes[65536];
+    u16_t sums = netif->chksum_flags;
+    uint32_t usual = lwip_port_window;
+    device.features = NET_FEATURE_CHECKSUM | NET_FEATURE_TSO4 | NET_FEATURE_TSO6;
+    netif->chksum_flags = sums & (u16_t)~NETIF_CHECKSUM_GEN_TCP;
+    refusals = 100;
+    for (unsigned six = 0; six < 2; six++) {
+        family = six ? AF_INET6 : AF_INET;
+        runs = longest = refused = 0;
+        test_lossy(0, 0, 0);
+        test_lossy(20, 20, 50);
+        drain();
+        lwip_port_window = 1 << 20;
+        struct socket *l = listener(80, 5), *s = NULL, *c = make_wide(l, &s);
+        size_t sent = 0, got = 0;
+        unsigned before = sent_frames;
+        inet_of(c)->pcb->cwnd = inet_of(c)->pcb->ssthresh = 1 << 20;
+        while (got < TOTAL) {
+            size_t size = TOTAL - sent < sizeof bytes ? TOTAL - sent : sizeof bytes;
+            long n = size ? transfer(c, bytes, size, true) : 0;
+            if (n > 0) sent += (size_t)n;
+            n = transfer(s, bytes, sizeof bytes, false);
+            if (n > 0) got += (size_t)n;
+            else if (!step()) break;
+        }
+        EQUAL(got, TOTAL);
+        printf("offload, IPv%u: %u frames for %u bytes and their acknowledgments, %u of several segments, up to %u; %u refused\n", six ? 6 : 4, sent_frames - before, TOTAL, runs, longest, refused);
+        CHECK(longest > 40 && runs > 50 && refused > 100);
+        lwip_port_window = usual;
+        c->ops->close(c);
+        s->ops->close(s);
+        l->ops->close(l);
+        drain();
+    }
+    refusals = device.features = 0;
+    family = AF_INET;
+    netif->chksum_flags = sums;
+}
+
 /* A request is lost before anything arrives that would tell of sends: it is sent again nevertheless. */
 static void test_silent(void) {
     struct socket *l = listener(80, 5), *c = make(SOCK_STREAM), *s = NULL;
@@ -431,17 +564,6 @@ static void test_silent(void) {
     c->ops->close(c);
     if (s) s->ops->close(s);
     l->ops->close(l);
-}
-
-static uint16_t sum(const uint8_t *bytes, unsigned size, uint32_t start) {
-    for (unsigned i = 0; i + 1 < size; i += 2) start += (uint32_t)(bytes[i] << 8 | bytes[i + 1]);
-    if (size & 1) start += (uint32_t)bytes[size - 1] << 8;
-    while (start >> 16) start = (start & 0xffff) + (start >> 16);
-    return (uint16_t)~start;
-}
-static void put16(uint8_t *at, unsigned value) {
-    at[0] = (uint8_t)(value >> 8);
-    at[1] = (uint8_t)value;
 }
 
 /* A frame that is right in most places, so that it gets far. */
@@ -860,6 +982,8 @@ int main(void) {
     test_jitter();
     drain();
     test_undo();
+    test_offload();
+    drain();
     test_flood();
     test_hostile();
     test_fragments(false);
