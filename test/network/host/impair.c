@@ -3,7 +3,8 @@
  *   impair GUEST_NAMESPACE GUEST_TAP HOST_NAMESPACE HOST_TAP DELAY_MS JITTER_MS LOSS DUPLICATE REORDER SEED
  * GUEST_TAP is there already and has a machine behind it: its frames come and go through a packet socket (packet(7)). HOST_TAP is made here and ends with this process
  * (Linux: Documentation/networking/tuntap.rst). LOSS, DUPLICATE and REORDER are percentages of the frames each way. A frame that is reordered does not wait, so that it
- * overtakes those that do (tc-netem(8)). Prints "ready"; on SIGTERM what it did to how many frames.
+ * overtakes those that do (tc-netem(8)). Prints "ready"; on SIGTERM what it did to how many frames, and how many of the
+ * machine's had a wrong checksum, or none that a card could go on from: on the way within one host nobody else looks.
  * Rules: the host's side gives frames of the link's size; a machine's may be segments of up to 64 KiB that share one fate, as with netem on a tap. Room for QUEUE_MOST frames.
  */
 #define _GNU_SOURCE
@@ -39,7 +40,7 @@ struct frame {
 static struct frame queue[QUEUE_MOST]; /* a heap: the next one first */
 static int queued;
 static uint64_t state, serial;
-static struct { uint64_t frames, lost, doubled, reordered, overflowed; } count;
+static struct { uint64_t frames, lost, doubled, reordered, overflowed, wrong; } count;
 static volatile sig_atomic_t ended;
 
 static void end(int signal) {
@@ -122,6 +123,21 @@ static int open_guest(const char *name) {
     return fd;
 }
 
+static uint32_t add(uint32_t sum, const unsigned char *bytes, uint32_t size) {
+    for (uint32_t i = 0; i < size; i++) sum += (uint32_t)bytes[i] << (i & 1 ? 0 : 8);
+    while (sum >> 16) sum = (sum & 0xffff) + (sum >> 16);
+    return sum;
+}
+
+/* A frame of TCP or UDP over IPv4 behind its header: NEEDS_CSUM (1) means that the pseudo-header's sum is there (VIRTIO 1.2, 5.1.6.2), else the whole sum is. */
+static int has_right_sum(const unsigned char *bytes, uint32_t size) {
+    const unsigned char *ip = bytes + 10 + ETH_HLEN, *transport = ip + (ip[0] & 15) * 4;
+    if (size < 10 + ETH_HLEN + 28 || bytes[10 + 12] != 8 || bytes[10 + 13] != 0 || (ip[9] != 6 && ip[9] != 17) || (ip[6] & 0x3f) | ip[7]) return 1;
+    uint32_t length = (uint32_t)(ip[2] << 8 | ip[3]) - (uint32_t)(transport - ip), pseudo = add(length + ip[9], ip + 12, 8), place = ip[9] == 6 ? 16 : 6;
+    if (bytes[0] & 1) return (uint32_t)(transport[place] << 8 | transport[place + 1]) == pseudo;
+    return transport + length <= bytes + size && add(pseudo, transport, length) == 0xffff;
+}
+
 static int open_host(const char *name) {
     int fd = open("/dev/net/tun", O_RDWR | O_NONBLOCK);
     struct ifreq request = { .ifr_flags = IFF_TAP | IFF_NO_PI | IFF_VNET_HDR };
@@ -152,6 +168,7 @@ int main(int argc, char **argv) {
             ssize_t size;
             for (int i = 0; i < 64 && (size = read(fds[from], bytes, sizeof bytes)) > 0; i++) {
                 count.frames++;
+                if (from == 0) count.wrong += !has_right_sum(bytes, (uint32_t)size);
                 if (draw() < loss) {
                     count.lost++;
                     continue;
@@ -173,7 +190,7 @@ int main(int argc, char **argv) {
             free(next.bytes);
         }
     }
-    printf("%llu frames, %llu lost, %llu twice, %llu reordered, %llu without room\n", (unsigned long long)count.frames, (unsigned long long)count.lost,
-           (unsigned long long)count.doubled, (unsigned long long)count.reordered, (unsigned long long)count.overflowed);
+    printf("%llu frames, %llu lost, %llu twice, %llu reordered, %llu without room, %llu with a wrong sum\n", (unsigned long long)count.frames, (unsigned long long)count.lost,
+           (unsigned long long)count.doubled, (unsigned long long)count.reordered, (unsigned long long)count.overflowed, (unsigned long long)count.wrong);
     return 0;
 }
