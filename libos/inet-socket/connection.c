@@ -290,7 +290,10 @@ int lwip_port_tcp_in(struct tcp_pcb *pcb, struct tcp_hdr *header, const u8_t *fu
     if (pcb->state != LISTEN) {
         if (inet_window_closed(pcb, header, further_options, p)) return 1;
         if (pcb->state >= ESTABLISHED && TCPH_FLAGS(header) & TCP_URG) inet_urgent_told(pcb, header);
-        if (pcb->state >= ESTABLISHED) inet_recover(pcb, header, further_options);
+        if (pcb->state >= ESTABLISHED) {
+            inet_recover(pcb, header, further_options);
+            inet_tell_repeated(pcb, header, p);
+        }
         return 0;
     }
     return to_listener((struct tcp_pcb_listen *)pcb, header, further_options, p);

@@ -159,6 +159,7 @@ long inet_receive_urgent(struct inet_socket *, struct message *);
 /* recovery.c */
 void inet_recovery_begin(struct tcp_pcb *); /* a connection that nothing was sent on */
 void inet_recover(struct tcp_pcb *, const struct tcp_hdr *, const u8_t *further_options); /* an acknowledgment came; lwIP sees it next */
+void inet_tell_repeated(struct tcp_pcb *, const struct tcp_hdr *, const struct pbuf *); /* so with what came; p: behind the header */
 
 /* cookie.c: connections that are not remembered while they are half open. Both by lwIP's hook, of a segment to this listener. */
 struct tcp_pcb_listen;
