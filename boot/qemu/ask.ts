@@ -9,6 +9,7 @@ import { connectQmp } from './qmp-client.ts';
 
 /** So long a QEMU whose program has ended may take to end. */
 const END_MS = 3000;
+const LOOK_MS = 500;
 const PIECE = 256 * 1024;
 
 export interface AskedMachine {
@@ -48,15 +49,15 @@ function hasEnded(output: string, from: number): boolean {
 
 /** One QMP command and its answer. Rejects when QEMU refuses it, is gone, or has not answered after `patience` ms. */
 export async function askDetached(machine: AskedMachine, command: string, args: Record<string, unknown> | undefined, patience: number): Promise<unknown> {
-  let isOver = false; // at the last look
+  let over: number | undefined; // since when its end is known
   const look = setInterval(() => {
     try {
-      if (isOver) machine.kill();
-      isOver ||= hasEnded(machine.output, machine.from);
+      if (over !== undefined && performance.now() - over >= END_MS) machine.kill();
+      else if (over === undefined && hasEnded(machine.output, machine.from)) over = performance.now();
     } catch {
       // removed meanwhile
     }
-  }, END_MS);
+  }, LOOK_MS);
   let deadline: NodeJS.Timeout | undefined;
   const late = new Promise<never>((_, reject) => {
     deadline = setTimeout(() => reject(new Error(`no answer for ${patience / 1000} seconds`)), patience);
