@@ -3,7 +3,7 @@
  * makes QEMU clean up, in which 7.2 waits for ever for a monitor that is asked just then (monitor_cleanup). Rule: a QEMU is ended only when the exit status of
  * its program has been written for END_MS; no answer alone says nothing.
  */
-import { closeSync, fstatSync, openSync, readSync } from 'node:fs';
+import { closeSync, openSync, readSync } from 'node:fs';
 import { createRecordDecoder, RECORD } from '../abi/index.ts';
 import { connectQmp } from './qmp-client.ts';
 
@@ -22,38 +22,39 @@ export interface AskedMachine {
   kill(): void;
 }
 
-/** Whether the program's exit status is in the file of records, behind `from`. */
-function hasEnded(output: string, from: number): boolean {
+/** Tells whether the program's exit status is in the file of records, behind `from`. Each look reads what has come since the one before: a run's output may be large. */
+function watchEnd({ output, from }: AskedMachine): () => boolean {
   let found = false;
+  let at = from;
   const decoder = createRecordDecoder({
     record: (type) => {
       found ||= type === RECORD.EXIT;
     },
     raw: () => {},
   });
-  const fd = openSync(output, 'r');
-  try {
-    const end = fstatSync(fd).size;
-    const buffer = Buffer.alloc(PIECE);
-    for (let at = from; at < end && !found; ) {
-      const count = readSync(fd, buffer, 0, Math.min(PIECE, end - at), at);
-      if (count === 0) break;
-      decoder.push(buffer.subarray(0, count));
-      at += count;
+  const buffer = Buffer.alloc(PIECE);
+  return () => {
+    const fd = openSync(output, 'r');
+    try {
+      for (let count = 1; !found && count > 0; at += count) {
+        count = readSync(fd, buffer, 0, PIECE, at);
+        decoder.push(Buffer.from(buffer.subarray(0, count))); // it may keep the beginning of a record
+      }
+    } finally {
+      closeSync(fd);
     }
-  } finally {
-    closeSync(fd);
-  }
-  return found;
+    return found;
+  };
 }
 
 /** One QMP command and its answer. Rejects when QEMU refuses it, is gone, or has not answered after `patience` ms. */
 export async function askDetached(machine: AskedMachine, command: string, args: Record<string, unknown> | undefined, patience: number): Promise<unknown> {
   let over: number | undefined; // since when its end is known
+  let hasEnded: (() => boolean) | undefined; // most answers come before the first look
   const look = setInterval(() => {
     try {
       if (over !== undefined && performance.now() - over >= END_MS) machine.kill();
-      else if (over === undefined && hasEnded(machine.output, machine.from)) over = performance.now();
+      else if (over === undefined && (hasEnded ??= watchEnd(machine))()) over = performance.now();
     } catch {
       // removed meanwhile
     }

@@ -94,12 +94,12 @@ async function waitForMachine(spec: MachineSpec, machine: AskedMachine, readExit
     }
     try {
       statSync(join(folder, DETACHED.qmp));
-      await askDetached(machine, 'query-status', undefined, START_MS);
+      await askDetached(machine, 'query-status', undefined, START_MS - (Date.now() - before));
       return;
     } catch {
       // not yet, or gone
     }
-    if (Date.now() - before > START_MS) throw new BootError('qemu-failed', `Cannot start the machine: QEMU does not answer for ${START_MS / 1000} seconds, expected it to`);
+    if (Date.now() - before >= START_MS) throw new BootError('qemu-failed', `Cannot start the machine: QEMU does not answer for ${START_MS / 1000} seconds, expected it to`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

@@ -1,6 +1,6 @@
 /** A question to a QEMU that reads it and never answers: it is ended when its program has ended in this run, and only then. */
 import { spawn } from 'node:child_process';
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { appendFileSync, mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -41,6 +41,17 @@ async function stand(t: Pick<typeof import('tap').default, 'teardown'>, output: 
 t.test('its program has ended: it is ended', async (t) => {
   const { instance, end } = await stand(t, [said, ended, said, ended], said.length + ended.length, true);
   await t.rejects(askMachine(instance, 'query-status'), { code: 'instance-conflict', message: /QEMU ended/ });
+  t.equal(await Promise.race([end, new Promise((resolve) => setTimeout(resolve, 1000, 'it runs'))]), 'SIGKILL');
+});
+
+t.test('its program ends while it is asked, its record comes in pieces', async (t) => {
+  const { instance, end } = await stand(t, [said, ended, said], said.length + ended.length, true);
+  const answer = t.rejects(askMachine(instance, 'query-status'), { code: 'instance-conflict', message: /QEMU ended/ });
+  for (const piece of [ended.subarray(0, 5), ended.subarray(5, 18), ended.subarray(18)]) {
+    await new Promise((resolve) => setTimeout(resolve, 700)); // a look comes each 500 ms
+    appendFileSync(join(instance.folder, 'output'), piece);
+  }
+  await answer;
   t.equal(await Promise.race([end, new Promise((resolve) => setTimeout(resolve, 1000, 'it runs'))]), 'SIGKILL');
 });
 
