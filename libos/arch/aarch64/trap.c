@@ -1,6 +1,7 @@
 /*
  * Exceptions after the registers are saved. Which stack they are handled on, and to whom they belong: to the program (its end) or to the libOS.
  */
+#include "arch/fault_report.h"
 #include "channel/channel.h"
 #include "init/image.h"
 #include "init/init.h"

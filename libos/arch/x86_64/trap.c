@@ -3,6 +3,7 @@
  * it belongs: to the program (a signal, or its end) or to the libOS (panic).
  */
 #include "abi/boot_abi.h"
+#include "arch/fault_report.h"
 #include "init/image.h"
 #include "init/init.h"
 #include "channel/channel.h"
