@@ -111,8 +111,6 @@ static inline struct trap_frame *arch_thread_frame(const struct arch_thread *thr
     return (struct trap_frame *)thread->stack_top - 1;
 }
 void arch_thread_free(struct arch_thread *thread);
-/* Gives back the stacks that are kept for threads to come. */
-void arch_thread_free_idle(void);
 /* Before the program runs on, interrupts off: runs what waits for the way out to it. */
 void arch_work_run(struct trap_frame *frame);
 /* Delivers pending signals by changing the frame. */

@@ -162,8 +162,6 @@ static inline struct trap_frame *arch_thread_frame(const struct arch_thread *thr
 /* Before arch_return_to_program, interrupts off: runs what waits for the way out to the program. */
 void arch_work_run(struct trap_frame *frame);
 void arch_thread_free(struct arch_thread *thread);
-/* Gives back the stacks that are kept for threads to come. */
-void arch_thread_free_idle(void);
 
 /* Copies with fault recovery: bytes NOT copied (0: all). Used by user_copy_in and user_copy_out. */
 size_t arch_copy_faultable(void *to, const void *from, size_t size);
