@@ -18,6 +18,9 @@ struct trap_frame {
 void arch_frame_start(struct trap_frame *frame, uintptr_t pc, uintptr_t sp); /* all other registers 0, interrupts on */
 static inline void arch_frame_set_result(struct trap_frame *frame, long result) { frame->x[0] = (uint64_t)result; }
 static inline void arch_frame_set_stack(struct trap_frame *frame, uintptr_t sp) { frame->sp = sp; }
+static inline uintptr_t arch_frame_stack(const struct trap_frame *frame) { return frame->sp; }
+/* TRAP_ERROR_SYSCALL, or what else the frame is of. */
+static inline uint64_t arch_frame_origin(const struct trap_frame *frame) { return frame->syndrome; }
 
 /* Defines sys_<name> of a binary image as a call of `static long frame_<name>(struct trap_frame *frame)` with all of the program's registers
  * (x8: the call's number). The result goes to the program's x0; to change other registers, end with arch_return_to_program(). */
@@ -33,6 +36,11 @@ static inline uint64_t arch_frame_argument(const struct trap_frame *frame, unsig
 /* Of a system call: its number; on the way out, its result. */
 static inline uint64_t arch_frame_call(const struct trap_frame *frame) { return frame->x[8]; }
 static inline uint64_t arch_frame_result(const struct trap_frame *frame) { return frame->x[0]; }
+/* Of a system call on the way out: the program makes it anew. */
+static inline void arch_frame_call_again(struct trap_frame *frame) {
+    frame->x[0] = frame->address; /* the first argument */
+    frame->pc -= 4;               /* the svc instruction */
+}
 /* Of a fault: whether the CPU told an address (ESR_EL1.EC: an abort). */
 static inline bool arch_frame_has_address(const struct trap_frame *frame) { return (frame->syndrome >> 26 & 0x3b) == 0x21; }
 

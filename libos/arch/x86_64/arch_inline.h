@@ -20,6 +20,9 @@ struct trap_frame {
 void arch_frame_start(struct trap_frame *frame, uintptr_t pc, uintptr_t sp); /* all other registers 0, interrupts on */
 static inline void arch_frame_set_result(struct trap_frame *frame, long result) { frame->rax = (uint64_t)result; }
 static inline void arch_frame_set_stack(struct trap_frame *frame, uintptr_t sp) { frame->rsp = sp; }
+static inline uintptr_t arch_frame_stack(const struct trap_frame *frame) { return frame->rsp; }
+/* TRAP_ERROR_SYSCALL, or what else the frame is of. */
+static inline uint64_t arch_frame_origin(const struct trap_frame *frame) { return frame->error; }
 
 /* Defines sys_<name> of a binary image as a call of `static long frame_<name>(struct trap_frame *frame)` with all of the program's registers
  * (rax: the call's number). The result goes to the program's rax; to change other registers, end with arch_return_to_program(). */
@@ -38,6 +41,11 @@ static inline uint64_t arch_frame_argument(const struct trap_frame *frame, unsig
 /* Of a system call: its number; on the way out, its result. */
 static inline uint64_t arch_frame_call(const struct trap_frame *frame) { return frame->vector; }
 static inline uint64_t arch_frame_result(const struct trap_frame *frame) { return frame->rax; }
+/* Of a system call on the way out: the program makes it anew. */
+static inline void arch_frame_call_again(struct trap_frame *frame) {
+    frame->rax = frame->vector;
+    frame->rip -= 2; /* the syscall instruction */
+}
 static inline uintptr_t arch_frame_pc(const struct trap_frame *frame) { return frame->rip; }
 /* Of a fault: whether the CPU told an address; and what was tried there, by the error code that vm_fault gets. */
 static inline unsigned arch_fault_access(unsigned error) { return error & 2 ? MAP_WRITE : error & 16 ? MAP_EXEC : MAP_READ; }
