@@ -31,7 +31,7 @@ int shared_memory_punch(struct file *, uint64_t first, uint64_t end) __attribute
 
 enum { MAP_SHARED = 1, MAP_PRIVATE = 2, MAP_SHARED_VALIDATE = 3, MAP_TYPE = 15, MAP_FIXED = 0x10, MAP_ANONYMOUS = 0x20,
        MAP_GROWSDOWN = 0x100, MAP_LOCKED = 0x2000, MAP_NORESERVE = 0x4000, MAP_POPULATE = 0x8000, MAP_FIXED_NOREPLACE = 0x100000,
-       MAP_HUGETLB = 0x40000, MAP_HUGE_SHIFT = 26, MAP_HUGE_MASK = 63, /* the binary logarithm of the size; 0: 2 MiB */
+       MAP_HUGETLB = 0x40000,
        MAP_VALIDATED = 0x7c07f9f3 /* all that MAP_SHARED_VALIDATE takes (mmap(2)): not MAP_SYNC */ };
 
 static inline struct address_space *current_space(void) { return current_process()->space; }

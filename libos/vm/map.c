@@ -2,7 +2,6 @@
  * The calls on a program's memory: mmap, munmap, mprotect, mremap, brk. Behaviour as Linux's manual pages (section 2) have it.
  */
 #include "vm/internal.h"
-#include "entropy/entropy.h"
 #include "linux_abi.h"
 
 enum { O_ACCMODE = 3, O_RDONLY = 0, O_WRONLY = 1, F_GET_SEALS = 1034, F_SEAL_WRITE = 8, F_SEAL_FUTURE_WRITE = 16 };
@@ -51,20 +50,9 @@ static long mapping_file(int type, unsigned protection, unsigned flags, int desc
     return 0;
 }
 
-/* Huge pages of their own pool: there are none, as on a Linux where none were reserved. Programs then do without; a plain mapping would not be what they asked for. */
-static long refuse_huge(unsigned long flags, uintptr_t hint) {
-    unsigned size = flags >> MAP_HUGE_SHIFT & MAP_HUGE_MASK;
-    if (!(flags & MAP_ANONYMOUS) || (size && size != 21 && size != 30)) return -EINVAL;
-    if (flags & MAP_FIXED && hint & ((1ul << (size ? size : 21)) - 1)) return -EINVAL;
-    return -ENOMEM;
-}
-
-/* A place for MAP_32BIT, somewhere in the uppermost 32 MiB that are free there; 0 when none. */
-static uintptr_t low_room(struct address_space *space, size_t size) {
-    uint32_t random;
-    entropy_fill(&random, sizeof random);
-    uintptr_t found = areas_room(&space->areas, size, LOW_PLACE_BEGIN, LOW_PLACE_END - ((uintptr_t)(random & 0x1fff) << PAGE_SHIFT));
-    return found ? found : areas_room(&space->areas, size, LOW_PLACE_BEGIN, LOW_PLACE_END);
+/* A place for MAP_32BIT below one of the uppermost 32 MiB there, as random as where mmap goes down from; 0 when none. */
+static uintptr_t low_room(const struct address_space *space, size_t size) {
+    return areas_room(&space->areas, size, LOW_PLACE_BEGIN, LOW_PLACE_END - (space->mmap_top & 0x1fff000));
 }
 
 /* Where the mapping goes, or -errno. */
@@ -77,8 +65,8 @@ static long place(struct address_space *space, uintptr_t hint, size_t size, unsi
         return (long)hint;
     }
     bool low = flags & MAP_32BIT;
-    hint = page_down(hint);
-    if (hint && in_range(hint, size) && (!low || hint + size <= LOW_PLACE_END)) {
+    hint = low ? 0 : page_down(hint);
+    if (hint && in_range(hint, size)) {
         struct vm_area *area = areas_find(&space->areas, hint);
         if (!area || area->start >= hint + size) return (long)hint;
     }
@@ -92,10 +80,10 @@ SYSCALL_DEFINE(mmap, uintptr_t hint, size_t length, unsigned long protection, un
     if (!length || !page_aligned(offset) || type < MAP_SHARED || type > MAP_SHARED_VALIDATE) return -EINVAL;
     if (type == MAP_SHARED_VALIDATE && flags & ~(unsigned long)MAP_VALIDATED) return -EOPNOTSUPP;
     size_t size = page_up(length);
-    if (!size || size > VM_HIGHEST || exceeds_limit(space, flags & MAP_FIXED ? 0 : size)) return -ENOMEM;
+    /* Of huge pages there are none, as on a Linux where none were reserved: programs then do without. A plain mapping would not be what they asked for. */
+    if (!size || size > VM_HIGHEST || flags & MAP_HUGETLB || exceeds_limit(space, flags & MAP_FIXED ? 0 : size)) return -ENOMEM;
     if (type == MAP_PRIVATE && protection & PROT_WRITE && !(flags & MAP_FIXED) && exceeds_data_limit(space, size)) return -ENOMEM;
     if (!(flags & MAP_ANONYMOUS) && offset + size < offset) return -EOVERFLOW;
-    if (flags & MAP_HUGETLB) return refuse_huge(flags, hint);
     protection &= PROT_READ | PROT_WRITE | PROT_EXEC;
     struct file *file;
     long at = mapping_file(type, protection, flags, descriptor, &file);
