@@ -5,22 +5,20 @@
 import { spawn } from 'node:child_process';
 import { closeSync, openSync, readFileSync, statSync, unlinkSync } from 'node:fs';
 import { join } from 'node:path';
-import { createRecordDecoder, RECORD } from '../abi/index.ts';
 import { BootError } from '../errors.ts';
 import { makeQemuArguments, takesLinuxImage } from './arguments.ts';
+import { type AskedMachine, askDetached } from './ask.ts';
 import { findQboot } from './find.ts';
 import { wrapLaunch } from './launch.ts';
 import { readLinuxImage } from './linux-image.ts';
 import { checkSpec, explainError, type MachineSpec } from './machine.ts';
-import { connectQmp, QMP_SOCKET } from './qmp-client.ts';
+import { QMP_SOCKET } from './qmp-client.ts';
 import { writeUnlinkedFile } from './scratch.ts';
 
 export const DETACHED = { output: 'output', qmp: QMP_SOCKET, errors: 'qemu.log', control: ['c0', 'c1', 'c2', 'c3', 'c4', 'c5', 'c6', 'c7'] } as const;
 
 /** How long QEMU may take until it answers. */
 const START_MS = 60_000;
-/** So long a QEMU whose program has ended may take to end. */
-const END_MS = 3000;
 const MODULE_FD = 3;
 const KERNEL_FD = 4;
 
@@ -50,7 +48,9 @@ export function startDetached(spec: MachineSpec, folder: string): DetachedStart 
   const module = writeUnlinkedFile(spec.module, spec.env);
   const kernel = takesLinuxImage(spec.machine) ? writeUnlinkedFile(readLinuxImage(spec.image), spec.env) : undefined;
   const log = openSync(errors, 'w', 0o600);
-  closeSync(openSync(join(folder, DETACHED.output), 'a', 0o600));
+  const output = join(folder, DETACHED.output);
+  closeSync(openSync(output, 'a', 0o600));
+  const from = statSync(output).size;
   const args = makeQemuArguments({
     ...spec,
     image: kernel === undefined ? spec.image : `/proc/self/fd/${KERNEL_FD}`,
@@ -71,7 +71,7 @@ export function startDetached(spec: MachineSpec, folder: string): DetachedStart 
       exit = { code, signal };
     });
     child.unref();
-    return { pid: child.pid ?? 0, running: Promise.race([failed, waitForMachine(spec, folder, () => exit, () => child.kill('SIGKILL'))]) };
+    return { pid: child.pid ?? 0, running: Promise.race([failed, waitForMachine(spec, { folder, output, from, kill: () => child.kill('SIGKILL') }, () => exit)]) };
   } finally {
     closeSync(module);
     if (kernel !== undefined) closeSync(kernel);
@@ -79,21 +79,9 @@ export function startDetached(spec: MachineSpec, folder: string): DetachedStart 
   }
 }
 
-/** Whether the program's exit status is in the file of records. */
-function hasEnded(output: string): boolean {
-  let found = false;
-  const decoder = createRecordDecoder({
-    record: (type) => {
-      found ||= type === RECORD.EXIT;
-    },
-    raw: () => {},
-  });
-  decoder.push(readFileSync(output));
-  return found;
-}
-
 /** A guest that has ended wrote to its log and left with QEMU's code for it (isa-debug-exit: 2 * value + 1). */
-async function waitForMachine(spec: MachineSpec, folder: string, readExit: () => { code: number | null; signal: NodeJS.Signals | null } | undefined, kill: () => void): Promise<void> {
+async function waitForMachine(spec: MachineSpec, machine: AskedMachine, readExit: () => { code: number | null; signal: NodeJS.Signals | null } | undefined): Promise<void> {
+  const { folder } = machine;
   const before = Date.now();
   for (;;) {
     const exit = readExit();
@@ -106,26 +94,12 @@ async function waitForMachine(spec: MachineSpec, folder: string, readExit: () =>
     }
     try {
       statSync(join(folder, DETACHED.qmp));
-      const qmp = await connectQmp(folder);
-      let timer: NodeJS.Timeout | undefined;
-      try {
-        const answer = qmp.execute('query-status');
-        // A machine that switches itself off cleans up, in which QEMU 7.2 waits for ever for a monitor that is asked just then (monitor_cleanup): its program has ended.
-        if (takesLinuxImage(spec.machine)) {
-          timer = setInterval(() => {
-            if (hasEnded(join(folder, DETACHED.output))) kill();
-          }, END_MS);
-        }
-        await answer;
-      } finally {
-        clearInterval(timer);
-        qmp.close();
-      }
+      await askDetached(machine, 'query-status', undefined, START_MS - (Date.now() - before));
       return;
     } catch {
       // not yet, or gone
     }
-    if (Date.now() - before > START_MS) throw new BootError('qemu-failed', `Cannot start the machine: QEMU does not answer for ${START_MS / 1000} seconds, expected it to`);
+    if (Date.now() - before >= START_MS) throw new BootError('qemu-failed', `Cannot start the machine: QEMU does not answer for ${START_MS / 1000} seconds, expected it to`);
     await new Promise((resolve) => setTimeout(resolve, 5));
   }
 }

@@ -2,8 +2,10 @@
  * What is said to a running machine: records on the sockets of its console's ports (libos/abi/boot_abi.h), and QMP. Owns: one short conversation each. Rule: the
  * first port is for records that are answered at once (signals, window sizes), by clients that leave then.
  */
-import { type BootError, connectIn, connectQmp, createRecordDecoder, encodeResize, encodeSignal, FEATURE, RECORD } from '../../boot/index.ts';
+import { askDetached, type BootError, connectIn, createRecordDecoder, encodeResize, encodeSignal, FEATURE, RECORD } from '../../boot/index.ts';
 import { EngineError } from '../errors.ts';
+import { isSameProcess } from '../state/index.ts';
+import { outputPath } from './output.ts';
 import { SIGNAL_PORT, takePort } from './port.ts';
 import type { Instance } from './types.ts';
 
@@ -77,13 +79,13 @@ export function sendResize(instance: Instance, rows: number, columns: number): P
 
 /** One QMP command and its answer. */
 export async function askMachine(instance: Instance, command: string, args?: Record<string, unknown>): Promise<unknown> {
+  const { folder } = instance;
+  const { pid, identity, logStart } = instance.state;
+  const kill = () => {
+    if (isSameProcess(pid, identity)) process.kill(pid, 'SIGKILL');
+  };
   try {
-    const qmp = await withPatience(connectQmp(instance.folder));
-    try {
-      return await withPatience(qmp.execute(command, args));
-    } finally {
-      qmp.close();
-    }
+    return await askDetached({ folder, output: outputPath(folder), from: logStart, kill }, command, args, PATIENCE_MS);
   } catch (error) {
     throw fail(instance, 'control', error);
   }

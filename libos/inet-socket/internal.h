@@ -94,8 +94,8 @@ struct inet_socket {
     int keep_idle, keep_interval, keep_count, defer_accept, linger2, max_segment, user_timeout, synchronisations; /* defer_accept: seconds; -1: this one is kept back */
     uint32_t notsent_low;               /* TCP_NOTSENT_LOWAT; 0: none */
 };
-/* Linux's defaults, which /proc/sys/net shows (ip(7), tcp(7)). PORT_FREE: the first that anybody may bind. */
-enum { INET_BACKLOG_MOST = 4096, INET_PORT_FIRST = 32768, INET_PORT_LAST = 60999, INET_PORT_FREE = 1024, INET_TTL = 64, INET_KEEP_IDLE = 7200, INET_KEEP_INTERVAL = 75,
+/* Linux's defaults, which /proc/sys/net shows (ip(7), tcp(7)). */
+enum { INET_BACKLOG_MOST = 4096, INET_PORT_FIRST = 32768, INET_PORT_LAST = 60999, INET_TTL = 64, INET_KEEP_IDLE = 7200, INET_KEEP_INTERVAL = 75,
        INET_KEEP_COUNT = 9 };
 enum {
     INET_V6ONLY = 1, INET_NODELAY = 2, INET_CORK = 4, INET_QUICKACK = 8, INET_PKTINFO = 16, INET_RECVTTL = 32, INET_RECVTOS = 64, INET_PKTINFO6 = 128,
@@ -126,6 +126,7 @@ int inet_take_port(struct inet_socket *); /* one that is free, when it has none:
 void inet_enter_port(struct inet_socket *, uint16_t port);
 void inet_leave_port(struct inet_socket *);
 extern struct inet_socket *inet_ports[];
+extern uint64_t inet_port_free; /* the first that anybody may bind (ip_unprivileged_port_start). 0 at the start, as in containers: the machine's ports are its program's */
 enum { INET_PORT_BUCKETS = 64 };
 struct inet_socket *inet_find_datagram(const ip_addr_t *local, uint16_t local_port, const ip_addr_t *remote, uint16_t remote_port); /* NULL: none */
 

@@ -10,6 +10,7 @@ struct sockaddr_in { uint16_t family, port; uint32_t address; uint8_t zero[8]; }
 struct sockaddr_in6 { uint16_t family, port; uint32_t flow; uint8_t address[16]; uint32_t scope; };
 enum { IN6_LEAST = 24 };
 struct inet_socket *inet_ports[INET_PORT_BUCKETS];
+uint64_t inet_port_free;
 
 int inet_address_in(const struct inet_socket *it, const struct address *address, ip_addr_t *ip, uint16_t *port) {
     const struct sockaddr_in *in = (const struct sockaddr_in *)address->bytes;
@@ -139,7 +140,7 @@ int inet_bind(struct socket *socket, const struct address *address) {
     if (inet_is6(it) && it->flags & INET_V6ONLY && !IP_IS_V6(&ip)) return -EINVAL;
     bool multicast = ip_addr_ismulticast(&ip), broadcast = !IP_IS_V6(&ip) && ip4_addr_get_u32(ip_2_ip4(&ip)) == 0xffffffff;
     if (multicast || broadcast ? inet_is_stream(it) : !ip_addr_isany(&ip) && !inet_is_own(&ip) && !(it->flags & (INET_FREEBIND | INET_TRANSPARENT))) return -EADDRNOTAVAIL;
-    if (port && port < INET_PORT_FREE && !process_may(current_process(), CAP_NET_BIND_SERVICE)) return -EACCES;
+    if (port && port < inet_port_free && !process_may(current_process(), CAP_NET_BIND_SERVICE)) return -EACCES;
     if (it->port_bound || it->state != INET_NEW || (inet_is_stream(it) ? it->local_port : it->address_bound)) return -EINVAL;
     if (socket->type == SOCK_RAW) port = 0;
     inet_leave_port(it);

@@ -8,6 +8,7 @@
 #include "procfs/procfs.h"
 
 #pragma weak inet_ports
+#pragma weak inet_port_free
 #pragma weak inet_linux_states
 #pragma weak inet_stream_unsent
 #pragma weak tcp_active_pcbs
@@ -169,12 +170,24 @@ static void show_snmp(struct proc_text *out) {
 static void show_setting(struct proc_text *out) { proc_print(out, "%lu\n", (unsigned long)(uintptr_t)out->file->argument); }
 static void show_ports(struct proc_text *out) { proc_print(out, "%d\t%d\n", INET_PORT_FIRST, INET_PORT_LAST); }
 
+static void show_free_port(struct proc_text *out) { proc_print(out, "%lu\n", &inet_port_free ? (unsigned long)inet_port_free : 0ul); }
+/* The ports that the system chooses are anybody's. */
+static long store_free_port(const struct proc_text *about, const char *text, size_t size) {
+    uint64_t port;
+    (void)about, (void)size;
+    if (!proc_number_of(text, &port) || port > INET_PORT_FIRST) return -EINVAL;
+    if (&inet_port_free) inet_port_free = port;
+    return 0;
+}
+
 /* What cannot be changed, as it is: readers size themselves by it. */
 #define SETTING(name, number) { .path = "sys/net/" name, .mode = PROC_READ, .show = show_setting, .argument = (const void *)(uintptr_t)(number) }
 static const struct proc_file settings[] = {
     SETTING("core/somaxconn", INET_BACKLOG_MOST), SETTING("core/rmem_default", SOCKET_ROOM_MOST), SETTING("core/rmem_max", SOCKET_ROOM_MOST),
     SETTING("core/wmem_default", SOCKET_ROOM_MOST), SETTING("core/wmem_max", SOCKET_ROOM_MOST),
-    SETTING("ipv4/ip_default_ttl", INET_TTL), SETTING("ipv4/ip_forward", 0), SETTING("ipv4/ip_nonlocal_bind", 0), SETTING("ipv4/ip_unprivileged_port_start", INET_PORT_FREE),
+    SETTING("ipv4/ip_default_ttl", INET_TTL), SETTING("ipv4/ip_forward", 0), SETTING("ipv4/ip_nonlocal_bind", 0),
+    { .path = "sys/net/ipv4/ip_unprivileged_port_start", .mode = PROC_WRITE, .show = show_free_port, .store = store_free_port },
+    { .path = "sys/net/ipv4/ping_group_range", .mode = PROC_READ, .show = proc_show_text, .argument = "0\t2147483647\n" },
     { .path = "sys/net/ipv4/ip_local_port_range", .mode = PROC_READ, .show = show_ports },
     SETTING("ipv4/tcp_keepalive_time", INET_KEEP_IDLE), SETTING("ipv4/tcp_keepalive_intvl", INET_KEEP_INTERVAL), SETTING("ipv4/tcp_keepalive_probes", INET_KEEP_COUNT),
     SETTING("ipv4/tcp_fastopen", 0), SETTING("ipv4/tcp_syncookies", 1),

@@ -85,6 +85,7 @@ const ABSENT: Readonly<Record<string, string>> = {
   hardening: 'a test of messages, not of output (test/cli/hardening.test.ts); faults are in test/boot/aarch64.test.ts',
   names: 'it asks a name server of the network tests (test/network)',
   packets: 'it needs a network of the tests (test/network/packets.test.ts)',
+  low_ports: 'it needs a network namespace (ipc.test.ts)',
   raw_sockets: 'it needs a network namespace and a component that is asked for (ipc.test.ts)',
   jobs: 'it needs a terminal (test/cli/terminal.test.ts)',
   terminal: 'it needs a terminal (test/cli/terminal.test.ts)',

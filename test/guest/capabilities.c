@@ -87,6 +87,15 @@ static void lent(void) { /* root's number is only saved */
     low_port("given back");
 }
 
+/* Where anybody may bind every port, as in containers, there is nothing to be seen of the capability. */
+static void keep_low_ports(void) {
+    FILE *file = fopen("/proc/sys/net/ipv4/ip_unprivileged_port_start", "r+");
+    int first = -1;
+    if (!file || fscanf(file, "%d", &first) != 1) perror("ip_unprivileged_port_start");
+    else if (first < 1024) rewind(file), fputs("1024\n", file);
+    if (file && fclose(file)) perror("ip_unprivileged_port_start is not to be set");
+}
+
 int main(int argc, char **argv) {
     setvbuf(stdout, NULL, _IONBF, 0);
     if (argc > 1) {
@@ -94,6 +103,7 @@ int main(int argc, char **argv) {
         low_port(argv[1]);
         return 0;
     }
+    keep_low_ports();
     void (*const parts[])(void) = {kept, lost, lent};
     for (unsigned i = 0; i < sizeof parts / sizeof *parts; i++) {
         if (!fork()) parts[i](), exit(0);

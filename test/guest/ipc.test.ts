@@ -46,6 +46,21 @@ t.test('over an overlay, with directories of the layer below', async (t) => {
   t.equal(found.status, expected.status, `status ${found.stderr}`);
 });
 
+const hasPlainNamespace = spawnSync('unshare', ['--net', 'true'], { stdio: 'ignore' }).status === 0;
+t.test('ports that only root may bind', { skip: hasPlainNamespace ? false : 'no network namespace can be made here' }, async (t) => {
+  for (const variant of ['musl', 'glibc']) {
+    const program = resolve(`build/guest/${variant}/low_ports`);
+    const expected = await run('unshare', ['--net', program]);
+    const found = await run(hull, ['run', '-m', '64', program]);
+    t.match(expected.stdout, /IPv4 stream 80: Permission denied/);
+    t.equal(found.stdout, expected.stdout, `${variant}: output`);
+    t.equal(found.status, expected.status, `${variant}: status ${found.stderr}`);
+  }
+  const before = await run(hull, ['run', '-m', '64', resolve('build/guest/musl/low_ports'), 'as-it-is']);
+  t.match(before.stdout, /: 0\nuser 1000\nIPv4 stream 1: bound\n/, 'none, unless it is set, as in containers');
+  t.equal(before.stdout.match(/: bound\n/g)?.length, 24, before.stdout);
+});
+
 /** What the native run needs. */
 const hasNamespace = spawnSync('unshare', ['--net', 'sh', '-c', 'ip link set lo up && echo 0 2147483647 > /proc/sys/net/ipv4/ping_group_range && ip -6 addr show dev lo | grep -q ::1'], { stdio: 'ignore' }).status === 0;
 t.test('raw sockets and ping sockets', { skip: hasNamespace ? false : 'no network namespace with IPv6 can be made here' }, async (t) => {
