@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { startDockerRegistry } from '../test/images/docker-registry.ts';
-import { describeMachine, median, renderTable } from './machine.ts';
+import { describeMachine, formatDifference, median, renderTable } from './machine.ts';
 
 const RUNS = Math.max(10, Number(process.env['HULL_BENCH_RUNS'] ?? '20'));
 const FIRST_RUNS = 3;
@@ -159,7 +159,7 @@ async function main(): Promise<void> {
       }
       const [second, bare] = [median(seconds), median(bares)];
       const [leastSecond, leastBare] = [Math.min(...seconds), Math.min(...bares)]; // what other load of the machine adds is in these the least
-      rows.push([name, median(pulls).toFixed(0), median(firsts).toFixed(0), second.toFixed(1), bare.toFixed(1), `+${(second - bare).toFixed(1)}`, `${leastSecond.toFixed(1)} ${leastBare.toFixed(1)}`, `+${(leastSecond - leastBare).toFixed(1)}`]);
+      rows.push([name, median(pulls).toFixed(0), median(firsts).toFixed(0), second.toFixed(1), bare.toFixed(1), formatDifference(second - bare), `${leastSecond.toFixed(1)} ${leastBare.toFixed(1)}`, formatDifference(leastSecond - leastBare)]);
     }
     process.stdout.write(`${describeMachine('tcg')}\nmedians of ${RUNS} interleaved runs, of ${FIRST_RUNS} first runs; goal: a second run at most 60 ms over the bare command\n\n${renderTable(rows)}\n${renderTable(weights)}`);
     process.stdout.write('\nfirst run: files to an EROFS image, analysis and link where no kernel came along, boot; pull is apart.\n');

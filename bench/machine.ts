@@ -22,6 +22,12 @@ export function median(values: readonly number[]): number {
   return (low + high) / 2;
 }
 
+/** A difference with its sign, one place behind the point: "+1.1", "-1.1", "+0.0". */
+export function formatDifference(value: number): string {
+  const text = Math.abs(value).toFixed(1);
+  return `${value < 0 && Number(text) !== 0 ? '-' : '+'}${text}`;
+}
+
 /** A plain-text table: the first row is the head; numbers are set to the right. */
 export function renderTable(rows: readonly (readonly string[])[]): string {
   const widths = (rows[0] ?? []).map((_, column) => Math.max(...rows.map((row) => row[column]?.length ?? 0)));

@@ -11,7 +11,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Readable } from 'node:stream';
 import { encodeBootModule, FEATURE, FLAG, makeQemuArguments, readLinuxImage, RECORD, readImageNote, writeUnlinkedFile } from '../boot/index.ts';
-import { describeMachine, median, renderTable } from './machine.ts';
+import { describeMachine, formatDifference, median, renderTable } from './machine.ts';
 
 const RUNS = Math.max(10, Number(process.env['HULL_BENCH_RUNS'] ?? '20'));
 const HULL = join(process.cwd(), 'dist/hull');
@@ -232,10 +232,10 @@ async function main(): Promise<void> {
         subject.programSize === undefined ? '-' : `+${bytes - subject.programSize}`,
         String(least),
         first.toFixed(1),
-        `+${(first - emptyOf(subject.isArm)).toFixed(1)}`,
+        formatDifference(first - emptyOf(subject.isArm)),
         bare.toFixed(1),
         hull?.toFixed(1) ?? '-',
-        hull === undefined ? '-' : `+${(hull - bare).toFixed(1)}`,
+        hull === undefined ? '-' : formatDifference(hull - bare),
         hull === undefined ? '-' : (hull / bare).toFixed(2),
         link?.toFixed(0) ?? '-',
       ]);

@@ -7,6 +7,8 @@ import { parseTemplate } from './templates.ts';
 import { writeOut } from './write-out.ts';
 
 const COMMAND = 'hull inspect';
+/** Digits of an ID in tables. */
+const SHORT_ID = 12;
 
 async function inspectFile(program: string, parsed: ParsedOptions, context: CommandContext): Promise<number> {
   const format = readValue(parsed, 'format');
@@ -62,9 +64,22 @@ async function inspectInstances(names: readonly string[], parsed: ParsedOptions,
   return missing.length === 0 ? 0 : 1;
 }
 
+/** Whether there is a container or an image of this name. The first digits of an ID count where they are as many as are shown: fewer are a file's name as well. */
+async function isKnown(name: string, paths: StatePaths): Promise<boolean> {
+  const { findInstance } = await import('../engine/instances/index.ts');
+  const instance = await findInstance(paths, name).catch(() => undefined);
+  if (instance !== undefined && (instance.config.name === name || name.length >= SHORT_ID)) return true;
+  return (await findImage(name, paths)) !== undefined;
+}
+
+/** A file is what only a file can be: what is asked with options for files, or has a slash. Another name is a file's when nothing else has it: files of the working directory hide nothing. */
+async function isFileMeant(name: string, parsed: ParsedOptions, context: CommandContext): Promise<boolean> {
+  if (readValue(parsed, 'rootfs') !== undefined || parsed.switches.get('json') === true || (name.includes('/') && isProgramPath(name))) return true;
+  return existsSync(name) && !(await isKnown(name, findStatePaths(context.env)));
+}
+
 export async function inspectCommand(parsed: ParsedOptions, context: CommandContext): Promise<number> {
   const [first, ...rest] = parsed.args as [string, ...string[]];
-  const type = readValue(parsed, 'type');
-  const isFile = type === undefined && rest.length === 0 && (isProgramPath(first) || existsSync(first) || readValue(parsed, 'rootfs') !== undefined || parsed.switches.get('json') === true);
+  const isFile = readValue(parsed, 'type') === undefined && rest.length === 0 && (await isFileMeant(first, parsed, context));
   return isFile ? inspectFile(first, parsed, context) : inspectInstances(parsed.args, parsed, context);
 }

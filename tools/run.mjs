@@ -3,4 +3,4 @@ import { runTool } from './bootstrap.mjs';
 
 const [entry] = process.argv.splice(2, 1);
 if (entry === undefined) throw new Error('Usage: node tools/run.mjs ENTRY.ts [argument…]');
-await runTool(entry, entry.startsWith('tools/') ? [] : ['bench', 'boot', 'test']);
+await runTool(entry);

@@ -6,7 +6,7 @@ export { askDetached } from './ask.ts';
 export { DETACHED, type DetachedStart, removeSockets, startDetached } from './detached.ts';
 export { connectIn, connectQmp, type QmpClient } from './qmp-client.ts';
 export { createListener } from './heard.ts';
-export { wrapLaunch } from './launch.ts';
+export { placeLauncher, wrapLaunch } from './launch.ts';
 export { readLinuxImage } from './linux-image.ts';
 export { explainError, formatBytes, type Machine, type MachineEnd, type MachineEvents, type MachineSpec, startMachine } from './machine.ts';
 export { openNameless, writeUnlinkedFile } from './scratch.ts';

@@ -22,12 +22,17 @@ export interface LaunchOptions {
   readonly isDetached?: boolean | undefined;
 }
 
+/** Where the launcher for this host's processor is, when it was built: `arch` as process.arch has it. */
+export function placeLauncher(dist: string, arch: string): string {
+  const isa = arch === 'x64' ? 'x86_64' : arch === 'arm64' ? 'aarch64' : arch;
+  return join(dist, 'bin', `hull-launch-${isa}`);
+}
+
 export function wrapLaunch(dist: string, program: string, args: string[], env: NodeJS.ProcessEnv, { memory, isDetached = false }: LaunchOptions): Launch {
   if (process.platform !== 'linux') return { program, args };
   const isSmall = memory < LEAST_HUGE_MEMORY;
   if (isDetached && !isSmall) return { program, args };
-  const isa = process.arch === 'x64' ? 'x86_64' : process.arch === 'arm64' ? 'aarch64' : process.arch;
-  const launcher = join(dist, 'bin', `hull-launch-${isa}`);
+  const launcher = placeLauncher(dist, process.arch);
   if (existsSync(launcher)) return { program: launcher, args: [`${isDetached ? 0 : process.pid}${isSmall ? 's' : ''}`, program, ...args] };
   if (isDetached) return { program, args };
   const setpriv = findProgram('setpriv', env['PATH']);

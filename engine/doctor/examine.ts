@@ -5,7 +5,7 @@
 import { accessSync, constants, existsSync, readdirSync, readFileSync, statSync } from 'node:fs';
 import { freemem, release, totalmem } from 'node:os';
 import { join } from 'node:path';
-import { findHostIsa, findProgram, findQboot, findQemu, formatBytes, probeHost, type Qemu } from '../../boot/index.ts';
+import { findHostIsa, findProgram, findQboot, findQemu, formatBytes, placeLauncher, probeHost, type Qemu } from '../../boot/index.ts';
 import { describeError, describeSystemError } from '../errors.ts';
 import type { RunHost } from '../prepare.ts';
 import { findStatePaths } from '../state/index.ts';
@@ -71,7 +71,7 @@ function examineProduct(host: RunHost, add: Add): void {
   const compiler = ['clang', 'gcc', 'cc'].map((name) => findProgram(host.env['HULL_CC'] ?? name, host.env['PATH'])).find((path) => path !== undefined);
   add('compiler for hull cc', compiler === undefined ? 'limited' : 'ok', compiler ?? 'neither clang nor gcc in PATH: hull cc will not work, hull run does not need one');
   if (process.platform === 'linux') {
-    const launcher = join(host.dist, 'bin', 'hull-launch-x86_64');
+    const launcher = placeLauncher(host.dist, process.arch);
     const fallback = findProgram('setpriv', host.env['PATH']);
     if (existsSync(launcher)) add('launcher', 'ok', launcher);
     else add('launcher', 'limited', fallback === undefined ? 'no launcher and no setpriv: QEMU outlives a hull that is killed' : `${fallback} in its place`);

@@ -1,7 +1,8 @@
 /**
  * The shapes of system calls, for tracing: "name parameter…", a word of values.ts each; "=hex" or "=none" after the name when the result is not a
- * decimal number. Owns: which calls have a shape, and the classes of --trace. Source: the manual pages of section 2, and uapi headers for x86-64.
+ * decimal number. Owns: which calls have a shape, and the classes of --trace. Source: the manual pages of section 2, and uapi headers.
  */
+import type { CallMachine } from '../../compiler/select/index.ts';
 import { parseParameter, type Parameter } from './values.ts';
 
 const SHAPES = `
@@ -181,18 +182,18 @@ get_robust_list int ptr ptr
 splice fd ptr fd ptr size hex
 utimensat at path ptr atflags
 epoll_pwait fd ptr int int sigset uint
-timerfd_create clock open
+timerfd_create clock timerfd
 eventfd uint
 fallocate fd hex int int
 timerfd_settime fd timer ptr ptr
 timerfd_gettime fd ptr
 accept4 fd ptr ptr socktype
-signalfd4 fd sigset uint open
-eventfd2 uint open
-epoll_create1 open
-dup3 fd fd open
-pipe2 fds> open
-inotify_init1 open
+signalfd4 fd sigset uint signalfd
+eventfd2 uint eventfd
+epoll_create1 epoll
+dup3 fd fd descriptor
+pipe2 fds> descriptor
+inotify_init1 inotify
 preadv fd iov>:2 int int
 pwritev fd iov:2 int int
 prlimit64 int rlimit rlim rlim>
@@ -247,14 +248,14 @@ export function isInClass(className: string, name: string, shape: Shape | undefi
   }
 }
 
-/** Shapes by name. */
-export function readShapes(): Map<string, Shape> {
+/** Shapes by name. `machine`: whose layouts and numbers the program has. */
+export function readShapes(machine: CallMachine = 'x86_64'): Map<string, Shape> {
   const lines = SHAPES.trim().split('\n');
   return new Map(
     lines.map((line) => {
       const [head = '', ...words] = line.split(' ');
       const [name = '', result = 'number'] = head.split('=');
-      return [name, { name, result: result as Shape['result'], parameters: words.map(parseParameter) }];
+      return [name, { name, result: result as Shape['result'], parameters: words.map((word) => parseParameter(word, machine)) }];
     }),
   );
 }

@@ -1,4 +1,4 @@
-/** Names of numbers: flags, requests, errors. Source: Linux's uapi headers for x86-64. */
+/** Names of numbers: flags, requests, errors. Source: Linux's uapi headers, for x86-64 where nothing else is said. */
 interface NameSet {
   readonly isFlags: boolean;
   /** What 0, or none of the flags, is called. */
@@ -18,7 +18,17 @@ const flags = (prefix: string, text: string) => makeSet(true, prefix, text);
 const values = (prefix: string, text: string) => makeSet(false, prefix, text);
 
 export const SETS: Record<string, NameSet> = {
-  open: flags('O_', 'RDONLY 0 WRONLY 1 RDWR 2 CREAT 0x40 EXCL 0x80 NOCTTY 0x100 TRUNC 0x200 APPEND 0x400 NONBLOCK 0x800 SYNC 0x101000 DSYNC 0x1000 ASYNC 0x2000 DIRECT 0x4000 TMPFILE 0x410000 DIRECTORY 0x10000 NOFOLLOW 0x20000 NOATIME 0x40000 CLOEXEC 0x80000 PATH 0x200000'),
+  open: flags('O_', 'RDONLY 0 WRONLY 1 RDWR 2 CREAT 0x40 EXCL 0x80 NOCTTY 0x100 TRUNC 0x200 APPEND 0x400 NONBLOCK 0x800 SYNC 0x101000 DSYNC 0x1000 ASYNC 0x2000 DIRECT 0x4000 TMPFILE 0x410000 DIRECTORY 0x10000 NOFOLLOW 0x20000 NOATIME 0x40000 LARGEFILE 0x8000 CLOEXEC 0x80000 PATH 0x200000'),
+  // fcntl.h of arm64's uapi headers has four of them elsewhere
+  open_aarch64: flags('O_', 'RDONLY 0 WRONLY 1 RDWR 2 CREAT 0x40 EXCL 0x80 NOCTTY 0x100 TRUNC 0x200 APPEND 0x400 NONBLOCK 0x800 SYNC 0x101000 DSYNC 0x1000 ASYNC 0x2000 DIRECT 0x10000 TMPFILE 0x404000 DIRECTORY 0x4000 NOFOLLOW 0x8000 NOATIME 0x40000 LARGEFILE 0x20000 CLOEXEC 0x80000 PATH 0x200000'),
+  // pipe2, dup3: of open's flags those that a new descriptor takes
+  descriptor: flags('O_', 'NONBLOCK 0x800 DIRECT 0x4000 CLOEXEC 0x80000'),
+  descriptor_aarch64: flags('O_', 'NONBLOCK 0x800 DIRECT 0x10000 CLOEXEC 0x80000'),
+  epoll: flags('EPOLL_', 'CLOEXEC 0x80000'),
+  eventfd: flags('EFD_', 'SEMAPHORE 1 NONBLOCK 0x800 CLOEXEC 0x80000'),
+  timerfd: flags('TFD_', 'NONBLOCK 0x800 CLOEXEC 0x80000'),
+  signalfd: flags('SFD_', 'NONBLOCK 0x800 CLOEXEC 0x80000'),
+  inotify: flags('IN_', 'NONBLOCK 0x800 CLOEXEC 0x80000'),
   prot: flags('PROT_', 'NONE 0 READ 1 WRITE 2 EXEC 4 GROWSDOWN 0x1000000'),
   map: flags('MAP_', 'FILE 0 SHARED_VALIDATE 3 SHARED 1 PRIVATE 2 FIXED 0x10 ANONYMOUS 0x20 GROWSDOWN 0x100 DENYWRITE 0x800 LOCKED 0x2000 NORESERVE 0x4000 POPULATE 0x8000 NONBLOCK 0x10000 STACK 0x20000 FIXED_NOREPLACE 0x100000'),
   mremap: flags('MREMAP_', 'MAYMOVE 1 FIXED 2 DONTUNMAP 4'),
@@ -53,7 +63,7 @@ export const SETS: Record<string, NameSet> = {
 };
 
 /** Fields of several bits whose values are no flags, at the bottom of the word. */
-const FIELDS: Record<string, bigint> = { open: 3n, socktype: 15n, clone: 255n };
+const FIELDS: Record<string, bigint> = { open: 3n, open_aarch64: 3n, socktype: 15n, clone: 255n };
 
 export function formatName(set: string, value: bigint): string {
   return SETS[set]?.names.find(([number]) => number === value)?.[1] ?? `0x${value.toString(16)}`;

@@ -38,10 +38,10 @@ const LASTING_MS = 200;
 /** `machine`: of the program, whose numbers its calls have. */
 export function createTracer(set: string, machine?: CallMachine): Tracer {
   let write = (_line: string): void => {};
-  const shapes = readShapes();
+  const shapes = readShapes(machine);
   const names = new Map(listSyscalls(machine).map(({ number, name }) => [number, name]));
   const wanted = selectCalls(set, names, shapes);
-  const unknown = (name: string): Shape => ({ name, result: 'number', parameters: Array.from({ length: ARGUMENTS }, () => parseParameter('hex')) });
+  const unknown = (name: string): Shape => ({ name, result: 'number', parameters: Array.from({ length: ARGUMENTS }, () => parseParameter('hex', 'x86_64')) });
   const pending = new Map<number, Pending>();
   let timer: NodeJS.Timeout | undefined;
 

@@ -1,9 +1,11 @@
 /**
  * Values of system calls as text, in strace's style. Owns: the kinds of parameters: what the guest has to send for each (boot ABI, HULL_TRACE_*) and
- * how it is shown. Rule: what was not sent, or is too short, is shown as the address. Layouts: Linux's uapi headers for x86-64.
+ * how it is shown. Rule: what was not sent, or is too short, is shown as the address. Layouts: Linux's uapi headers, for x86-64 where
+ * nothing else is said.
  */
 import { constants } from 'node:os';
 import { TRACE } from '../../boot/index.ts';
+import type { CallMachine } from '../../compiler/select/index.ts';
 import { formatFlags, formatName, SETS } from './names.ts';
 
 export interface Parameter {
@@ -27,11 +29,15 @@ export interface Given {
 const SHOWN = 32;
 /** Structures: words of 8 bytes that are wanted. */
 const STRUCTURES: Record<string, number> = {
-  timespec: 2, timeval: 2, itimerval: 4, stat: 18, sigaction: 4, sigset: 1, rlim: 2, fds: 1, u32: 1, wstatus: 1, sockaddr: 4, utsname: 32, name: 2,
+  timespec: 2, timeval: 2, itimerval: 4, stat: 18, stat_aarch64: 16, sigaction: 4, sigset: 1, rlim: 2, fds: 1, u32: 1, wstatus: 1, sockaddr: 4, utsname: 32, name: 2,
 };
 
-export function parseParameter(word: string): Parameter {
-  const [, kind = '', after = '', of = '0'] = /^(\w+\??)(>?)(?::(\d))?$/.exec(word) ?? [];
+/** Kinds whose layout or numbers a machine has for itself. */
+const OWN: Record<CallMachine, Readonly<Record<string, string>>> = { x86_64: {}, aarch64: { open: 'open_aarch64', descriptor: 'descriptor_aarch64', stat: 'stat_aarch64' } };
+
+export function parseParameter(word: string, machine: CallMachine): Parameter {
+  const [, common = '', after = '', of = '0'] = /^(\w+\??)(>?)(?::(\d))?$/.exec(word) ?? [];
+  const kind = OWN[machine][common] ?? common;
   const index = Number(of);
   const later = (capture: number) => (capture === 0 ? 0 : capture | TRACE.AFTER);
   const make = (capture: number, isAfter: boolean): Parameter => ({ kind, after: isAfter, capture: isAfter ? later(capture) : capture });
@@ -92,9 +98,10 @@ function formatLimit(value: bigint): string {
 
 const FILE_TYPES: Record<number, string> = { 1: 'S_IFIFO', 2: 'S_IFCHR', 4: 'S_IFDIR', 6: 'S_IFBLK', 8: 'S_IFREG', 10: 'S_IFLNK', 12: 'S_IFSOCK' };
 
-function formatStat(bytes: Buffer): string {
-  const mode = bytes.readUInt32LE(24);
-  const device = bytes.readBigUInt64LE(40);
+/** Where struct stat has mode and rdev. */
+function formatStat(bytes: Buffer, modeAt: number, deviceAt: number): string {
+  const mode = bytes.readUInt32LE(modeAt);
+  const device = bytes.readBigUInt64LE(deviceAt);
   const type = FILE_TYPES[mode >> 12];
   const text = `${type === undefined ? '' : `${type}|`}${formatMode(mode)}`;
   if (type === 'S_IFCHR' || type === 'S_IFBLK') {
@@ -156,7 +163,8 @@ const FORMATS: Record<string, (bytes: Buffer) => string> = {
   timespec: (b) => `{tv_sec=${word(b, 0)}, tv_nsec=${word(b, 1)}}`,
   timeval: (b) => `{tv_sec=${word(b, 0)}, tv_usec=${word(b, 1)}}`,
   itimerval: (b) => `{it_interval={tv_sec=${word(b, 0)}, tv_usec=${word(b, 1)}}, it_value={tv_sec=${word(b, 2)}, tv_usec=${word(b, 3)}}}`,
-  stat: formatStat,
+  stat: (b) => formatStat(b, 24, 40),
+  stat_aarch64: (b) => formatStat(b, 16, 32),
   sigaction: formatAction,
   sigset: (b) => formatSignalSet(b.readBigUInt64LE(0)),
   rlim: (b) => `{rlim_cur=${formatLimit(word(b, 0))}, rlim_max=${formatLimit(word(b, 1))}}`,

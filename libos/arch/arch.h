@@ -73,5 +73,51 @@ static inline void *phys_to_virt(uint64_t phys);         /* the direct map (not 
 static inline uint64_t virt_to_phys(const void *direct); /* of a direct-map or image address */
 void *arch_map_device(uint64_t phys, size_t size); /* uncached, NULL when out of memory */
 
-#include "arch_inline.h" /* from libos/arch/<isa>/ */
+#include "arch_inline.h" /* from libos/arch/<isa>/: also struct trap_frame, struct arch_thread and what of a frame is what */
+
+extern arch_root arch_boot_root; /* the page tables made at boot (AArch64: the lower half's) */
+extern uint32_t arch_work;       /* nonzero: the way out to the program has something to do (deferred work, a signal). Set by whoever causes it */
+
+/* True for addresses of libOS text (the linker keeps it apart from the program's). */
+bool arch_in_libos(uintptr_t pc);
+/* Copies with fault recovery: bytes NOT copied (0: all). Used by user_copy_in and user_copy_out. */
+size_t arch_copy_faultable(void *to, const void *from, size_t size);
+
+/* Into the program. */
+void arch_frame_start(struct trap_frame *frame, uintptr_t pc, uintptr_t sp); /* all other registers 0, interrupts on */
+/* Runs the program at pc with its stack pointer at sp, all other registers zero, interrupts on. */
+_Noreturn void arch_thread_enter_program(uintptr_t pc, uintptr_t sp);
+/* Calls the C library's hull_linked_start(stack, random) on that stack, interrupts on: the way into a linked program. */
+_Noreturn void arch_enter_linked(long *stack, const uint64_t *random);
+/* Before arch_return_to_program, interrupts off: runs what waits for the way out to the program. */
+void arch_work_run(struct trap_frame *frame);
+/* Continues the program as the frame says, on whose kernel stack this runs. */
+_Noreturn void arch_return_to_program(struct trap_frame *frame);
+
+/*
+ * Threads. A thread's registers here are those that no frame holds: of floating point and vectors, and the thread pointer (x86-64: FS and GS base).
+ * Saves the caller's state in `from`, with those registers, and continues `to` where it called this (or as arch_thread_prepare laid out). Interrupts off.
+ */
+void arch_switch(struct arch_thread *from, struct arch_thread *to);
+/* Makes a thread whose first arch_switch runs entry(argument) on its kernel stack. 0 or -ENOMEM. */
+int arch_thread_prepare(struct arch_thread *thread, void (*entry)(void *), void *argument);
+/* Before a thread that was not made by arch_thread_prepare is first switched away from: 0 or -ENOMEM. */
+int arch_thread_adopt(struct arch_thread *thread);
+/* Gives a prepared thread those registers as the CPU has them now. */
+void arch_thread_inherit(struct arch_thread *thread);
+/* exec: those registers of the current thread as a new program finds them. */
+void arch_thread_reset(struct arch_thread *thread);
+void arch_thread_free(struct arch_thread *thread);
+/* Where a prepared thread's first frame of program state lies, for arch_return_to_program; also that of a running one's system call. */
+static inline struct trap_frame *arch_thread_frame(const struct arch_thread *thread);
+
+/* Hooks that entry code calls by weak references: absent where no component of the image defines them. */
+/* By `vm`: resolves a page fault of program memory; error: what arch_fault_access reads. False: vm_fault_reason says why (vm/vm.h). On the kernel stack, interrupts off. */
+bool vm_fault(struct trap_frame *frame, uintptr_t address, unsigned error);
+/* Turns a fault of the program into a signal that the frame then runs; false when the program has no handler. */
+bool signal_raise_fault(struct trap_frame *frame, int signo, int code, uintptr_t address);
+/* Delivers pending signals by changing the frame. */
+void signal_deliver(struct trap_frame *frame);
+/* By `exec`, for reports: translates an address inside the running program's own file to that file's address space; false elsewhere. */
+bool exec_file_address(uintptr_t address, uintptr_t *in_file);
 #endif

@@ -1,43 +1,13 @@
-/*
- * Input from the PL011 (Arm DDI 0183). The top half moves what is there into a ring, which lowers the line; the bottom half gives it to the channel.
- * While the ring is full, the receive interrupt is masked, and the chip's FIFO, then the VMM, hold what comes.
- */
+/* Input from the PL011 (Arm DDI 0183): its part of uart-input/ring.h. */
 #include "arch/arch.h"
 #include "device_tree.h"
-#include "channel/channel.h"
 #include "lib/string.h"
+#include "uart-input/ring.h"
 #include "uart-pl011/uart.h"
-#include "wait/wait.h"
 
-#define RING_SIZE 1024u
-
-static uint8_t ring[RING_SIZE];
-static volatile uint32_t written, taken; /* counts; the top half owns `written`, the bottom half `taken` */
-
-static void take(struct deferred *deferred) {
-    (void)deferred;
-    while (taken != written) {
-        uint32_t from = taken % RING_SIZE, size = written - taken;
-        if (size > RING_SIZE - from) size = RING_SIZE - from;
-        channel_receive(ring + from, size);
-        taken += size;
-    }
-    uart_registers[UART_INTERRUPT_MASK] = UART_RECEIVED | UART_RECEIVED_LATE; /* may have been off; a waiting byte interrupts again */
-}
-static struct deferred received = {.run = take};
-
-static void interrupt(void *unused) {
-    (void)unused;
-    while (!(uart_registers[UART_FLAGS] & UART_FLAGS_EMPTY)) {
-        if (written - taken == RING_SIZE) {
-            uart_registers[UART_INTERRUPT_MASK] = 0;
-            break;
-        }
-        ring[written % RING_SIZE] = (uint8_t)uart_registers[UART_DATA];
-        written++;
-    }
-    deferred_raise(&received);
-}
+bool uart_has_byte(void) { return !(uart_registers[UART_FLAGS] & UART_FLAGS_EMPTY); }
+uint8_t uart_take_byte(void) { return (uint8_t)uart_registers[UART_DATA]; }
+void uart_allow_interrupt(bool on) { uart_registers[UART_INTERRUPT_MASK] = on ? UART_RECEIVED | UART_RECEIVED_LATE : 0; }
 
 /* Its line: "interrupts" of the node whose first register is there. */
 static bool find_line(unsigned *out) {
@@ -62,7 +32,7 @@ static bool find_line(unsigned *out) {
 
 void uart_start_input(void) {
     unsigned line;
-    if (!find_line(&line) || arch_irq_register(line, interrupt, NULL)) return;
+    if (!find_line(&line) || arch_irq_register(line, uart_interrupt, NULL)) return;
     uart_registers[UART_CONTROL] = UART_CONTROL_TRANSMIT | UART_CONTROL_RECEIVE;
-    uart_registers[UART_INTERRUPT_MASK] = UART_RECEIVED | UART_RECEIVED_LATE;
+    uart_allow_interrupt(true);
 }

@@ -6,6 +6,7 @@
 #include "lib/format.h"
 #include "lib/string.h"
 #include "memory/memory.h"
+#include "memory/stacks.h"
 #include "procfs/procfs.h"
 #include "syscall/syscall.h"
 #include "vm/vm.h"
@@ -16,7 +17,7 @@ long sys_sethostname(const char *, size_t) __attribute__((weak));
 long sys_setdomainname(const char *, size_t) __attribute__((weak));
 #pragma weak memory_reclaim
 void vfs_forget_idle(void) __attribute__((weak)); /* by `vfs` */
-#pragma weak arch_thread_free_idle
+#pragma weak stacks_free_kept
 
 static bool own_memory(bool on) {
     bool before = current_thread()->own_memory;
@@ -82,7 +83,7 @@ static long store_drop_caches(const struct proc_text *about, const char *text, s
     if (!proc_number_of(text, &what) || what < 1 || what > 4) return -EINVAL;
     if (what & 1 && memory_reclaim) memory_reclaim(~0ull);
     if (what & 2 && vfs_forget_idle) vfs_forget_idle();
-    if (what & 2 && arch_thread_free_idle) arch_thread_free_idle();
+    if (what & 2 && stacks_free_kept) stacks_free_kept();
     return 0;
 }
 

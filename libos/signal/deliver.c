@@ -53,7 +53,7 @@ static bool run_handler(struct trap_frame *frame, const struct signal_info *info
     struct signal_thread *state = signal_thread();
     struct thread *thread = current_thread();
     struct signal_action *action = &signal_state()->actions[info->number - 1], run = *action;
-    uintptr_t sp = arch_signal_sp(frame);
+    uintptr_t sp = arch_frame_stack(frame);
     bool on_stack = sp - state->stack.base < state->stack.size && !(state->stack.flags & (SS_DISABLE | SS_AUTODISARM));
     bool switch_stack = run.flags & SA_ONSTACK && !(state->stack.flags & SS_DISABLE) && !on_stack;
     uint64_t mask = thread->mask_saved ? state->saved_mask : thread->signal_mask;

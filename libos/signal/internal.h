@@ -45,12 +45,14 @@ void signal_start_first(void);
  * fault_address: NULL unless the frame is of the exception that this signal stands for. */
 bool arch_signal_frame(struct trap_frame *, const struct signal_action *, const struct signal_info *, const struct signal_stack *,
                        bool switch_stack, uint64_t mask, const uintptr_t *fault_address);
-/* After a call that a signal interrupted: makes it start anew when it may. Nothing when the frame is of no such call. */
+/* Back to what the frame at the program's stack pointer says. The signal mask and stack in it, too; false: it cannot be believed. */
+bool arch_signal_return(struct trap_frame *, uintptr_t at, uint64_t *mask, struct signal_stack *stack);
+/* Whether a call, by its number, ends with EINTR whatever SA_RESTART says (signal(7)): those with timeouts, and those that exist to be interrupted. */
+bool arch_signal_never_restarts(uint64_t number);
+/* arch/signal_return.c. After a call that a signal interrupted: makes it start anew when it may. Nothing when the frame is of no such call. */
 enum restart { RESTART_NONE, RESTART_ASKED, RESTART_UNNOTICED }; /* no; SA_RESTART; no handler ran: any call goes on */
 void arch_signal_restart(struct trap_frame *, enum restart how);
 #define TRAP_ERROR_POINT (~1ul) /* a frame of arch_signal_point: what is decided is its result */
-bool arch_signal_return(struct trap_frame *, uintptr_t at, uint64_t *mask, struct signal_stack *stack);
-uintptr_t arch_signal_sp(const struct trap_frame *);
 uintptr_t arch_call_sp(void); /* the program's stack pointer, inside a call */
 /* Linked programs call as functions, so no way out of the libOS follows a call: this delivers on the spot, as if an interrupt came. Returns
  * after the handlers; the result: whether the call that was interrupted goes on. */

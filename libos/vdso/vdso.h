@@ -10,7 +10,7 @@ struct address_space;
 /* Maps it at a random place. Where its ELF header is; 0: no memory, the program does without. Context: exec. */
 uintptr_t vdso_map(struct address_space *);
 
-/* What the clock's page holds; vdso_image.S has the offsets. The image lies on the page after it. */
+/* What the clock's page holds; vdso/image.h has the offsets. The image lies on the page after it. */
 struct vdso_data {
     uint32_t sequence; /* odd while it is being changed */
     uint32_t usable;   /* 0: the functions make the system call */

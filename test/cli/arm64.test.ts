@@ -128,6 +128,9 @@ its pointer 4096
 clock 0
 time 1
 efault -14
+directory 1
+pipe 0
+stat 0
 `;
 
 const has = (program: string) => spawnSync(program, ['--version']).status === 0;
@@ -189,7 +192,11 @@ t.test('a C program for linux/arm64', { skip: reason }, (t) => {
   const emulator = ['qemu-aarch64-static', 'qemu-aarch64'].find(has);
   if (emulator !== undefined) t.match(spawnSync(emulator, ['calls'], { cwd: root, encoding: 'utf8', timeout: 60_000 }), { status: 7, stdout: CALLS }, 'what Linux answers');
   t.match(hull('run', '--accel', 'tcg', 'calls'), { status: 7, stdout: CALLS }, 'an unmodified program');
-  t.match(hull('run', '--accel', 'tcg', '--trace', 'calls'), { status: 7, stdout: CALLS, stderr: /write\(1, .* = \d+\n[\s\S]*exit_group\(7\)[\s\S]*exited with 7/ }, 'the same, traced: calls by their names there');
+  const traced = hull('run', '--accel', 'tcg', '--trace', 'calls');
+  t.match(traced, { status: 7, stdout: CALLS, stderr: /write\(1, .* = \d+\n[\s\S]*exit_group\(7\)[\s\S]*exited with 7/ }, 'the same, traced: calls by their names there');
+  for (const line of [/^openat\(AT_FDCWD, "\/", O_RDONLY\|O_DIRECTORY\|O_CLOEXEC\) += \d+$/m, /^pipe2\(\[\d+, \d+\], O_DIRECT\) += 0$/m, /^pipe2\(\[\d+, \d+\], 0\) += 0$/m, /^newfstatat\(AT_FDCWD, "\/", \{st_mode=S_IFDIR\|0\d+, st_size=\d+, ...\}, 0\) += 0$/m]) {
+    t.match(traced.stderr, line, 'numbers and layouts are those of its instruction set');
+  }
 
   writeFileSync(join(root, 'threads.c'), THREADS);
   t.equal(hull('cc', '--platform', 'linux/arm64', '-O2', 'threads.c', '-o', 'threads').status, 0);

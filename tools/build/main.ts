@@ -3,11 +3,11 @@
 import { rmSync, writeFileSync } from 'node:fs';
 import { buildBundles } from './bundle.ts';
 import { buildComponents } from './components.ts';
+import { identifyResults } from './identity.ts';
 import { buildLaunch } from './launch.ts';
 import { buildMusl } from './musl.ts';
 import { BuildError } from './process.ts';
 import { fetchSources } from './sources.ts';
-import { hashInputs, listFiles } from './stamp.ts';
 import { findToolchain } from './toolchain.ts';
 
 const ISA = 'x86_64';
@@ -33,12 +33,12 @@ const steps: Record<string, () => Promise<string>> = {
   bundle: buildBundles,
 };
 
-/** dist/identity names what was built by its bytes: images that were linked before, by what is here now, need not be linked again. It is absent while a build is at work. */
+/** It is absent while a build is at work. */
 const IDENTITY = 'dist/identity';
 
 function writeIdentity(): void {
-  const files = [`dist/libos/${ISA}`, 'dist/lib'].flatMap((folder) => listFiles(folder));
-  if (files.length > 0) writeFileSync(IDENTITY, hashInputs([], files).slice(0, 16));
+  const identity = identifyResults('dist');
+  if (identity !== undefined) writeFileSync(IDENTITY, identity);
 }
 
 async function main(): Promise<void> {

@@ -15,9 +15,11 @@ struct trap_frame {
 #define PSTATE_PROGRAM 0x345ul /* EL1 on SP_EL1, interrupts on; debug, system error and fast interrupts off */
 /* Of a system call's frame: in `syndrome`; and `address` then holds the first argument, since x0 becomes the result's. */
 #define TRAP_ERROR_SYSCALL (~0ul)
-void arch_frame_start(struct trap_frame *frame, uintptr_t pc, uintptr_t sp); /* all other registers 0, interrupts on */
 static inline void arch_frame_set_result(struct trap_frame *frame, long result) { frame->x[0] = (uint64_t)result; }
 static inline void arch_frame_set_stack(struct trap_frame *frame, uintptr_t sp) { frame->sp = sp; }
+static inline uintptr_t arch_frame_stack(const struct trap_frame *frame) { return frame->sp; }
+/* TRAP_ERROR_SYSCALL, or what else the frame is of. */
+static inline uint64_t arch_frame_origin(const struct trap_frame *frame) { return frame->syndrome; }
 
 /* Defines sys_<name> of a binary image as a call of `static long frame_<name>(struct trap_frame *frame)` with all of the program's registers
  * (x8: the call's number). The result goes to the program's x0; to change other registers, end with arch_return_to_program(). */
@@ -33,6 +35,11 @@ static inline uint64_t arch_frame_argument(const struct trap_frame *frame, unsig
 /* Of a system call: its number; on the way out, its result. */
 static inline uint64_t arch_frame_call(const struct trap_frame *frame) { return frame->x[8]; }
 static inline uint64_t arch_frame_result(const struct trap_frame *frame) { return frame->x[0]; }
+/* Of a system call on the way out: the program makes it anew. */
+static inline void arch_frame_call_again(struct trap_frame *frame) {
+    frame->x[0] = frame->address; /* the first argument */
+    frame->pc -= 4;               /* the svc instruction */
+}
 /* Of a fault: whether the CPU told an address (ESR_EL1.EC: an abort). */
 static inline bool arch_frame_has_address(const struct trap_frame *frame) { return (frame->syndrome >> 26 & 0x3b) == 0x21; }
 
@@ -48,6 +55,7 @@ struct arch_thread {
 };
 
 static inline void arch_thread_set_tls(struct arch_thread *thread, uintptr_t pointer) { thread->tls = pointer; }
+static inline struct trap_frame *arch_thread_frame(const struct arch_thread *thread) { return (struct trap_frame *)thread->stack_top - 1; }
 
 /* Of a fault, as vm_fault gets it: MAP_READ, MAP_WRITE or MAP_EXEC. */
 static inline unsigned arch_fault_access(unsigned access) { return access; }
@@ -80,52 +88,6 @@ static inline uint64_t virt_to_phys(const void *address) {
     return virt >= IMAGE_WINDOW ? virt - arch_image_offset : virt - DIRECT_MAP;
 }
 
-extern arch_root arch_boot_root; /* the page tables made at boot: the lower half's */
-extern uint32_t arch_work; /* nonzero: the way out to the program has something to do (deferred work, a signal) */
 /* Whether an emulator that translates code runs this machine: nothing tells. */
 static inline bool arch_translates_code(void) { return false; }
-
-/* Calls the C library's hull_linked_start(stack, random) on that stack, interrupts on: the way into a linked program. */
-_Noreturn void arch_enter_linked(long *stack, const uint64_t *random);
-
-/* Copies with fault recovery: bytes NOT copied (0: all). Used by user_copy_in and user_copy_out. */
-size_t arch_copy_faultable(void *to, const void *from, size_t size);
-
-/* Runs the program at pc with its stack pointer at sp, all other registers zero, interrupts on. */
-_Noreturn void arch_thread_enter_program(uintptr_t pc, uintptr_t sp);
-/* Continues the program as the frame says. */
-_Noreturn void arch_return_to_program(struct trap_frame *frame);
-/* Saves the caller's state in `from` and continues `to` where it called this (or as arch_thread_prepare laid out). Floating-point registers and thread
- * pointer move along. Interrupts off. */
-void arch_switch(struct arch_thread *from, struct arch_thread *to);
-/* Makes a thread whose first arch_switch runs entry(argument) on its kernel stack. 0 or -ENOMEM. */
-int arch_thread_prepare(struct arch_thread *thread, void (*entry)(void *), void *argument);
-/* Before a thread that was not made by arch_thread_prepare is first switched away from: 0 or -ENOMEM. */
-int arch_thread_adopt(struct arch_thread *thread);
-/* Gives a prepared thread the floating-point registers and thread pointer that the CPU has now. */
-void arch_thread_inherit(struct arch_thread *thread);
-/* exec: those registers as a new program finds them. */
-void arch_thread_reset(struct arch_thread *thread);
-/* Where a prepared thread's first frame of program state lies, for arch_return_to_program; also that of a running one's system call. */
-static inline struct trap_frame *arch_thread_frame(const struct arch_thread *thread) {
-    return (struct trap_frame *)thread->stack_top - 1;
-}
-void arch_thread_free(struct arch_thread *thread);
-/* Gives back the stacks that are kept for threads to come. */
-void arch_thread_free_idle(void);
-/* Before the program runs on, interrupts off: runs what waits for the way out to it. */
-void arch_work_run(struct trap_frame *frame);
-/* Delivers pending signals by changing the frame. */
-void signal_deliver(struct trap_frame *frame);
-/* Turns a fault of the program into a signal that the frame then runs; false when the program has no handler. */
-bool signal_raise_fault(struct trap_frame *frame, int signo, int code, uintptr_t address);
-
-/* In the component vm: a fault of the program's half; access: arch_fault_access. False: vm_fault_reason says why (vm/vm.h). */
-bool vm_fault(struct trap_frame *frame, uintptr_t address, unsigned access);
-
-/* By `exec`, for reports: translates an address inside the running program's own file to that file's address space; false elsewhere. */
-bool exec_file_address(uintptr_t address, uintptr_t *in_file);
-
-/* True for addresses of libOS text (the linker keeps it apart from the program's). */
-bool arch_in_libos(uintptr_t pc);
 #endif

@@ -31,14 +31,5 @@ _Noreturn void arch_lost(void); /* switches the machine off (entry.S) */
 
 /* Exception classes (ESR_EL1.EC). */
 enum { CLASS_FETCH = 0x21, CLASS_PC = 0x22, CLASS_DATA = 0x25, CLASS_SP = 0x26, CLASS_FLOATING = 0x2c, CLASS_BREAK = 0x3c };
-
-/* What a fault looked like: the payload of HULL_RECORD_FAULT. */
-#define FAULT_IN_LIBOS 0x100
-struct fault_report {
-    uint64_t slide, address, kind;
-    struct trap_frame frame;
-    uint64_t stack[HULL_FAULT_STACK]; /* from the interrupted stack pointer, or the next page, up */
-};
-void report_fault(const struct fault_report *report, unsigned words); /* report.c, in images with a formatter */
 #pragma GCC visibility pop
 #endif

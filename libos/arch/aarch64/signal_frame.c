@@ -34,8 +34,6 @@ extern const char arch_signal_return_code[];
 __asm__(".pushsection .text.arch_signal_return_code, \"ax\"\n.hidden arch_signal_return_code\n.globl arch_signal_return_code\n"
         "nop\narch_signal_return_code: mov x8, #139\n    svc #0\n.popsection");
 
-uintptr_t arch_signal_sp(const struct trap_frame *frame) { return frame->sp; }
-
 static struct signal_frame out; /* one CPU, and made anew where a copy waited: see below */
 static uint32_t out_uses;
 
@@ -96,7 +94,6 @@ static bool restore_records(uintptr_t from) {
     return found;
 }
 
-/* Back to what the frame at the program's stack pointer says. The signal mask and stack in it, too; false: it cannot be believed. */
 bool arch_signal_return(struct trap_frame *frame, uintptr_t at, uint64_t *mask, struct signal_stack *stack) {
     struct ucontext in;
     const uintptr_t place = at + offsetof(struct signal_frame, ucontext);
@@ -106,18 +103,13 @@ bool arch_signal_return(struct trap_frame *frame, uintptr_t at, uint64_t *mask, 
     frame->sp = in.context.stack;
     frame->pc = in.context.counter;
     frame->pstate = (in.context.state & PSTATE_FLAGS) | PSTATE_PROGRAM;
+    frame->syndrome = 0;
     *mask = in.mask;
     *stack = in.stack;
     return true;
 }
 
-uintptr_t arch_call_sp(void) {
-    if (!&exec_binary_program) return (uintptr_t)__builtin_frame_address(0);
-    return ((struct trap_frame *)arch_cpu.call_frame)->sp;
-}
-
-/* Calls that end with EINTR whatever SA_RESTART says (signal(7)): those with timeouts, and those that exist to be interrupted. */
-static bool never_restarted(uint64_t number) {
+bool arch_signal_never_restarts(uint64_t number) {
     switch (number) {
     case 72: case 73:                                /* pselect6, ppoll */
     case 133: case 137:                              /* rt_sigsuspend, rt_sigtimedwait */
@@ -127,38 +119,6 @@ static bool never_restarted(uint64_t number) {
         return true;
     default: return false;
     }
-}
-
-void arch_signal_restart(struct trap_frame *frame, enum restart how) {
-    bool limited = current_thread()->wait_limited;
-    current_thread()->wait_limited = false;
-    if (frame->syndrome == TRAP_ERROR_POINT) frame->x[0] = how;
-    if (frame->syndrome != TRAP_ERROR_SYSCALL || (frame->x[0] != (uint64_t)-EINTR && frame->x[0] != (uint64_t)-ERESTARTNOINTR)) return;
-    bool always = frame->x[0] == (uint64_t)-ERESTARTNOINTR;
-    if (!always && (how == RESTART_NONE || (how == RESTART_ASKED && (limited || never_restarted(frame->x[8]))))) return;
-    frame->x[0] = frame->address; /* the first argument */
-    frame->pc -= 4;               /* the svc instruction */
-}
-
-/* The handler is done: the frame is where its stack pointer was, which linked programs pass. */
-SYSCALL_DEFINE(rt_sigreturn, uintptr_t at) {
-    struct trap_frame own, *frame = &own;
-    uint64_t mask;
-    struct signal_stack stack;
-    if (&exec_binary_program) {
-        frame = (struct trap_frame *)arch_cpu.call_frame;
-        at = frame->sp;
-    }
-    if (!arch_signal_return(frame, at, &mask, &stack)) {
-        log_line("signal: a handler returned to a frame that cannot be believed, at %p", (void *)at);
-        machine_exit(SIGSEGV);
-    }
-    frame->syndrome = 0;
-    if (!(stack.flags & ~SS_AUTODISARM)) signal_thread()->stack = (struct signal_stack){stack.base, stack.flags, 0, stack.size};
-    signal_set_mask(mask);
-    arch_irq_save(); /* nothing may come between the last look and the program */
-    if (arch_work) arch_work_run(frame);
-    arch_return_to_program(frame);
 }
 
 /* A trap frame of the caller's state right after this call, then delivery into it. All registers that a call preserves are. */

@@ -1,6 +1,7 @@
 /*
  * Exceptions after the registers are saved. Which stack they are handled on, and to whom they belong: to the program (its end) or to the libOS.
  */
+#include "arch/fault_report.h"
 #include "channel/channel.h"
 #include "init/image.h"
 #include "init/init.h"
@@ -9,8 +10,6 @@
 
 #pragma weak arch_page_fault
 #pragma weak arch_work_run
-#pragma weak report_fault
-#pragma weak signal_raise_fault
 #pragma weak signal_raise_fault
 #pragma GCC visibility push(hidden)
 struct trap_frame *arch_trap_place(struct trap_frame *frame);
@@ -20,10 +19,6 @@ extern char arch_copy_faults[], arch_copy_faults_end[]; /* copy.S */
 #pragma GCC visibility pop
 
 enum { SIGILL_ = 4, SIGTRAP_ = 5, SIGBUS_ = 7, SIGFPE_ = 8, SIGSEGV_ = 11 };
-
-bool arch_in_libos(uintptr_t pc) {
-    return pc - (uintptr_t)hull_libos_text_start < (uintptr_t)(hull_libos_text_end - hull_libos_text_start);
-}
 
 /* A fault's work may sleep or fault again, so it moves to the kernel stack: below the interrupted code's own frames when that ran there, else to its top. What
  * stays: interrupts of the libOS (top halves are short), and an overflow of the kernel stack itself. */
@@ -70,29 +65,12 @@ static void fault(struct trap_frame *frame) {
     }
     if (signal < 0)
         signal = signal_of(frame);
-    static struct fault_report report;
     unsigned class = frame->syndrome >> 26 & 63;
     bool aborted = class == CLASS_FETCH || class == CLASS_DATA;
-    report.slide = arch_slide;
     bool libos = arch_in_libos(frame->pc);
-    report.address = aborted ? frame->address : frame->pc;
-    if (!libos && signal_raise_fault && signal_raise_fault(frame, signal >> 8, signal & 0xff, report.address))
-        return;
-    report.kind = (unsigned)signal >> 8 | (libos ? FAULT_IN_LIBOS : 0);
-    report.frame = *frame;
-    size_t absent = sizeof(report.stack);
-    uintptr_t sp = frame->sp & ~7ul;
-    /* Not from the exceptions' own stack: the fault of such a read would begin there anew. */
-    if ((uintptr_t)frame - arch_cpu.stack_bottom < arch_cpu.stack_top - arch_cpu.stack_bottom)
-        for (int pages = 0; pages < 2 && absent == sizeof(report.stack); pages++, sp = (sp | 4095) + 1)
-            absent = arch_copy_faultable(report.stack, (void *)sp, absent);
-    if (report_fault)
-        report_fault(&report, HULL_FAULT_STACK - (unsigned)(absent / 8));
-    else
-        channel_write(HULL_RECORD_FAULT, &report, sizeof(report) - absent);
-    if (report.kind & FAULT_IN_LIBOS)
-        arch_power_off();
-    machine_exit((uint32_t)report.kind);
+    uintptr_t address = aborted ? frame->address : frame->pc;
+    if (libos || !signal_raise_fault || !signal_raise_fault(frame, signal >> 8, signal & 0xff, address))
+        fault_report_send(frame, address, (unsigned)signal >> 8 | (libos ? FAULT_IN_LIBOS : 0));
 }
 
 void arch_trap(struct trap_frame *frame) {

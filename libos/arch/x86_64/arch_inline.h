@@ -17,9 +17,11 @@ struct trap_frame {
 };
 
 #define TRAP_ERROR_SYSCALL (~0ul)
-void arch_frame_start(struct trap_frame *frame, uintptr_t pc, uintptr_t sp); /* all other registers 0, interrupts on */
 static inline void arch_frame_set_result(struct trap_frame *frame, long result) { frame->rax = (uint64_t)result; }
 static inline void arch_frame_set_stack(struct trap_frame *frame, uintptr_t sp) { frame->rsp = sp; }
+static inline uintptr_t arch_frame_stack(const struct trap_frame *frame) { return frame->rsp; }
+/* TRAP_ERROR_SYSCALL, or what else the frame is of. */
+static inline uint64_t arch_frame_origin(const struct trap_frame *frame) { return frame->error; }
 
 /* Defines sys_<name> of a binary image as a call of `static long frame_<name>(struct trap_frame *frame)` with all of the program's registers
  * (rax: the call's number). The result goes to the program's rax; to change other registers, end with arch_return_to_program(). */
@@ -38,6 +40,11 @@ static inline uint64_t arch_frame_argument(const struct trap_frame *frame, unsig
 /* Of a system call: its number; on the way out, its result. */
 static inline uint64_t arch_frame_call(const struct trap_frame *frame) { return frame->vector; }
 static inline uint64_t arch_frame_result(const struct trap_frame *frame) { return frame->rax; }
+/* Of a system call on the way out: the program makes it anew. */
+static inline void arch_frame_call_again(struct trap_frame *frame) {
+    frame->rax = frame->vector;
+    frame->rip -= 2; /* the syscall instruction */
+}
 static inline uintptr_t arch_frame_pc(const struct trap_frame *frame) { return frame->rip; }
 /* Of a fault: whether the CPU told an address; and what was tried there, by the error code that vm_fault gets. */
 static inline unsigned arch_fault_access(unsigned error) { return error & 2 ? MAP_WRITE : error & 16 ? MAP_EXEC : MAP_READ; }
@@ -52,6 +59,7 @@ struct arch_thread {
 };
 
 static inline void arch_thread_set_tls(struct arch_thread *thread, uintptr_t pointer) { thread->fs_base = pointer; }
+static inline struct trap_frame *arch_thread_frame(const struct arch_thread *thread) { return (struct trap_frame *)thread->stack_top - 1; }
 
 /* Page-table entries (Intel SDM volume 3, 4.5). */
 #define PTE_PRESENT 0x1ul
@@ -133,51 +141,4 @@ static inline bool arch_translates_code(void) {
     struct cpuid r = cpuid(0x40000000, 0);
     return r.b == 0x54474354 && r.c == 0x43544743 && r.d == 0x47435447;
 }
-
-/* Nonzero: the way out to the program has something to do (deferred work, a signal). Set by whoever causes it. */
-extern arch_root arch_boot_root; /* the page tables made at boot */
-extern uint32_t arch_work;
-
-/* Runs the program at pc with its stack pointer at sp, all other registers zero, interrupts on. */
-_Noreturn void arch_thread_enter_program(uintptr_t pc, uintptr_t sp);
-/* Calls the C library's hull_linked_start(stack, random) on that stack, interrupts on: the way into a linked program. */
-_Noreturn void arch_enter_linked(long *stack, const uint64_t *random);
-/* Continues the program as the frame says, on whose kernel stack this runs. */
-_Noreturn void arch_return_to_program(struct trap_frame *frame);
-/* Saves the caller's state in `from` and continues `to` where it called this (or as arch_thread_prepare laid out). FPU state,
- * FS and GS base move along. Interrupts off. */
-void arch_switch(struct arch_thread *from, struct arch_thread *to);
-/* Makes a thread whose first arch_switch runs entry(argument) on its kernel stack. 0 or -ENOMEM. */
-int arch_thread_prepare(struct arch_thread *thread, void (*entry)(void *), void *argument);
-/* Before a thread that was not made by arch_thread_prepare is first switched away from: 0 or -ENOMEM. */
-int arch_thread_adopt(struct arch_thread *thread);
-/* Gives a prepared thread the FPU state, FS and GS base that the CPU has now. */
-void arch_thread_inherit(struct arch_thread *thread);
-/* exec: the current thread's FPU state, FS and GS base as a new program finds them. */
-void arch_thread_reset(struct arch_thread *thread);
-/* Where a prepared thread's first frame of program state lies, for arch_return_to_program; also that of a running one's system call. */
-static inline struct trap_frame *arch_thread_frame(const struct arch_thread *thread) {
-    return (struct trap_frame *)thread->stack_top - 1;
-}
-/* Before arch_return_to_program, interrupts off: runs what waits for the way out to the program. */
-void arch_work_run(struct trap_frame *frame);
-void arch_thread_free(struct arch_thread *thread);
-/* Gives back the stacks that are kept for threads to come. */
-void arch_thread_free_idle(void);
-
-/* Copies with fault recovery: bytes NOT copied (0: all). Used by user_copy_in and user_copy_out. */
-size_t arch_copy_faultable(void *to, const void *from, size_t size);
-
-/* True for addresses of libOS text (the linker keeps it apart from the program's). */
-bool arch_in_libos(uintptr_t pc);
-
-/* Hooks that entry code calls by weak references: absent where no component of the image defines them. */
-/* Resolves a page fault of program memory. error: bit 0 present, 1 write, 4 fetch. Runs on the kernel stack, interrupts off. */
-bool vm_fault(struct trap_frame *frame, uintptr_t address, unsigned error);
-/* Turns a fault of the program into a signal that the frame then runs; false when the program has no handler. */
-bool signal_raise_fault(struct trap_frame *frame, int signo, int code, uintptr_t address);
-/* By `exec`, for reports: translates an address inside the running program's own file to that file's address space; false elsewhere. */
-bool exec_file_address(uintptr_t address, uintptr_t *in_file);
-/* Delivers pending signals by changing the frame. */
-void signal_deliver(struct trap_frame *frame);
 #endif

@@ -3,6 +3,11 @@
 #define HULL_ARCH_BOOT_H
 #include "internal.h"
 
+/* For arch/boot_image.h. */
+#define BOOT_TABLE (PTE_PRESENT | PTE_WRITE)
+static inline uint64_t *boot_table(uintptr_t virt) { return (void)virt, (uint64_t *)arch_boot_tables; }
+static inline uintptr_t boot_image_offset(void) { return arch_slide; } /* it is linked where it is in memory */
+
 /* Xen include/public/arch-x86/hvm/start_info.h, version 1. */
 struct start_info {
     uint32_t magic, version, flags, module_count;

@@ -24,15 +24,6 @@ extern struct arch_cpu arch_cpu;
 void arch_gate_set(unsigned vector, const void *entry, unsigned ist);
 bool arch_random64(uint64_t *out);
 
-/* What a fault looked like: the payload of HULL_RECORD_FAULT, and what report.c (component `format`) makes log lines of. */
-#define FAULT_IN_LIBOS 0x100
-struct fault_report {
-    uint64_t slide, address, kind;
-    struct trap_frame frame;
-    uint64_t stack[HULL_FAULT_STACK]; /* from the interrupted stack pointer, or the next page, up */
-};
-void report_fault(const struct fault_report *report, unsigned words);
-
 /* Boot information that arch_boot left. */
 extern uint64_t boot_module_phys, boot_module_size, boot_command_line_phys;
 #pragma GCC visibility pop

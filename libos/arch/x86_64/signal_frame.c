@@ -85,8 +85,6 @@ static bool restore_fpu(uintptr_t from) {
     return true;
 }
 
-uintptr_t arch_signal_sp(const struct trap_frame *frame) { return frame->rsp; }
-
 bool arch_signal_frame(struct trap_frame *frame, const struct signal_action *action, const struct signal_info *info,
                        const struct signal_stack *stack, bool switch_stack, uint64_t mask, const uintptr_t *fault_address) {
     uint32_t use, end = MAGIC2;
@@ -125,7 +123,6 @@ bool arch_signal_frame(struct trap_frame *frame, const struct signal_action *act
     return true;
 }
 
-/* Back to what the frame at the program's stack pointer says. The signal mask and stack in it, too; false: it cannot be believed. */
 bool arch_signal_return(struct trap_frame *frame, uintptr_t at, uint64_t *mask, struct signal_stack *stack) {
     struct ucontext in;
     if (user_copy_in(&in, (void *)at, sizeof in)) return false;
@@ -136,18 +133,15 @@ bool arch_signal_return(struct trap_frame *frame, uintptr_t at, uint64_t *mask, 
     frame->r14 = c->r14, frame->r15 = c->r15, frame->rdi = c->rdi, frame->rsi = c->rsi, frame->rbp = c->rbp, frame->rbx = c->rbx;
     frame->rdx = c->rdx, frame->rax = c->rax, frame->rcx = c->rcx, frame->rsp = c->rsp, frame->rip = c->rip;
     frame->rflags = (c->rflags & FLAGS_PROGRAM) | 0x202;
+    frame->cs = SELECTOR_CODE;
+    frame->ss = SELECTOR_DATA;
+    frame->vector = frame->error = 0;
     *mask = in.mask;
     *stack = in.stack;
     return true;
 }
 
-uintptr_t arch_call_sp(void) {
-    if (!&exec_binary_program) return (uintptr_t)__builtin_frame_address(0);
-    return ((struct trap_frame *)arch_cpu.call_frame)->rsp;
-}
-
-/* Calls that end with EINTR whatever SA_RESTART says (signal(7)): those with timeouts, and those that exist to be interrupted. */
-static bool never_restarted(uint64_t number) {
+bool arch_signal_never_restarts(uint64_t number) {
     switch (number) {
     case 7: case 23: case 270: case 271:             /* poll, select, pselect6, ppoll */
     case 34: case 130: case 128:                     /* pause, rt_sigsuspend, rt_sigtimedwait */
@@ -157,40 +151,6 @@ static bool never_restarted(uint64_t number) {
         return true;
     default: return false;
     }
-}
-
-void arch_signal_restart(struct trap_frame *frame, enum restart how) {
-    bool limited = current_thread()->wait_limited;
-    current_thread()->wait_limited = false;
-    if (frame->error == TRAP_ERROR_POINT) frame->rax = how;
-    if (frame->error != TRAP_ERROR_SYSCALL || (frame->rax != (uint64_t)-EINTR && frame->rax != (uint64_t)-ERESTARTNOINTR)) return;
-    bool always = frame->rax == (uint64_t)-ERESTARTNOINTR;
-    if (!always && (how == RESTART_NONE || (how == RESTART_ASKED && (limited || never_restarted(frame->vector))))) return;
-    frame->rax = frame->vector;
-    frame->rip -= 2; /* the syscall instruction */
-}
-
-/* The handler is done. In binary images the ucontext is where the program's stack pointer was; linked ones pass its address. */
-SYSCALL_DEFINE(rt_sigreturn, uintptr_t at) {
-    struct trap_frame own, *frame = &own;
-    uint64_t mask;
-    struct signal_stack stack;
-    if (&exec_binary_program) {
-        frame = (struct trap_frame *)arch_cpu.call_frame;
-        at = frame->rsp;
-    }
-    if (!arch_signal_return(frame, at, &mask, &stack)) {
-        log_line("signal: a handler returned to a frame that cannot be believed, at %p", (void *)at);
-        machine_exit(SIGSEGV);
-    }
-    frame->cs = SELECTOR_CODE;
-    frame->ss = SELECTOR_DATA;
-    frame->vector = frame->error = 0;
-    if (!(stack.flags & ~SS_AUTODISARM)) signal_thread()->stack = (struct signal_stack){stack.base, stack.flags, 0, stack.size};
-    signal_set_mask(mask);
-    arch_irq_save(); /* nothing may come between the last look and the program */
-    if (arch_work) arch_work_run(frame);
-    arch_return_to_program(frame);
 }
 
 /* A trap frame of the caller's state right after this call, then delivery into it. All registers that a call preserves are. */

@@ -1,27 +1,21 @@
 /*
- * Threads: kernel stacks with unmapped pages below them, and switching. Who switches away saves its own FPU state and segment bases, and
+ * Threads: what lies on their kernel stacks at first, and switching. Who switches away saves its own FPU state and segment bases, and
  * loads them again when it runs on: nothing is saved for a thread that never switches.
  */
 #include "internal.h"
 #include "lib/string.h"
 #include "memory/memory.h"
+#include "memory/stacks.h"
 #include "syscall/errno.h"
 
 #define MSR_FS_BASE 0xc0000100
 #define MSR_GS_BASE 0xc0000101
-#define STACK_SLOT ((uintptr_t)(STACK_KERNEL_PAGES + 1) * PAGE_SIZE)
 
 #pragma GCC visibility push(hidden)
 void arch_switch_stack(uintptr_t *save_sp, uintptr_t load_sp);
 void arch_thread_trampoline(void);
 void arch_thread_begin(struct arch_thread *thread);
 #pragma GCC visibility pop
-
-enum { STACKS_KEPT = 16 };
-struct free_stack { struct free_stack *next; };
-static struct free_stack *free_stacks; /* at most STACKS_KEPT stay mapped; the link lies at their bottom */
-static unsigned free_stack_count;
-static uintptr_t next_stack = STACK_AREA, lowest_empty = STACK_AREA; /* slots from next_stack on were never used; below lowest_empty all have pages */
 
 static bool have_xsave(void) { return cpuid(1, 0).c >> 27 & 1; } /* OSXSAVE: turned on by start.c */
 
@@ -86,33 +80,9 @@ int arch_thread_adopt(struct arch_thread *thread) {
     return thread->fpu ? 0 : -ENOMEM;
 }
 
-static uintptr_t create_stack(void) {
-    if (free_stacks) {
-        uintptr_t bottom = (uintptr_t)free_stacks;
-        free_stacks = free_stacks->next;
-        free_stack_count--;
-        return bottom;
-    }
-    while (lowest_empty < next_stack && arch_lookup(arch_boot_root, lowest_empty + PAGE_SIZE, NULL, NULL)) lowest_empty += STACK_SLOT;
-    uintptr_t bottom = lowest_empty + PAGE_SIZE;
-    for (unsigned i = 0; i < STACK_KERNEL_PAGES; i++) {
-        void *page = page_alloc();
-        if (!page || arch_map(arch_boot_root, bottom + i * PAGE_SIZE, virt_to_phys(page), MAP_READ | MAP_WRITE)) {
-            if (page)
-                pages_free(page, 1);
-            while (i-- > 0)
-                page_put(arch_unmap(arch_boot_root, bottom + i * PAGE_SIZE));
-            return 0;
-        }
-    }
-    lowest_empty += STACK_SLOT;
-    if (lowest_empty > next_stack) next_stack = lowest_empty;
-    return bottom;
-}
-
 int arch_thread_prepare(struct arch_thread *thread, void (*entry)(void *), void *argument) {
     thread->fpu = fpu_create();
-    thread->stack_bottom = thread->fpu ? create_stack() : 0;
+    thread->stack_bottom = thread->fpu ? stack_create() : 0;
     if (!thread->stack_bottom) {
         if (thread->fpu)
             pages_free(thread->fpu, 1);
@@ -147,29 +117,7 @@ void arch_thread_reset(struct arch_thread *thread) {
     msr_write(MSR_GS_BASE, 0);
 }
 
-static void free_stack(uintptr_t bottom) {
-    for (unsigned i = 0; i < STACK_KERNEL_PAGES; i++) page_put(arch_unmap(arch_boot_root, bottom + i * PAGE_SIZE));
-    if (bottom - PAGE_SIZE < lowest_empty) lowest_empty = bottom - PAGE_SIZE;
-}
-
-void arch_thread_free_idle(void) {
-    while (free_stacks) {
-        uintptr_t bottom = (uintptr_t)free_stacks;
-        free_stacks = free_stacks->next;
-        free_stack(bottom);
-    }
-    free_stack_count = 0;
-}
-
 void arch_thread_free(struct arch_thread *thread) {
-    uintptr_t bottom = thread->stack_bottom;
-    struct free_stack *stack = (struct free_stack *)bottom;
     pages_free(thread->fpu, 1);
-    if (free_stack_count < STACKS_KEPT) {
-        stack->next = free_stacks;
-        free_stacks = stack;
-        free_stack_count++;
-        return;
-    }
-    free_stack(bottom);
+    stack_free(thread->stack_bottom);
 }

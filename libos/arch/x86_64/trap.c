@@ -3,6 +3,7 @@
  * it belongs: to the program (a signal, or its end) or to the libOS (panic).
  */
 #include "abi/boot_abi.h"
+#include "arch/fault_report.h"
 #include "init/image.h"
 #include "init/init.h"
 #include "channel/channel.h"
@@ -27,15 +28,10 @@ enum { COPY_TAIL = 7, COPY_LENGTH = 3 }; /* the second copying instruction, behi
 #define VECTOR_IRQ 32
 
 #pragma weak vm_fault
-#pragma weak report_fault
 #pragma weak signal_raise_fault
 #pragma weak arch_work_run
 
 enum { SIGILL_ = 4, SIGTRAP_ = 5, SIGBUS_ = 7, SIGFPE_ = 8, SIGSEGV_ = 11 };
-
-bool arch_in_libos(uintptr_t pc) {
-    return pc - (uintptr_t)hull_libos_text_start < (uintptr_t)(hull_libos_text_end - hull_libos_text_start);
-}
 
 /*
  * A fault's work may sleep or fault again, so it must not stay on the IST stack. It moves to the kernel stack: below the
@@ -66,30 +62,6 @@ static const uint8_t signals[22] = {
     [16] = 0x80 | SIGFPE_ /* FPE_CONDTRAP */, [17] = 0x10 | SIGBUS_ /* BUS_ADRALN */, [19] = 0x80 | SIGFPE_,
 };
 
-/*
- * Tells the host. Programs and the libOS keep no frame pointers: the backtrace is made of the stack's words, as many as are mapped; after an
- * overflow, those above the guard page. They are not read from an IST stack, which the fault of such a read would begin anew.
- */
-static void report(const struct trap_frame *frame, uintptr_t address, unsigned kind) {
-    static struct fault_report report;
-    report.slide = arch_slide;
-    report.address = address;
-    report.kind = kind;
-    report.frame = *frame;
-    size_t absent = sizeof(report.stack);
-    uintptr_t sp = frame->rsp & ~7ul;
-    if ((uintptr_t)frame - arch_cpu.stack_bottom < arch_cpu.stack_top - arch_cpu.stack_bottom)
-        for (int pages = 0; pages < 2 && absent == sizeof(report.stack); pages++, sp = (sp | 4095) + 1)
-            absent = arch_copy_faultable(report.stack, (void *)sp, absent);
-    if (report_fault)
-        report_fault(&report, HULL_FAULT_STACK - (unsigned)(absent / 8));
-    else
-        channel_write(HULL_RECORD_FAULT, &report, sizeof(report) - absent);
-    if (kind & FAULT_IN_LIBOS)
-        arch_power_off();
-    machine_exit(kind);
-}
-
 static void fault(struct trap_frame *frame) {
     uintptr_t address = frame->rip;
     unsigned error = (unsigned)frame->error, known = signals[frame->vector];
@@ -110,7 +82,7 @@ static void fault(struct trap_frame *frame) {
     }
     bool libos = arch_in_libos(frame->rip);
     if (libos || !signal_raise_fault || !signal_raise_fault(frame, signo, code, address))
-        report(frame, address, (unsigned)signo | (libos ? FAULT_IN_LIBOS : 0));
+        fault_report_send(frame, address, (unsigned)signo | (libos ? FAULT_IN_LIBOS : 0));
 }
 
 void arch_trap(struct trap_frame *frame) {

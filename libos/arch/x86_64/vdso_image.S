@@ -1,66 +1,18 @@
 /*
- * The vDSO of x86-64 as bytes: ELF header, two program headers, dynamic section, symbols, versions and code, all read-only and position-independent
- * (System V gABI chapters 4 and 5; Linux vdso(7)). It is copied to a page of its own, after the page with struct vdso_data (vdso/vdso.h).
- * Section headers are left out: loaders do not read them. One hash bucket holds all symbols, so no hash of theirs is needed. Part of `vdso`.
+ * The vDSO of x86-64 as bytes, all read-only and position-independent: what is this CPU's of it. vdso/image.h has the rest, and the order of the parts.
+ * It is copied to a page of its own, after the page with struct vdso_data (vdso/vdso.h). Part of `vdso`.
  *
  * Functions: System V calling convention, in %rdi, %rsi; out %rax; they clobber caller-saved registers only and use eight bytes of stack.
  */
-#define DATA (image - 4096)
-#define SEQUENCE 0
-#define USABLE 4
-#define BASE_CYCLES 8
-#define SCALE 16
-#define BASE_NS 24
-#define REALTIME_OFFSET 32
+#include "vdso/image.h"
 
-/* Clocks that are answered here, as bits: REALTIME, REALTIME_COARSE, TAI; MONOTONIC, _RAW, _COARSE, BOOTTIME. */
-#define REAL_CLOCKS 0x821
-#define KNOWN_CLOCKS 0x8f3
-#define COARSE_CLOCKS 0x60
-#define TICK_NS 4000000
-#define SECOND_NS 1000000000
+#define DATA (image - 4096)
 #define SYS_gettimeofday 96
 #define SYS_time 201
 #define SYS_clock_gettime 228
 #define SYS_clock_getres 229
 
-    .section .rodata.arch_vdso, "a", @progbits
-    .globl arch_vdso_start, arch_vdso_end
-    .hidden arch_vdso_start, arch_vdso_end
-    .balign 16
-arch_vdso_start:
-image:
-    .byte 0x7f, 'E', 'L', 'F', 2, 1, 1, 0
-    .quad 0
-    .short 3, 62                        /* ET_DYN, EM_X86_64 */
-    .long 1
-    .quad 0, program_headers - image, 0 /* entry, program headers, section headers */
-    .long 0
-    .short 64, 56, 2, 0, 0, 0
-program_headers:
-    .long 1, 5                          /* PT_LOAD, R-X */
-    .quad 0, 0, 0, image_end - image, image_end - image, 4096
-    .long 2, 4                          /* PT_DYNAMIC, R--: a loader does not relocate what it may not write */
-    .quad dynamic - image, dynamic - image, dynamic - image, dynamic_end - dynamic, dynamic_end - dynamic, 8
-dynamic:
-    .quad 14, soname - strings          /* DT_SONAME */
-    .quad 4, hash - image               /* DT_HASH */
-    .quad 5, strings - image            /* DT_STRTAB */
-    .quad 6, symbols - image            /* DT_SYMTAB */
-    .quad 10, strings_end - strings     /* DT_STRSZ */
-    .quad 11, 24                        /* DT_SYMENT */
-    .quad 0x6ffffffc, versions - image  /* DT_VERDEF */
-    .quad 0x6ffffffd, 2                 /* DT_VERDEFNUM */
-    .quad 0x6ffffff0, symbol_versions - image /* DT_VERSYM */
-    .quad 0, 0
-dynamic_end:
-
-    .macro symbol name
-    .long name_\name - strings
-    .byte 0x12, 0                       /* global function */
-    .short 1                            /* defined: any section number but 0 */
-    .quad \name - image, \name\()_end - \name
-    .endm
+    vdso_header 62 /* EM_X86_64 */
 symbols:
     .quad 0, 0, 0
     symbol clock_gettime
@@ -72,14 +24,7 @@ hash:
     .long 1, 6, 1, 0, 2, 3, 4, 5, 0     /* buckets, chains; the bucket's first; the chains */
 symbol_versions:
     .short 0, 2, 2, 2, 2, 2
-    .balign 8
-versions:                               /* version, flags (1: the file itself), index, names, hash, first name, next */
-    .short 1, 1, 1, 1
-    .long 0x0deebfa1, 20, 28
-    .long soname - strings, 0
-    .short 1, 0, 2, 1
-    .long 0x03ae75f6, 20, 0
-    .long name_version - strings, 0
+    vdso_versions 0x03ae75f6
 strings:
     .byte 0
 soname: .asciz "linux-vdso.so.1"
