@@ -323,6 +323,7 @@ static err_t accepted(void *argument, struct tcp_pcb *pcb, err_t error) {
     it->socket.mark = parent->socket.mark;
     it->socket.priority = parent->socket.priority;
     it->socket.plain_options = parent->socket.plain_options;
+    it->socket.times = parent->socket.times;
     memcpy(it->socket.linger, parent->socket.linger, sizeof it->socket.linger);
     it->flags = parent->flags;
     it->ttl = parent->ttl;

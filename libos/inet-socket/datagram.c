@@ -6,7 +6,7 @@
 #include "lwip/prot/ip4.h"
 
 enum { SIZE_MOST = 65507, SIZE_MOST6 = 65487 /* with the headers 65535: what lwIP counts to */, CHARGE = 256, IP_PKTINFO = 8, IP_TTL = 2, IP_TOS = 1, IPV6_PKTINFO = 50, IPV6_HOPLIMIT = 52, IPV6_TCLASS = 67,
-       IP_RECVERR = 11, IPV6_RECVERR = 25, UDP_SEGMENT = 103, SEGMENTS_MOST = 128, SO_TIMESTAMP = 29, SO_TIMESTAMPNS = 35, SO_RXQ_OVFL = 40 };
+       IP_RECVERR = 11, IPV6_RECVERR = 25, UDP_SEGMENT = 103, SEGMENTS_MOST = 128, SO_RXQ_OVFL = 40 };
 struct pktinfo { int interface; uint32_t specified, address; };
 struct pktinfo6 { uint8_t address[16]; uint32_t interface; };
 struct cmsghdr { size_t length; int level, type; };
@@ -24,7 +24,7 @@ void inet_enqueue(struct inet_socket *it, struct pbuf *p, const ip_addr_t *from,
     }
     *datagram = (struct datagram){
         .data = p, .from = *from, .to = *ip_current_dest_addr(), .port = port, .charge = charge, .interface = netif_get_index(ip_current_input_netif()),
-        .time = it->flags & (INET_TIMESTAMP | INET_TIMESTAMP_NS) ? clock_realtime_ns() : 0,
+        .time = it->socket.times ? clock_realtime_ns() : 0,
         .ttl = six ? IP6H_HOPLIM(ip6_current_header()) : IPH_TTL(ip4_current_header()), .tos = six ? IP6H_TC(ip6_current_header()) : IPH_TOS(ip4_current_header()),
     };
     *it->datagrams_end = datagram;
@@ -110,7 +110,10 @@ int inet_connect_datagram(struct socket *socket, const struct address *address, 
         }
         return inet_open_datagram(it);
     }
-    int error = inet_address_in(it, address, &to, &port);
+    bool four = inet_is6(it) && address->family == AF_INET; /* an IPv6 socket takes it as the mapped address (as udp(7)'s of Linux do, connections do not) */
+    struct inet_socket as4 = {.socket.family = AF_INET};
+    if (four && it->flags & INET_V6ONLY) return -EAFNOSUPPORT;
+    int error = inet_address_in(four ? &as4 : it, address, &to, &port);
     if (error) return error;
     if (!it->address_bound) ip_addr_set_any_val(IP_IS_V6(&to), source);
     if ((error = inet_find_way(it, &to, &source, 0, &netif))) return error;
@@ -308,13 +311,7 @@ static void drop_first(struct inet_socket *it) {
 
 static void tell(const struct inet_socket *it, struct message *message, const struct datagram *datagram) {
     bool six = IP_IS_V6_VAL(datagram->to);
-    if (it->flags & INET_TIMESTAMP_NS) {
-        int64_t time[2] = {(int64_t)(datagram->time / 1000000000), (int64_t)(datagram->time % 1000000000)};
-        message_put_control(message, SOL_SOCKET, SO_TIMESTAMPNS, time, sizeof time);
-    } else if (it->flags & INET_TIMESTAMP) {
-        int64_t time[2] = {(int64_t)(datagram->time / 1000000000), (int64_t)(datagram->time % 1000000000 / 1000)};
-        message_put_control(message, SOL_SOCKET, SO_TIMESTAMP, time, sizeof time);
-    }
+    message_put_time(message, &it->socket, datagram->time);
     if (it->flags & INET_RXQ_OVFL && it->dropped) message_put_control(message, SOL_SOCKET, SO_RXQ_OVFL, &it->dropped, sizeof it->dropped);
     if (it->flags & INET_PKTINFO && !six) {
         uint32_t to = ip4_addr_get_u32(ip_2_ip4(&datagram->to));

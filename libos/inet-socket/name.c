@@ -24,7 +24,7 @@ int inet_address_in(const struct inet_socket *it, const struct address *address,
         *port = lwip_ntohs(in->port);
         return 0;
     }
-    if (address->family != AF_INET6) return address->length < IN6_LEAST && address->family != AF_INET ? -EINVAL : -EAFNOSUPPORT;
+    if (address->family != AF_INET6) return address->length < IN6_LEAST ? -EINVAL : -EAFNOSUPPORT;
     if (address->length < IN6_LEAST) return -EINVAL;
     *port = lwip_ntohs(in6->port);
     if (!memcmp(in6->address, mapped, sizeof mapped)) {

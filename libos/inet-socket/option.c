@@ -3,7 +3,7 @@
 #include "inet-socket/internal.h"
 #include "lwip/priv/tcp_priv.h"
 
-enum { SOL_UDP = 17, SO_BINDTODEVICE = 25, SO_TIMESTAMP = 29, SO_TIMESTAMPNS = 35, SO_NO_CHECK = 11, SO_RXQ_OVFL = 40, SO_BUSY_POLL = 46, SO_INCOMING_CPU = 49, SO_MEMINFO = 55,
+enum { SOL_UDP = 17, SO_BINDTODEVICE = 25, SO_NO_CHECK = 11, SO_RXQ_OVFL = 40, SO_BUSY_POLL = 46, SO_INCOMING_CPU = 49, SO_MEMINFO = 55,
        SO_BINDTOIFINDEX = 62, ECN = 3 };
 enum { IP_TOS = 1, IP_TTL, IP_HDRINCL, IP_OPTIONS, IP_RECVOPTS = 6, IP_PKTINFO = 8, IP_MTU_DISCOVER = 10, IP_RECVERR, IP_RECVTTL, IP_RECVTOS, IP_MTU, IP_FREEBIND,
        IP_TRANSPARENT = 19, IP_BIND_ADDRESS_NO_PORT = 24, IP_MULTICAST_IF = 32, IP_MULTICAST_TTL, IP_MULTICAST_LOOP, IP_ADD_MEMBERSHIP, IP_DROP_MEMBERSHIP,
@@ -26,7 +26,6 @@ static const struct flag_option flag_options[] = {
     {IPPROTO_IPV6, IPV6_MULTICAST_LOOP, INET_MULTICAST_LOOP_OFF, true}, {IPPROTO_IPV6, IPV6_MULTICAST_ALL, INET_MULTICAST_ALL_OFF, true},
     {IPPROTO_UDP, UDP_GRO, INET_GRO, false}, /* datagrams are told one by one all the same */
     {SOL_SOCKET, SO_RXQ_OVFL, INET_RXQ_OVFL, false}, {SOL_SOCKET, SO_NO_CHECK, INET_NO_CHECK, false},
-    {SOL_SOCKET, SO_TIMESTAMP, INET_TIMESTAMP, false}, {SOL_SOCKET, SO_TIMESTAMPNS, INET_TIMESTAMP_NS, false},
 };
 
 static const struct flag_option *find_flag(const struct inet_socket *it, int level, int name) {

@@ -47,7 +47,7 @@ struct packet_socket {
     struct packet_membership *memberships;
     struct packet_ring ring;
     int version, reserve;
-    bool wants_auxdata, wants_time, wants_time_ns, wants_original, ignores_outgoing, loss;
+    bool wants_auxdata, wants_original, ignores_outgoing, loss;
 };
 static inline struct packet_socket *packet_of(struct socket *socket) { return (struct packet_socket *)socket; }
 

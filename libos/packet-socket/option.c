@@ -3,7 +3,7 @@
 
 enum { PACKET_ADD_MEMBERSHIP = 1, PACKET_DROP_MEMBERSHIP = 2, PACKET_RX_RING = 5, PACKET_STATISTICS = 6, PACKET_COPY_THRESH = 7, PACKET_AUXDATA = 8, PACKET_ORIGDEV = 9, PACKET_VERSION = 10, PACKET_HDRLEN = 11,
        PACKET_RESERVE = 12, PACKET_LOSS = 14, PACKET_TIMESTAMP = 17, PACKET_QDISC_BYPASS = 20, PACKET_IGNORE_OUTGOING = 23 };
-enum { SO_TIMESTAMP = 29, SO_TIMESTAMPNS = 35, MR_MULTICAST = 0, MR_PROMISC, MR_ALLMULTI, MR_UNICAST, RESERVE_MOST = 0x7fff };
+enum { MR_MULTICAST = 0, MR_PROMISC, MR_ALLMULTI, MR_UNICAST, RESERVE_MOST = 0x7fff };
 struct packet_mreq { int interface; uint16_t kind, size; uint8_t address[8]; };
 struct tpacket_stats { uint32_t packets, drops; };
 
@@ -58,7 +58,6 @@ static int change_membership(struct packet_socket *it, bool add, const void *val
 }
 
 static bool *find_switch(struct packet_socket *it, int level, int name) {
-    if (level == SOL_SOCKET) return name == SO_TIMESTAMP ? &it->wants_time : name == SO_TIMESTAMPNS ? &it->wants_time_ns : NULL;
     if (level != SOL_PACKET) return NULL;
     switch (name) {
     case PACKET_AUXDATA: return &it->wants_auxdata;

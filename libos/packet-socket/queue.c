@@ -1,7 +1,7 @@
 /* Frames that wait to be read, for sockets without a ring. */
 #include "packet-socket/internal.h"
 
-enum { CHARGE = 512, SCM_TIMESTAMP = 29, SCM_TIMESTAMPNS = 35, PACKET_AUXDATA = 8 };
+enum { CHARGE = 512, PACKET_AUXDATA = 8 };
 struct tpacket_auxdata { uint32_t status, size, kept; uint16_t link, network, vlan_tag, vlan_protocol; };
 
 void packet_enqueue(struct packet_socket *it, const struct packet_view *view) {
@@ -37,13 +37,7 @@ static bool has_packet(void *argument) {
 }
 
 static void tell(const struct packet_socket *it, struct message *message, const struct packet *packet) {
-    int64_t time[2] = {(int64_t)(packet->time / 1000000000), (int64_t)(packet->time % 1000000000)};
-    if (it->wants_time_ns) {
-        message_put_control(message, SOL_SOCKET, SCM_TIMESTAMPNS, time, sizeof time);
-    } else if (it->wants_time) {
-        time[1] /= 1000;
-        message_put_control(message, SOL_SOCKET, SCM_TIMESTAMP, time, sizeof time);
-    }
+    message_put_time(message, &it->socket, packet->time);
     if (!it->wants_auxdata) return;
     struct tpacket_auxdata data = {.status = STATUS_USER | packet->status, .size = packet->size, .kept = packet->kept, .network = (uint16_t)packet->header};
     message_put_control(message, SOL_PACKET, PACKET_AUXDATA, &data, sizeof data);

@@ -46,6 +46,13 @@ size_t message_put_control(struct message *message, int level, int type, const v
     return taken;
 }
 
+void message_put_time(struct message *message, const struct socket *socket, uint64_t ns) {
+    if (!socket->times) return;
+    if (!ns) ns = clock_realtime_ns();
+    int64_t time[2] = {(int64_t)(ns / 1000000000), (int64_t)(ns % 1000000000 / (socket->times == SOCKET_NANOSECONDS ? 1 : 1000))};
+    message_put_control(message, SOL_SOCKET, socket->times == SOCKET_NANOSECONDS ? SO_TIMESTAMPNS : SO_TIMESTAMP, time, sizeof time);
+}
+
 SYSCALL_DEFINE(sendto, int descriptor, const void *buffer, size_t size, unsigned flags, const void *program, uint32_t length) {
     struct iovec one = {(void *)buffer, size > SIZE_MOST ? SIZE_MOST : size};
     struct message message;

@@ -43,6 +43,7 @@ static int set_common(struct socket *socket, int name, const void *value, uint32
         if (current_process()->credentials.euid) return -EPERM;
         socket->mark = number;
         return 0;
+    case SO_TIMESTAMP: case SO_TIMESTAMPNS: socket->times = !number ? SOCKET_NO_TIMES : name == SO_TIMESTAMP ? SOCKET_MICROSECONDS : SOCKET_NANOSECONDS; return 0;
     case SO_LINGER:
         if (size < sizeof socket->linger) return -EINVAL;
         memcpy(socket->linger, value, sizeof socket->linger);
@@ -77,6 +78,8 @@ static int get_common(struct socket *socket, int name, void *out, uint32_t *size
     case SO_PRIORITY: number = socket->priority; break;
     case SO_MARK: number = socket->mark; break;
     case SO_COOKIE: memcpy(out, &socket->serial, *size = sizeof socket->serial); return 0;
+    case SO_TIMESTAMP: number = socket->times == SOCKET_MICROSECONDS; break;
+    case SO_TIMESTAMPNS: number = socket->times == SOCKET_NANOSECONDS; break;
     case SO_ACCEPTCONN: break;
     default:
         if (name < 0 || name > 31 || !(PLAIN >> name & 1)) return -ENOPROTOOPT;

@@ -18,8 +18,8 @@ enum { SIOCATMARK = 0x8905 };
 enum { SOL_SOCKET = 1, SCM_RIGHTS = 1, SCM_CREDENTIALS = 2 };
 enum { SOCKET_ROOM_MOST = 212992 }; /* bytes that SO_SNDBUF and SO_RCVBUF can ask for; they are doubled (socket(7)) */
 enum { SO_DEBUG = 1, SO_REUSEADDR, SO_TYPE, SO_ERROR, SO_DONTROUTE, SO_BROADCAST, SO_SNDBUF, SO_RCVBUF, SO_KEEPALIVE, SO_OOBINLINE, SO_PRIORITY = 12,
-       SO_LINGER, SO_REUSEPORT = 15, SO_PASSCRED, SO_PEERCRED, SO_RCVLOWAT, SO_SNDLOWAT, SO_RCVTIMEO, SO_SNDTIMEO, SO_ACCEPTCONN = 30, SO_SNDBUFFORCE = 32,
-       SO_RCVBUFFORCE = 33, SO_MARK = 36, SO_PROTOCOL = 38, SO_DOMAIN = 39, SO_COOKIE = 57 };
+       SO_LINGER, SO_REUSEPORT = 15, SO_PASSCRED, SO_PEERCRED, SO_RCVLOWAT, SO_SNDLOWAT, SO_RCVTIMEO, SO_SNDTIMEO, SO_TIMESTAMP = 29, SO_ACCEPTCONN = 30, SO_SNDBUFFORCE = 32,
+       SO_RCVBUFFORCE = 33, SO_TIMESTAMPNS = 35, SO_MARK = 36, SO_PROTOCOL = 38, SO_DOMAIN = 39, SO_COOKIE = 57 };
 #define ADDRESS_MOST 128
 struct address { uint32_t length; union { uint16_t family; uint8_t bytes[ADDRESS_MOST]; }; }; /* a sockaddr; length 0: none */
 
@@ -33,6 +33,7 @@ struct message {
     size_t control_size, control_used;
     unsigned flags, out_flags; /* MSG_*; MSG_DONTWAIT is set for non-blocking files, too */
 };
+enum socket_times { SOCKET_NO_TIMES, SOCKET_MICROSECONDS, SOCKET_NANOSECONDS }; /* neither, SO_TIMESTAMP, SO_TIMESTAMPNS: the last one set counts */
 struct socket {
     const struct socket_ops *ops;
     struct file *file;
@@ -45,6 +46,7 @@ struct socket {
     uint32_t plain_options;  /* bits by SO_*: kept, without effect */
     int linger[2];
     uint32_t receive_low;    /* SO_RCVLOWAT: bytes; the family's */
+    uint8_t times;           /* enum socket_times: with what a datagram comes */
     int priority, mark;      /* kept, without effect: there are no rules that ask for them */
 };
 struct socket_ops {
@@ -74,4 +76,5 @@ void socket_tell_urgent(struct socket *); /* SIGURG to the owner of its file (F_
 int socket_wait(struct wait_queue *, bool (*condition)(void *), void *argument, uint64_t timeout);
 /* Appends one control message; what does not fit is cut and MSG_CTRUNC set. Bytes of data that were taken. */
 size_t message_put_control(struct message *, int level, int type, const void *data, size_t size);
+void message_put_time(struct message *, const struct socket *, uint64_t ns); /* when it came, of the realtime clock, as the socket asks for it; 0: it was not asked for then, so it is now */
 #endif

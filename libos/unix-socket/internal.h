@@ -20,6 +20,7 @@ struct packet {
     size_t left, charge;
     struct unix_name *from;
     struct credentials_message credentials;
+    uint64_t time;        /* when it was sent, realtime ns, if the receiver asked for it by then */
     bool has_credentials; /* the sender gave them */
     bool urgent;          /* the byte of a MSG_OOB; once that was taken as such, an empty packet that marks its place */
     struct file_pack *pack;

@@ -3,6 +3,7 @@
  * peer is asked again afterwards. A stream's reader takes from several packets, but never beyond descriptors or other credentials, nor beyond the place of
  * an urgent byte (MSG_OOB, since Linux 5.15): a read ends before it, and the next one leaves it out unless SO_OOBINLINE is set.
  */
+#include "clock/clock.h"
 #include "lib/string.h"
 #include "signal/signal.h"
 #include "unix-socket/internal.h"
@@ -149,6 +150,7 @@ static int send_packet(struct unix_socket *it, struct unix_socket *to, struct me
     int error = broken(it, to);
     if (error) return error;
     if (!packet->has_credentials) packet->credentials = unix_credentials();
+    if (to->socket.times) packet->time = clock_realtime_ns();
     if ((packet->from = it->name)) packet->from->references++;
     *(to->last ? &to->last->next : &to->first) = packet;
     to->last = packet;
@@ -279,6 +281,7 @@ void unix_room_made(struct unix_socket *it) {
 /* What goes with a packet: address, credentials, descriptors. */
 static void give_particulars(struct unix_socket *it, struct message *message, struct packet *packet, struct file_pack *pack) {
     if (packet->from) message->address = packet->from->address;
+    if (it->socket.type != SOCK_STREAM) message_put_time(message, &it->socket, packet->time);
     if (it->pass_credentials) message_put_control(message, SOL_SOCKET, SCM_CREDENTIALS, &packet->credentials, sizeof packet->credentials);
     if (pack) rights_give(message, pack);
 }

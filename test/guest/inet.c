@@ -885,6 +885,22 @@ static void test_control(void) {
     close(two);
 }
 
+/* An IPv6 socket of datagrams takes an IPv4 address as it is; a stream does not. */
+static void test_four_by_six(void) {
+    struct sockaddr_in to = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
+    struct sockaddr_in6 name;
+    socklen_t size = sizeof to;
+    int one = socket(AF_INET, SOCK_DGRAM, 0), two = socket(AF_INET6, SOCK_DGRAM, 0), only = socket(AF_INET6, SOCK_DGRAM, 0), stream = socket(AF_INET6, SOCK_STREAM, 0);
+    SHOW(bind(one, (void *)&to, sizeof to)); SHOW(getsockname(one, (void *)&to, &size));
+    SHOW(connect(two, (void *)&to, sizeof to)); SHOW(send(two, "four", 4, 0)); SHOW(recv(one, buffer, 10, 0));
+    size = sizeof name; SHOW(getpeername(two, (void *)&name, &size)); SHOW(name.sin6_family); SHOW(IN6_IS_ADDR_V4MAPPED(&name.sin6_addr)); SHOW(name.sin6_port == to.sin_port);
+    size = sizeof name; SHOW(getsockname(two, (void *)&name, &size)); SHOW(name.sin6_family); SHOW(IN6_IS_ADDR_V4MAPPED(&name.sin6_addr));
+    SHOW(connect(two, (void *)&to, 8));
+    SHOW(set(only, IPPROTO_IPV6, IPV6_V6ONLY, 1)); SHOW(connect(only, (void *)&to, sizeof to)); SHOW(sendto(only, "x", 1, 0, (void *)&to, sizeof to));
+    SHOW(connect(stream, (void *)&to, sizeof to)); SHOW(bind(stream, (void *)&to, sizeof to)); SHOW(bind(two, (void *)&to, sizeof to));
+    close(one), close(two), close(only), close(stream);
+}
+
 static void test_six(void) {
     struct sockaddr_in6 six = {.sin6_family = AF_INET6};
     struct sockaddr_in four = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
@@ -1013,5 +1029,6 @@ int main(void) {
         fflush(stdout);
     }
     test_six();
+    test_four_by_six();
     return 0;
 }

@@ -16,6 +16,7 @@
 #include <sys/time.h>
 #include <sys/uio.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #define SHOW(expression) do { errno = 0; long value_ = (long)(expression); printf("%s = %ld %s\n", #expression, value_, value_ < 0 ? strerror(errno) : ""); } while (0)
@@ -252,6 +253,32 @@ static void descriptors(void) {
     close(s[0]); close(s[1]);
 }
 
+/* SO_TIMESTAMP and SO_TIMESTAMPNS: the last one counts, and what was sent before either was set has a time, too. Streams take the options and tell nothing. */
+static void times(int type) {
+    int s[2], on = 1, off = 0, value;
+    socklen_t size = sizeof value;
+    SHOW(socketpair(AF_UNIX, type, 0, s)); SHOW(write(s[1], "1", 1));
+    for (int round = 0; round < 4; round++) {
+        int option = round & 1 ? SO_TIMESTAMPNS : SO_TIMESTAMP;
+        SHOW(setsockopt(s[0], SOL_SOCKET, option, round == 3 ? &off : &on, sizeof on));
+        SHOW(getsockopt(s[0], SOL_SOCKET, SO_TIMESTAMP, &value, &size)); SHOW(value); SHOW(getsockopt(s[0], SOL_SOCKET, SO_TIMESTAMPNS, &value, &size)); SHOW(value);
+        SHOW(write(s[1], "2", 1)); SHOW(setsockopt(s[0], SOL_SOCKET, SO_PASSCRED, &on, sizeof on));
+        union { struct cmsghdr h; char space[256]; } control;
+        struct iovec v = {buffer, 1};
+        struct msghdr m = {.msg_iov = &v, .msg_iovlen = 1, .msg_control = &control, .msg_controllen = sizeof control};
+        SHOW(recvmsg(s[0], &m, 0)); SHOW(m.msg_controllen);
+        for (struct cmsghdr *h = CMSG_FIRSTHDR(&m); h; h = CMSG_NXTHDR(&m, h)) {
+            struct timespec now, told;
+            clock_gettime(CLOCK_REALTIME, &now);
+            memcpy(&told, CMSG_DATA(h), sizeof told);
+            if (h->cmsg_type == SO_TIMESTAMP) told.tv_nsec *= 1000;
+            double ago = (double)(now.tv_sec - told.tv_sec) + (double)(now.tv_nsec - told.tv_nsec) / 1e9;
+            printf("control %d %zu %s\n", h->cmsg_type, (size_t)h->cmsg_len, h->cmsg_type == SCM_CREDENTIALS ? "" : ago > -1 && ago < 60 ? "a time" : "no time");
+        }
+    }
+    close(s[0]); close(s[1]);
+}
+
 static void events(void) {
     int s[2], set = epoll_create1(0);
     struct epoll_event e = {EPOLLIN | EPOLLOUT | EPOLLRDHUP | EPOLLET, {0}};
@@ -275,6 +302,9 @@ int main(void) {
     datagrams(SOCK_DGRAM);
     datagrams(SOCK_SEQPACKET);
     addressed();
+    times(SOCK_DGRAM);
+    times(SOCK_SEQPACKET);
+    times(SOCK_STREAM);
     descriptors();
     events();
     out_of_band();
