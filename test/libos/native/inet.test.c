@@ -88,6 +88,7 @@ void socket_start(struct socket *socket, const struct socket_ops *operations, in
 }
 struct socket *socket_of(const struct file *file) { (void)file; return NULL; }
 size_t message_put_control(struct message *message, int level, int type, const void *data, size_t size) { (void)message; (void)level; (void)type; (void)data; return size; }
+void message_put_time(struct message *message, const struct socket *socket, uint64_t ns) { (void)message; (void)socket; (void)ns; }
 struct process first_process;
 struct thread first_thread = {.process = &first_process};
 struct cpu cpu_zero = {.current = &first_thread};
