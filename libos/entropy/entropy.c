@@ -1,6 +1,6 @@
 /*
- * The generator. Each call makes key stream; its first 32 bytes become the next key before any of the rest goes out, so that a
- * later look at memory does not tell what was given before.
+ * The generator. Each call makes a block of key stream: one half becomes the next key before anything goes out, the other the key of what the call gives, which is erased at its end.
+ * So a later look at memory does not tell what was given before.
  */
 #include "entropy/entropy.h"
 #include "abi/boot_abi.h"
@@ -61,13 +61,17 @@ void entropy_fill(void *to, size_t size) {
     state[15] ^= (uint32_t)(fresh[0] >> 32);
     state[4] ^= (uint32_t)fresh[1];
     state[5] ^= (uint32_t)(fresh[1] >> 32);
-    mix();
+    struct { uint32_t state[16]; uint8_t block[64]; } own;
+    memcpy(own.state, state, sizeof(own.state));
+    advance((uint8_t *)(own.state + 4));
     while (size) {
-        uint8_t out[32];
-        size_t piece = size < sizeof(out) ? size : sizeof(out);
-        advance(out);
-        memcpy(to, out, piece);
+        size_t piece = size < sizeof(own.block) ? size : sizeof(own.block);
+        chacha20_block(own.state, own.block);
+        own.state[12]++;
+        memcpy(to, own.block, piece);
         to = (char *)to + piece;
         size -= piece;
     }
+    memset(&own, 0, sizeof(own));
+    __asm__ volatile("" ::"r"(&own) : "memory");
 }

@@ -24,6 +24,7 @@ struct free_block { struct free_block *next, **link; };
 static struct region regions[MAX_REGIONS];
 static unsigned region_count;
 static struct free_block *free_lists[ORDERS];
+static uint32_t listed; /* a bit for each order that has a block, and for some that had */
 static uint64_t total_pages, free_pages;
 /* Set by the first free, so that images that never free contain none of it. Volatile, or the compiler makes it a direct call. */
 static void *(*volatile reuse)(unsigned count);
@@ -96,6 +97,7 @@ static void push_block(struct region *r, uint64_t number, unsigned order, uint32
     if (block->next)
         block->next->link = &block->next;
     free_lists[order] = block;
+    listed |= 1u << order;
 }
 
 static void unlink_block(struct free_block *block) {
@@ -140,13 +142,16 @@ static void *hand_out(struct region *r, uint64_t number, unsigned count) {
 
 /* From the free lists. */
 static void *alloc_freed(unsigned count) {
-    unsigned order = 0;
-    while (1ul << order < count)
-        order++;
-    for (; order < ORDERS; order++) {
+    unsigned least = 0;
+    while (1ul << least < count)
+        least++;
+    for (uint32_t left = listed >> least << least; left; left &= left - 1) {
+        unsigned order = (unsigned)__builtin_ctz(left);
         struct free_block *block = free_lists[order];
-        if (!block)
+        if (!block) {
+            listed &= ~(1u << order);
             continue;
+        }
         unlink_block(block);
         uint64_t number = virt_to_phys(block) >> PAGE_SHIFT;
         struct region *r = region_of(number);

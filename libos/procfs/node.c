@@ -20,13 +20,13 @@ const struct proc_file *node_find(const struct node *node) {
 }
 
 const struct proc_file *node_next_below(const struct node *node, unsigned *at) {
-    unsigned index = 0;
-    for (const struct proc_files *table = __hull_proc_start; table < __hull_proc_end; table++)
-        for (unsigned i = 0; i < table->count; i++, index++) {
+    unsigned first = 0; /* the table's first number */
+    for (const struct proc_files *table = __hull_proc_start; table < __hull_proc_end; first += table->count, table++)
+        for (unsigned i = *at > first ? *at - first : 0; i < table->count; i++) {
             const struct proc_file *file = &table->files[i];
-            if (index < *at || !counts(table, file, node->scope) || strncmp(file->path, node->path, node->length)) continue;
+            if (!counts(table, file, node->scope) || strncmp(file->path, node->path, node->length)) continue;
             if (node->length ? file->path[node->length] != '/' : !file->path[0]) continue;
-            *at = index + 1;
+            *at = first + i + 1;
             return file;
         }
     return NULL;

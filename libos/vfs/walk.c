@@ -10,12 +10,18 @@ struct walk { struct path at; unsigned links; const struct walk_limits *limits; 
 static bool forbids(const struct walk *walk, unsigned resolve) { return walk->limits && walk->limits->resolve & resolve; }
 #define SCOPED (RESOLVE_BENEATH | RESOLVE_IN_ROOT)
 
+/* The last one that was given back: the next call's. */
+static char *spare;
+
 char *walk_buffer(void) {
-    return page_alloc();
+    char *buffer = spare;
+    spare = NULL;
+    return buffer ? buffer : page_alloc();
 }
 
 void walk_buffer_free(char *buffer) {
-    page_put(virt_to_phys(buffer));
+    if (spare) page_put(virt_to_phys(buffer));
+    else spare = buffer;
 }
 
 static void go_up(struct path *at) {
