@@ -423,27 +423,32 @@ static struct socket *make_wide(struct socket *l, struct socket **s) {
     return c;
 }
 
+/* So many bytes from one end to the other, as fast as they go; how many arrived. */
+static size_t pass(struct socket *from, struct socket *to, size_t total) {
+    static uint8_t bytes[65536];
+    size_t sent = 0, got = 0;
+    while (got < total) {
+        size_t size = total - sent < sizeof bytes ? total - sent : sizeof bytes;
+        long n = size ? transfer(from, bytes, size, true) : 0;
+        if (n > 0) sent += (size_t)n;
+        n = transfer(to, bytes, sizeof bytes, false);
+        if (n > 0) got += (size_t)n;
+        else if (!step()) break;
+    }
+    return got;
+}
+
 /* No segment is lost and nearly each is overtaken: few are sent twice, and the window stays what it was. */
 static void test_jitter(void) {
     enum { TOTAL = 4000000 };
-    static uint8_t bytes[65536];
     uint32_t usual = lwip_port_window;
     lwip_port_window = 1 << 20;
     struct socket *l = listener(80, 5), *s = NULL, *c = make_wide(l, &s);
     unsigned before = full_frames, segment = inet_of(c)->pcb->mss;
     uint64_t began = now;
-    size_t sent = 0, got = 0;
     jitter = 2000000;
-    while (got < TOTAL) {
-        size_t size = TOTAL - sent < sizeof bytes ? TOTAL - sent : sizeof bytes;
-        long n = size ? transfer(c, bytes, size, true) : 0;
-        if (n > 0) sent += (size_t)n;
-        n = transfer(s, bytes, sizeof bytes, false);
-        if (n > 0) got += (size_t)n;
-        else if (!step()) break;
-    }
+    EQUAL(pass(c, s, TOTAL), TOTAL);
     jitter = 0;
-    EQUAL(got, TOTAL);
     unsigned twice = full_frames - before - TOTAL / segment;
     printf("jitter: %.2f s, %u of %u segments sent twice, cwnd %u segments\n", (double)(now - began) / 1e9, twice, TOTAL / segment, inet_of(c)->pcb->cwnd / segment);
     CHECK(now - began < 1000000000);
@@ -521,7 +526,6 @@ static void test_undo(void) {
 static void test_offload(void) {
     struct netif *netif = &inet_interfaces->next->netif;
     enum { TOTAL = 2000000 };
-    static uint8_t bytes[65536];
     u16_t sums = netif->chksum_flags;
     uint32_t usual = lwip_port_window;
     device.features = NET_FEATURE_CHECKSUM | NET_FEATURE_TSO4 | NET_FEATURE_TSO6;
@@ -535,18 +539,9 @@ static void test_offload(void) {
         drain();
         lwip_port_window = 1 << 20;
         struct socket *l = listener(80, 5), *s = NULL, *c = make_wide(l, &s);
-        size_t sent = 0, got = 0;
         unsigned before = sent_frames;
         inet_of(c)->pcb->cwnd = inet_of(c)->pcb->ssthresh = 1 << 20;
-        while (got < TOTAL) {
-            size_t size = TOTAL - sent < sizeof bytes ? TOTAL - sent : sizeof bytes;
-            long n = size ? transfer(c, bytes, size, true) : 0;
-            if (n > 0) sent += (size_t)n;
-            n = transfer(s, bytes, sizeof bytes, false);
-            if (n > 0) got += (size_t)n;
-            else if (!step()) break;
-        }
-        EQUAL(got, TOTAL);
+        EQUAL(pass(c, s, TOTAL), TOTAL);
         printf("offload, IPv%u: %u frames for %u bytes and their acknowledgments, %u of several segments, up to %u; %u refused\n", six ? 6 : 4, sent_frames - before, TOTAL, runs, longest, refused);
         CHECK(longest > 40 && runs > 50 && refused > 100);
         lwip_port_window = usual;
