@@ -75,6 +75,10 @@ void inet_offload_checksum(const struct inet_interface *interface, uint8_t *fram
 
 /* ---- Runs ---- */
 
+static unsigned parts_most(const struct net_device *device) {
+    return device->fragments_most && device->fragments_most <= RUN_MOST ? device->fragments_most - 1u : RUN_MOST;
+}
+
 struct segment { uint8_t *frame, *tcp; uint16_t header_size; uint32_t payload; bool six; };
 
 /* false: nothing that a run may have. frame: in one piece, with a checksum to be filled in. */
@@ -86,7 +90,7 @@ static bool parse(const struct inet_interface *interface, struct pbuf *p, const 
     out->header_size = (uint16_t)(frame->checksum_start + (out->tcp[AT_OFFSET] >> 4) * 4);
     out->payload = p->len - (uint32_t)out->header_size;
     uint8_t flags = out->tcp[AT_FLAGS];
-    return interface->device->features & (out->six ? NET_FEATURE_TSO6 : NET_FEATURE_TSO4) && out->header_size < p->len && out->header_size <= HEADER_MOST &&
+    return interface->device->features & (out->six ? NET_FEATURE_TSO6 : NET_FEATURE_TSO4) && parts_most(interface->device) > 1 && out->header_size < p->len && out->header_size <= HEADER_MOST &&
            (out->six || frame->checksum_start == ETHERNET + IPV4) && (flags & ~(TCP_PSH | TCP_FIN)) == TCP_ACK;
 }
 
@@ -175,7 +179,7 @@ bool inet_offload_hold(struct inet_interface *interface, struct pbuf *p, const s
         tcp[AT_FLAGS] |= next.tcp[AT_FLAGS];
         run->parts[run->count++] = p;
         run->size += next.payload;
-        run->closed = next.payload < run->segment_size || run->count == RUN_MOST;
+        run->closed = next.payload < run->segment_size || run->count == parts_most(interface->device);
         if (run->closed) inet_offload_flush(interface); /* where there is no place yet, it waits */
         return true;
     }

@@ -90,6 +90,7 @@ struct net_device {
     uint16_t mtu;                   /* most bytes of an IP packet (virtio's config field, else 1500) */
     uint32_t features;              /* NET_FEATURE_* */
     uint32_t segment_most;          /* most payload bytes with segment_size; 0: 65535 less headers */
+    uint16_t fragments_most;        /* of a frame with segment_size, so that a few of them have place; 0: NET_FRAME_FRAGMENTS */
     /* From here on the stack's and net-device's own. */
     const struct net_stack_ops *stack;
     void *stack_data;

@@ -238,7 +238,7 @@ static int start(struct virtio_device *device) {
     int error = virtqueue_create(device, &card->receive, RECEIVE_QUEUE, buffers_wanted());
     if (!error) error = virtqueue_create(device, &card->send, SEND_QUEUE, SEND_ENTRIES);
     if (error) return error;
-    card->net = (struct net_device){ .ops = &ops, .driver = card, .link = true, .mtu = MTU_USUAL };
+    card->net = (struct net_device){ .ops = &ops, .driver = card, .link = true, .mtu = MTU_USUAL, .fragments_most = card->send.size < 8 ? 1 : card->send.size / 4 };
     for (unsigned i = 0; i < sizeof features / sizeof *features; i++)
         if (device->features & features[i].theirs) card->net.features |= features[i].ours;
     read_address(card);

@@ -551,6 +551,15 @@ static void test_offload(void) {
         drain();
     }
     refusals = 0;
+    device.fragments_most = 4;
+    longest = 0;
+    test_lossy(0, 0, 0);
+    EQUAL(longest, 3);
+    device.fragments_most = 2;
+    runs = 0;
+    test_lossy(0, 0, 0);
+    EQUAL(runs, 0);
+    device.fragments_most = 0;
     /* What leaves in fragments no device can sum. */
     uint8_t whole[8 + 3000];
     struct socket *u = make(SOCK_DGRAM);
