@@ -87,9 +87,7 @@ static err_t transmit(struct netif *netif, struct pbuf *p) {
         if (part->len) fragments[out.count++] = (struct net_fragment){part->payload, part->len};
     if (!(p->flags & INET_PBUF_SUMMED)) inet_offload_checksum(interface, frame->payload, frame->len, &out);
     if (inet_tap) inet_tap(interface, frame, INET_TAP_OUTGOING | (out.checksum_start ? INET_TAP_UNSUMMED : 0));
-    int error = 0;
-    if (!inet_offload_hold(interface, frame, &out) && !(error = inet_offload_flush(interface))) error = device->ops->transmit(device, &out);
-    if (error) {
+    if (inet_offload_transmit(interface, frame, &out)) {
         interface->dropped_out++;
         pbuf_free(frame);
         return ERR_MEM;

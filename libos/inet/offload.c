@@ -7,68 +7,62 @@
  */
 #include "inet/internal.h"
 #include "lib/string.h"
+#include "lwip/inet_chksum.h"
+#include "lwip/prot/ethernet.h"
 #include "lwip/prot/ip.h"
+#include "lwip/prot/ip4.h"
+#include "lwip/prot/ip6.h"
 #include "lwip/prot/tcp.h"
+#include "lwip/prot/udp.h"
 #include "memory/memory.h"
 #include "syscall/errno.h"
 
 enum {
-    ETHERNET = 14, IPV4 = 20, IPV6 = 40, TCP_LEAST = 20, HEADER_MOST = ETHERNET + IPV6 + 60,
+    HEADER_MOST = SIZEOF_ETH_HDR + IP6_HLEN + 60,
     LEAST = 1024,         /* bytes of a run's first segment: less is seldom part of a long transfer */
     PACKET_MOST = 0xffff, /* of IP */
     RUN_MOST = NET_FRAME_FRAGMENTS - 1,
+    AT_SUM = offsetof(struct tcp_hdr, chksum),
 };
-enum { AT_SEQUENCE = 4, AT_ACKNOWLEDGMENT = 8, AT_OFFSET = 12, AT_FLAGS = 13, AT_WINDOW = 14, AT_CHECKSUM = 16, AT_URGENT = 18 }; /* RFC 9293, 3.1 */
 
 struct inet_run {
-    uint16_t count, header_size, segment_size;
-    uint32_t size; /* of the payload */
-    bool closed;   /* nothing can follow: its last segment is shorter than the others */
+    uint16_t count, transport, header_size, segment_size; /* transport: where the TCP header begins */
+    uint32_t size;                                        /* of the payload */
+    bool six, closed;                                     /* closed: nothing can follow, its last segment is shorter than the others, or it has as many as there may be */
     struct pbuf *parts[RUN_MOST];
     uint8_t room[NET_FRAME_HEADROOM], header[HEADER_MOST]; /* in this order: the driver's, then the frame's */
 };
 
-static uint16_t get16(const uint8_t *at) { return (uint16_t)(at[0] << 8 | at[1]); }
-static uint32_t get32(const uint8_t *at) { return (uint32_t)get16(at) << 16 | get16(at + 2); }
-static void put16(uint8_t *at, uint32_t value) {
-    at[0] = (uint8_t)(value >> 8);
-    at[1] = (uint8_t)value;
+/* Of the pseudo-header alone (RFC 9293, 3.1; RFC 8200, 8.1), as it lies in memory: what the device goes on from. */
+static uint16_t pseudo_sum(const void *addresses, int size, uint8_t protocol, uint32_t length) {
+    uint32_t sum = (uint32_t)lwip_port_checksum(addresses, size) + lwip_htons(protocol) + lwip_htons((uint16_t)length);
+    sum = FOLD_U32T(sum);
+    return (uint16_t)FOLD_U32T(sum);
 }
-
-/* The ones' complement sum of RFC 1071 over `size` bytes, an even number of them, added to `sum`. */
-static uint32_t add(uint32_t sum, const uint8_t *bytes, unsigned size) {
-    for (unsigned i = 0; i < size; i += 2) sum += get16(bytes + i);
-    return sum;
-}
-static uint16_t fold(uint32_t sum) {
-    while (sum >> 16) sum = (sum & 0xffff) + (sum >> 16);
-    return (uint16_t)sum;
-}
-
-/* Of the pseudo-header alone (RFC 9293, 3.1; RFC 8200, 8.1): what the device goes on from. */
-static uint16_t pseudo_sum(const uint8_t *ip, bool six, uint8_t protocol, uint32_t size) {
-    return fold(add(protocol + size, ip + (six ? 8 : 12), six ? 32 : 8));
-}
+static uint16_t pseudo_sum4(const struct ip_hdr *ip, uint32_t length) { return pseudo_sum(&ip->src, sizeof ip->src + sizeof ip->dest, IPH_PROTO(ip), length); }
+static uint16_t pseudo_sum6(const struct ip6_hdr *ip, uint32_t length) { return pseudo_sum(&ip->src, sizeof ip->src + sizeof ip->dest, IP6H_NEXTH(ip), length); }
 
 void inet_offload_checksum(const struct inet_interface *interface, uint8_t *frame, uint32_t size, struct net_frame *out) {
-    if (!(interface->device->features & NET_FEATURE_CHECKSUM) || size < ETHERNET + IPV4 + 8) return;
-    uint16_t kind = get16(frame + 12), start, length;
-    uint8_t protocol, *ip = frame + ETHERNET;
-    bool six = kind == 0x86dd;
-    if (kind == 0x0800 && !(get16(ip + 6) & 0x3fff)) {
-        protocol = ip[9];
-        start = (uint16_t)(ETHERNET + (ip[0] & 15) * 4);
-        length = (uint16_t)(get16(ip + 2) - (start - ETHERNET));
-    } else if (six && size >= ETHERNET + IPV6 + 8) {
-        protocol = ip[6];
-        start = ETHERNET + IPV6;
-        length = get16(ip + 4);
+    if (!(interface->device->features & NET_FEATURE_CHECKSUM) || size < SIZEOF_ETH_HDR + IP_HLEN + UDP_HLEN) return;
+    uint16_t kind = ((const struct eth_hdr *)frame)->type, start = SIZEOF_ETH_HDR, sum;
+    uint8_t protocol;
+    if (kind == PP_HTONS(ETHTYPE_IP)) {
+        const struct ip_hdr *ip = (const struct ip_hdr *)(frame + SIZEOF_ETH_HDR);
+        if (IPH_OFFSET(ip) & PP_HTONS(IP_MF | IP_OFFMASK)) return;
+        protocol = IPH_PROTO(ip);
+        start += IPH_HL_BYTES(ip);
+        sum = pseudo_sum4(ip, lwip_ntohs(IPH_LEN(ip)) - (uint32_t)IPH_HL_BYTES(ip));
+    } else if (kind == PP_HTONS(ETHTYPE_IPV6) && size >= SIZEOF_ETH_HDR + IP6_HLEN + UDP_HLEN) {
+        const struct ip6_hdr *ip = (const struct ip6_hdr *)(frame + SIZEOF_ETH_HDR);
+        protocol = IP6H_NEXTH(ip);
+        start += IP6_HLEN;
+        sum = pseudo_sum6(ip, IP6H_PLEN(ip));
     } else {
         return;
     }
-    uint16_t offset = protocol == IP_PROTO_TCP ? AT_CHECKSUM : protocol == IP_PROTO_UDP ? 6 : 0;
-    if (!offset || start + offset + 2u > size) return;
-    put16(frame + start + offset, pseudo_sum(ip, six, protocol, length));
+    uint16_t offset = protocol == IP_PROTO_TCP ? AT_SUM : protocol == IP_PROTO_UDP ? offsetof(struct udp_hdr, chksum) : 0;
+    if (!offset || start + offset + sizeof sum > size) return;
+    memcpy(frame + start + offset, &sum, sizeof sum);
     out->checksum_start = start;
     out->checksum_offset = offset;
 }
@@ -79,46 +73,48 @@ static unsigned parts_most(const struct net_device *device) {
     return device->fragments_most && device->fragments_most <= RUN_MOST ? device->fragments_most - 1u : RUN_MOST;
 }
 
-struct segment { uint8_t *frame, *tcp; uint16_t header_size; uint32_t payload; bool six; };
+struct segment { const uint8_t *frame; const struct tcp_hdr *tcp; uint16_t header_size; uint32_t payload; bool six; };
 
 /* false: nothing that a run may have. frame: in one piece, with a checksum to be filled in. */
-static bool parse(const struct inet_interface *interface, struct pbuf *p, const struct net_frame *frame, struct segment *out) {
-    if (!frame->checksum_start || frame->checksum_offset != AT_CHECKSUM || p->next || p->len < frame->checksum_start + TCP_LEAST) return false;
+static bool parse(const struct net_device *device, struct pbuf *p, const struct net_frame *frame, struct segment *out) {
+    if (!frame->checksum_start || frame->checksum_offset != AT_SUM || p->next || p->len < frame->checksum_start + TCP_HLEN) return false;
     out->frame = p->payload;
-    out->six = out->frame[12] == 0x86;
-    out->tcp = out->frame + frame->checksum_start;
-    out->header_size = (uint16_t)(frame->checksum_start + (out->tcp[AT_OFFSET] >> 4) * 4);
+    out->six = ((const struct eth_hdr *)out->frame)->type == PP_HTONS(ETHTYPE_IPV6);
+    out->tcp = (const struct tcp_hdr *)(out->frame + frame->checksum_start);
+    out->header_size = (uint16_t)(frame->checksum_start + TCPH_HDRLEN_BYTES(out->tcp));
     out->payload = p->len - (uint32_t)out->header_size;
-    uint8_t flags = out->tcp[AT_FLAGS];
-    return interface->device->features & (out->six ? NET_FEATURE_TSO6 : NET_FEATURE_TSO4) && parts_most(interface->device) > 1 && out->header_size < p->len && out->header_size <= HEADER_MOST &&
-           (out->six || frame->checksum_start == ETHERNET + IPV4) && (flags & ~(TCP_PSH | TCP_FIN)) == TCP_ACK;
+    uint16_t flags = lwip_ntohs(out->tcp->_hdrlen_rsvd_flags) & 0xfff;
+    return device->features & (out->six ? NET_FEATURE_TSO6 : NET_FEATURE_TSO4) && parts_most(device) > 1 && out->header_size < p->len && out->header_size <= HEADER_MOST &&
+           (out->six || frame->checksum_start == SIZEOF_ETH_HDR + IP_HLEN) && (flags & ~(TCP_PSH | TCP_FIN)) == TCP_ACK;
 }
 
+static struct tcp_hdr *tcp_of(struct inet_run *run) { return (struct tcp_hdr *)(run->header + run->transport); }
+
 /* The same connection, and nothing else between the two than what a run's device counts up itself. */
-static bool follows(const struct inet_run *run, const struct segment *next) {
-    const uint8_t *a = run->header, *b = next->frame, *tcp = a + (next->tcp - b);
-    return !run->closed && get32(next->tcp + AT_SEQUENCE) == get32(tcp + AT_SEQUENCE) + run->size && run->header_size == next->header_size && next->payload <= run->segment_size &&
-           !(tcp[AT_FLAGS] & TCP_FIN) && !memcmp(a, b, ETHERNET + 2) /* addresses, version, type of service */ &&
+static bool follows(struct inet_run *run, const struct segment *next) {
+    const struct tcp_hdr *tcp = tcp_of(run);
+    const uint8_t *a = run->header, *b = next->frame;
+    return !run->closed && lwip_ntohl(next->tcp->seqno) == lwip_ntohl(tcp->seqno) + run->size && run->header_size == next->header_size && next->payload <= run->segment_size &&
+           !(TCPH_FLAGS(tcp) & TCP_FIN) && !memcmp(a, b, SIZEOF_ETH_HDR + 2) /* addresses, version, type of service */ &&
            (next->six ? !memcmp(a + 16, b + 16, 2) && !memcmp(a + 20, b + 20, 34) : !memcmp(a + 20, b + 20, 4) && !memcmp(a + 26, b + 26, 8)) &&
-           !memcmp(tcp, next->tcp, 4) && tcp[AT_OFFSET] == next->tcp[AT_OFFSET] && !memcmp(tcp + AT_URGENT, next->tcp + AT_URGENT, next->frame + next->header_size - next->tcp - AT_URGENT);
+           tcp->src == next->tcp->src && tcp->dest == next->tcp->dest &&
+           !memcmp(&tcp->urgp, &next->tcp->urgp, run->header_size - run->transport - offsetof(struct tcp_hdr, urgp)) /* and the options behind */;
 }
 
 /* The header for as many bytes as there are now. */
-static void finish_header(struct inet_run *run, struct net_frame *out) {
-    uint8_t *ip = run->header + ETHERNET;
-    bool six = run->header[12] == 0x86;
-    uint32_t start = six ? ETHERNET + IPV6 : ETHERNET + IPV4, size = run->header_size - start + run->size;
-    if (six) {
-        put16(ip + 4, size);
+static void finish_header(struct inet_run *run) {
+    uint32_t size = run->header_size - run->transport + run->size;
+    if (run->six) {
+        struct ip6_hdr *ip = (struct ip6_hdr *)(run->header + SIZEOF_ETH_HDR);
+        IP6H_PLEN_SET(ip, (uint16_t)size);
+        tcp_of(run)->chksum = pseudo_sum6(ip, size);
     } else {
-        put16(ip + 2, IPV4 + size);
-        put16(ip + 10, 0);
-        put16(ip + 10, (uint16_t)~fold(add(0, ip, IPV4)));
+        struct ip_hdr *ip = (struct ip_hdr *)(run->header + SIZEOF_ETH_HDR);
+        IPH_LEN_SET(ip, lwip_htons((uint16_t)(IP_HLEN + size)));
+        IPH_CHKSUM_SET(ip, 0);
+        IPH_CHKSUM_SET(ip, inet_chksum(ip, IP_HLEN));
+        tcp_of(run)->chksum = pseudo_sum4(ip, size);
     }
-    put16(run->header + start + AT_CHECKSUM, pseudo_sum(ip, six, IP_PROTO_TCP, size));
-    out->checksum_start = (uint16_t)start;
-    out->checksum_offset = AT_CHECKSUM;
-    out->ipv6 = six;
 }
 
 static void free_run(struct inet_run *run) {
@@ -136,24 +132,22 @@ int inet_offload_flush(struct inet_interface *interface) {
     struct inet_run *run = interface->run;
     if (!run) return 0;
     struct net_fragment fragments[NET_FRAME_FRAGMENTS];
-    struct net_frame out = {.fragments = fragments, .size = run->header_size + run->size};
-    if (run->count == 1) {
+    struct net_frame out = {.fragments = fragments, .size = run->header_size + run->size, .checksum_start = run->transport, .checksum_offset = AT_SUM, .ipv6 = run->six};
+    unsigned count = run->count;
+    if (count == 1) {
         struct pbuf *p = run->parts[0];
         fragments[0] = (struct net_fragment){p->payload, p->len};
         out.count = 1;
         out.token = p;
-        out.checksum_start = run->header[12] == 0x86 ? ETHERNET + IPV6 : ETHERNET + IPV4;
-        out.checksum_offset = AT_CHECKSUM;
     } else {
-        finish_header(run, &out);
+        finish_header(run);
         fragments[0] = (struct net_fragment){run->header, run->header_size};
-        for (unsigned i = 0; i < run->count; i++) fragments[i + 1] = (struct net_fragment){(uint8_t *)run->parts[i]->payload + run->header_size, run->parts[i]->len - (uint32_t)run->header_size};
-        out.count = run->count + 1u;
+        for (unsigned i = 0; i < count; i++) fragments[i + 1] = (struct net_fragment){(uint8_t *)run->parts[i]->payload + run->header_size, run->parts[i]->len - (uint32_t)run->header_size};
+        out.count = count + 1;
         out.segment_size = run->segment_size;
         out.header_size = run->header_size;
         out.token = (void *)((uintptr_t)run + 1);
     }
-    unsigned count = run->count;
     int error = interface->device->ops->transmit(interface->device, &out);
     if (error == -ENOSPC) return error;
     interface->run = NULL;
@@ -167,25 +161,43 @@ int inet_offload_flush(struct inet_interface *interface) {
     return 0;
 }
 
-bool inet_offload_hold(struct inet_interface *interface, struct pbuf *p, const struct net_frame *frame) {
+/* Behind what is held, where it follows that and has place. */
+static bool join(struct inet_interface *interface, const struct segment *next, struct pbuf *p) {
     struct inet_run *run = interface->run;
-    struct segment next;
-    if (!parse(interface, p, frame, &next)) return false;
     uint32_t most = interface->device->segment_most ? interface->device->segment_most : PACKET_MOST;
-    if (run && follows(run, &next) && run->size + next.payload <= most && run->header_size - ETHERNET + run->size + next.payload <= PACKET_MOST) {
-        uint8_t *tcp = run->header + (next.tcp - next.frame);
-        memcpy(tcp + AT_ACKNOWLEDGMENT, next.tcp + AT_ACKNOWLEDGMENT, 4);
-        memcpy(tcp + AT_WINDOW, next.tcp + AT_WINDOW, 2);
-        tcp[AT_FLAGS] |= next.tcp[AT_FLAGS];
-        run->parts[run->count++] = p;
-        run->size += next.payload;
-        run->closed = next.payload < run->segment_size || run->count == parts_most(interface->device);
-        if (run->closed) inet_offload_flush(interface); /* where there is no place yet, it waits */
-        return true;
-    }
-    if (next.payload < LEAST || inet_offload_flush(interface) || !(run = kmalloc(sizeof *run))) return false;
-    *run = (struct inet_run){.count = 1, .header_size = next.header_size, .segment_size = (uint16_t)next.payload, .size = next.payload, .parts = {p}};
-    memcpy(run->header, next.frame, next.header_size);
+    if (!run || !follows(run, next) || run->size + next->payload > most || run->header_size - SIZEOF_ETH_HDR + run->size + next->payload > PACKET_MOST) return false;
+    struct tcp_hdr *tcp = tcp_of(run);
+    tcp->ackno = next->tcp->ackno;
+    tcp->wnd = next->tcp->wnd;
+    tcp->_hdrlen_rsvd_flags |= next->tcp->_hdrlen_rsvd_flags;
+    run->parts[run->count++] = p;
+    run->size += next->payload;
+    run->closed = next->payload < run->segment_size || run->count == parts_most(interface->device);
+    if (run->closed) inet_offload_flush(interface); /* where there is no place yet, it waits */
+    return true;
+}
+
+/* Nothing is held: from now on this is. false: it is too small, or there is no memory. */
+static bool hold(struct inet_interface *interface, const struct segment *first, struct pbuf *p) {
+    struct inet_run *run = first->payload < LEAST ? NULL : kmalloc(sizeof *run);
+    if (!run) return false;
+    run->count = 1;
+    run->transport = (uint16_t)((const uint8_t *)first->tcp - first->frame);
+    run->header_size = first->header_size;
+    run->size = run->segment_size = (uint16_t)first->payload;
+    run->six = first->six;
+    run->closed = false;
+    run->parts[0] = p;
+    memcpy(run->header, first->frame, first->header_size);
     interface->run = run;
     return true;
+}
+
+int inet_offload_transmit(struct inet_interface *interface, struct pbuf *p, const struct net_frame *frame) {
+    struct segment segment;
+    bool fits = parse(interface->device, p, frame, &segment);
+    if (fits && join(interface, &segment, p)) return 0;
+    int error = inet_offload_flush(interface);
+    if (error || (fits && hold(interface, &segment, p))) return error;
+    return interface->device->ops->transmit(interface->device, frame);
 }
