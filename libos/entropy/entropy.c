@@ -11,6 +11,11 @@
 static uint32_t state[16]; /* RFC 8439, 2.3: constants, key, counter, nonce */
 static bool seeded;
 
+static void erase(void *bytes, size_t size) {
+    memset(bytes, 0, size);
+    __asm__ volatile("" ::"r"(bytes) : "memory"); /* keeps it */
+}
+
 /* New key: the first half of a block; `out` gets the second. */
 static void advance(uint8_t out[32]) {
     uint8_t block[64];
@@ -18,8 +23,7 @@ static void advance(uint8_t out[32]) {
     memcpy(state + 4, block, 32);
     memcpy(out, block + 32, 32);
     state[12]++;
-    memset(block, 0, sizeof(block));
-    __asm__ volatile("" ::"r"(block) : "memory"); /* keeps the erasure */
+    erase(block, sizeof(block));
 }
 
 static void mix(void) {
@@ -72,6 +76,5 @@ void entropy_fill(void *to, size_t size) {
         to = (char *)to + piece;
         size -= piece;
     }
-    memset(&own, 0, sizeof(own));
-    __asm__ volatile("" ::"r"(&own) : "memory");
+    erase(&own, sizeof(own));
 }
