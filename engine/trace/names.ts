@@ -17,10 +17,20 @@ function makeSet(isFlags: boolean, prefix: string, text: string): NameSet {
 const flags = (prefix: string, text: string) => makeSet(true, prefix, text);
 const values = (prefix: string, text: string) => makeSet(false, prefix, text);
 
+/** Those of O_* that arm64's fcntl.h has elsewhere than x86-64's; TMPFILE holds DIRECTORY. */
+interface OwnOpenFlags {
+  readonly direct: string;
+  readonly tmpfile: string;
+  readonly directory: string;
+  readonly nofollow: string;
+  readonly largefile: string;
+}
+const openFlags = (at: OwnOpenFlags) =>
+  flags('O_', `RDONLY 0 WRONLY 1 RDWR 2 CREAT 0x40 EXCL 0x80 NOCTTY 0x100 TRUNC 0x200 APPEND 0x400 NONBLOCK 0x800 SYNC 0x101000 DSYNC 0x1000 ASYNC 0x2000 DIRECT ${at.direct} TMPFILE ${at.tmpfile} DIRECTORY ${at.directory} NOFOLLOW ${at.nofollow} NOATIME 0x40000 LARGEFILE ${at.largefile} CLOEXEC 0x80000 PATH 0x200000`);
+
 export const SETS: Record<string, NameSet> = {
-  open: flags('O_', 'RDONLY 0 WRONLY 1 RDWR 2 CREAT 0x40 EXCL 0x80 NOCTTY 0x100 TRUNC 0x200 APPEND 0x400 NONBLOCK 0x800 SYNC 0x101000 DSYNC 0x1000 ASYNC 0x2000 DIRECT 0x4000 TMPFILE 0x410000 DIRECTORY 0x10000 NOFOLLOW 0x20000 NOATIME 0x40000 LARGEFILE 0x8000 CLOEXEC 0x80000 PATH 0x200000'),
-  // fcntl.h of arm64's uapi headers has four of them elsewhere
-  open_aarch64: flags('O_', 'RDONLY 0 WRONLY 1 RDWR 2 CREAT 0x40 EXCL 0x80 NOCTTY 0x100 TRUNC 0x200 APPEND 0x400 NONBLOCK 0x800 SYNC 0x101000 DSYNC 0x1000 ASYNC 0x2000 DIRECT 0x10000 TMPFILE 0x404000 DIRECTORY 0x4000 NOFOLLOW 0x8000 NOATIME 0x40000 LARGEFILE 0x20000 CLOEXEC 0x80000 PATH 0x200000'),
+  open: openFlags({ direct: '0x4000', tmpfile: '0x410000', directory: '0x10000', nofollow: '0x20000', largefile: '0x8000' }),
+  open_aarch64: openFlags({ direct: '0x10000', tmpfile: '0x404000', directory: '0x4000', nofollow: '0x8000', largefile: '0x20000' }),
   // pipe2, dup3: of open's flags those that a new descriptor takes
   descriptor: flags('O_', 'NONBLOCK 0x800 DIRECT 0x4000 CLOEXEC 0x80000'),
   descriptor_aarch64: flags('O_', 'NONBLOCK 0x800 DIRECT 0x10000 CLOEXEC 0x80000'),
