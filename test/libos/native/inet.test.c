@@ -194,7 +194,7 @@ static void finish(uint8_t *bytes, unsigned size, const struct net_frame *frame)
     unsigned ip = 14, tcp = frame->checksum_start, step = frame->segment_size ? frame->segment_size : size, header = frame->segment_size ? frame->header_size : 0;
     bool six = bytes[12] == 0x86;
     EQUAL(bytes[tcp + frame->checksum_offset] << 8 | bytes[tcp + frame->checksum_offset + 1], (uint16_t)~sum(NULL, 0, pseudo_header(bytes, size - tcp)));
-    uint32_t number = (uint32_t)bytes[tcp + 4] << 24 | (uint32_t)bytes[tcp + 5] << 16 | (uint32_t)bytes[tcp + 6] << 8 | bytes[tcp + 7];
+    uint32_t number = word(bytes + tcp + 4);
     if (frame->segment_size) {
         EQUAL(six, frame->ipv6);
         EQUAL(header, tcp + (bytes[tcp + 12] >> 4) * 4u);
@@ -667,8 +667,7 @@ static unsigned make_frame(uint8_t *f) {
         memcpy(f + 30, any(10) ? (const uint8_t[]){10, 0, 0, 1} : any(2) ? (const uint8_t[]){224, 0, 0, 1} : (const uint8_t[]){255, 255, 255, 255}, 4);
         put16(f + 24, 0);
         put16(f + 24, sum(f + 14, header, 0));
-        uint32_t pseudo = size + kind + (uint32_t)(f[26] << 8 | f[27]) + (uint32_t)(f[28] << 8 | f[29]) + (uint32_t)(f[30] << 8 | f[31]) + (uint32_t)(f[32] << 8 | f[33]);
-        if (kind == IPPROTO_ICMP || kind == 2) pseudo = 0;
+        uint32_t pseudo = kind == IPPROTO_ICMP || kind == 2 ? 0 : pseudo_header(f, size);
         unsigned place = kind == IPPROTO_TCP ? 16 : kind == IPPROTO_UDP ? 6 : 2;
         put16(t + place, 0);
         put16(t + place, sum(t, size, pseudo));
@@ -740,9 +739,7 @@ static void arrive_strange(unsigned i, uint8_t flags, uint32_t number, uint32_t 
     put16(f + 38, number >> 16), put16(f + 40, number & 0xffff);
     put16(f + 42, acknowledged >> 16), put16(f + 44, acknowledged & 0xffff);
     f[46] = 0x50, f[47] = flags;
-    uint32_t pseudo = 20 + IPPROTO_TCP;
-    for (unsigned k = 26; k < 34; k += 2) pseudo += (uint32_t)(f[k] << 8 | f[k + 1]);
-    put16(f + 50, sum(f + 34, 20, pseudo));
+    put16(f + 50, sum(f + 34, 20, pseudo_header(f, 20)));
     arrive(f, sizeof f);
     flying = before;
 }
